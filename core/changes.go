@@ -1,0 +1,168 @@
+package core
+
+import "slices"
+
+// delta is what a request wants to change: nothing else of it is ever written, so that requests merge.
+type delta struct {
+	cleared bool // all keys went before the changes below
+	keys    []change
+	secret  secretChange
+	subject string // with secretLogin: who
+	expiry  *int64 // a new idle timeout in milliseconds, 0 permanent, -1 back to the policy
+}
+
+// secretChange says what happens to the secret at the next save.
+type secretChange uint8
+
+const (
+	secretKeep  secretChange = iota
+	secretRenew              // a new secret; the old one stays good for the grace
+	secretLogin              // a new secret and a subject; the old one is dead at once
+)
+
+// change is what a request did to one key: it set or deleted it whatever was there, or it updated what was there.
+type change struct {
+	key     string
+	value   []byte
+	present bool     // false: deleted
+	updates []update // not empty: value is their result over the base, and is worked out again over another base
+}
+
+// update works out a new encoded value from the stored one; present is false where there is none.
+type update func(old []byte, present bool) (value []byte, err error)
+
+// empty reports whether there is nothing to save.
+func (d *delta) empty() bool {
+	return !d.cleared && len(d.keys) == 0 && d.secret == secretKeep && d.expiry == nil
+}
+
+// creates reports whether the delta is reason enough to start a session where there is none.
+func (d *delta) creates() bool {
+	return d.secret == secretLogin || slices.ContainsFunc(d.keys, func(c change) bool { return c.present })
+}
+
+// find returns the change to key, nil where there is none.
+func (d *delta) find(key string) *change {
+	for i := range d.keys {
+		if d.keys[i].key == key {
+			return &d.keys[i]
+		}
+	}
+	return nil
+}
+
+// put records c in place of what was recorded for its key.
+func (d *delta) put(c change) {
+	if old := d.find(c.key); old != nil {
+		*old = c
+		return
+	}
+	d.keys = append(d.keys, c)
+}
+
+// amend records an update with its result. After a change that did not depend on the base neither does the result.
+func (d *delta) amend(key string, fn update, value []byte) {
+	old := d.find(key)
+	switch {
+	case old == nil && d.cleared, old != nil && len(old.updates) == 0:
+		d.put(change{key: key, value: value, present: true})
+	case old == nil:
+		d.put(change{key: key, value: value, present: true, updates: []update{fn}})
+	default:
+		old.value, old.present = value, true
+		old.updates = append(old.updates, fn)
+	}
+}
+
+// clear records that all keys go.
+func (d *delta) clear() {
+	d.cleared, d.keys = true, nil
+}
+
+// then returns the delta that has the effect of d followed by next.
+func (d delta) then(next delta) delta {
+	if next.cleared {
+		d.clear()
+	}
+	for _, c := range next.keys {
+		old := d.find(c.key)
+		switch {
+		case old == nil && d.cleared:
+			c.updates = nil
+			d.put(c)
+		case old == nil || len(c.updates) == 0:
+			d.put(c)
+		case len(old.updates) == 0:
+			old.value, old.present = c.value, c.present
+		default:
+			old.value, old.present = c.value, c.present
+			old.updates = append(old.updates, c.updates...)
+		}
+	}
+	if next.secret > d.secret {
+		d.secret = next.secret
+	}
+	if next.subject != "" {
+		d.subject = next.subject
+	}
+	if next.expiry != nil {
+		d.expiry = next.expiry
+	}
+	return d
+}
+
+// rebased returns the delta with its updates worked out again over another base. The delta itself, which others may be reading, stays as it is.
+func (d *delta) rebased(base *snapshot) (delta, error) {
+	out := *d
+	out.keys = slices.Clone(d.keys)
+	for i := range out.keys {
+		c := &out.keys[i]
+		if len(c.updates) == 0 {
+			continue
+		}
+		value, present := base.find(c.key)
+		for _, fn := range c.updates {
+			next, err := fn(value, present)
+			if err != nil {
+				return delta{}, err
+			}
+			value, present = next, true
+		}
+		c.value, c.present = value, present
+	}
+	return out, nil
+}
+
+// entries returns the base's entries with the changes applied: kept keys in their order, new ones behind them.
+func (d *delta) entries(dst []entry, base *snapshot) []entry {
+	if !d.cleared {
+		base.each(func(key, value []byte) {
+			c := d.findBytes(key)
+			switch {
+			case c == nil:
+				dst = append(dst, entry{key, value})
+			case c.present:
+				dst = append(dst, entry{key, c.value})
+			}
+		})
+	}
+	for i := range d.keys {
+		c := &d.keys[i]
+		if !c.present {
+			continue
+		}
+		if _, kept := base.find(c.key); d.cleared || !kept {
+			dst = append(dst, entry{[]byte(c.key), c.value})
+		}
+	}
+	return dst
+}
+
+func (d *delta) findBytes(key []byte) *change {
+	for i := range d.keys {
+		if d.keys[i].key == string(key) {
+			return &d.keys[i]
+		}
+	}
+	return nil
+}

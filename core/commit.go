@@ -1,0 +1,300 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// Commit saves what has changed and returns what belongs into the head of the response. Adapters call it when the
+// handler wants the session saved early; the response has not begun, and more may be committed later.
+//
+// [ErrGone] says that the session was ended elsewhere and nothing was saved. Any other error means that the response must
+// be an error: see [StatusCode]. A client that has gone away does not stop a save.
+func (s *Session) Commit(ctx context.Context) (Reply, error) {
+	err := s.Save(ctx)
+	if err != nil {
+		return Reply{}, err
+	}
+	return s.reply(), nil
+}
+
+// Finish is Commit at the last moment before the first byte of the response, and takes notice that no cookie can be sent
+// after it. A session that was ended elsewhere is no error here: the response goes out, without a cookie. Called again, it
+// saves what was changed since, and the Reply is empty.
+func (s *Session) Finish(ctx context.Context) (Reply, error) {
+	err := s.flush(ctx)
+	reply := s.reply()
+	s.Seal()
+	if err != nil {
+		return Reply{}, err
+	}
+	return reply, nil
+}
+
+// Seal takes notice that the head of the response is out of reach, so that a change which needs a cookie is [ErrLate] from now on.
+// Adapters call it before they hand over a connection whose response they do not write.
+func (s *Session) Seal() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sealed = true
+}
+
+// Save saves what has changed now, for handlers that outlive their response, as streams and websockets do. Elsewhere the
+// middleware does it. A cookie that becomes due is sent with the response, if that has not begun. Errors are those of Commit.
+func (s *Session) Save(ctx context.Context) error {
+	if err := s.flush(ctx); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lost {
+		return ErrGone
+	}
+	return nil
+}
+
+// reply hands over the cookie that is due, once.
+func (s *Session) reply() Reply {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sealed {
+		return Reply{}
+	}
+	r := Reply{Cookie: s.manager.name, Private: s.used || s.cookie != cookieKeep}
+	switch s.cookie {
+	case cookieSet:
+		r.SetCookie = s.setCookie()
+	case cookieRemove:
+		r.SetCookie = s.manager.cookie.remove()
+	case cookieKeep:
+	}
+	s.cookie = cookieKeep
+	return r
+}
+
+func (s *Session) setCookie() string {
+	end := s.manager.end(&s.base.head, s.base.head.seen)
+	left := time.Duration(end-time.Now().UnixMilli()) * time.Millisecond
+	return s.manager.cookie.set(s.ticket.token(), max(left, 0), end == 0)
+}
+
+// flush brings the store up to date with the session.
+func (s *Session) flush(ctx context.Context) error {
+	s.commitMu.Lock()
+	defer s.commitMu.Unlock()
+	w, err := s.begin()
+	if w == nil {
+		return err
+	}
+	if !s.manager.instant {
+		// The values of the request stay, its cancellation does not: a browser that hangs up must not lose the write.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), s.manager.timeout)
+		defer cancel()
+	}
+	if eraseErr := s.erase(ctx, w.doomed); eraseErr != nil {
+		s.giveBack(w)
+		return eraseErr
+	}
+	if err != nil {
+		return err
+	}
+	return s.carryOut(ctx, w)
+}
+
+// work is one commit under way.
+type work struct {
+	admitted // the base, and the ticket that opens it
+	kind     workKind
+	began    string // the session's key when the commit began
+	doomed   string // the key of a session to delete first
+	delta    delta
+	now      time.Time
+	sealed   bool // no cookie can be sent any more
+	merged   bool // another request's changes were merged with these
+	login    bool // a subject signed in
+	renewal  bool // the secret was changed
+	cookie   bool // a cookie is due when the save succeeds
+}
+
+type workKind uint8
+
+const (
+	workNone workKind = iota
+	workCreate
+	workReplace
+	workTouch
+)
+
+// begin takes the pending changes for a commit. Without work there is nothing to do; an error beside it stops the save, but
+// not the deletion of a destroyed session.
+func (s *Session) begin() (*work, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lost = false
+	now := time.Now()
+	kind := s.due(now)
+	if s.err != nil || kind == workNone && s.doomed == "" {
+		return nil, s.err
+	}
+	w := &work{
+		kind: kind, began: s.key, doomed: s.doomed, now: now, sealed: s.sealed,
+		admitted: admitted{snap: s.base, ticket: s.ticket},
+	}
+	if kind == workNone || kind == workTouch {
+		return w, nil
+	}
+	err := s.take(w)
+	if err != nil {
+		w.kind = workNone
+	}
+	return w, err
+}
+
+// take moves the pending changes into w, unless they need a cookie that can no longer be sent.
+func (s *Session) take(w *work) error {
+	if s.sealed && (w.kind == workCreate || s.pending.secret != secretKeep || s.pending.expiry != nil) {
+		s.pending = delta{}
+		s.manager.report(context.Background(), slog.LevelWarn, Event{Kind: EventLate, SessionID: s.id(), Err: ErrLate})
+		return ErrLate
+	}
+	if s.key == "" {
+		if err := s.mint(); err != nil {
+			return err
+		}
+	}
+	w.began, w.ticket, w.snap.rec.Key = s.key, s.ticket, s.key
+	w.delta, s.saving, s.pending = s.pending, s.pending, delta{}
+	return nil
+}
+
+// due says what the next commit has to do.
+func (s *Session) due(now time.Time) workKind {
+	switch {
+	case s.state == stateNew && s.pending.creates():
+		return workCreate
+	case s.state != stateLive:
+		return workNone
+	case !s.pending.empty():
+		return workReplace
+	case s.manager.touchDue(&s.base.head, now.UnixMilli()) && (!s.sealed || !s.manager.cookie.persistent):
+		return workTouch
+	}
+	return workNone
+}
+
+// erase deletes the record of the session that Destroy ended.
+func (s *Session) erase(ctx context.Context, doomed string) error {
+	if doomed == "" {
+		return nil
+	}
+	if err := s.manager.store.Delete(ctx, doomed); err != nil {
+		return s.manager.outage(ctx, "delete", doomed, err)
+	}
+	s.mu.Lock()
+	s.doomed = ""
+	s.mu.Unlock()
+	s.manager.emit(Event{Kind: EventDestroyed, SessionID: doomed[len(s.manager.prefix):]})
+	return nil
+}
+
+// carryOut does the work and settles the session with its outcome.
+func (s *Session) carryOut(ctx context.Context, w *work) error {
+	var err error
+	switch w.kind {
+	case workCreate:
+		err = s.manager.create(ctx, w)
+	case workReplace:
+		err = s.manager.replace(ctx, w)
+	case workTouch:
+		err = s.manager.touch(ctx, w)
+	case workNone:
+		return nil
+	}
+	switch {
+	case err == nil:
+		s.install(w)
+	case errors.Is(err, ErrNotFound):
+		s.bury(w)
+		return nil
+	case w.kind == workTouch && errors.Is(err, ErrStore):
+		// What the handler read is good; the next request extends the session's life.
+		return nil
+	default:
+		s.giveBack(w)
+	}
+	return err
+}
+
+// install makes what was saved the session's new base.
+func (s *Session) install(w *work) {
+	s.mu.Lock()
+	if s.key != w.began {
+		// Destroy came while the save was under way, so what was saved is to go again.
+		s.doomed = w.snap.rec.Key
+		s.mu.Unlock()
+		return
+	}
+	s.state, s.base, s.ticket, s.key = stateLive, w.snap, w.ticket, w.snap.rec.Key
+	s.saving = delta{}
+	if w.cookie {
+		s.cookie = cookieSet
+	}
+	s.mu.Unlock()
+	s.manager.announce(w)
+}
+
+// announce tells the hook what a commit did.
+func (m *Manager) announce(w *work) {
+	if m.events == nil {
+		return
+	}
+	e := Event{SessionID: w.snap.rec.Key[len(m.prefix):], Subject: string(w.snap.head.subject)}
+	tell := func(kind EventKind, when bool) {
+		if e.Kind = kind; when {
+			m.emit(e)
+		}
+	}
+	tell(EventCreated, w.kind == workCreate)
+	tell(EventMerged, w.merged && w.kind == workReplace)
+	tell(EventCommitted, w.kind == workReplace)
+	tell(EventTouched, w.kind == workTouch)
+	tell(EventLogin, w.login)
+	tell(EventRenewed, w.renewal && !w.login)
+}
+
+// bury settles a session that was ended elsewhere: what it changed is dropped and nothing is sent.
+func (s *Session) bury(w *work) {
+	s.mu.Lock()
+	if s.key == w.began {
+		s.state, s.saving, s.pending, s.cookie = stateGone, delta{}, delta{}, cookieKeep
+		s.lost = w.kind != workTouch
+	}
+	e := Event{Kind: EventGone, SessionID: w.began[len(s.manager.prefix):], Subject: string(w.snap.head.subject), Err: ErrGone}
+	s.mu.Unlock()
+	s.manager.emit(e)
+}
+
+// giveBack makes the changes of a failed commit pending again.
+func (s *Session) giveBack(w *work) {
+	if w.kind != workCreate && w.kind != workReplace {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pending, s.saving = s.saving.then(s.pending), delta{}
+}
+
+// saveError tells apart what the caller can do about a failed save.
+func (m *Manager) saveError(ctx context.Context, k string, err error) error {
+	switch {
+	case errors.Is(err, ErrNotFound), errors.Is(err, ErrConflict):
+		return err
+	case errors.Is(err, ErrTooLarge):
+		return fmt.Errorf("sessions: save: %w", err)
+	}
+	return m.outage(ctx, "save", k, err)
+}

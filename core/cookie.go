@@ -1,0 +1,106 @@
+package core
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxTickets is how many well-formed cookies of one name are tried. A browser sends several when they were set for
+// different paths or domains, which a neighbouring subdomain can do on purpose.
+const maxTickets = 4
+
+// maxCookieLife is the longest Max-Age that browsers honour (RFC 6265bis section 5.5).
+const maxCookieLife = 400 * 24 * time.Hour
+
+// findTickets returns the distinct well-formed tickets under name in the values of the request's Cookie fields, at most maxTickets.
+func findTickets(dst []ticket, name string, fields []string) []ticket {
+	for _, field := range fields {
+		for field != "" && len(dst) < maxTickets {
+			var pair string
+			pair, field, _ = strings.Cut(field, ";")
+			if t, ok := matchPair(pair, name); ok && !contains(dst, &t) {
+				dst = append(dst, t)
+			}
+		}
+	}
+	return dst
+}
+
+// matchPair reads one name=value pair of a Cookie field. Only spaces and tabs around the pair are passed over; a quoted
+// value is not a token.
+func matchPair(pair, name string) (ticket, bool) {
+	pair = strings.Trim(pair, " \t")
+	if len(pair) != len(name)+1+tokenLength || pair[len(name)] != '=' || pair[:len(name)] != name {
+		return ticket{}, false
+	}
+	return parseToken(pair[len(name)+1:])
+}
+
+func contains(all []ticket, t *ticket) bool {
+	for i := range all {
+		if all[i] == *t {
+			return true
+		}
+	}
+	return false
+}
+
+// cookieWriter holds the parts of a Set-Cookie value that are the same for every session of a manager.
+type cookieWriter struct {
+	start      string // name=
+	scope      string // ; Path=...; Domain=...
+	flags      string // ; HttpOnly; Secure; SameSite=...; Partitioned
+	persistent bool
+}
+
+func newCookieWriter(c *Cookie) cookieWriter {
+	w := cookieWriter{start: c.Name + "=", scope: "; Path=" + c.Path, persistent: !c.SessionOnly}
+	if c.Domain != "" {
+		w.scope += "; Domain=" + c.Domain
+	}
+	if !c.ScriptAccess {
+		w.flags += "; HttpOnly"
+	}
+	if !c.Insecure {
+		w.flags += "; Secure"
+	}
+	w.flags += c.SameSite.attribute()
+	if c.Partitioned {
+		w.flags += "; Partitioned"
+	}
+	return w
+}
+
+// attribute returns the attribute with its separator, "" for SameSiteUnset.
+func (s SameSite) attribute() string {
+	switch s {
+	case SameSiteLax:
+		return "; SameSite=Lax"
+	case SameSiteStrict:
+		return "; SameSite=Strict"
+	case SameSiteNone:
+		return "; SameSite=None"
+	case SameSiteUnset:
+	}
+	return ""
+}
+
+// set returns the Set-Cookie value that hands out token for the time left; forever is no limit.
+func (w *cookieWriter) set(token string, left time.Duration, forever bool) string {
+	if !w.persistent {
+		return w.start + token + w.scope + w.flags
+	}
+	if forever || left > maxCookieLife {
+		left = maxCookieLife
+	}
+	// Rounded up, so that the browser never drops a cookie that the server would still accept.
+	seconds := int64((left + time.Second - 1) / time.Second)
+	return w.start + token + w.scope + "; Max-Age=" + strconv.FormatInt(seconds, 10) + w.flags
+}
+
+// remove returns the Set-Cookie value that makes the browser drop the cookie. Max-Age and Expires both stand there: the
+// first rules in today's browsers, the second in those that do not know the first.
+func (w *cookieWriter) remove() string {
+	return w.start + w.scope + "; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT" + w.flags
+}

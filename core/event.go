@@ -1,0 +1,166 @@
+package core
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+)
+
+// EventKind says what an [Event] reports.
+type EventKind uint8
+
+// The kinds of events.
+const (
+	// EventCreated: a session was stored for the first time.
+	EventCreated EventKind = iota + 1
+	// EventLoaded: a request arrived with a valid token.
+	EventLoaded
+	// EventCommitted: changes to a stored session were saved.
+	EventCommitted
+	// EventMerged: changes were saved after they had been merged with those of another request.
+	EventMerged
+	// EventTouched: the session's life was extended without a change.
+	EventTouched
+	// EventRenewed: the session's secret was changed by Renew.
+	EventRenewed
+	// EventLogin: a subject signed in and the session's secret was changed.
+	EventLogin
+	// EventDestroyed: the session was ended by Destroy.
+	EventDestroyed
+	// EventGone: changes were dropped, because the session was ended or signed in elsewhere while the request ran.
+	EventGone
+	// EventExpired: a token arrived for a record whose time is over by the policy in force.
+	EventExpired
+	// EventRefused: a token arrived whose id is known but whose secret is not the session's.
+	EventRefused
+	// EventUndecodable: a record is damaged or of an unknown format, and counts as absent.
+	EventUndecodable
+	// EventBadValue: the value under Event.Key does not decode into the type it was asked for, and reads as absent.
+	EventBadValue
+	// EventLate: a change needed a cookie after the response had begun, and was refused.
+	EventLate
+	// EventStoreFailed: the store did not do what it was asked.
+	EventStoreFailed
+)
+
+// String returns the kind in words.
+func (k EventKind) String() string {
+	names := [...]string{
+		"unknown", "created", "loaded", "committed", "merged", "touched", "renewed", "login", "destroyed", "gone",
+		"expired", "refused", "undecodable", "bad value", "late", "store failed",
+	}
+	if int(k) >= len(names) {
+		return names[0]
+	}
+	return names[k]
+}
+
+// Event tells what happened to a session. It never holds a token, a secret or a value.
+type Event struct {
+	Kind      EventKind
+	SessionID string // "" while the session has none
+	Subject   string // the signed-in user, "" while anonymous
+	Key       string // for EventBadValue: which
+	Err       error  // why, where there is a why
+	Dropped   uint64 // how many events before this one were dropped because the hook blocked
+}
+
+// eventQueue is how many events may wait for the hook.
+const eventQueue = 1024
+
+// dispatcher hands events to the hook from a goroutine of its own, so that the hook's time and faults are not a request's.
+type dispatcher struct {
+	hook    func(Event)
+	log     *slog.Logger
+	queue   chan Event
+	dropped atomic.Uint64
+	quit    chan struct{}
+	stop    sync.Once
+	done    chan struct{}
+}
+
+func newDispatcher(hook func(Event), log *slog.Logger) *dispatcher {
+	d := &dispatcher{
+		hook: hook, log: log,
+		queue: make(chan Event, eventQueue), quit: make(chan struct{}), done: make(chan struct{}),
+	}
+	go d.run()
+	return d
+}
+
+// send queues e, or counts it as dropped.
+func (d *dispatcher) send(e Event) {
+	select {
+	case d.queue <- e:
+	default:
+		d.dropped.Add(1)
+	}
+}
+
+func (d *dispatcher) run() {
+	defer close(d.done)
+	for {
+		select {
+		case e := <-d.queue:
+			d.deliver(e)
+		case <-d.quit:
+			d.drain()
+			return
+		}
+	}
+}
+
+// drain delivers what was queued before the manager was closed.
+func (d *dispatcher) drain() {
+	for {
+		select {
+		case e := <-d.queue:
+			d.deliver(e)
+		default:
+			return
+		}
+	}
+}
+
+func (d *dispatcher) deliver(e Event) {
+	defer func() {
+		if r := recover(); r != nil {
+			d.log.Error("sessions: OnEvent panicked", "event", e.Kind.String(), "session", e.SessionID)
+		}
+	}()
+	e.Dropped = d.dropped.Swap(0)
+	d.hook(e)
+}
+
+// close delivers what is queued and ends the goroutine, or returns the context's error if the hook does not let it.
+func (d *dispatcher) close(ctx context.Context) error {
+	d.stop.Do(func() { close(d.quit) })
+	select {
+	case <-d.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// emit sends e to the hook, if there is one.
+func (m *Manager) emit(e Event) {
+	if m.events != nil {
+		m.events.send(e)
+	}
+}
+
+// report logs what an operator must see and sends it to the hook.
+func (m *Manager) report(ctx context.Context, level slog.Level, e Event) {
+	attrs := make([]slog.Attr, 0, 3)
+	attrs = append(attrs, slog.String("session", e.SessionID))
+	if e.Key != "" {
+		attrs = append(attrs, slog.String("key", e.Key))
+	}
+	if e.Err != nil {
+		attrs = append(attrs, slog.Any("error", e.Err))
+	}
+	m.log.LogAttrs(ctx, level, "sessions: "+e.Kind.String(), attrs...)
+	m.emit(e)
+}

@@ -1,0 +1,173 @@
+package core
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"log/slog"
+	"time"
+)
+
+// Load brings the session in from the store, unless it is there already. A request without a well-formed token costs no
+// store call. A token that the store does not know makes a new session, not an error; an error is always the store's
+// ([ErrStore]) and the handler must not take it for a visitor without a session. It may be called again after an error.
+func (s *Session) Load(ctx context.Context) error {
+	s.commitMu.Lock()
+	defer s.commitMu.Unlock()
+	if s.loaded() {
+		return nil
+	}
+	found, err := s.manager.first(ctx, s.tickets)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.loadErr = err
+	switch {
+	case err != nil:
+	case found.snap.stored():
+		s.state, s.base, s.ticket, s.key = stateLive, found.snap, found.ticket, found.snap.rec.Key
+		if found.renewed {
+			s.cookie = cookieSet
+		}
+	default:
+		s.state = stateNew
+	}
+	return err
+}
+
+func (s *Session) loaded() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state != stateAttached
+}
+
+// admitted is a stored session whose secret a request has proved to know.
+type admitted struct {
+	snap    snapshot
+	ticket  ticket // with the current secret
+	renewed bool   // the request still held the previous one, so its cookie must follow
+}
+
+// first returns the session of the first ticket that has one, or a zero value.
+func (m *Manager) first(ctx context.Context, tickets []ticket) (admitted, error) {
+	if len(tickets) == 0 {
+		return admitted{}, nil
+	}
+	ctx, cancel := m.bound(ctx)
+	defer cancel()
+	for i := range tickets {
+		a, err := m.open(ctx, &tickets[i])
+		if !errors.Is(err, ErrNotFound) {
+			return a, err
+		}
+	}
+	return admitted{}, nil
+}
+
+// open loads the session of one ticket: ErrNotFound if there is none that the ticket opens.
+func (m *Manager) open(ctx context.Context, t *ticket) (admitted, error) {
+	k := key(m.prefix, t.id)
+	rec, err := m.store.Load(ctx, k)
+	if err != nil {
+		return admitted{}, m.loadError(ctx, k, err)
+	}
+	rec.Key = k
+	a, err := m.admit(ctx, rec, t)
+	if err == nil {
+		m.emit(Event{Kind: EventLoaded, SessionID: k[len(m.prefix):], Subject: string(a.snap.head.subject)})
+	}
+	return a, err
+}
+
+// loadError passes ErrNotFound on and makes an outage of everything else.
+func (m *Manager) loadError(ctx context.Context, k string, err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return ErrNotFound
+	}
+	return m.outage(ctx, "load", k, err)
+}
+
+// outage reports a failure of the store and wraps it. A client that has gone away is not worth a line to the operator.
+func (m *Manager) outage(ctx context.Context, operation, k string, err error) error {
+	err = failed(operation, err)
+	level := slog.LevelError
+	if errors.Is(ctx.Err(), context.Canceled) {
+		level = slog.LevelDebug
+	}
+	m.report(ctx, level, Event{Kind: EventStoreFailed, SessionID: k[len(m.prefix):], Err: err})
+	return err
+}
+
+var (
+	errOtherCookie = errors.New("sessions: record belongs to a cookie of another name")
+	errOtherSecret = errors.New("sessions: secret is not the session's")
+	errPolicy      = errors.New("sessions: session has expired")
+)
+
+// admit checks a record against the ticket that names it. A record that the ticket does not open is ErrNotFound to the
+// caller; the reason goes to the event.
+func (m *Manager) admit(ctx context.Context, rec Record, t *ticket) (admitted, error) {
+	now := time.Now()
+	snap, err := decodeRecord(rec)
+	if err != nil {
+		m.report(ctx, slog.LevelWarn, Event{Kind: EventUndecodable, SessionID: rec.Key[len(m.prefix):], Err: err})
+		return admitted{}, ErrNotFound
+	}
+	snap.settleTouch(now.UnixMilli())
+	e := Event{SessionID: rec.Key[len(m.prefix):], Subject: string(snap.head.subject)}
+	if string(snap.head.name) != m.name {
+		e.Kind, e.Err = EventRefused, errOtherCookie
+		m.emit(e)
+		return admitted{}, ErrNotFound
+	}
+	a := admitted{snap: snap, ticket: *t}
+	if !a.unlock(now) {
+		e.Kind, e.Err = EventRefused, errOtherSecret
+		m.emit(e)
+		return admitted{}, ErrNotFound
+	}
+	if m.expired(&snap, now) {
+		m.forget(ctx, &snap)
+		e.Kind, e.Err = EventExpired, errPolicy
+		m.emit(e)
+		return admitted{}, ErrNotFound
+	}
+	return a, nil
+}
+
+// unlock reports whether the ticket's secret opens the session: the current one, or within its grace the previous one,
+// which then is exchanged for the current one.
+func (a *admitted) unlock(now time.Time) bool {
+	h := &a.snap.head
+	if h.digest.matches(&a.ticket.secret) {
+		return true
+	}
+	if h.grace == 0 || now.UnixMilli() >= h.grace || !h.previous.matches(&a.ticket.secret) {
+		return false
+	}
+	a.ticket.secret = seal(a.ticket.secret, h.seal, h.digest)
+	a.renewed = true
+	return h.digest.matches(&a.ticket.secret)
+}
+
+// forget deletes a record whose time is over by a policy that is shorter than the one it was stored under. If that fails,
+// the record is as dead as before.
+func (m *Manager) forget(ctx context.Context, snap *snapshot) {
+	if err := m.store.Delete(ctx, snap.rec.Key); err != nil {
+		_ = m.outage(ctx, "delete", snap.rec.Key, err)
+	}
+}
+
+// subjectKey returns the index key of a subject. Hashing keeps hostile and very long names out of the store's key space,
+// and people's names out of its index; lengths keep the parts from running into each other.
+func (m *Manager) subjectKey(subject string) string {
+	h := sha256.New()
+	for _, part := range [...]string{m.name, m.prefix, subject} {
+		var size [8]byte
+		binary.BigEndian.PutUint64(size[:], uint64(len(part)))
+		h.Write(size[:])
+		h.Write([]byte(part))
+	}
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
+}

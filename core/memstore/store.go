@@ -1,0 +1,156 @@
+// Package memstore is the embedded default store: it keeps sessions in the memory of the process, within a bound, and needs
+// neither a server nor a goroutine.
+//
+// Sessions are spread over shards with a lock each, so requests for different sessions rarely meet. Each write to a shard
+// also drops a few of its expired records; there is never a sweep that requests have to wait for. When the bound is reached
+// a new record takes the place of others: expired ones first, then anonymous ones idle longest, signed-in ones last.
+package memstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/cloakroom-go/sessions/core/store"
+)
+
+// The defaults that zero values of [Options] stand for.
+const (
+	DefaultMaxRecords = 1_000_000
+	DefaultMaxBytes   = 256 << 20
+)
+
+// Options bounds a store. The zero value is the default.
+type Options struct {
+	// MaxRecords is how many records the store holds at most. Zero or less: 1,000,000.
+	MaxRecords int
+	// MaxBytes is how many bytes the records take at most: keys, data and an estimate of what keeping them costs. Zero or
+	// less: 256 MiB.
+	MaxBytes int64
+	// KeepSignedIn keeps signed-in sessions when the store is full, so that a new record is refused with
+	// [store.ErrFull] once only they are left. False: then the one idle longest has to go.
+	KeepSignedIn bool
+}
+
+const shardCount = 64
+
+// Store keeps records in memory. It implements every optional interface of the contract. It is safe for concurrent use.
+type Store struct {
+	options Options
+	seed    maphash.Seed
+	shards  [shardCount]shard
+	count   atomic.Int64
+	bytes   atomic.Int64
+	ticks   atomic.Uint64 // counts uses, to tell which record has been idle longest
+	version atomic.Uint64 // the last version handed out; never reused, so no deleted record is mistaken for a later one
+}
+
+var (
+	_ store.Store   = (*Store)(nil)
+	_ store.Toucher = (*Store)(nil)
+	_ store.Indexer = (*Store)(nil)
+	_ store.Lister  = (*Store)(nil)
+	_ store.Instant = (*Store)(nil)
+)
+
+// New returns an empty store.
+func New(o Options) *Store {
+	if o.MaxRecords <= 0 {
+		o.MaxRecords = DefaultMaxRecords
+	}
+	if o.MaxBytes <= 0 {
+		o.MaxBytes = DefaultMaxBytes
+	}
+	s := &Store{options: o, seed: maphash.MakeSeed()}
+	for i := range s.shards {
+		s.shards[i].init(s)
+	}
+	return s
+}
+
+// Instant marks the store as one whose calls never wait for anything outside the process.
+func (s *Store) Instant() {}
+
+// Close empties the store. There is no goroutine to end; a closed store is an empty one.
+func (s *Store) Close() error {
+	for i := range s.shards {
+		s.shards[i].clear()
+	}
+	return nil
+}
+
+// Len returns how many records the store holds, expired ones that have not been dropped yet among them.
+func (s *Store) Len() int { return int(s.count.Load()) }
+
+// Bytes returns how many bytes the records take, by the measure of [Options.MaxBytes].
+func (s *Store) Bytes() int64 { return s.bytes.Load() }
+
+func (s *Store) shard(key string) *shard {
+	return &s.shards[maphash.String(s.seed, key)%shardCount]
+}
+
+// Load returns the record under key.
+func (s *Store) Load(_ context.Context, key string) (store.Record, error) {
+	return s.shard(key).load(key, time.Now())
+}
+
+// Save stores rec if its version is still the stored one, and makes room for it if it must.
+func (s *Store) Save(_ context.Context, rec store.Record) (store.Record, error) {
+	size := weigh(&rec)
+	if size > s.options.MaxBytes {
+		return store.Record{}, fmt.Errorf("%w: record takes %d bytes, MaxBytes is %d", store.ErrTooLarge, size, s.options.MaxBytes)
+	}
+	for {
+		saved, err := s.shard(rec.Key).save(rec, size, time.Now())
+		if !errors.Is(err, store.ErrFull) || !s.evict(rec.Key) {
+			return saved, err
+		}
+	}
+}
+
+// Touch moves the expiry of the record under key, never backwards.
+func (s *Store) Touch(_ context.Context, key string, version uint64, expires time.Time) error {
+	return s.shard(key).touch(key, version, expires, time.Now())
+}
+
+// Delete removes the record under key.
+func (s *Store) Delete(_ context.Context, key string) error {
+	s.shard(key).delete(key)
+	return nil
+}
+
+// BySubject returns the records of one subject.
+func (s *Store) BySubject(_ context.Context, subject string) ([]store.Record, error) {
+	var out []store.Record
+	now := time.Now()
+	for i := range s.shards {
+		out = s.shards[i].bySubject(out, subject, now)
+	}
+	return out, nil
+}
+
+// List returns the records of one shard after the other, at least limit of them while there are more.
+func (s *Store) List(_ context.Context, prefix, cursor string, limit int) ([]store.Record, string, error) {
+	at := 0
+	if cursor != "" {
+		n, err := strconv.Atoi(cursor)
+		if err != nil || n < 0 || n >= shardCount {
+			return nil, "", fmt.Errorf("sessions: memstore: %q is not a cursor of this store", cursor)
+		}
+		at = n
+	}
+	var page []store.Record
+	now := time.Now()
+	for ; at < shardCount; at++ {
+		if len(page) > 0 && len(page) >= limit {
+			return page, strconv.Itoa(at), nil
+		}
+		page = s.shards[at].list(page, func(key string) bool { return strings.HasPrefix(key, prefix) }, now)
+	}
+	return page, "", nil
+}
