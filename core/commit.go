@@ -114,6 +114,7 @@ type work struct {
 	delta    delta
 	now      time.Time
 	sealed   bool // no cookie can be sent any more
+	stale    bool // the updates were worked out over a base that has changed since
 	merged   bool // another request's changes were merged with these
 	login    bool // a subject signed in
 	renewal  bool // the secret was changed
@@ -168,6 +169,7 @@ func (s *Session) take(w *work) error {
 	}
 	w.began, w.ticket, w.snap.rec.Key = s.key, s.ticket, s.key
 	w.delta, s.saving, s.pending = s.pending, s.pending, delta{}
+	w.stale, s.stale = s.stale, false
 	return nil
 }
 
@@ -180,7 +182,7 @@ func (s *Session) due(now time.Time) workKind {
 		return workNone
 	case !s.pending.empty():
 		return workReplace
-	case s.manager.touchDue(&s.base.head, now.UnixMilli()) && (!s.sealed || !s.manager.cookie.persistent):
+	case !s.sealed && s.manager.touchDue(&s.base.head, now.UnixMilli()):
 		return workTouch
 	}
 	return workNone
@@ -197,13 +199,19 @@ func (s *Session) erase(ctx context.Context, doomed string) error {
 	s.mu.Lock()
 	s.doomed = ""
 	s.mu.Unlock()
-	s.manager.emit(Event{Kind: EventDestroyed, SessionID: doomed[len(s.manager.prefix):]})
+	s.manager.emit(Event{Kind: EventDestroyed, SessionID: s.manager.idOf(doomed)})
 	return nil
 }
 
 // carryOut does the work and settles the session with its outcome.
 func (s *Session) carryOut(ctx context.Context, w *work) error {
 	var err error
+	if w.stale {
+		if w.delta, err = w.delta.rebased(&w.snap); err != nil {
+			s.giveBack(w)
+			return err
+		}
+	}
 	switch w.kind {
 	case workCreate:
 		err = s.manager.create(ctx, w)
@@ -240,6 +248,7 @@ func (s *Session) install(w *work) {
 	}
 	s.state, s.base, s.ticket, s.key = stateLive, w.snap, w.ticket, w.snap.rec.Key
 	s.saving = delta{}
+	s.stale = w.merged // what other goroutines changed meanwhile was worked out over the base before the merge
 	if w.cookie {
 		s.cookie = cookieSet
 	}
@@ -252,7 +261,7 @@ func (m *Manager) announce(w *work) {
 	if m.events == nil {
 		return
 	}
-	e := Event{SessionID: w.snap.rec.Key[len(m.prefix):], Subject: string(w.snap.head.subject)}
+	e := Event{SessionID: m.idOf(w.snap.rec.Key), Subject: string(w.snap.head.subject)}
 	tell := func(kind EventKind, when bool) {
 		if e.Kind = kind; when {
 			m.emit(e)
@@ -273,7 +282,7 @@ func (s *Session) bury(w *work) {
 		s.state, s.saving, s.pending, s.cookie = stateGone, delta{}, delta{}, cookieKeep
 		s.lost = w.kind != workTouch
 	}
-	e := Event{Kind: EventGone, SessionID: w.began[len(s.manager.prefix):], Subject: string(w.snap.head.subject), Err: ErrGone}
+	e := Event{Kind: EventGone, SessionID: s.manager.idOf(w.began), Subject: string(w.snap.head.subject), Err: ErrGone}
 	s.mu.Unlock()
 	s.manager.emit(e)
 }

@@ -42,14 +42,27 @@ func (k Key[T]) Set(s *Session, v T) error {
 // Delete removes the value.
 func (k Key[T]) Delete(s *Session) error { return s.Delete(string(k)) }
 
-// Take returns the value and removes it, for what is to be read once, like a flash message.
+// Take returns the value and removes it, for what is to be read once, like a flash message. A session that cannot be changed gives nothing.
 func (k Key[T]) Take(s *Session) (T, bool) {
-	v, ok := k.Lookup(s)
-	if ok && k.Delete(s) != nil {
+	for {
 		var zero T
-		return zero, false
+		data, ok := s.read(string(k))
+		if !ok {
+			return zero, false
+		}
+		v, err := decode[T](s.manager, data)
+		if err != nil {
+			s.badValue(string(k))
+			return zero, false
+		}
+		removed, err := s.remove(string(k), data)
+		if err != nil {
+			return zero, false
+		}
+		if removed {
+			return v, true
+		}
 	}
-	return v, ok
 }
 
 // Update replaces the value by what fn makes of it, the zero value of T if there is none, and returns the new value. When another request

@@ -74,11 +74,14 @@ func (m *Manager) open(ctx context.Context, t *ticket) (admitted, error) {
 	}
 	rec.Key = k
 	a, err := m.admit(ctx, rec, t)
-	if err == nil {
-		m.emit(Event{Kind: EventLoaded, SessionID: k[len(m.prefix):], Subject: string(a.snap.head.subject)})
+	if err == nil && m.events != nil {
+		m.emit(Event{Kind: EventLoaded, SessionID: m.idOf(k), Subject: string(a.snap.head.subject)})
 	}
 	return a, err
 }
+
+// idOf returns the session id in a store key.
+func (m *Manager) idOf(k string) string { return k[len(m.prefix):] }
 
 // loadError passes ErrNotFound on and makes an outage of everything else.
 func (m *Manager) loadError(ctx context.Context, k string, err error) error {
@@ -95,7 +98,7 @@ func (m *Manager) outage(ctx context.Context, operation, k string, err error) er
 	if errors.Is(ctx.Err(), context.Canceled) {
 		level = slog.LevelDebug
 	}
-	m.report(ctx, level, Event{Kind: EventStoreFailed, SessionID: k[len(m.prefix):], Err: err})
+	m.report(ctx, level, Event{Kind: EventStoreFailed, SessionID: m.idOf(k), Err: err})
 	return err
 }
 
@@ -111,29 +114,29 @@ func (m *Manager) admit(ctx context.Context, rec Record, t *ticket) (admitted, e
 	now := time.Now()
 	snap, err := decodeRecord(rec)
 	if err != nil {
-		m.report(ctx, slog.LevelWarn, Event{Kind: EventUndecodable, SessionID: rec.Key[len(m.prefix):], Err: err})
+		m.report(ctx, slog.LevelWarn, Event{Kind: EventUndecodable, SessionID: m.idOf(rec.Key), Err: err})
 		return admitted{}, ErrNotFound
 	}
 	snap.settleTouch(now.UnixMilli())
-	e := Event{SessionID: rec.Key[len(m.prefix):], Subject: string(snap.head.subject)}
-	if string(snap.head.name) != m.name {
-		e.Kind, e.Err = EventRefused, errOtherCookie
-		m.emit(e)
-		return admitted{}, ErrNotFound
-	}
 	a := admitted{snap: snap, ticket: *t}
-	if !a.unlock(now) {
-		e.Kind, e.Err = EventRefused, errOtherSecret
-		m.emit(e)
-		return admitted{}, ErrNotFound
-	}
-	if m.expired(&snap, now) {
+	switch {
+	case string(snap.head.name) != m.name:
+		return admitted{}, m.turnAway(&snap, EventRefused, errOtherCookie)
+	case !a.unlock(now):
+		return admitted{}, m.turnAway(&snap, EventRefused, errOtherSecret)
+	case m.expired(&snap, now):
 		m.forget(ctx, &snap)
-		e.Kind, e.Err = EventExpired, errPolicy
-		m.emit(e)
-		return admitted{}, ErrNotFound
+		return admitted{}, m.turnAway(&snap, EventExpired, errPolicy)
 	}
 	return a, nil
+}
+
+// turnAway tells the hook why a token does not open its session. To the caller there is no such session.
+func (m *Manager) turnAway(snap *snapshot, kind EventKind, why error) error {
+	if m.events != nil {
+		m.emit(Event{Kind: kind, SessionID: m.idOf(snap.rec.Key), Subject: string(snap.head.subject), Err: why})
+	}
+	return ErrNotFound
 }
 
 // unlock reports whether the ticket's secret opens the session: the current one, or within its grace the previous one,

@@ -128,9 +128,12 @@ func (m *Manager) merge(ctx context.Context, w *work, rec Record) (done bool, er
 		}
 	}
 	w.admitted, w.merged = a, true
-	// The other request extended the session's life, and this one has nothing else to save.
-	done = w.delta.empty() && !m.touchDue(&a.snap.head, w.now.UnixMilli())
-	return done, nil
+	if w.delta.empty() && !m.touchDue(&a.snap.head, w.now.UnixMilli()) {
+		// The other request did what this one was about to do.
+		w.kind = workNone
+		return true, nil
+	}
+	return false, nil
 }
 
 // backOff waits a random while before the next attempt, longer each time, so that contenders in other processes get out

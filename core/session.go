@@ -30,6 +30,7 @@ type Session struct {
 	doomed  string   // store key of the session that Destroy ended, to be deleted
 	pending delta    // changes not yet on their way to the store
 	saving  delta    // changes that a commit has under way
+	stale   bool     // pending updates were worked out over a base that has changed since
 	cookie  cookieAction
 	used    bool // the handler has read or written
 	sealed  bool // the head of the response has gone out
@@ -291,7 +292,7 @@ func (s *Session) id() string {
 	if s.key == "" {
 		return ""
 	}
-	return s.key[len(s.manager.prefix):]
+	return s.manager.idOf(s.key)
 }
 
 // mint draws the ticket of a new session.
@@ -312,6 +313,9 @@ func (s *Session) subject() string {
 	}
 	return string(s.base.head.subject)
 }
+
+// steady reports whether what is looked up can be relied on: no merge under way may still change it.
+func (s *Session) steady() bool { return s.err == nil && s.saving.empty() && !s.stale }
 
 // lookup returns the encoded value under key as this request sees it.
 func (s *Session) lookup(key string) ([]byte, bool) {
@@ -348,6 +352,20 @@ func (s *Session) read(key string) ([]byte, bool) {
 	return s.lookup(key)
 }
 
+// remove deletes the value under key if it is still old, and reports whether it was. It takes s.mu.
+func (s *Session) remove(key string, old []byte) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now, ok := s.lookup(key); !sameBytes(now, ok, old, true) {
+		return false, nil
+	}
+	if err := s.writable(false); err != nil {
+		return false, err
+	}
+	s.pending.put(change{key: string([]byte(key))})
+	return true, nil
+}
+
 // write records a new encoded value. It takes s.mu.
 func (s *Session) write(key string, data []byte) error {
 	if len(key)+len(data) > s.manager.maxSize {
@@ -356,7 +374,7 @@ func (s *Session) write(key string, data []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.use()
-	if old, ok := s.lookup(key); sameBytes(old, ok, data, true) && s.err == nil {
+	if old, ok := s.lookup(key); sameBytes(old, ok, data, true) && s.steady() {
 		return nil
 	}
 	if err := s.writable(false); err != nil {
@@ -382,7 +400,7 @@ func (s *Session) settle(key string, again update, r result) bool {
 	if now, ok := s.lookup(key); !sameBytes(now, ok, r.old, r.present) {
 		return false
 	}
-	if r.err == nil && sameBytes(r.old, r.present, r.value, true) {
+	if r.err == nil && sameBytes(r.old, r.present, r.value, true) && s.steady() {
 		return true
 	}
 	if r.err == nil {
