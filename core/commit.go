@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 )
 
@@ -25,7 +24,9 @@ func (s *Session) Commit(ctx context.Context) (Reply, error) {
 // after it. A session that was ended elsewhere is no error here: the response goes out, without a cookie. Called again, it
 // saves what was changed since, and the Reply is empty.
 func (s *Session) Finish(ctx context.Context) (Reply, error) {
-	err := s.flush(ctx)
+	s.commitMu.Lock() // so that no other goroutine's save comes between the reply and the seal
+	defer s.commitMu.Unlock()
+	err := s.flushLocked(ctx)
 	reply := s.reply()
 	s.Seal()
 	if err != nil {
@@ -51,6 +52,7 @@ func (s *Session) Save(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.lost {
+		s.lost = false
 		return ErrGone
 	}
 	return nil
@@ -68,6 +70,9 @@ func (s *Session) reply() Reply {
 	case cookieSet:
 		r.SetCookie = s.setCookie()
 	case cookieRemove:
+		if s.doomed != "" {
+			return r // not deleted yet, so the cookie stays
+		}
 		r.SetCookie = s.manager.cookie.remove()
 	case cookieKeep:
 	}
@@ -85,6 +90,25 @@ func (s *Session) setCookie() string {
 func (s *Session) flush(ctx context.Context) error {
 	s.commitMu.Lock()
 	defer s.commitMu.Unlock()
+	return s.flushLocked(ctx)
+}
+
+// flushLocked is flush with s.commitMu held. A Destroy that comes while a save is under way is carried out behind it.
+func (s *Session) flushLocked(ctx context.Context) error {
+	err := s.flushOnce(ctx)
+	for err == nil && s.isDoomed() {
+		err = s.flushOnce(ctx)
+	}
+	return err
+}
+
+func (s *Session) isDoomed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.doomed != ""
+}
+
+func (s *Session) flushOnce(ctx context.Context) error {
 	w, err := s.begin()
 	if w == nil {
 		return err
@@ -134,11 +158,13 @@ const (
 // not the deletion of a destroyed session.
 func (s *Session) begin() (*work, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.lost = false
+	defer s.unlock()
 	now := time.Now()
 	kind := s.due(now)
-	if s.err != nil || kind == workNone && s.doomed == "" {
+	if s.err != nil {
+		kind = workNone
+	}
+	if kind == workNone && s.doomed == "" {
 		return nil, s.err
 	}
 	w := &work{
@@ -146,7 +172,7 @@ func (s *Session) begin() (*work, error) {
 		admitted: admitted{snap: s.base, ticket: s.ticket},
 	}
 	if kind == workNone || kind == workTouch {
-		return w, nil
+		return w, s.err
 	}
 	err := s.take(w)
 	if err != nil {
@@ -159,7 +185,7 @@ func (s *Session) begin() (*work, error) {
 func (s *Session) take(w *work) error {
 	if s.sealed && (w.kind == workCreate || s.pending.secret != secretKeep || s.pending.expiry != nil) {
 		s.pending = delta{}
-		s.manager.report(context.Background(), slog.LevelWarn, Event{Kind: EventLate, SessionID: s.id(), Err: ErrLate})
+		s.late = true
 		return ErrLate
 	}
 	if s.key == "" {
@@ -228,7 +254,7 @@ func (s *Session) carryOut(ctx context.Context, w *work) error {
 	case errors.Is(err, ErrNotFound):
 		s.bury(w)
 		return nil
-	case w.kind == workTouch && errors.Is(err, ErrStore):
+	case w.kind == workTouch:
 		// What the handler read is good; the next request extends the session's life.
 		return nil
 	default:
@@ -248,7 +274,7 @@ func (s *Session) install(w *work) {
 	}
 	s.state, s.base, s.ticket, s.key = stateLive, w.snap, w.ticket, w.snap.rec.Key
 	s.saving = delta{}
-	s.stale = w.merged // what other goroutines changed meanwhile was worked out over the base before the merge
+	s.stale = w.merged || w.stale // what other goroutines changed meanwhile was worked out over the base before the merge
 	if w.cookie {
 		s.cookie = cookieSet
 	}
@@ -295,6 +321,7 @@ func (s *Session) giveBack(w *work) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.pending, s.saving = s.saving.then(s.pending), delta{}
+	s.stale = s.stale || w.stale
 }
 
 // saveError tells apart what the caller can do about a failed save.

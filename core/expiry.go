@@ -25,13 +25,16 @@ func (m *Manager) end(h *head, seen int64) int64 {
 	return end
 }
 
+// maxRounding is how far a store may round an expiry up, in milliseconds. So small a difference is no touch.
+const maxRounding = 1000
+
 // settleTouch corrects the head by the record's expiry, which a touch moves without rewriting the head. A touch always
 // sends the cookie too.
 func (s *snapshot) settleTouch(now int64) {
 	if s.head.idle == 0 || s.rec.Expires.IsZero() {
 		return
 	}
-	if touched := min(s.rec.Expires.UnixMilli()-s.head.idle, now); touched > s.head.seen {
+	if touched := min(s.rec.Expires.UnixMilli()-s.head.idle, now); touched > s.head.seen+min(maxRounding, s.head.idle/10) {
 		s.head.seen, s.head.issued = touched, touched
 	}
 }
@@ -46,6 +49,9 @@ func (m *Manager) expired(s *snapshot, now time.Time) bool {
 // of a permanent session lives for 400 days at most, so a tenth of that counts.
 func (m *Manager) touchDue(h *head, now int64) bool {
 	idle := m.policy(h)
+	if idle == 0 || h.idle > 0 && h.idle < idle {
+		idle = h.idle // as long as the record still ends by a shorter policy
+	}
 	if idle == 0 {
 		idle = maxCookieLife.Milliseconds()
 	}

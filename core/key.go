@@ -67,7 +67,7 @@ func (k Key[T]) Take(s *Session) (T, bool) {
 
 // Update replaces the value by what fn makes of it, the zero value of T if there is none, and returns the new value. When another request
 // changes the value before this one is saved, fn runs again on that value: no update is lost, but fn may run several times, so it
-// should do nothing but work out its result. It may use the session. A result that cannot be encoded or saved makes the commit fail.
+// should do nothing but work out its result. It may read and change the session, but not save it. A result that cannot be encoded or saved makes the commit fail.
 func (k Key[T]) Update(s *Session, fn func(T) T) T {
 	again := func(old []byte, present bool) ([]byte, error) {
 		_, data, err := k.apply(s, fn, old, present)

@@ -14,6 +14,9 @@ import (
 // store call. A token that the store does not know makes a new session, not an error; an error is always the store's
 // ([ErrStore]) and the handler must not take it for a visitor without a session. It may be called again after an error.
 func (s *Session) Load(ctx context.Context) error {
+	if s.loaded() {
+		return nil // without waiting for a commit, which may be what is calling
+	}
 	s.commitMu.Lock()
 	defer s.commitMu.Unlock()
 	if s.loaded() {

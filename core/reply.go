@@ -63,7 +63,7 @@ func (r Reply) CacheControl(current string) string {
 		return current
 	case r.SetCookie != "":
 		return "no-store"
-	case hasDirective(current, "private"):
+	case hasBare(current, "private"):
 		return current
 	}
 	// public and s-maxage address shared caches only.
@@ -103,4 +103,14 @@ func hasDirective(value, name string) bool {
 func isDirective(directive, name string) bool {
 	got, _, _ := strings.Cut(directive, "=")
 	return strings.EqualFold(strings.TrimSpace(got), name)
+}
+
+// hasBare reports whether a comma-separated field value holds the directive without an argument.
+func hasBare(value, name string) bool {
+	for directive := range strings.SplitSeq(value, ",") {
+		if strings.EqualFold(strings.TrimSpace(directive), name) {
+			return true
+		}
+	}
+	return false
 }

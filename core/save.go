@@ -168,10 +168,12 @@ func (m *Manager) touch(ctx context.Context, w *work) error {
 	if m.toucher == nil || end == 0 || h.idle != m.policy(h) || end <= w.snap.rec.Expires.UnixMilli() {
 		return m.replace(ctx, w)
 	}
-	err := m.toucher.Touch(ctx, w.snap.rec.Key, w.snap.rec.Version, instantOf(end))
+	rec := w.snap.rec
+	rec.Expires = instantOf(end)
+	err := m.toucher.Touch(ctx, rec)
 	switch {
 	case err == nil:
-		w.snap.rec.Expires = instantOf(end)
+		w.snap.rec.Expires = rec.Expires
 		h.seen, h.issued = w.now.UnixMilli(), w.now.UnixMilli()
 		w.cookie = m.cookie.persistent
 		return nil
@@ -180,6 +182,8 @@ func (m *Manager) touch(ctx context.Context, w *work) error {
 		if done || err != nil {
 			return err
 		}
+		return m.replace(ctx, w)
+	case errors.Is(err, errors.ErrUnsupported):
 		return m.replace(ctx, w)
 	}
 	return m.saveError(ctx, w.snap.rec.Key, err)

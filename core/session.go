@@ -34,6 +34,7 @@ type Session struct {
 	cookie  cookieAction
 	used    bool // the handler has read or written
 	sealed  bool // the head of the response has gone out
+	late    bool // a change came too late, which is to be reported
 	lost    bool // the last commit found the session gone and dropped its changes
 }
 
@@ -161,7 +162,7 @@ func (s *Session) Set(key string, v any) error {
 // Delete removes the value under key. Deleting what is not there is not a change.
 func (s *Session) Delete(key string) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	s.use()
 	if _, ok := s.lookup(key); !ok {
 		return s.err
@@ -176,7 +177,7 @@ func (s *Session) Delete(key string) error {
 // Clear removes all values, also those that other requests add before it is saved. The session and its user stay.
 func (s *Session) Clear() error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	s.use()
 	if err := s.writable(false); err != nil {
 		return err
@@ -207,7 +208,7 @@ func (s *Session) Destroy() {
 // its bearer gets the new cookie. It needs a cookie, so after the response has begun it is [ErrLate].
 func (s *Session) Renew() error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	s.use()
 	if err := s.writable(true); err != nil {
 		return err
@@ -229,7 +230,7 @@ func (s *Session) Login(subject string) error {
 		return fmt.Errorf("sessions: Login needs a subject of 1 to %d bytes, got %d; use Destroy to sign out", maxSubject, len(subject))
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	s.use()
 	if err := s.writable(true); err != nil {
 		return err
@@ -251,7 +252,7 @@ func (s *Session) SetExpiry(d time.Duration) error {
 		return fmt.Errorf("sessions: SetExpiry(%v): use at least a second, Permanent, or 0 for the manager's Expiry", d)
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	s.use()
 	if err := s.writable(true); err != nil {
 		return err
@@ -315,7 +316,13 @@ func (s *Session) subject() string {
 }
 
 // steady reports whether what is looked up can be relied on: no merge under way may still change it.
-func (s *Session) steady() bool { return s.err == nil && s.saving.empty() && !s.stale }
+func (s *Session) steady(key string) bool {
+	if s.err != nil || !s.saving.empty() || s.stale {
+		return false
+	}
+	c := s.pending.find(key)
+	return c == nil || len(c.updates) == 0
+}
 
 // lookup returns the encoded value under key as this request sees it.
 func (s *Session) lookup(key string) ([]byte, bool) {
@@ -338,10 +345,22 @@ func (s *Session) writable(needsCookie bool) error {
 	case s.state == stateGone:
 		return ErrGone
 	case s.sealed && (needsCookie || !s.base.stored()):
-		s.manager.report(context.Background(), slog.LevelWarn, Event{Kind: EventLate, SessionID: s.id(), Subject: s.subject(), Err: ErrLate})
+		s.late = true
 		return ErrLate
 	}
 	return nil
+}
+
+// unlock releases s.mu and then reports a change that came too late: no log and no hook runs under a lock.
+func (s *Session) unlock() {
+	if !s.late {
+		s.mu.Unlock()
+		return
+	}
+	s.late = false
+	e := Event{Kind: EventLate, SessionID: s.id(), Subject: s.subject(), Err: ErrLate}
+	s.mu.Unlock()
+	s.manager.report(context.Background(), slog.LevelWarn, e)
 }
 
 // read returns the encoded value under key. It takes s.mu.
@@ -355,7 +374,7 @@ func (s *Session) read(key string) ([]byte, bool) {
 // remove deletes the value under key if it is still old, and reports whether it was. It takes s.mu.
 func (s *Session) remove(key string, old []byte) (bool, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	if now, ok := s.lookup(key); !sameBytes(now, ok, old, true) {
 		return false, nil
 	}
@@ -372,9 +391,9 @@ func (s *Session) write(key string, data []byte) error {
 		return tooLarge(key, len(key)+len(data), s.manager.maxSize)
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	s.use()
-	if old, ok := s.lookup(key); sameBytes(old, ok, data, true) && s.steady() {
+	if old, ok := s.lookup(key); sameBytes(old, ok, data, true) && s.steady(key) {
 		return nil
 	}
 	if err := s.writable(false); err != nil {
@@ -396,11 +415,11 @@ type result struct {
 // It reports false if the value is no longer the one the update read. It takes s.mu.
 func (s *Session) settle(key string, again update, r result) bool {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	if now, ok := s.lookup(key); !sameBytes(now, ok, r.old, r.present) {
 		return false
 	}
-	if r.err == nil && sameBytes(r.old, r.present, r.value, true) && s.steady() {
+	if r.err == nil && sameBytes(r.old, r.present, r.value, true) && s.steady(key) {
 		return true
 	}
 	if r.err == nil {
@@ -412,7 +431,9 @@ func (s *Session) settle(key string, again update, r result) bool {
 	switch {
 	case r.err == nil:
 		s.pending.amend(string([]byte(key)), again, r.value)
-	case !errors.Is(r.err, ErrGone):
+	case errors.Is(r.err, ErrGone):
+		s.lost = true
+	default:
 		// An update has no way to return an error, so the commit does. A session that ended elsewhere is no error there.
 		s.err = r.err
 	}

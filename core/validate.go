@@ -32,6 +32,8 @@ func validateTimes(o *Options) error {
 	switch {
 	case o.Expiry < 0 && o.Expiry != Permanent:
 		return fmt.Errorf("sessions: Expiry is negative (%v); use a positive duration, 0 for 30 days, or Permanent", o.Expiry)
+	case o.Lifetime > 0 && o.Lifetime < time.Second:
+		return fmt.Errorf("sessions: Lifetime is %v, less than a second; a duration needs a unit, as in 12 * time.Hour", o.Lifetime)
 	case o.Expiry != Permanent && o.Expiry < time.Second:
 		return fmt.Errorf("sessions: Expiry is %v, less than a second; a duration needs a unit, as in 3600 * time.Second", o.Expiry)
 	case o.Lifetime < 0:
@@ -50,6 +52,8 @@ func validateLimits(o *Options) error {
 	switch {
 	case o.Grace < 0:
 		return fmt.Errorf("sessions: Grace is negative (%v); use a positive duration, or 0 for 30 seconds", o.Grace)
+	case o.Grace < time.Millisecond:
+		return fmt.Errorf("sessions: Grace is %v, less than a millisecond; a duration needs a unit, as in 30 * time.Second", o.Grace)
 	case o.StoreTimeout < 0:
 		return fmt.Errorf("sessions: StoreTimeout is negative (%v); use a positive duration, or 0 for 5 seconds", o.StoreTimeout)
 	case o.StoreTimeout < time.Millisecond:

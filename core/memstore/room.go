@@ -16,19 +16,29 @@ func weigh(rec *store.Record) int64 {
 	return int64(len(rec.Key)+len(rec.Subject)+len(rec.Data)) + overhead
 }
 
-// reserve counts records and bytes in, unless that would exceed the bound.
+// reserve counts records and bytes in, unless that would exceed the bound. Both or none, and never beyond it for a moment,
+// so that of two who want the last place one gets it.
 func (s *Store) reserve(records, bytes int64) bool {
-	count, total := s.count.Add(records), s.bytes.Add(bytes)
+	s.room.Lock()
+	defer s.room.Unlock()
+	count, total := s.count.Load()+records, s.bytes.Load()+bytes
 	if (records > 0 && count > int64(s.options.MaxRecords)) || (bytes > 0 && total > s.options.MaxBytes) {
-		s.release(records, bytes)
 		return false
+	}
+	s.count.Store(count)
+	s.bytes.Store(total)
+	if bytes < 0 {
+		s.freed.Add(1)
 	}
 	return true
 }
 
 func (s *Store) release(records, bytes int64) {
+	s.room.Lock()
+	defer s.room.Unlock()
 	s.count.Add(-records)
 	s.bytes.Add(-bytes)
+	s.freed.Add(1)
 }
 
 // evict drops one record other than key, the one that is missed least, and reports whether there was one that may go.
@@ -45,21 +55,27 @@ func (s *Store) evict(key string) bool {
 	return !s.options.KeepSignedIn && s.evictIdle(signedIn, key)
 }
 
-// evictIdle drops the record of a class that has been idle longest. The shards publish theirs, so that looking for the
-// oldest takes no lock; that another request used it meanwhile only means to look again.
+// evictIdle drops the record of a class that has been idle longest, key excepted. The shards publish theirs, so that most
+// of them need not be locked. What is being stored is not published yet, so only a look under the locks tells that there is
+// nothing. That another request used the oldest meanwhile only means to look again.
 func (s *Store) evictIdle(c class, key string) bool {
-	for {
+	for certain := false; ; {
 		oldest, at := uint64(math.MaxUint64), -1
 		for i := range s.shards {
-			if used := s.shards[i].oldest[c].Load(); used < oldest && !s.shards[i].only(c, key) {
+			sh := &s.shards[i]
+			if !certain && sh.oldest[c].Load() >= oldest {
+				continue
+			}
+			if used := sh.idleSince(c, key); used < oldest {
 				oldest, at = used, i
 			}
 		}
-		if at < 0 {
-			return false
-		}
-		if s.shards[at].dropIdle(c, key) {
+		if at >= 0 && s.shards[at].dropIdle(c, key, oldest) {
 			return true
 		}
+		if at < 0 && certain {
+			return false
+		}
+		certain = at < 0
 	}
 }

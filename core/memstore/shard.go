@@ -99,7 +99,7 @@ func (sh *shard) load(key string, now time.Time) (store.Record, error) {
 	defer sh.mu.Unlock()
 	defer sh.publish()
 	e := sh.live(key, now)
-	sh.reap(now, reapBatch)
+	sh.reap(now)
 	if e == nil {
 		return store.Record{}, store.ErrNotFound
 	}
@@ -112,7 +112,7 @@ func (sh *shard) save(rec store.Record, size int64, now time.Time) (store.Record
 	defer sh.mu.Unlock()
 	defer sh.publish()
 	e := sh.live(rec.Key, now)
-	sh.reap(now, reapBatch)
+	sh.reap(now)
 	switch {
 	case e == nil && rec.Version != 0, e == nil && rec.Expired(now):
 		return store.Record{}, store.ErrNotFound
@@ -158,26 +158,26 @@ func (sh *shard) fill(e *entry, rec store.Record) {
 func (e *entry) setExpires(t time.Time) {
 	e.rec.Expires = t.Round(0)
 	e.expires = math.MaxInt64
-	if !t.IsZero() {
+	if !t.IsZero() && t.Unix() < math.MaxInt64/int64(time.Second) { // nanoseconds end in 2262
 		e.expires = t.UnixNano()
 	}
 }
 
-func (sh *shard) touch(key string, version uint64, expires, now time.Time) error {
+func (sh *shard) touch(rec *store.Record, now time.Time) error {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	defer sh.publish()
-	e := sh.live(key, now)
-	sh.reap(now, reapBatch)
+	e := sh.live(rec.Key, now)
+	sh.reap(now)
 	switch {
 	case e == nil:
 		return store.ErrNotFound
-	case e.rec.Version != version:
+	case e.rec.Version != rec.Version:
 		return store.ErrConflict
 	}
-	if !e.rec.Expires.IsZero() && (expires.IsZero() || expires.After(e.rec.Expires)) {
+	if !e.rec.Expires.IsZero() && (rec.Expires.IsZero() || rec.Expires.After(e.rec.Expires)) {
 		sh.queue.remove(e)
-		e.setExpires(expires)
+		e.setExpires(rec.Expires)
 		sh.queue.add(e)
 	}
 	sh.use(e)
@@ -191,7 +191,7 @@ func (sh *shard) delete(key string) {
 	if e := sh.entries[key]; e != nil {
 		sh.drop(e)
 	}
-	sh.reap(time.Now(), reapBatch)
+	sh.reap(time.Now())
 }
 
 func (sh *shard) bySubject(out []store.Record, subject string, now time.Time) []store.Record {
@@ -221,31 +221,30 @@ func (sh *shard) dropExpired(now time.Time) bool {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	defer sh.publish()
-	return sh.reap(now, reapBatch) > 0
+	return sh.reap(now) > 0
 }
 
-// dropIdle drops the record of a class that has been idle longest in this shard, key excepted.
-func (sh *shard) dropIdle(c class, key string) bool {
+// idleSince returns when the record of a class that has been idle longest was used last, key excepted.
+func (sh *shard) idleSince(c class, key string) uint64 {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if e := sh.idlest(c, key); e != nil {
+		return e.used
+	}
+	return math.MaxUint64
+}
+
+// dropIdle drops the record of a class that has been idle longest, key excepted, if it has not been used since.
+func (sh *shard) dropIdle(c class, key string, used uint64) bool {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	defer sh.publish()
-	e := sh.idle[c].last
-	if e != nil && e.rec.Key == key {
-		e = e.prev
-	}
-	if e == nil {
+	e := sh.idlest(c, key)
+	if e == nil || e.used != used {
 		return false
 	}
 	sh.drop(e)
 	return true
-}
-
-// only reports whether key is the one record of its class in this shard, so that there is nothing else to drop.
-func (sh *shard) only(c class, key string) bool {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	last := sh.idle[c].last
-	return last == nil || (last.rec.Key == key && last.prev == nil)
 }
 
 // The methods below expect sh.mu to be held.
@@ -260,9 +259,18 @@ func (sh *shard) live(key string, now time.Time) *entry {
 	return e
 }
 
-// reap drops at most limit expired records.
-func (sh *shard) reap(now time.Time, limit int) (dropped int) {
-	for dropped < limit && len(sh.queue) > 0 && sh.queue[0].rec.Expired(now) {
+// idlest returns the entry of a class that has been idle longest, key excepted.
+func (sh *shard) idlest(c class, key string) *entry {
+	e := sh.idle[c].last
+	if e != nil && e.rec.Key == key {
+		e = e.prev
+	}
+	return e
+}
+
+// reap drops some expired records and returns how many.
+func (sh *shard) reap(now time.Time) (dropped int) {
+	for dropped < reapBatch && len(sh.queue) > 0 && sh.queue[0].rec.Expired(now) {
 		sh.drop(sh.queue[0])
 		dropped++
 	}

@@ -13,6 +13,7 @@ import (
 	"hash/maphash"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,8 +45,10 @@ type Store struct {
 	options Options
 	seed    maphash.Seed
 	shards  [shardCount]shard
+	room    sync.Mutex // held while count and bytes change, together
 	count   atomic.Int64
 	bytes   atomic.Int64
+	freed   atomic.Uint64 // counts how often room was made
 	ticks   atomic.Uint64 // counts uses, to tell which record has been idle longest
 	version atomic.Uint64 // the last version handed out; never reused, so no deleted record is mistaken for a later one
 }
@@ -106,16 +109,21 @@ func (s *Store) Save(_ context.Context, rec store.Record) (store.Record, error) 
 		return store.Record{}, fmt.Errorf("%w: record takes %d bytes, MaxBytes is %d", store.ErrTooLarge, size, s.options.MaxBytes)
 	}
 	for {
+		freed := s.freed.Load()
 		saved, err := s.shard(rec.Key).save(rec, size, time.Now())
-		if !errors.Is(err, store.ErrFull) || !s.evict(rec.Key) {
+		if !errors.Is(err, store.ErrFull) {
 			return saved, err
+		}
+		// That there is nothing to drop is final only if nobody else has made room meanwhile.
+		if !s.evict(rec.Key) && s.freed.Load() == freed {
+			return store.Record{}, err
 		}
 	}
 }
 
-// Touch moves the expiry of the record under key, never backwards.
-func (s *Store) Touch(_ context.Context, key string, version uint64, expires time.Time) error {
-	return s.shard(key).touch(key, version, expires, time.Now())
+// Touch moves the expiry of the stored record, never backwards.
+func (s *Store) Touch(_ context.Context, rec store.Record) error {
+	return s.shard(rec.Key).touch(&rec, time.Now())
 }
 
 // Delete removes the record under key.
@@ -139,7 +147,7 @@ func (s *Store) List(_ context.Context, prefix, cursor string, limit int) ([]sto
 	at := 0
 	if cursor != "" {
 		n, err := strconv.Atoi(cursor)
-		if err != nil || n < 0 || n >= shardCount {
+		if err != nil || n < 1 || n >= shardCount || strconv.Itoa(n) != cursor {
 			return nil, "", fmt.Errorf("sessions: memstore: %q is not a cursor of this store", cursor)
 		}
 		at = n

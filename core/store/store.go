@@ -51,7 +51,7 @@ type Store interface {
 	//   - Version 0: creates the record only if there is none; one that expired counts as none. If there is one: [ErrConflict].
 	//   - any other Version: replaces only if the stored version is still this one. If it has changed: ErrConflict.
 	//     If the record is gone or expired: ErrNotFound, and nothing is stored.
-	//   - a record that is already expired is not stored: a create returns ErrNotFound, a replace leaves what there is.
+	//   - a record that is already expired is not stored: ErrNotFound if nothing else speaks against it, and what is stored stays.
 	//   - with ErrConflict the store returns the current record where that costs nothing more, else a Record whose
 	//     Version is 0, and the caller loads it.
 	//   - too large for the store: [ErrTooLarge]; no room and nothing that may go: [ErrFull]. The record stored before stays.
@@ -65,15 +65,17 @@ type Store interface {
 	Delete(ctx context.Context, key string) error
 }
 
-// Toucher extends a record's life without rewriting it. Without it the manager saves the whole record instead.
+// Toucher extends a record's life without rewriting it. Without it, or when it answers [errors.ErrUnsupported], the manager
+// saves the whole record instead.
 type Toucher interface {
-	// Touch moves the expiry of the record under key to expires, if the stored version is still version.
+	// Touch moves the expiry of the stored record to rec.Expires, if the stored version is still rec.Version. The rest of rec is as
+	// it was loaded, for a store that keeps an index.
 	//
-	//   - it never shortens a life: an earlier expires, or any on a record that never expires, is a success that changes nothing
+	//   - it never shortens a life: an earlier expiry, or any on a record that never expires, is a success that changes nothing
 	//   - it leaves data and version as they are
 	//   - gone or expired: [ErrNotFound], and nothing is created
 	//   - another version: [ErrConflict]
-	Touch(ctx context.Context, key string, version uint64, expires time.Time) error
+	Touch(ctx context.Context, rec Record) error
 }
 
 // Indexer finds the records of one subject. Without it the manager answers [errors.ErrUnsupported] to whatever needs it.
@@ -94,7 +96,7 @@ type Lister interface {
 }
 
 // Instant is implemented by a store whose methods never wait for anything outside the process. The manager then spares the
-// timer that bounds each call.
+// timer that bounds each call, and hands it the request's own context, to whose end such a store pays no attention.
 type Instant interface {
 	// Instant does nothing; it marks the store.
 	Instant()

@@ -1,0 +1,482 @@
+package core
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+)
+
+// X1: a session ends at the very instant, in whatever store.
+func TestX1ExpiryToTheInstant(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, store Store) {
+		t.Helper()
+		c := newClient(t, newTestManager(t, Options{Store: store, Expiry: time.Hour}))
+		c.visit(set(t, 1))
+		c.visit(func(s *Session) {
+			equal(t, "Expires", s.Expires().Equal(time.Now().Add(time.Hour)), true)
+			equal(t, "Created", s.Created().Equal(time.Now()), true)
+			equal(t, "LastSeen", s.LastSeen().Equal(time.Now()), true)
+		})
+		time.Sleep(time.Hour - time.Millisecond)
+		peek := c.arrive()
+		equal(t, "a millisecond before, IsNew", peek.IsNew(), false)
+		time.Sleep(time.Millisecond)
+		equal(t, "on the instant, IsNew", c.arrive().IsNew(), true)
+		// A request that loaded it in time and saves too late finds it ended.
+		increment(peek)
+		equal(t, "Set-Cookie", c.leave(peek).SetCookie, "")
+		equal(t, "afterwards, IsNew", c.arrive().IsNew(), true)
+	})
+}
+
+// Use extends a session, and a tenth of the time is how late that may be noticed.
+func TestUseExtends(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, store Store) {
+		t.Helper()
+		c := newClient(t, newTestManager(t, Options{Store: store, Expiry: time.Hour}))
+		c.visit(set(t, 1))
+		for range 30 {
+			time.Sleep(50 * time.Minute)
+			reply := c.visit(read)
+			if !strings.Contains(reply.SetCookie, "Max-Age=3600;") {
+				t.Fatalf("Set-Cookie is %q", reply.SetCookie)
+			}
+			equal(t, "again at once", c.visit(read).SetCookie, "")
+			c.visit(func(s *Session) { equal(t, "LastSeen", s.LastSeen().Equal(time.Now()), true) })
+		}
+		time.Sleep(5 * time.Minute) // less than a tenth: not noticed
+		equal(t, "Set-Cookie", c.visit(read).SetCookie, "")
+		time.Sleep(55 * time.Minute)
+		equal(t, "IsNew", c.arrive().IsNew(), true)
+	})
+}
+
+// A write extends the record each time and the cookie every tenth of the time.
+func TestWritesExtendTheCookieToo(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, store Store) {
+		t.Helper()
+		c := newClient(t, newTestManager(t, Options{Store: store, Expiry: time.Hour}))
+		c.visit(set(t, 0))
+		cookies := 0
+		for range 60 {
+			time.Sleep(time.Minute)
+			if c.visit(increment).SetCookie != "" {
+				cookies++
+			}
+		}
+		equal(t, "cookies in an hour", cookies, 10)
+	})
+}
+
+// coarse is a store that keeps whole seconds, rounding up as the contract allows.
+type coarse struct{ *spy }
+
+func (r coarse) Load(ctx context.Context, key string) (Record, error) {
+	rec, err := r.spy.Load(ctx, key)
+	rec.Expires = roundUp(rec.Expires)
+	return rec, err
+}
+
+func (r coarse) Touch(ctx context.Context, rec Record) error {
+	rec.Expires = roundUp(rec.Expires)
+	return touchSpy(r).Touch(ctx, rec)
+}
+
+func roundUp(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.Add(time.Second - 1).Truncate(time.Second)
+}
+
+// The same with a store that rounds expiries up: its rounding is not taken for a touch that sent a cookie.
+func TestRoundingStoreStillRenewsTheCookie(t *testing.T) {
+	t.Parallel()
+	inBubbleWith(t, newSpy, func(t *testing.T, store *spy) {
+		t.Helper()
+		c := newClient(t, newTestManager(t, Options{Store: coarse{store}, Expiry: time.Hour}))
+		c.visit(set(t, 0))
+		cookies := 0
+		for range 60 {
+			time.Sleep(time.Minute + time.Millisecond)
+			if c.visit(increment).SetCookie != "" {
+				cookies++
+			}
+		}
+		if cookies < 9 || cookies > 11 {
+			t.Errorf("%d cookies in an hour of writes, want one every tenth", cookies)
+		}
+	})
+}
+
+func TestD6TouchesAreThrottled(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		options Options
+		cookies int
+		writes  int
+	}{
+		"an hour":                  {Options{Expiry: time.Hour}, 9, 9},
+		"an hour, browser session": {Options{Expiry: time.Hour, Cookie: Cookie{SessionOnly: true}}, 0, 9},
+		"default":                  {Options{}, 0, 0},
+		"permanent":                {Options{Expiry: Permanent}, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubbleWith(t, newTouchSpy, func(t *testing.T, store touchSpy) {
+				t.Helper()
+				tc.options.Store = store
+				c := newClient(t, newTestManager(t, tc.options))
+				c.visit(set(t, 1))
+				store.forget()
+				cookies := 0
+				for range 10_000 {
+					time.Sleep(time.Hour / 10_000)
+					if c.visit(read).SetCookie != "" {
+						cookies++
+					}
+				}
+				equal(t, "loads", store.count("load"), 10_000)
+				if got := store.count("touch") + store.count("save"); got < tc.writes || got > tc.writes+1 {
+					t.Errorf("%d writes, want about %d", got, tc.writes)
+				}
+				if cookies < tc.cookies || cookies > tc.cookies+1 {
+					t.Errorf("%d cookies, want about %d", cookies, tc.cookies)
+				}
+			})
+		})
+	}
+}
+
+func TestX2AbsoluteLimit(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, store Store) {
+		t.Helper()
+		c := newClient(t, newTestManager(t, Options{Store: store, Expiry: time.Hour, Lifetime: 3 * time.Hour}))
+		c.visit(set(t, 1))
+		born := time.Now()
+		for i, handler := range []func(s *Session){
+			read, increment,
+			func(s *Session) { want(t, s.Renew(), nil) },
+			func(s *Session) { want(t, s.Login("ann"), nil) },
+			func(s *Session) { want(t, s.SetExpiry(100*time.Hour), nil) },
+			func(s *Session) { want(t, s.SetExpiry(Permanent), nil) },
+		} {
+			time.Sleep(29 * time.Minute)
+			c.visit(handler)
+			c.visit(func(s *Session) {
+				if s.IsNew() || s.Expires().After(born.Add(3*time.Hour)) || !s.Created().Equal(born) {
+					t.Errorf("step %d: new %v, created %v, expires %v", i, s.IsNew(), s.Created(), s.Expires())
+				}
+			})
+		}
+		time.Sleep(time.Until(born.Add(3*time.Hour - time.Millisecond)))
+		s := c.arrive()
+		equal(t, "a millisecond before, IsNew", s.IsNew(), false)
+		time.Sleep(time.Millisecond)
+		equal(t, "on the instant, IsNew", c.arrive().IsNew(), true)
+	})
+}
+
+func TestX3Grace(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, store Store) {
+		t.Helper()
+		c := newClient(t, newTestManager(t, Options{Store: store, Grace: 10 * time.Second}))
+		c.visit(set(t, 1))
+		old := c.with()
+		c.visit(func(s *Session) { want(t, s.Renew(), nil) })
+		time.Sleep(10*time.Second - time.Millisecond)
+		late := old.with()
+		if reply := late.visit(read); reply.SetCookie == "" || late.ticketOf() != c.ticketOf() {
+			t.Error("within the grace: the old secret's bearer is not told the new one")
+		}
+		inFlight := old.arrive()
+		time.Sleep(time.Millisecond)
+		equal(t, "after the grace, IsNew", old.arrive().IsNew(), true)
+		equal(t, "the new secret, IsNew", c.arrive().IsNew(), false)
+		// A request that was let in within the grace is not thrown out after it.
+		increment(inFlight)
+		c.with().visit(increment)
+		old.leave(inFlight)
+		c.visit(func(s *Session) { equal(t, "visits", visits.Get(s), 3) })
+		// The next write forgets the previous secret for good.
+		equal(t, "previous secrets kept", c.arrive().base.head.grace, 0)
+	})
+}
+
+// forgetful is a store that ignores its own expiry.
+type forgetful struct{ *spy }
+
+func (f forgetful) Save(ctx context.Context, rec Record) (Record, error) {
+	expires := rec.Expires
+	rec.Expires = time.Time{}
+	out, err := f.spy.Save(ctx, rec)
+	out.Expires = expires
+	return out, err
+}
+
+// X4: with a store that returns what has expired, the record's own word counts, and the record is removed.
+func TestX4StoreIgnoresExpiry(t *testing.T) {
+	t.Parallel()
+	inBubbleWith(t, newSpy, func(t *testing.T, store *spy) {
+		t.Helper()
+		var events recorder
+		m := newTestManager(t, Options{Store: forgetful{store}, Expiry: time.Hour, OnEvent: events.add})
+		c := newClient(t, m)
+		c.visit(set(t, 1))
+		time.Sleep(time.Hour)
+		c.visit(func(s *Session) { equal(t, "IsNew", s.IsNew(), true) })
+		equal(t, "records", store.records(), 0)
+		equal(t, "event", has(events.after(t, m), EventExpired), true)
+	})
+}
+
+// The record that is over stays unread even if it cannot be deleted.
+func TestX4DeleteFails(t *testing.T) {
+	t.Parallel()
+	inBubbleWith(t, newSpy, func(t *testing.T, store *spy) {
+		t.Helper()
+		c := newClient(t, newTestManager(t, Options{Store: forgetful{store}, Expiry: time.Hour}))
+		c.visit(set(t, 1))
+		time.Sleep(time.Hour)
+		store.fail("delete", errDown)
+		c.visit(func(s *Session) { equal(t, "IsNew", s.IsNew(), true) })
+	})
+}
+
+// X5: a clock that has stepped back neither ends a session nor moves its times back.
+func TestX5ClockSteps(t *testing.T) {
+	t.Parallel()
+	m := newTestManager(t, Options{Expiry: time.Hour})
+	const now = 1_000_000_000_000
+	future := head{created: now + 5000, seen: now + 5000, issued: now + 5000, idle: time.Hour.Milliseconds()}
+	equal(t, "touch due", m.touchDue(&future, now), false)
+	snap := snapshot{rec: Record{Expires: time.UnixMilli(now + 5000).Add(time.Hour)}, head: future}
+	snap.settleTouch(now)
+	equal(t, "seen", snap.head.seen, now+5000)
+	equal(t, "expired", m.expired(&snap, time.UnixMilli(now)), false)
+	w := work{now: time.UnixMilli(now), admitted: admitted{snap: snapshot{rec: Record{Key: "k", Version: 1}, head: future}}}
+	want(t, m.compose(&w), nil)
+	equal(t, "seen after a write", w.snap.head.seen, now+5000)
+}
+
+// X6: a time to live that is over is never for ever.
+func TestX6OverIsNotForEver(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, store Store) {
+		t.Helper()
+		c := newClient(t, newTestManager(t, Options{Store: store, Expiry: time.Second, Lifetime: time.Second}))
+		c.visit(set(t, 1))
+		s := c.arrive()
+		increment(s)
+		time.Sleep(time.Second)
+		reply := c.leave(s)
+		equal(t, "Set-Cookie", reply.SetCookie, "")
+		time.Sleep(time.Hour)
+		equal(t, "IsNew", c.arrive().IsNew(), true)
+	})
+}
+
+// X8: a shorter policy reaches the sessions made before it, and those with an expiry of their own keep it.
+func TestX8ShorterPolicy(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, store Store) {
+		t.Helper()
+		before := newTestManager(t, Options{Store: store, Expiry: 24 * time.Hour})
+		plain, own, permanent := newClient(t, before), newClient(t, before), newClient(t, before)
+		plain.visit(set(t, 1))
+		own.visit(func(s *Session) { want(t, visits.Set(s, 1), nil); want(t, s.SetExpiry(12*time.Hour), nil) })
+		forever := newTestManager(t, Options{Store: store, Expiry: Permanent})
+		permanent.m = forever
+		permanent.visit(set(t, 1))
+		limited := plain.with()
+		limited.m = newTestManager(t, Options{Store: store, Expiry: time.Hour, Lifetime: 2 * time.Hour})
+		time.Sleep(3 * time.Hour)
+		equal(t, "a new Lifetime ends old sessions: IsNew", func() bool {
+			twin := newClient(t, limited.m)
+			twin.cookie = own.cookie
+			return twin.arrive().IsNew()
+		}(), true)
+		own = newClient(t, before)
+		own.visit(func(s *Session) { want(t, visits.Set(s, 1), nil); want(t, s.SetExpiry(12*time.Hour), nil) })
+		after := newTestManager(t, Options{Store: store, Expiry: time.Hour})
+		time.Sleep(2 * time.Hour)
+		for name, tc := range map[string]struct {
+			c     *client
+			isNew bool
+		}{"plain": {plain, true}, "of its own": {own, false}, "permanent before": {permanent, true}} {
+			tc.c.m = after
+			equal(t, name+": IsNew", tc.c.arrive().IsNew(), tc.isNew)
+		}
+	})
+}
+
+// A longer policy is taken up at the next use.
+func TestX8LongerPolicy(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, store Store) {
+		t.Helper()
+		c := newClient(t, newTestManager(t, Options{Store: store, Expiry: time.Hour}))
+		c.visit(set(t, 1))
+		c.m = newTestManager(t, Options{Store: store, Expiry: 10 * time.Hour})
+		time.Sleep(59 * time.Minute)
+		c.visit(read)
+		time.Sleep(time.Minute)
+		c.visit(increment)
+		time.Sleep(9 * time.Hour)
+		c.visit(func(s *Session) { equal(t, "visits", visits.Get(s), 2) })
+	})
+}
+
+func TestX9Permanent(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, store Store) {
+		t.Helper()
+		m := newTestManager(t, Options{Store: store, Expiry: Permanent})
+		c := newClient(t, m)
+		c.visit(set(t, 1))
+		rec, err := store.Load(t.Context(), m.prefix+c.id())
+		want(t, err, nil)
+		equal(t, "the record's expiry is zero", rec.Expires.IsZero(), true)
+		cookies := 0
+		for range 10 * 365 {
+			time.Sleep(24 * time.Hour)
+			if reply := c.visit(read); reply.SetCookie != "" {
+				cookies++
+				if !strings.Contains(reply.SetCookie, "; Max-Age=34560000;") {
+					t.Fatalf("Set-Cookie is %q", reply.SetCookie)
+				}
+			}
+		}
+		equal(t, "cookies in ten years", cookies, 91) // every forty days
+		time.Sleep(100 * 365 * 24 * time.Hour)
+		c.visit(func(s *Session) {
+			equal(t, "visits a century later", visits.Get(s), 1)
+			equal(t, "Expires is zero", s.Expires().IsZero(), true)
+		})
+	})
+}
+
+func TestSetExpiryPersists(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, store Store) {
+		t.Helper()
+		m := newTestManager(t, Options{Store: store, Expiry: time.Hour})
+		c := newClient(t, m)
+		left := func() (d time.Duration) {
+			s := c.arrive()
+			if at := s.Expires(); !at.IsZero() {
+				return time.Until(at)
+			}
+			return Permanent
+		}
+		// On a session without data it waits for the first value.
+		c.visit(func(s *Session) { want(t, s.SetExpiry(10*time.Hour), nil); want(t, visits.Set(s, 1), nil) })
+		equal(t, "at first", left(), 10*time.Hour)
+		time.Sleep(9 * time.Hour)
+		reply := c.visit(read)
+		if !strings.Contains(reply.SetCookie, "Max-Age=36000;") {
+			t.Errorf("the touch says %q", reply.SetCookie)
+		}
+		equal(t, "after a touch", left(), 10*time.Hour)
+		c.visit(increment)
+		equal(t, "after a write", left(), 10*time.Hour)
+		c.visit(func(s *Session) { want(t, s.SetExpiry(Permanent), nil) })
+		equal(t, "permanent", left(), Permanent)
+		time.Sleep(1000 * time.Hour)
+		c.visit(increment)
+		reply = c.visit(func(s *Session) { want(t, s.SetExpiry(30*time.Minute), nil) })
+		if !strings.Contains(reply.SetCookie, "Max-Age=1800;") {
+			t.Errorf("a shorter life is not told the browser: %q", reply.SetCookie)
+		}
+		equal(t, "shorter than the policy", left(), 30*time.Minute)
+		c.visit(func(s *Session) { want(t, s.SetExpiry(0), nil) })
+		equal(t, "back to the policy", left(), time.Hour)
+		time.Sleep(time.Hour)
+		equal(t, "IsNew", c.arrive().IsNew(), true)
+	})
+}
+
+// Two requests that are both due for a touch end in one touch's effect, and neither fails.
+func TestTouchMeetsAnotherRequest(t *testing.T) {
+	t.Parallel()
+	for name, handler := range map[string]func(s *Session){"touch": read, "write": increment, "renew": func(s *Session) { _ = s.Renew() }} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T, store Store) {
+				t.Helper()
+				c := newClient(t, newTestManager(t, Options{Store: store, Expiry: time.Hour}))
+				c.visit(set(t, 1))
+				time.Sleep(10 * time.Minute)
+				s := c.arrive()
+				read(s)
+				late := c.with()
+				c.visit(handler)
+				late.leave(s)
+				equal(t, "IsNew", late.arrive().IsNew(), false)
+				time.Sleep(time.Hour - time.Millisecond)
+				equal(t, "an hour later, IsNew", c.arrive().IsNew(), false)
+			})
+		})
+	}
+}
+
+// A touch that fails harms nobody: what was read was read, and the next request tries again.
+func TestFailedTouchIsNoError(t *testing.T) {
+	t.Parallel()
+	inBubbleWith(t, newTouchSpy, func(t *testing.T, store touchSpy) {
+		t.Helper()
+		var events recorder
+		m := newTestManager(t, Options{Store: store, Expiry: time.Hour, OnEvent: events.add})
+		c := newClient(t, m)
+		c.visit(set(t, 1))
+		time.Sleep(30 * time.Minute)
+		store.fail("touch", errDown)
+		equal(t, "Set-Cookie", c.visit(read).SetCookie, "")
+		store.hook(nil)
+		if c.visit(read).SetCookie == "" {
+			t.Error("the next request does not extend the cookie")
+		}
+		equal(t, "event", has(events.after(t, m), EventStoreFailed), true)
+	})
+}
+
+// A session that a lowered MaxSize no longer admits can still be read; only writing to it fails.
+func TestTouchOfATooLargeSession(t *testing.T) {
+	t.Parallel()
+	inBubbleWith(t, newSpy, func(t *testing.T, store *spy) {
+		t.Helper()
+		c := newClient(t, newTestManager(t, Options{Store: store, Expiry: time.Hour}))
+		c.visit(func(s *Session) { want(t, note.Set(s, strings.Repeat("x", 1000)), nil) })
+		c.m = newTestManager(t, Options{Store: store, Expiry: time.Hour, MaxSize: 500})
+		time.Sleep(30 * time.Minute)
+		c.visit(func(s *Session) { equal(t, "length", len(note.Get(s)), 1000) })
+	})
+}
+
+// A stream's session that is only read is left alone once no cookie can follow.
+func TestSealedSessionsAreNotTouched(t *testing.T) {
+	t.Parallel()
+	inBubbleWith(t, newTouchSpy, func(t *testing.T, store touchSpy) {
+		t.Helper()
+		c := newClient(t, newTestManager(t, Options{Store: store, Expiry: time.Hour}))
+		c.visit(set(t, 1))
+		s := c.arrive()
+		c.leave(s)
+		store.forget()
+		time.Sleep(30 * time.Minute)
+		want(t, s.Save(t.Context()), nil)
+		equal(t, "calls", store.count(""), 0)
+		increment(s)
+		want(t, s.Save(t.Context()), nil)
+		// The record lives longer now; the cookie is for the next request to send.
+		if c.visit(read).SetCookie == "" {
+			t.Error("the next request does not send the cookie")
+		}
+	})
+}

@@ -1,0 +1,460 @@
+package memstore
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cloakroom-go/sessions/core/store"
+)
+
+// verify checks that everything the store keeps about its records agrees.
+func verify(t *testing.T, s *Store) {
+	t.Helper()
+	var count, size int64
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.Lock()
+		count += int64(len(sh.entries))
+		for key, e := range sh.entries {
+			size += weigh(&e.rec)
+			if e.rec.Key != key || s.shard(key) != sh {
+				t.Errorf("shard %d: %q lies under %q", i, e.rec.Key, key)
+			}
+		}
+		sh.verifyQueue(t)
+		sh.verifyLists(t)
+		sh.verifySubjects(t)
+		sh.mu.Unlock()
+	}
+	if s.count.Load() != count || s.bytes.Load() != size {
+		t.Errorf("the store counts %d records and %d bytes, it has %d and %d", s.count.Load(), s.bytes.Load(), count, size)
+	}
+}
+
+func (sh *shard) verifyQueue(t *testing.T) {
+	t.Helper()
+	if len(sh.queue) != len(sh.entries) {
+		t.Errorf("%d entries in the queue, %d in the map", len(sh.queue), len(sh.entries))
+	}
+	next := int64(math.MaxInt64)
+	for at, e := range sh.queue {
+		if e.inQueue != at || sh.entries[e.rec.Key] != e {
+			t.Errorf("%q does not lie where it believes to: %d, not %d", e.rec.Key, at, e.inQueue)
+		}
+		if parent := sh.queue[max(at-1, 0)/2]; parent.expires > e.expires {
+			t.Errorf("%q lies behind one that expires later", e.rec.Key)
+		}
+		next = min(next, e.expires)
+	}
+	if sh.nextExpiry.Load() != next {
+		t.Errorf("the next expiry is published as %d, it is %d", sh.nextExpiry.Load(), next)
+	}
+}
+
+func (sh *shard) verifyLists(t *testing.T) {
+	t.Helper()
+	listed := 0
+	for c := range sh.idle {
+		var before *entry
+		oldest := uint64(math.MaxUint64)
+		for e := sh.idle[c].first; e != nil; before, e = e, e.next {
+			listed++
+			if e.prev != before || e.class() != class(c) || sh.entries[e.rec.Key] != e {
+				t.Errorf("%q does not belong where it is in list %d", e.rec.Key, c)
+			}
+			if e.used >= oldest {
+				t.Errorf("list %d is not in the order of use", c)
+			}
+			oldest = e.used
+		}
+		if sh.idle[c].last != before {
+			t.Errorf("list %d ends elsewhere", c)
+		}
+		if sh.oldest[c].Load() != oldest {
+			t.Errorf("the oldest of class %d is published as %d, it is %d", c, sh.oldest[c].Load(), oldest)
+		}
+	}
+	if listed != len(sh.entries) {
+		t.Errorf("%d entries in the lists, %d in the map", listed, len(sh.entries))
+	}
+}
+
+func (sh *shard) verifySubjects(t *testing.T) {
+	t.Helper()
+	indexed, signed := 0, 0
+	for subject, all := range sh.subjects {
+		if subject == "" || len(all) == 0 {
+			t.Errorf("subject %q is there with %d entries", subject, len(all))
+		}
+		for at, e := range all {
+			indexed++
+			if e.inSubject != at || e.rec.Subject != subject || sh.entries[e.rec.Key] != e {
+				t.Errorf("%q does not belong to subject %q at %d", e.rec.Key, subject, at)
+			}
+		}
+	}
+	for _, e := range sh.entries {
+		if e.rec.Subject != "" {
+			signed++
+		}
+	}
+	if indexed != signed {
+		t.Errorf("%d entries in the index, %d have a subject", indexed, signed)
+	}
+}
+
+// model is a store as simple as can be: what is alive, the longest idle first.
+type model struct {
+	options Options
+	alive   []store.Record
+}
+
+func (m *model) find(key string) int {
+	return slices.IndexFunc(m.alive, func(rec store.Record) bool { return rec.Key == key })
+}
+
+func (m *model) expire(now time.Time) {
+	m.alive = slices.DeleteFunc(m.alive, func(rec store.Record) bool { return rec.Expired(now) })
+}
+
+// use puts rec at the end, in the place of what there was under its key.
+func (m *model) use(rec store.Record) {
+	m.remove(rec.Key)
+	m.alive = append(m.alive, rec)
+}
+
+func (m *model) remove(key string) {
+	m.alive = slices.DeleteFunc(m.alive, func(rec store.Record) bool { return rec.Key == key })
+}
+
+func (m *model) bytes() (total int64) {
+	for i := range m.alive {
+		total += weigh(&m.alive[i])
+	}
+	return total
+}
+
+// save says what must come of a save. spare is how many expired records the store still has to drop.
+func (m *model) save(rec store.Record, now time.Time, spare int) error {
+	at := m.find(rec.Key)
+	switch {
+	case at < 0 && (rec.Version != 0 || rec.Expired(now)):
+		return store.ErrNotFound
+	case at >= 0 && m.alive[at].Version != rec.Version:
+		return store.ErrConflict
+	case rec.Expired(now):
+		return store.ErrNotFound
+	}
+	extra, more := weigh(&rec), 1
+	if at >= 0 {
+		extra, more = extra-weigh(&m.alive[at]), 0
+	}
+	for (more > 0 && len(m.alive)+spare+more > m.options.MaxRecords) || (extra > 0 && m.bytes()+extra > m.options.MaxBytes) {
+		if spare > 0 {
+			spare--
+		} else if !m.evict(rec.Key) {
+			return store.ErrFull
+		}
+	}
+	return nil
+}
+
+func (m *model) evict(key string) bool {
+	for _, signedIn := range []bool{false, true} {
+		for i, rec := range m.alive {
+			if rec.Key != key && (rec.Subject != "") == signedIn && (!signedIn || !m.options.KeepSignedIn) {
+				m.alive = slices.Delete(m.alive, i, i+1)
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// player makes random calls of the store and of the model.
+type player struct {
+	*testing.T
+	*rand.Rand
+	store *Store
+	model *model
+	keys  []string
+	stale []store.Record // versions that once were
+}
+
+func newPlayer(t *testing.T, options Options, seed uint64) *player {
+	t.Helper()
+	random := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // a test's choice of what to do next
+	p := &player{T: t, Rand: random, store: New(options), model: &model{options: options}}
+	// Few shards, so that each has many records.
+	for i := 0; len(p.keys) < 60; i++ {
+		if key := fmt.Sprint("key", i); slices.Contains([]*shard{&p.store.shards[3], &p.store.shards[20], &p.store.shards[63]}, p.store.shard(key)) {
+			p.keys = append(p.keys, key)
+		}
+	}
+	return p
+}
+
+func (p *player) step(mortal bool) {
+	now := time.Now()
+	p.model.expire(now)
+	key := p.keys[p.IntN(len(p.keys))]
+	switch p.IntN(10) {
+	case 0, 1:
+		p.load(key)
+	case 2:
+		p.touch(key, now.Add(time.Duration(p.IntN(7200)-1800)*time.Second))
+	case 3:
+		p.model.remove(key)
+		if err := p.store.Delete(p.Context(), key); err != nil {
+			p.Errorf("Delete = %v", err)
+		}
+	case 4:
+		if mortal {
+			time.Sleep(time.Duration(p.IntN(600)) * time.Second)
+		}
+	default:
+		p.save(key, now, mortal)
+	}
+}
+
+func (p *player) load(key string) {
+	rec, err := p.store.Load(p.Context(), key)
+	at := p.model.find(key)
+	if (err == nil) != (at >= 0) {
+		p.Fatalf("Load(%q) = %v, the model has it: %v", key, err, at >= 0)
+	}
+	if err == nil {
+		p.equal(rec, p.model.alive[at])
+		p.model.use(rec)
+	}
+}
+
+func (p *player) touch(key string, expires time.Time) {
+	at := p.model.find(key)
+	rec := store.Record{Version: 1}
+	if at >= 0 {
+		rec = p.model.alive[at]
+	}
+	if err := p.store.Touch(p.Context(), store.Record{Key: key, Version: rec.Version, Expires: expires}); (err == nil) != (at >= 0) {
+		p.Fatalf("Touch(%q) = %v, the model has it: %v", key, err, at >= 0)
+	}
+	if at >= 0 {
+		if !rec.Expires.IsZero() && expires.After(rec.Expires) {
+			rec.Expires = expires
+		}
+		p.model.use(rec)
+	}
+}
+
+func (p *player) save(key string, now time.Time, mortal bool) {
+	rec := store.Record{Key: key, Data: bytes.Repeat([]byte{1}, p.IntN(500))}
+	if p.IntN(3) == 0 {
+		rec.Subject = fmt.Sprint("subject", p.IntN(4))
+	}
+	if mortal && p.IntN(8) > 0 {
+		rec.Expires = now.Add(time.Duration(p.IntN(3600)-100) * time.Second)
+	}
+	if at := p.model.find(key); at >= 0 && p.IntN(4) > 0 {
+		rec.Version = p.model.alive[at].Version
+	} else if len(p.stale) > 0 && p.IntN(4) == 0 {
+		rec.Version = p.stale[p.IntN(len(p.stale))].Version
+	}
+	spare := p.store.Len() - len(p.model.alive)
+	want := p.model.save(rec, now, spare)
+	saved, err := p.store.Save(p.Context(), rec)
+	if !errors.Is(err, want) {
+		p.Fatalf("Save(%q) = %v, want %v", key, err, want)
+	}
+	if err == nil {
+		rec.Version = saved.Version
+		p.equal(saved, rec)
+		p.model.use(rec)
+		p.stale = append(p.stale, rec)
+	}
+}
+
+func (p *player) equal(got, want store.Record) {
+	p.Helper()
+	if got.Key != want.Key || got.Subject != want.Subject || got.Version != want.Version || !bytes.Equal(got.Data, want.Data) || !got.Expires.Equal(want.Expires) {
+		p.Fatalf("got %+v, want %+v", got, want)
+	}
+}
+
+// compare checks that exactly what is alive in the model is alive in the store.
+func (p *player) compare() {
+	p.Helper()
+	p.model.expire(time.Now())
+	page, next, err := p.store.List(p.Context(), "", "", math.MaxInt)
+	if err != nil || next != "" || len(page) != len(p.model.alive) {
+		p.Fatalf("List = %d records, next %q, %v; the model has %d", len(page), next, err, len(p.model.alive))
+	}
+	for _, rec := range page {
+		at := p.model.find(rec.Key)
+		if at < 0 {
+			p.Fatalf("%q should have gone", rec.Key)
+		}
+		p.equal(rec, p.model.alive[at])
+	}
+	for n := range 4 {
+		subject := fmt.Sprint("subject", n)
+		found, err := p.store.BySubject(p.Context(), subject)
+		want := 0
+		for _, rec := range p.model.alive {
+			if rec.Subject == subject {
+				want++
+			}
+		}
+		if err != nil || len(found) != want {
+			p.Fatalf("BySubject(%q) = %d records, %v, want %d", subject, len(found), err, want)
+		}
+	}
+	if n := p.store.Len(); n > p.model.options.MaxRecords || p.store.Bytes() > p.model.options.MaxBytes {
+		p.Fatalf("%d records and %d bytes are beyond the bound", n, p.store.Bytes())
+	}
+}
+
+func TestD3AgainstModel(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		options Options
+		mortal  bool
+	}{
+		"count":      {Options{MaxRecords: 20, MaxBytes: DefaultMaxBytes}, true},
+		"count keep": {Options{MaxRecords: 20, MaxBytes: DefaultMaxBytes, KeepSignedIn: true}, true},
+		"bytes":      {Options{MaxRecords: DefaultMaxRecords, MaxBytes: 8000}, false},
+		"bytes keep": {Options{MaxRecords: DefaultMaxRecords, MaxBytes: 8000, KeepSignedIn: true}, false},
+		"unbounded":  {Options{MaxRecords: DefaultMaxRecords, MaxBytes: DefaultMaxBytes}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for seed := range uint64(5) {
+				synctest.Test(t, func(t *testing.T) {
+					p := newPlayer(t, c.options, seed)
+					for range 600 {
+						p.step(c.mortal)
+						p.compare()
+						verify(t, p.store)
+						if t.Failed() {
+							t.Fatalf("seed %d", seed)
+						}
+					}
+				})
+			}
+		})
+	}
+}
+
+// TestStaysConsistentUnderConcurrency makes every kind of call at once on a store that is always full.
+func TestStaysConsistentUnderConcurrency(t *testing.T) {
+	t.Parallel()
+	s := New(Options{MaxRecords: 50, MaxBytes: 20_000})
+	var wg sync.WaitGroup
+	for n := range 6 {
+		wg.Go(func() {
+			random := rand.New(rand.NewPCG(uint64(n), 3)) //nolint:gosec // a test's choice of what to do next
+			for range 4000 {
+				s.disturb(t, random)
+			}
+		})
+	}
+	wg.Wait()
+	verify(t, s)
+	if s.Len() > 50 || s.Bytes() > 20_000 {
+		t.Errorf("%d records and %d bytes are beyond the bound", s.Len(), s.Bytes())
+	}
+}
+
+func (s *Store) disturb(t *testing.T, random *rand.Rand) {
+	t.Helper()
+	key := fmt.Sprint("key", random.IntN(120))
+	rec, err := s.Load(t.Context(), key)
+	if err != nil {
+		rec = store.Record{Key: key}
+	}
+	switch random.IntN(8) {
+	case 0:
+		err = s.Delete(t.Context(), key)
+	case 1:
+		err = s.Touch(t.Context(), store.Record{Key: key, Version: rec.Version, Expires: time.Now().Add(time.Duration(random.IntN(50)) * time.Microsecond)})
+	case 2:
+		_, err = s.BySubject(t.Context(), "someone")
+	default:
+		rec.Data = make([]byte, random.IntN(2000))
+		rec.Subject = []string{"", "someone", "another"}[random.IntN(3)]
+		rec.Expires = time.Now().Add(time.Duration(random.IntN(2000)) * time.Microsecond)
+		_, err = s.Save(t.Context(), rec)
+	}
+	for _, want := range []error{nil, store.ErrNotFound, store.ErrConflict} {
+		if errors.Is(err, want) {
+			return
+		}
+	}
+	t.Errorf("a call failed: %v", err)
+}
+
+// keyIn returns a key of that shard.
+func (s *Store) keyIn(sh *shard, not ...string) string {
+	for i := 0; ; i++ {
+		if key := fmt.Sprint("key", i); s.shard(key) == sh && !slices.Contains(not, key) {
+			return key
+		}
+	}
+}
+
+// TestD3GrowingRecordSparesItsShard has a record grow that is the one idle longest, with a fresh one in its shard: the
+// next oldest of the whole store has to go, not the fresh one.
+func TestD3GrowingRecordSparesItsShard(t *testing.T) {
+	t.Parallel()
+	s := New(Options{MaxBytes: 3 * (overhead + 300)})
+	grows := s.keyIn(&s.shards[0])
+	fresh := s.keyIn(&s.shards[0], grows)
+	oldest := s.keyIn(&s.shards[1])
+	var first store.Record
+	for _, key := range []string{grows, oldest, fresh} {
+		rec, err := s.Save(t.Context(), store.Record{Key: key, Data: make([]byte, 280)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if key == grows {
+			first = rec
+		}
+	}
+	first.Data = make([]byte, 400)
+	if _, err := s.Save(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Load(t.Context(), fresh); err != nil {
+		t.Error("the record used last has gone")
+	}
+	if _, err := s.Load(t.Context(), oldest); err == nil {
+		t.Error("the record idle longest, but for the one that grew, is still there")
+	}
+}
+
+// TestD3SmallestStore has creates race for a store of one place: what one has reserved and not yet linked another must
+// not take for nothing to drop.
+func TestD3SmallestStore(t *testing.T) {
+	t.Parallel()
+	s := New(Options{MaxRecords: 1})
+	var wg sync.WaitGroup
+	for n := range 4 {
+		wg.Go(func() {
+			for i := range 3000 {
+				if _, err := s.Save(t.Context(), store.Record{Key: fmt.Sprint(n, "-", i)}); err != nil {
+					t.Errorf("Save = %v, want success: whatever is there may go", err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	verify(t, s)
+}
