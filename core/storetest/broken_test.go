@@ -1,0 +1,763 @@
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cloakroom-go/sessions/core/memstore"
+	"github.com/cloakroom-go/sessions/core/store"
+)
+
+// full is a store with all that is optional but Instant.
+type full interface {
+	store.Store
+	store.Toucher
+	store.Indexer
+	store.Lister
+}
+
+// broken is a store with a fault, and the cases that must find it.
+type broken struct {
+	fault    string
+	caughtBy string
+	wrap     func(good *memstore.Store) store.Store
+}
+
+func brokenStores() []broken {
+	return []broken{
+		{
+			"lets the last write win", "Save/ReplaceConflict Save/CreateConflict Races/R4NothingIsLost Races/OneCreateWins Races/OneReplaceWins Races/Everything",
+			func(s *memstore.Store) store.Store { return &lastWriteWins{full: s} },
+		},
+		{
+			"creates when it should replace", "Save/ReplaceAbsent Delete/R1DeleteWinsOverSave Races/R1DeleteWins",
+			func(s *memstore.Store) store.Store { return &revives{full: s} },
+		},
+		{
+			"returns expired records", "Expiry/X1ToTheInstant Expiry/X7NeverReturned Expiry/X7CreateOverExpired Expiry/X1ReplaceMoves Expiry/X9PermanentAndBack Index/OutlivesOldExpiry Expiry/X9BeyondThirtyDays Version/NeverReusedAfterExpiry Expiry/X6ExpiredIsNotStored",
+			func(s *memstore.Store) store.Store { return &late{full: s, expires: make(map[string]time.Time)} },
+		},
+		{
+			"rounds an expiry down", "Expiry/RoundTrip Expiry/X1ToTheInstant",
+			onSave(func(rec *store.Record) {
+				if rec.Expires.After(time.Now().Add(time.Second)) {
+					rec.Expires = rec.Expires.Truncate(time.Second)
+				}
+			}),
+		},
+		{
+			"gives permanent records a life of a day", "Expiry/X9Permanent Expiry/RoundTrip Expiry/X9PermanentAndBack",
+			onSave(func(rec *store.Record) {
+				if rec.Expires.IsZero() {
+					rec.Expires = time.Now().AddDate(0, 0, 1)
+				}
+			}),
+		},
+		{
+			"takes a life over for ever", "Expiry/X6ExpiredIsNotStored",
+			onSave(func(rec *store.Record) {
+				if rec.Expired(time.Now()) {
+					rec.Expires = time.Time{}
+				}
+			}),
+		},
+		{
+			"cannot count beyond thirty days", "Expiry/X9BeyondThirtyDays",
+			onSave(func(rec *store.Record) {
+				if time.Until(rec.Expires) > 30*24*time.Hour {
+					rec.Expires = time.Unix(0, 0)
+				}
+			}),
+		},
+		{
+			"counts expiries in 64 bits of nanoseconds", "Hostile/Expires",
+			onSave(func(rec *store.Record) {
+				if !rec.Expires.IsZero() {
+					rec.Expires = time.Unix(0, rec.Expires.UnixNano())
+				}
+			}),
+		},
+		{
+			"shortens on touch", "Touch/NeverShortens Touch/RaceWithTouch Touch/PermanentStays",
+			func(s *memstore.Store) store.Store { return &touchSaves{full: s, shortens: true} },
+		},
+		{
+			"changes the version on touch", "Touch/LeavesDataAndVersion",
+			func(s *memstore.Store) store.Store { return &touchSaves{full: s} },
+		},
+		{
+			"creates on touch", "Touch/NeverCreates Touch/R1RaceWithDelete Delete/Removes",
+			func(s *memstore.Store) store.Store { return &touchCreates{full: s} },
+		},
+		{
+			"does not look at the version on touch", "Touch/OtherVersion Touch/RaceWithSave",
+			func(s *memstore.Store) store.Store { return &touchBlind{full: s} },
+		},
+		{
+			"does nothing on touch", "Touch/Extends Touch/ToNever",
+			func(s *memstore.Store) store.Store { return &touchNothing{full: s} },
+		},
+		{
+			"supports methods by halves", "Touch/Unsupported Index/Unsupported List/Unsupported",
+			func(s *memstore.Store) store.Store { return &halfSupported{full: s} },
+		},
+		{
+			"reuses versions", "Version/NeverReusedAfterDelete Version/NeverReusedAfterExpiry Races/Everything",
+			func(s *memstore.Store) store.Store { return &reuses{full: s, base: make(map[string]uint64)} },
+		},
+		{
+			"keeps the version of what has not changed", "Version/ChangesWithEachSave",
+			func(s *memstore.Store) store.Store { return &lazyVersion{full: s} },
+		},
+		{
+			"writes into what it was given", "Data/SavedStaysUntouched",
+			func(s *memstore.Store) store.Store { return &scribbles{full: s} },
+		},
+		{
+			"appends to what it was given", "Data/SavedStaysUntouched",
+			onSave(func(rec *store.Record) { _ = append(rec.Data, '\n') }),
+		},
+		{
+			"reuses the bytes it has returned", "Data/LoadedStaysUntouched",
+			func(s *memstore.Store) store.Store { return &recycles{full: s} },
+		},
+		{
+			"trims data", "Data/RoundTrip",
+			onSave(func(rec *store.Record) { rec.Data = bytes.TrimRight(rec.Data, " \x00") }),
+		},
+		{
+			"folds the case of subjects", "Data/SubjectRoundTrip Index/K5SubjectsAreSeparate",
+			onSave(func(rec *store.Record) { rec.Subject = strings.ToLower(rec.Subject) }),
+		},
+		{
+			"cuts subjects at a line end", "Hostile/K5Subjects",
+			onSave(func(rec *store.Record) { rec.Subject, _, _ = strings.Cut(rec.Subject, "\r\n") }),
+		},
+		{
+			"folds keys", "Save/KeysAreSeparate",
+			func(s *memstore.Store) store.Store { return &rekeys{s, strings.ToLower} },
+		},
+		{
+			"cuts keys at a line end", "Hostile/K3Keys",
+			func(s *memstore.Store) store.Store {
+				return &rekeys{s, func(key string) string { key, _, _ = strings.Cut(key, "\r\n"); return key }}
+			},
+		},
+		{
+			"panics on a key with a NUL", "Hostile/K3Keys",
+			func(s *memstore.Store) store.Store {
+				return &rekeys{s, func(key string) string {
+					if strings.Contains(key, "\x00") {
+						panic("NUL")
+					}
+					return key
+				}}
+			},
+		},
+		{
+			"cuts keys at 200 bytes", "Save/LongKey",
+			func(s *memstore.Store) store.Store {
+				return &rekeys{s, func(key string) string { return key[:min(len(key), 200)] }}
+			},
+		},
+		{
+			"does not store the subject", "Save/CreateLoad Save/Replace Index/Finds",
+			onSave(func(rec *store.Record) { rec.Subject = "" }),
+		},
+		{
+			"finds what is not there", "Save/LoadAbsent",
+			func(s *memstore.Store) store.Store { return &finds{full: s} },
+		},
+		{
+			"returns what it was given with a conflict", "Save/ConflictRecord",
+			func(s *memstore.Store) store.Store { return &conflictEcho{full: s} },
+		},
+		{
+			"complains when there is nothing to delete", "Delete/AbsentIsNoError",
+			func(s *memstore.Store) store.Store { return &strictDelete{full: s} },
+		},
+		{
+			"does not delete", "Delete/Removes Delete/CreateAgain Index/ForgetsDeleted",
+			func(s *memstore.Store) store.Store { return &keeps{full: s} },
+		},
+		{
+			"ignores contexts", "Context/Cancelled Context/DeadlineOver",
+			func(s *memstore.Store) store.Store { return struct{ full }{s} },
+		},
+		{
+			"takes a dead context for a missing record", "Context/Cancelled Context/DeadlineOver",
+			func(s *memstore.Store) store.Store { return &outageIsAbsence{full: s} },
+		},
+		{
+			"mixes editions", "Races/TornReads",
+			func(s *memstore.Store) store.Store { return &torn{full: s} },
+		},
+		{
+			"forgets index entries", "Index/R3CompleteDuringSaves Index/Finds",
+			func(s *memstore.Store) store.Store { return &forgetsIndex{full: s} },
+		},
+		{
+			"keeps the index of before", "Index/FollowsSave Index/RaceOfSubjects Index/ForgetsDeleted",
+			func(s *memstore.Store) store.Store { return &staleIndex{full: s, seen: make(map[string][]string)} },
+		},
+		{
+			"lists the anonymous under the empty subject", "Index/EmptySubject",
+			func(s *memstore.Store) store.Store { return &indexesEmpty{full: s} },
+		},
+		{
+			"answers an error for nobody", "Index/NobodyHasNone",
+			func(s *memstore.Store) store.Store { return &errorForNobody{full: s} },
+		},
+		{
+			"finds subjects by their beginning", "Index/K5SubjectsAreSeparate",
+			func(s *memstore.Store) store.Store { return &prefixIndex{full: s} },
+		},
+		{
+			"ends the walk early", "List/FindsAll List/CompleteDuringChanges",
+			func(s *memstore.Store) store.Store { return &listBroken{full: s, firstPageOnly: true} },
+		},
+		{
+			"walks for ever", "List/FindsAll List/PagesAreLimited",
+			func(s *memstore.Store) store.Store { return &listBroken{full: s, endless: true} },
+		},
+		{
+			"lists everything in one page", "List/PagesAreLimited",
+			func(s *memstore.Store) store.Store { return &listBroken{full: s, onePage: true} },
+		},
+		{
+			"takes the prefix for a pattern", "List/K3PrefixIsLiteral",
+			func(s *memstore.Store) store.Store { return &listBroken{full: s, glob: true} },
+		},
+		{
+			"starts over at a cursor it does not know", "List/BadCursor",
+			func(s *memstore.Store) store.Store { return &listBroken{full: s, anyCursor: true} },
+		},
+		{
+			"loses a save now and then", "Races/Everything Races/R4NothingIsLost",
+			func(s *memstore.Store) store.Store { return &losesSaves{full: s} },
+		},
+	}
+}
+
+// onSave returns a wrapper that changes each record before it is saved.
+func onSave(change func(rec *store.Record)) func(*memstore.Store) store.Store {
+	return func(s *memstore.Store) store.Store { return &changed{full: s, change: change} }
+}
+
+type changed struct {
+	full
+	change func(rec *store.Record)
+}
+
+func (s *changed) Save(ctx context.Context, rec store.Record) (store.Record, error) {
+	asked := rec
+	s.change(&rec)
+	saved, err := s.full.Save(ctx, rec)
+	if err == nil {
+		asked.Version = saved.Version
+		return asked, nil
+	}
+	return saved, err
+}
+
+// saveOver saves rec over whatever there is.
+func saveOver(ctx context.Context, s store.Store, rec store.Record) (store.Record, error) {
+	for {
+		rec.Version = 0
+		if current, err := s.Load(ctx, rec.Key); err == nil {
+			rec.Version = current.Version
+		}
+		saved, err := s.Save(ctx, rec)
+		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrNotFound) || rec.Expired(time.Now()) {
+			return saved, err
+		}
+	}
+}
+
+type lastWriteWins struct{ full }
+
+func (s *lastWriteWins) Save(ctx context.Context, rec store.Record) (store.Record, error) {
+	if rec.Version != 0 {
+		if _, err := s.Load(ctx, rec.Key); err != nil {
+			return store.Record{}, err
+		}
+	}
+	runtime.Gosched()
+	return saveOver(ctx, s.full, rec)
+}
+
+type revives struct{ full }
+
+func (s *revives) Save(ctx context.Context, rec store.Record) (store.Record, error) {
+	saved, err := s.full.Save(ctx, rec)
+	if errors.Is(err, store.ErrNotFound) && rec.Version != 0 {
+		rec.Version = 0
+		return s.full.Save(ctx, rec)
+	}
+	return saved, err
+}
+
+// late keeps every record for ever, and tells its expiry without heeding it.
+type late struct {
+	full
+	mu      sync.Mutex
+	expires map[string]time.Time
+}
+
+func (s *late) with(rec store.Record) store.Record {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rec.Expires = s.expires[rec.Key]
+	return rec
+}
+
+func (s *late) Load(ctx context.Context, key string) (store.Record, error) {
+	rec, err := s.full.Load(ctx, key)
+	return s.with(rec), err
+}
+
+func (s *late) Save(ctx context.Context, rec store.Record) (store.Record, error) {
+	expires := rec.Expires
+	rec.Expires = time.Time{}
+	saved, err := s.full.Save(ctx, rec)
+	if err == nil {
+		s.mu.Lock()
+		s.expires[rec.Key] = expires
+		s.mu.Unlock()
+	}
+	return s.with(saved), err
+}
+
+func (s *late) BySubject(ctx context.Context, subject string) ([]store.Record, error) {
+	recs, err := s.full.BySubject(ctx, subject)
+	for i := range recs {
+		recs[i] = s.with(recs[i])
+	}
+	return recs, err
+}
+
+// touchSaves does a touch as a save.
+type touchSaves struct {
+	full
+	shortens bool
+}
+
+func (s *touchSaves) Touch(ctx context.Context, rec store.Record) error {
+	stored, err := s.Load(ctx, rec.Key)
+	switch {
+	case err != nil:
+		return err
+	case stored.Version != rec.Version && !s.shortens:
+		return store.ErrConflict
+	case !s.shortens && (stored.Expires.IsZero() || rec.Expires.Before(stored.Expires)):
+		return nil
+	}
+	stored.Expires = rec.Expires
+	_, err = s.Save(ctx, stored)
+	return err
+}
+
+type touchCreates struct{ full }
+
+func (s *touchCreates) Touch(ctx context.Context, rec store.Record) error {
+	err := s.full.Touch(ctx, rec)
+	if errors.Is(err, store.ErrNotFound) {
+		_, err = s.Save(ctx, store.Record{Key: rec.Key, Expires: rec.Expires})
+	}
+	return err
+}
+
+type touchBlind struct{ full }
+
+func (s *touchBlind) Touch(ctx context.Context, rec store.Record) error {
+	stored, err := s.Load(ctx, rec.Key)
+	if err != nil {
+		return err
+	}
+	return s.full.Touch(ctx, extended(stored, rec.Expires))
+}
+
+type touchNothing struct{ full }
+
+func (s *touchNothing) Touch(ctx context.Context, rec store.Record) error {
+	stored, err := s.Load(ctx, rec.Key)
+	if err == nil && stored.Version != rec.Version {
+		err = store.ErrConflict
+	}
+	return err
+}
+
+type unsupported struct{ full }
+
+func (*unsupported) Instant() {}
+
+func (*unsupported) Touch(context.Context, store.Record) error {
+	return errors.ErrUnsupported
+}
+
+func (*unsupported) BySubject(context.Context, string) ([]store.Record, error) {
+	return nil, errors.ErrUnsupported
+}
+
+func (*unsupported) List(context.Context, string, string, int) ([]store.Record, string, error) {
+	return nil, "", errors.ErrUnsupported
+}
+
+type halfSupported struct{ full }
+
+func (s *halfSupported) Touch(ctx context.Context, rec store.Record) error {
+	if rec.Expires.IsZero() {
+		return errors.ErrUnsupported
+	}
+	return s.full.Touch(ctx, rec)
+}
+
+func (s *halfSupported) BySubject(ctx context.Context, subject string) ([]store.Record, error) {
+	recs, err := s.full.BySubject(ctx, subject)
+	if len(recs) == 0 {
+		return nil, errors.ErrUnsupported
+	}
+	return recs, err
+}
+
+func (s *halfSupported) List(ctx context.Context, prefix, cursor string, limit int) ([]store.Record, string, error) {
+	recs, next, err := s.full.List(ctx, prefix, cursor, limit)
+	if len(recs) == 0 {
+		return nil, "", errors.ErrUnsupported
+	}
+	return recs, next, err
+}
+
+// reuses counts versions from one for each life of a record.
+type reuses struct {
+	full
+	mu   sync.Mutex
+	base map[string]uint64 // what its versions are counted from
+}
+
+func (s *reuses) shift(rec store.Record) store.Record {
+	if rec.Version != 0 {
+		rec.Version -= s.base[rec.Key]
+	}
+	return rec
+}
+
+func (s *reuses) Load(ctx context.Context, key string) (store.Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rec, err := s.full.Load(ctx, key)
+	return s.shift(rec), err
+}
+
+func (s *reuses) Save(ctx context.Context, rec store.Record) (store.Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	create := rec.Version == 0
+	if !create {
+		rec.Version += s.base[rec.Key]
+	}
+	saved, err := s.full.Save(ctx, rec)
+	if create && err == nil {
+		s.base[rec.Key] = saved.Version - 1
+	}
+	return s.shift(saved), err
+}
+
+func (s *reuses) Touch(ctx context.Context, rec store.Record) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rec.Version += s.base[rec.Key]
+	return s.full.Touch(ctx, rec)
+}
+
+type lazyVersion struct{ full }
+
+func (s *lazyVersion) Save(ctx context.Context, rec store.Record) (store.Record, error) {
+	if current, err := s.Load(ctx, rec.Key); err == nil && current.Version == rec.Version && bytes.Equal(current.Data, rec.Data) {
+		return current, nil
+	}
+	return s.full.Save(ctx, rec)
+}
+
+// scribbles keeps a copy, and uses what it was given as its scratch pad.
+type scribbles struct{ full }
+
+func (s *scribbles) Save(ctx context.Context, rec store.Record) (store.Record, error) {
+	given := rec.Data
+	rec.Data = bytes.Clone(given)
+	saved, err := s.full.Save(ctx, rec)
+	for i := range given {
+		given[i] ^= 0xff
+	}
+	return saved, err
+}
+
+// recycles returns everything in one buffer.
+type recycles struct {
+	full
+	buffer [256]byte
+}
+
+func (s *recycles) Load(ctx context.Context, key string) (store.Record, error) {
+	rec, err := s.full.Load(ctx, key)
+	rec.Data = s.buffer[:copy(s.buffer[:], rec.Data)]
+	return rec, err
+}
+
+type rekeys struct {
+	full
+	key func(string) string
+}
+
+func (s *rekeys) Load(ctx context.Context, key string) (store.Record, error) {
+	rec, err := s.full.Load(ctx, s.key(key))
+	if err == nil {
+		rec.Key = key
+	}
+	return rec, err
+}
+
+func (s *rekeys) Save(ctx context.Context, rec store.Record) (store.Record, error) {
+	key := rec.Key
+	rec.Key = s.key(key)
+	saved, err := s.full.Save(ctx, rec)
+	saved.Key = key
+	return saved, err
+}
+
+func (s *rekeys) Delete(ctx context.Context, key string) error {
+	return s.full.Delete(ctx, s.key(key))
+}
+
+type finds struct{ full }
+
+func (s *finds) Load(ctx context.Context, key string) (store.Record, error) {
+	if rec, err := s.full.Load(ctx, key); err == nil {
+		return rec, nil
+	}
+	return store.Record{Key: key, Version: 1}, nil
+}
+
+type conflictEcho struct{ full }
+
+func (s *conflictEcho) Save(ctx context.Context, rec store.Record) (store.Record, error) {
+	saved, err := s.full.Save(ctx, rec)
+	if errors.Is(err, store.ErrConflict) {
+		rec.Version = saved.Version
+		return rec, err
+	}
+	return saved, err
+}
+
+type strictDelete struct{ full }
+
+func (s *strictDelete) Delete(ctx context.Context, key string) error {
+	if _, err := s.Load(ctx, key); err != nil {
+		return err
+	}
+	return s.full.Delete(ctx, key)
+}
+
+type keeps struct{ full }
+
+func (*keeps) Delete(context.Context, string) error { return nil }
+
+type outageIsAbsence struct{ full }
+
+func (s *outageIsAbsence) Load(ctx context.Context, key string) (store.Record, error) {
+	if ctx.Err() != nil {
+		return store.Record{}, store.ErrNotFound
+	}
+	return s.full.Load(ctx, key)
+}
+
+// torn returns the data of the edition before, now and then.
+type torn struct {
+	full
+	mu     sync.Mutex
+	loads  int
+	before []byte
+}
+
+func (s *torn) Save(ctx context.Context, rec store.Record) (store.Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if current, err := s.full.Load(ctx, rec.Key); err == nil && current.Version == rec.Version {
+		s.before = current.Data
+	}
+	return s.full.Save(ctx, rec)
+}
+
+func (s *torn) Load(ctx context.Context, key string) (store.Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rec, err := s.full.Load(ctx, key)
+	if s.loads++; s.loads%7 == 0 && err == nil {
+		rec.Data = s.before
+	}
+	return rec, err
+}
+
+type forgetsIndex struct{ full }
+
+func (s *forgetsIndex) BySubject(ctx context.Context, subject string) ([]store.Record, error) {
+	recs, err := s.full.BySubject(ctx, subject)
+	return recs[:min(len(recs), 10)], err
+}
+
+// staleIndex remembers every key that a subject ever had.
+type staleIndex struct {
+	full
+	mu   sync.Mutex
+	seen map[string][]string
+}
+
+func (s *staleIndex) Save(ctx context.Context, rec store.Record) (store.Record, error) {
+	saved, err := s.full.Save(ctx, rec)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.Contains(s.seen[rec.Subject], rec.Key) {
+		s.seen[rec.Subject] = append(s.seen[rec.Subject], rec.Key)
+	}
+	return saved, err
+}
+
+func (s *staleIndex) BySubject(ctx context.Context, subject string) (recs []store.Record, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, key := range s.seen[subject] {
+		if rec, err := s.Load(ctx, key); err == nil {
+			recs = append(recs, rec)
+		}
+	}
+	return recs, nil
+}
+
+type indexesEmpty struct{ full }
+
+func (s *indexesEmpty) BySubject(ctx context.Context, subject string) ([]store.Record, error) {
+	if subject != "" {
+		return s.full.BySubject(ctx, subject)
+	}
+	recs, _, err := s.List(ctx, "", "", 1<<20)
+	return slices.DeleteFunc(recs, func(rec store.Record) bool { return rec.Subject != "" }), err
+}
+
+type errorForNobody struct{ full }
+
+func (s *errorForNobody) BySubject(ctx context.Context, subject string) ([]store.Record, error) {
+	recs, err := s.full.BySubject(ctx, subject)
+	if len(recs) == 0 && !strings.HasSuffix(subject, "probe") {
+		return nil, store.ErrNotFound
+	}
+	return recs, err
+}
+
+type prefixIndex struct{ full }
+
+func (s *prefixIndex) BySubject(ctx context.Context, subject string) ([]store.Record, error) {
+	recs, _, err := s.List(ctx, "", "", 1<<20)
+	return slices.DeleteFunc(recs, func(rec store.Record) bool { return !strings.HasPrefix(rec.Subject, subject) }), err
+}
+
+type listBroken struct {
+	full
+	firstPageOnly, endless, onePage, glob, anyCursor bool
+}
+
+func (s *listBroken) List(ctx context.Context, prefix, cursor string, limit int) ([]store.Record, string, error) {
+	if s.onePage {
+		limit = 1 << 20
+	}
+	pattern := prefix + "*"
+	if s.glob {
+		prefix = ""
+	}
+	page, next, err := s.full.List(ctx, prefix, cursor, limit)
+	switch {
+	case s.anyCursor && err != nil:
+		return s.full.List(ctx, prefix, "", limit)
+	case s.glob:
+		page = slices.DeleteFunc(page, func(rec store.Record) bool {
+			ok, err := path.Match(pattern, rec.Key)
+			return !ok || err != nil
+		})
+	case s.firstPageOnly:
+		next = ""
+	case s.endless && next == "":
+		next = "1"
+	}
+	return page, next, err
+}
+
+// losesSaves says that it has saved, now and then.
+type losesSaves struct {
+	full
+	mu    sync.Mutex
+	saves int
+}
+
+func (s *losesSaves) Save(ctx context.Context, rec store.Record) (store.Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.saves++; s.saves%50 == 0 && rec.Version != 0 {
+		rec.Version += 1 << 40
+		return rec, nil
+	}
+	return s.full.Save(ctx, rec)
+}
+
+// dropsOnTooLarge drops the old item when it refuses the new one.
+type dropsOnTooLarge struct {
+	full
+	limit int
+}
+
+func (s *dropsOnTooLarge) Save(ctx context.Context, rec store.Record) (store.Record, error) {
+	if len(rec.Data) > s.limit {
+		_ = s.Delete(ctx, rec.Key)
+		return store.Record{}, store.ErrTooLarge
+	}
+	return s.full.Save(ctx, rec)
+}
+
+// remote is a good store that is like a server's: it heeds contexts, rounds up and has nothing optional.
+type remote struct{ good *memstore.Store }
+
+// resolution is what it rounds to.
+const resolution = 100 * time.Millisecond
+
+func (s *remote) Load(ctx context.Context, key string) (store.Record, error) {
+	if err := ctx.Err(); err != nil {
+		return store.Record{}, err
+	}
+	return s.good.Load(ctx, key)
+}
+
+func (s *remote) Save(ctx context.Context, rec store.Record) (store.Record, error) {
+	if err := ctx.Err(); err != nil {
+		return store.Record{}, err
+	}
+	if rounded := rec.Expires.Truncate(resolution); rounded.Before(rec.Expires) && !rec.Expired(time.Now()) {
+		rec.Expires = rounded.Add(resolution)
+	}
+	saved, err := s.good.Save(ctx, rec)
+	if errors.Is(err, store.ErrConflict) {
+		saved = store.Record{}
+	}
+	return saved, err
+}
+
+func (s *remote) Delete(ctx context.Context, key string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return s.good.Delete(ctx, key)
+}
