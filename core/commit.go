@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 )
 
@@ -28,7 +29,10 @@ func (s *Session) Finish(ctx context.Context) (Reply, error) {
 	defer s.commitMu.Unlock()
 	err := s.flushLocked(ctx)
 	reply := s.reply()
-	s.Seal()
+	if s.seal() && err != nil && !errors.Is(err, ErrLate) && !errors.Is(err, ErrStore) {
+		// The client has its answer, so only the operator is left to tell; of the two others he knows.
+		s.manager.report(ctx, slog.LevelError, Event{Kind: EventLost, SessionID: s.ID(), Err: err})
+	}
 	if err != nil {
 		return Reply{}, err
 	}
@@ -37,10 +41,14 @@ func (s *Session) Finish(ctx context.Context) (Reply, error) {
 
 // Seal takes notice that the head of the response is out of reach, so that a change which needs a cookie is [ErrLate] from now on.
 // Adapters call it before they hand over a connection whose response they do not write.
-func (s *Session) Seal() {
+func (s *Session) Seal() { s.seal() }
+
+// seal reports whether the session was sealed before.
+func (s *Session) seal() (before bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sealed = true
+	before, s.sealed = s.sealed, true
+	return before
 }
 
 // Save saves what has changed now, for handlers that outlive their response, as streams and websockets do. Elsewhere the
@@ -70,7 +78,7 @@ func (s *Session) reply() Reply {
 	case cookieSet:
 		r.SetCookie = s.setCookie()
 	case cookieRemove:
-		if s.doomed != "" {
+		if s.doomed.key != "" {
 			return r // not deleted yet, so the cookie stays
 		}
 		r.SetCookie = s.manager.cookie.remove()
@@ -105,7 +113,7 @@ func (s *Session) flushLocked(ctx context.Context) error {
 func (s *Session) isDoomed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.doomed != ""
+	return s.doomed.key != ""
 }
 
 func (s *Session) flushOnce(ctx context.Context) error {
@@ -134,7 +142,7 @@ type work struct {
 	admitted // the base, and the ticket that opens it
 	kind     workKind
 	began    string // the session's key when the commit began
-	doomed   string // the key of a session to delete first
+	doomed   grave  // a session to delete first
 	delta    delta
 	now      time.Time
 	sealed   bool // no cookie can be sent any more
@@ -164,7 +172,7 @@ func (s *Session) begin() (*work, error) {
 	if s.err != nil {
 		kind = workNone
 	}
-	if kind == workNone && s.doomed == "" {
+	if kind == workNone && s.doomed.key == "" {
 		return nil, s.err
 	}
 	w := &work{
@@ -215,17 +223,17 @@ func (s *Session) due(now time.Time) workKind {
 }
 
 // erase deletes the record of the session that Destroy ended.
-func (s *Session) erase(ctx context.Context, doomed string) error {
-	if doomed == "" {
+func (s *Session) erase(ctx context.Context, doomed grave) error {
+	if doomed.key == "" {
 		return nil
 	}
-	if err := s.manager.store.Delete(ctx, doomed); err != nil {
-		return s.manager.outage(ctx, "delete", doomed, err)
+	if err := s.manager.store.Delete(ctx, doomed.key); err != nil {
+		return s.manager.outage(ctx, "delete", doomed.key, err)
 	}
 	s.mu.Lock()
-	s.doomed = ""
+	s.doomed = grave{}
 	s.mu.Unlock()
-	s.manager.emit(Event{Kind: EventDestroyed, SessionID: s.manager.idOf(doomed)})
+	s.manager.emit(Event{Kind: EventDestroyed, SessionID: s.manager.idOf(doomed.key), Subject: doomed.subject})
 	return nil
 }
 
@@ -268,7 +276,7 @@ func (s *Session) install(w *work) {
 	s.mu.Lock()
 	if s.key != w.began {
 		// Destroy came while the save was under way, so what was saved is to go again.
-		s.doomed = w.snap.rec.Key
+		s.doomed = grave{w.snap.rec.Key, string(w.snap.head.subject)}
 		s.mu.Unlock()
 		return
 	}

@@ -2,7 +2,10 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -1026,5 +1029,43 @@ func TestStatusCode(t *testing.T) {
 		{nil, 500},
 	} {
 		equal(t, fmt.Sprint(tc.err), StatusCode(tc.err), tc.wanted)
+	}
+}
+
+func TestLostLateChangeIsReported(t *testing.T) {
+	t.Parallel()
+	seen := make(chan Event, 16)
+	m, err := NewManager(Options{
+		MaxSize: 300,
+		OnEvent: func(e Event) {
+			if e.Kind == EventLost {
+				seen <- e
+			}
+		},
+		Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := new(Session)
+	m.Attach(s)
+	ok := errors.Join(s.Load(t.Context()), s.Set("first", 1))
+	_, err = s.Finish(t.Context())
+	if err = errors.Join(ok, err); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5 {
+		if err := s.Set(strconv.Itoa(i), strings.Repeat("x", 80)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Finish(t.Context()); !errors.Is(err, ErrTooLarge) {
+		t.Fatalf("late Finish = %v, want ErrTooLarge", err)
+	}
+	if err := m.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if e := <-seen; e.SessionID != s.ID() || !errors.Is(e.Err, ErrTooLarge) {
+		t.Errorf("event %+v, want the session's id and ErrTooLarge: a late change that is lost has to reach the operator", e)
 	}
 }

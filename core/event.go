@@ -28,11 +28,11 @@ const (
 	EventLogin
 	// EventDestroyed: the session was ended by Destroy.
 	EventDestroyed
-	// EventGone: changes were dropped, because the session was ended or signed in elsewhere while the request ran.
+	// EventGone: the session was ended or signed in elsewhere while the request ran, and what the request changed was dropped.
 	EventGone
 	// EventExpired: a token arrived for a record whose time is over by the policy in force.
 	EventExpired
-	// EventRefused: a token arrived whose id is known but whose secret is not the session's.
+	// EventRefused: a token arrived whose id is known but whose secret is not the session's, or under another cookie's name.
 	EventRefused
 	// EventUndecodable: a record is damaged or of an unknown format, and counts as absent.
 	EventUndecodable
@@ -40,6 +40,8 @@ const (
 	EventBadValue
 	// EventLate: a change needed a cookie after the response had begun, and was refused.
 	EventLate
+	// EventLost: changes made after the response had begun could not be saved.
+	EventLost
 	// EventStoreFailed: the store did not do what it was asked.
 	EventStoreFailed
 )
@@ -48,7 +50,7 @@ const (
 func (k EventKind) String() string {
 	names := [...]string{
 		"unknown", "created", "loaded", "committed", "merged", "touched", "renewed", "login", "destroyed", "gone",
-		"expired", "refused", "undecodable", "bad value", "late", "store failed",
+		"expired", "refused", "undecodable", "bad value", "late", "lost", "store failed",
 	}
 	if int(k) >= len(names) {
 		return names[0]

@@ -28,8 +28,7 @@ func (m *Manager) end(h *head, seen int64) int64 {
 // maxRounding is how far a store may round an expiry up, in milliseconds. So small a difference is no touch.
 const maxRounding = 1000
 
-// settleTouch corrects the head by the record's expiry, which a touch moves without rewriting the head. A touch always
-// sends the cookie too.
+// settleTouch corrects the head by the record's expiry, which a touch moves without rewriting the head.
 func (s *snapshot) settleTouch(now int64) {
 	if s.head.idle == 0 || s.rec.Expires.IsZero() {
 		return

@@ -31,7 +31,7 @@ type head struct {
 	grace    int64  // until when the previous secret is accepted; 0: there is none
 	created  int64
 	seen     int64 // last use
-	issued   int64 // when the cookie was last sent
+	issued   int64 // when the life of session and cookie was last extended
 	idle     int64 // the idle timeout in milliseconds; 0: permanent
 	auth     int64 // when the subject signed in; 0: never
 	own      bool  // idle was set for this session

@@ -165,7 +165,8 @@ func (m *Manager) touch(ctx context.Context, w *work) error {
 	h := &w.snap.head
 	end := m.end(h, w.now.UnixMilli())
 	// A touch moves the expiry only, so it can stand for the use only where expiry and use tell each other.
-	if m.toucher == nil || end == 0 || h.idle != m.policy(h) || end <= w.snap.rec.Expires.UnixMilli() {
+	// Nor does it clean up: once the grace of a renewal is over, the sealed secret has to leave the record.
+	if m.toucher == nil || end == 0 || h.idle != m.policy(h) || end <= w.snap.rec.Expires.UnixMilli() || h.grace != 0 {
 		return m.replace(ctx, w)
 	}
 	rec := w.snap.rec

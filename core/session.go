@@ -27,7 +27,7 @@ type Session struct {
 	base    snapshot // as last loaded or saved
 	ticket  ticket   // of this session; the secret is one the base accepts
 	key     string   // store key of this session, "" until it has an id
-	doomed  string   // store key of the session that Destroy ended, to be deleted
+	doomed  grave    // the session that Destroy ended, to be deleted
 	pending delta    // changes not yet on their way to the store
 	saving  delta    // changes that a commit has under way
 	stale   bool     // pending updates were worked out over a base that has changed since
@@ -36,6 +36,12 @@ type Session struct {
 	sealed  bool // the head of the response has gone out
 	late    bool // a change came too late, which is to be reported
 	lost    bool // the last commit found the session gone and dropped its changes
+}
+
+// grave names a session whose record is to be deleted.
+type grave struct {
+	key     string // "": there is none
+	subject string
 }
 
 type state uint8
@@ -56,7 +62,8 @@ const (
 )
 
 // ID returns the session's public id, a UUIDv7 in its canonical form. It names the session in logs and lists and
-// authenticates nobody. A new session has it before it is stored. "" if no id could be drawn.
+// authenticates nobody. A new session has it before it is stored, and gets another in the unheard-of case that it is taken.
+// "" if no id could be drawn.
 func (s *Session) ID() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -194,7 +201,7 @@ func (s *Session) Destroy() {
 	defer s.mu.Unlock()
 	s.use()
 	if s.state == stateLive {
-		s.doomed = s.key
+		s.doomed = grave{s.key, string(s.base.head.subject)}
 		s.cookie = cookieRemove
 	}
 	if s.state != stateAttached {
@@ -240,7 +247,8 @@ func (s *Session) Login(subject string) error {
 }
 
 // SetExpiry gives this session an idle timeout of its own, which persists: at least a second, [Permanent], or 0 to go back to
-// [Options.Expiry]. [Options.Lifetime] still caps it. On a session without data it takes effect when the first value is written.
+// [Options.Expiry]. [Options.Lifetime] still caps it. On a session without data it takes effect when the first value is written. It needs
+// a cookie, so after the response has begun it is [ErrLate].
 func (s *Session) SetExpiry(d time.Duration) error {
 	ms := d.Milliseconds()
 	switch {
