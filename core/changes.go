@@ -79,8 +79,8 @@ func (d *delta) clear() {
 	d.cleared, d.keys = true, nil
 }
 
-// then returns the delta that has the effect of d followed by next.
-func (d delta) then(next delta) delta {
+// follow makes d the delta that has the effect of d followed by next.
+func (d *delta) follow(next delta) {
 	if next.cleared {
 		d.clear()
 	}
@@ -108,7 +108,6 @@ func (d delta) then(next delta) delta {
 	if next.expiry != nil {
 		d.expiry = next.expiry
 	}
-	return d
 }
 
 // rebased returns the delta with its updates worked out again over another base. The delta itself, which others may be reading, stays as it is.

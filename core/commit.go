@@ -73,7 +73,7 @@ func (s *Session) reply() Reply {
 	if s.sealed {
 		return Reply{}
 	}
-	r := Reply{Cookie: s.manager.name, Private: s.used || s.cookie != cookieKeep}
+	r := Reply{Cookie: s.manager.name, handed: s.handed, Private: s.used || s.cookie != cookieKeep}
 	switch s.cookie {
 	case cookieSet:
 		r.SetCookie = s.setCookie()
@@ -84,7 +84,7 @@ func (s *Session) reply() Reply {
 		r.SetCookie = s.manager.cookie.remove()
 	case cookieKeep:
 	}
-	s.cookie = cookieKeep
+	s.cookie, s.handed = cookieKeep, s.handed || r.SetCookie != ""
 	return r
 }
 
@@ -117,7 +117,7 @@ func (s *Session) isDoomed() bool {
 }
 
 func (s *Session) flushOnce(ctx context.Context) error {
-	w, err := s.begin()
+	w, err := s.begin() //nolint:contextcheck // what it may report is about the session, not about this commit
 	if w == nil {
 		return err
 	}
@@ -328,7 +328,8 @@ func (s *Session) giveBack(w *work) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pending, s.saving = s.saving.then(s.pending), delta{}
+	s.saving.follow(s.pending)
+	s.pending, s.saving = s.saving, delta{}
 	s.stale = s.stale || w.stale
 }
 

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,7 +20,7 @@ func findTickets(dst []ticket, name string, fields []string) []ticket {
 		for field != "" && len(dst) < maxTickets {
 			var pair string
 			pair, field, _ = strings.Cut(field, ";")
-			if t, ok := matchPair(pair, name); ok && !contains(dst, &t) {
+			if t, ok := matchPair(pair, name); ok && !slices.Contains(dst, t) {
 				dst = append(dst, t)
 			}
 		}
@@ -35,15 +36,6 @@ func matchPair(pair, name string) (ticket, bool) {
 		return ticket{}, false
 	}
 	return parseToken(pair[len(name)+1:])
-}
-
-func contains(all []ticket, t *ticket) bool {
-	for i := range all {
-		if all[i] == *t {
-			return true
-		}
-	}
-	return false
 }
 
 // cookieWriter holds the parts of a Set-Cookie value that are the same for every session of a manager.

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -448,7 +449,7 @@ func FuzzCookieHeader(f *testing.F) {
 			if !strings.Contains(";"+field, name+"="+found[i].token()) {
 				t.Fatal("a ticket that nobody presented")
 			}
-			if contains(found[:i], &found[i]) {
+			if slices.Contains(found[:i], found[i]) {
 				t.Fatal("the same ticket twice")
 			}
 		}

@@ -44,7 +44,7 @@ type Manager struct {
 // NewManager checks the options and returns a manager for them, or an error that says what to change. With no store in
 // the options it makes a bounded in-memory one.
 func NewManager(o Options) (*Manager, error) {
-	o = o.withDefaults()
+	o.setDefaults()
 	o.Cookie.Domain = canonicalDomain(o.Cookie.Domain)
 	if err := o.validate(); err != nil {
 		return nil, err

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Permanent, as [Options.Expiry] or in [Session.SetExpiry], makes a session that never expires, on the server either. Its
+// Permanent as [Options.Expiry] or in [Session.SetExpiry] makes a session that never expires, on the server either. Its
 // cookie gets the longest life that browsers honour, 400 days, and is renewed as it is used.
 const Permanent time.Duration = -1
 
@@ -115,8 +115,8 @@ const (
 	SameSiteUnset
 )
 
-// withDefaults returns the options with each zero value replaced by what it stands for.
-func (o Options) withDefaults() Options {
+// setDefaults replaces each zero value by what it stands for.
+func (o *Options) setDefaults() {
 	o.Prefix = or(o.Prefix, DefaultPrefix)
 	o.Cookie.Name = or(o.Cookie.Name, DefaultCookieName)
 	o.Cookie.Path = or(o.Cookie.Path, "/")
@@ -135,7 +135,6 @@ func (o Options) withDefaults() Options {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	return o
 }
 
 // or returns value, or fallback where value is zero.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"math"
+	"slices"
 )
 
 // The record format, version 1; docs/record-format.md describes it for other languages. A fixed head and the table of keys
@@ -118,7 +119,7 @@ func encodeRecord(rec Record, h *head, entries []entry) snapshot {
 	for i := range entries {
 		b = append(b, entries[i].value...)
 	}
-	rec.Data = b[:len(b):len(b)]
+	rec.Data = slices.Clip(b)
 	return snapshot{rec: rec, head: *h, count: len(entries), table: b[start:end], values: b[values:]}
 }
 

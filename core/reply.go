@@ -11,6 +11,7 @@ type Reply struct {
 	// Private says that the response depends on the session, so that no shared cache may hand it to somebody else.
 	Private bool
 
+	handed bool      // an earlier reply put a cookie into the same header
 	fields [3]string // what Apply's header fields point to, so that they cost no allocation
 }
 
@@ -55,30 +56,40 @@ func ContentFields() []string {
 	}
 }
 
+// ClearContent removes what a header in the form of [net/http]'s says about a response that an error takes the place of.
+func ClearContent(header map[string][]string) {
+	for _, field := range ContentFields() {
+		delete(header, field)
+	}
+	header["Cache-Control"] = []string{"no-store"}
+}
+
 // CacheControl returns the Cache-Control value of the response, given the one the application set. A response that sets
 // the cookie is not stored at all; one that depends on the session is not stored by shared caches. Stricter values stay.
-func (r Reply) CacheControl(current string) string {
+func (r *Reply) CacheControl(current string) string {
 	switch {
 	case !r.Private || hasDirective(current, "no-store"):
 		return current
-	case r.SetCookie != "":
+	case r.SetCookie != "" || r.handed:
 		return "no-store"
 	case hasBare(current, "private"):
 		return current
+	case current == "":
+		return "private"
 	}
 	// public and s-maxage address shared caches only.
-	out := "private"
+	directives := []string{"private"}
 	for directive := range strings.SplitSeq(current, ",") {
 		directive = strings.TrimSpace(directive)
 		if directive != "" && !isDirective(directive, "public") && !isDirective(directive, "s-maxage") {
-			out += ", " + directive
+			directives = append(directives, directive)
 		}
 	}
-	return out
+	return strings.Join(directives, ", ")
 }
 
 // Vary returns the Vary value of the response, given the one the application set.
-func (r Reply) Vary(current string) string {
+func (r *Reply) Vary(current string) string {
 	switch {
 	case !r.Private || hasDirective(current, "cookie") || hasDirective(current, "*"):
 		return current

@@ -1,6 +1,9 @@
 package core
 
-import "testing"
+import (
+	"errors"
+	"testing"
+)
 
 func TestH1CacheControl(t *testing.T) {
 	t.Parallel()
@@ -19,16 +22,16 @@ func TestH1CacheControl(t *testing.T) {
 		{"x-no-store", "private, x-no-store", "no-store"},
 		{",, ,", "private", "no-store"},
 	} {
-		equal(t, "untouched, "+tc.current, Reply{}.CacheControl(tc.current), tc.current)
-		equal(t, "used, "+tc.current, Reply{Private: true}.CacheControl(tc.current), tc.private)
-		equal(t, "with a cookie, "+tc.current, Reply{Private: true, SetCookie: "x"}.CacheControl(tc.current), tc.cookie)
+		equal(t, "untouched, "+tc.current, (&Reply{}).CacheControl(tc.current), tc.current)
+		equal(t, "used, "+tc.current, (&Reply{Private: true}).CacheControl(tc.current), tc.private)
+		equal(t, "with a cookie, "+tc.current, (&Reply{Private: true, SetCookie: "x"}).CacheControl(tc.current), tc.cookie)
 	}
 }
 
 // A private that names fields lets shared caches keep the rest of the response.
 func TestH1QualifiedPrivateIsNotEnough(t *testing.T) {
 	t.Parallel()
-	got := Reply{Private: true}.CacheControl(`private="X-User", max-age=60`)
+	got := (&Reply{Private: true}).CacheControl(`private="X-User", max-age=60`)
 	if !startsBare(got, "private") {
 		t.Errorf("Cache-Control is %q, want a private without fields", got)
 	}
@@ -44,8 +47,8 @@ func TestH1Vary(t *testing.T) {
 		"": "Cookie", "Cookie": "Cookie", "cookie": "cookie", "*": "*", "Accept": "Accept, Cookie",
 		"Accept, COOKIE": "Accept, COOKIE", "Cookie2": "Cookie2, Cookie", "Accept,*": "Accept,*",
 	} {
-		equal(t, "untouched, "+current, Reply{}.Vary(current), current)
-		equal(t, "used, "+current, Reply{Private: true}.Vary(current), wanted)
+		equal(t, "untouched, "+current, (&Reply{}).Vary(current), current)
+		equal(t, "used, "+current, (&Reply{Private: true}).Vary(current), wanted)
 	}
 }
 
@@ -92,4 +95,36 @@ func TestC5Apply(t *testing.T) {
 	equal(t, "fields of an empty reply", len(empty), 0)
 	(&Reply{Private: true}).Apply(empty)
 	equal(t, "fields", sprint(empty["Cache-Control"])+sprint(empty["Vary"])+sprint(empty["Set-Cookie"]), "[private][Cookie][]")
+}
+
+// TestH1CookieOfAnEarlierCommit: the cookie is in the header since Commit, whatever the application sets afterwards.
+func TestH1CookieOfAnEarlierCommit(t *testing.T) {
+	t.Parallel()
+	m, err := NewManager(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := new(Session)
+	m.Attach(s)
+	early, err := s.Commit(t.Context())
+	if err := errors.Join(err, s.Load(t.Context()), s.Set("n", 1)); err != nil {
+		t.Fatal(err)
+	}
+	header := map[string][]string{}
+	early.Apply(header)
+	committed, err := s.Commit(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	committed.Apply(header)
+	header["Cache-Control"] = []string{"public, max-age=60"}
+	last, err := s.Finish(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	last.Apply(header)
+	if len(header["Set-Cookie"]) != 1 {
+		t.Fatalf("Set-Cookie: %q, want one", header["Set-Cookie"])
+	}
+	equal(t, "Cache-Control of a response that sets the cookie", header["Cache-Control"][0], "no-store")
 }

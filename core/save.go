@@ -48,36 +48,47 @@ var errNotCreated = errors.New("sessions: store did not create the record")
 
 // replace saves changes to a stored session. After a conflict it merges them into what the other request stored.
 func (m *Manager) replace(ctx context.Context, w *work) error {
-	for attempt := range saveAttempts {
-		base := *w
-		if err := m.compose(w); err != nil {
+	current, err := m.attempt(ctx, w)
+	if !errors.Is(err, ErrConflict) {
+		return err
+	}
+	waited, err := m.queue(ctx, w)
+	if err != nil {
+		return m.outage(ctx, "save", w.snap.rec.Key, err)
+	}
+	defer m.leave(w)
+	if waited {
+		current = Record{} // it is old by now
+	}
+	for n := range saveAttempts - 1 {
+		if done, err := m.merge(ctx, w, current); done || err != nil {
 			return err
 		}
-		rec, err := m.store.Save(ctx, w.snap.rec)
-		if err == nil {
-			w.snap.rec.Version = rec.Version
-			return nil
-		}
-		if !errors.Is(err, ErrConflict) {
-			return m.saveError(ctx, w.snap.rec.Key, err)
-		}
-		*w = base
-		if attempt == 0 {
-			waited, err := m.queue(ctx, w)
-			if err != nil {
-				return m.outage(ctx, "save", w.snap.rec.Key, err)
-			}
-			defer m.leave(w)
-			if waited {
-				rec = Record{} // it is old by now
-			}
-		}
-		if done, err := m.merge(ctx, w, rec); done || err != nil {
+		if current, err = m.attempt(ctx, w); !errors.Is(err, ErrConflict) {
 			return err
 		}
-		m.backOff(ctx, attempt)
+		m.backOff(ctx, n)
 	}
 	return m.outage(ctx, "save", w.snap.rec.Key, ErrConflict)
+}
+
+// attempt saves the work over its base. After a conflict the work is as it was, and the record that is stored now is
+// returned if the store gave it.
+func (m *Manager) attempt(ctx context.Context, w *work) (current Record, err error) {
+	base := *w
+	if err := m.compose(w); err != nil {
+		return Record{}, err
+	}
+	rec, err := m.store.Save(ctx, w.snap.rec)
+	switch {
+	case err == nil:
+		w.snap.rec.Version = rec.Version
+		return rec, nil
+	case errors.Is(err, ErrConflict):
+		*w = base
+		return rec, ErrConflict
+	}
+	return Record{}, m.saveError(ctx, w.snap.rec.Key, err)
 }
 
 // queue waits for the lane that requests of one session share once they have met a conflict. One after the other they

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"sync"
@@ -32,6 +33,7 @@ type Session struct {
 	saving  delta    // changes that a commit has under way
 	stale   bool     // pending updates were worked out over a base that has changed since
 	cookie  cookieAction
+	handed  bool // a cookie is in the response's header already
 	used    bool // the handler has read or written
 	sealed  bool // the head of the response has gone out
 	late    bool // a change came too late, which is to be reported
@@ -273,7 +275,7 @@ func (s *Session) SetExpiry(d time.Duration) error {
 const expiryPolicy = -1
 
 // Format keeps the session's insides, its secret among them, out of everything that is printed.
-func (s *Session) Format(f fmt.State, _ rune) { fmt.Fprint(f, s.String()) }
+func (s *Session) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // String returns the session's id and nothing else.
 func (s *Session) String() string {
@@ -458,7 +460,7 @@ var errBadValue = errors.New("sessions: value does not decode into the wanted ty
 // badValue reports a value that does not decode. It takes s.mu.
 func (s *Session) badValue(key string) {
 	s.mu.Lock()
-	e := Event{Kind: EventBadValue, SessionID: s.id(), Subject: s.subject(), Key: key, Err: errBadValue}
+	e := Event{Kind: EventBadValue, SessionID: s.id(), Subject: s.subject(), Key: string([]byte(key)), Err: errBadValue}
 	s.mu.Unlock()
 	s.manager.report(context.Background(), slog.LevelWarn, e)
 }

@@ -38,8 +38,6 @@ func validateTimes(o *Options) error {
 		return fmt.Errorf("sessions: Expiry is %v, less than a second; a duration needs a unit, as in 3600 * time.Second", o.Expiry)
 	case o.Lifetime < 0:
 		return fmt.Errorf("sessions: Lifetime is negative (%v); use a positive duration, or 0 for no absolute limit", o.Lifetime)
-	case o.Lifetime > 0 && o.Lifetime < time.Second:
-		return fmt.Errorf("sessions: Lifetime is %v, less than a second; a duration needs a unit, as in 12 * time.Hour", o.Lifetime)
 	case o.Lifetime > 0 && o.Expiry == Permanent:
 		return fmt.Errorf("sessions: Expiry is Permanent but Lifetime ends the session after %v; set Expiry to Lifetime, or Lifetime to 0", o.Lifetime)
 	case o.Lifetime > 0 && o.Lifetime < o.Expiry:

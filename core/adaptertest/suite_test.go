@@ -1,0 +1,87 @@
+package adaptertest_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/cloakroom-go/sessions/core/adaptertest"
+)
+
+// TestTinyAdapter shows that the suite serves frameworks that it does not know: bare net/http passes all of it.
+func TestTinyAdapter(t *testing.T) {
+	t.Parallel()
+	adaptertest.Run(t, tiny(faults{}))
+}
+
+// broken is a fault with the case that must name it.
+type broken struct {
+	faults faults
+	caught string
+}
+
+func brokenAdapters() map[string]broken {
+	return map[string]broken{
+		"CommitsLate":           {faults{commitsLate: true}, "H2/BeforeFirstByte"},
+		"LosesTheCookieOnFlush": {faults{losesOnFlush: true}, "H2/PathFlushFirst"},
+		"SendsTheBody":          {faults{sendsBody: true}, "A7/PathBody"},
+		"CommitsOnPanic":        {faults{commitsOnPanic: true}, "H2/Panic"},
+		"AnonymousOutage":       {faults{anonymousOutage: true}, "O1/LoadFails"},
+		"ForgetsCaches":         {faults{forgetsCaches: true}, "H1/AccessorKey"},
+		"TwoCookies":            {faults{twoCookies: true}, "C5/OncePerResponse"},
+		"DropsOnHangUp":         {faults{dropsOnHangUp: true}, "O4/ClientDisconnects"},
+		"QueryToken":            {faults{queryToken: true}, "F4/TokenElsewhere"},
+		"FirstLineOnly":         {faults{firstLineOnly: true}, "C6/Duplicates"},
+		"KeepsFields":           {faults{keepsFields: true}, "A7/PathBody"},
+		"SessionsTwice":         {faults{committedTwice: true}, "A6/Twice"},
+		"ForgetsLateChanges":    {faults{forgetsLate: true}, "H2/LateChange"},
+	}
+}
+
+// underTest names the environment variable that makes this test binary run the suite on a broken adapter.
+const underTest = "CLOAKROOM_BROKEN_ADAPTER"
+
+// TestBrokenAdapter is the other side of TestBrokenAdapters: it fails, in a process of its own.
+func TestBrokenAdapter(t *testing.T) {
+	t.Parallel()
+	name := os.Getenv(underTest)
+	if name == "" {
+		t.Skip("runs in a process of TestBrokenAdapters")
+	}
+	adaptertest.Run(t, tiny(brokenAdapters()[name].faults))
+}
+
+// TestBrokenAdapters shows that each fault is caught by the case that names it, and that the case says which rule is broken.
+func TestBrokenAdapters(t *testing.T) {
+	t.Parallel()
+	for name, b := range brokenAdapters() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			out, failed := runBroken(t, name, b.caught)
+			if !failed || !strings.Contains(out, "--- FAIL: TestBrokenAdapter/"+b.caught) || !strings.Contains(out, "rule: ") {
+				t.Errorf("the suite does not catch this fault with %s:\n%s", b.caught, out)
+			}
+		})
+	}
+}
+
+// runBroken runs one case of the suite on a broken adapter, and reports whether it failed.
+func runBroken(t *testing.T, name, testCase string) (out string, failed bool) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := strings.Split("TestBrokenAdapter/"+testCase, "/")
+	for i := range parts {
+		parts[i] = "^" + parts[i] + "$"
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	cmd := exec.CommandContext(ctx, self, "-test.run="+strings.Join(parts, "/")) //nolint:gosec // the test runs itself
+	cmd.Env = append(os.Environ(), underTest+"="+name)
+	text, err := cmd.CombinedOutput()
+	return string(text), err != nil
+}

@@ -1,0 +1,344 @@
+package adaptertest_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/cloakroom-go/sessions/core"
+	"github.com/cloakroom-go/sessions/core/adaptertest"
+)
+
+// The tiny adapter is an adapter for bare net/http, in as few lines as the rules allow, with switches for faults.
+
+// faults are the mistakes that the tiny adapter makes.
+type faults struct {
+	commitsLate     bool // the session is committed when the handler has returned
+	losesOnFlush    bool // a flush sends the head without committing first
+	sendsBody       bool // a failed commit does not keep the handler's body
+	commitsOnPanic  bool
+	anonymousOutage bool // a failed load is taken for a visitor without a session
+	forgetsCaches   bool // Cache-Control and Vary are not set
+	twoCookies      bool // Set-Cookie lines pile up
+	dropsOnHangUp   bool // the save is not tried when the client has gone
+	queryToken      bool // a token in the query is as good as the cookie
+	firstLineOnly   bool // only the first Cookie line is read
+	keepsFields     bool // a failed commit leaves the handler's fields
+	committedTwice  bool // mounted twice it makes two sessions
+	forgetsLate     bool // changes after the first byte are not saved
+}
+
+type mounted struct{ m *core.Manager }
+
+type innermost struct{}
+
+// seat is one manager's session in one request.
+type seat struct {
+	http.ResponseWriter
+	faults
+	ctx     context.Context //nolint:containedctx // a writer has nowhere else to take the request's context from
+	manager *core.Manager
+	session core.Session
+	outer   *seat
+	begun   bool
+	err     error
+	status  int
+}
+
+func middleware(m *core.Manager, f faults, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		outer, _ := r.Context().Value(innermost{}).(*seat)
+		for s := outer; s != nil; s = s.outer {
+			if s.manager == m && !f.committedTwice {
+				next.ServeHTTP(w, r)
+				return
+			}
+			if s.manager.CookieName() == m.CookieName() && !f.committedTwice {
+				panic("sessions: two managers use one cookie name")
+			}
+		}
+		s := &seat{ResponseWriter: w, faults: f, manager: m, outer: outer}
+		m.Attach(&s.session, f.cookies(r)...)
+		if err := s.load(r.Context()); err != nil {
+			s.refuse(err)
+			return
+		}
+		s.ctx = context.WithValue(context.WithValue(r.Context(), innermost{}, s), mounted{m}, s)
+		s.serve(next, r.WithContext(s.ctx)) //nolint:contextcheck // derived from the request's above
+	})
+}
+
+func (f *faults) cookies(r *http.Request) []string {
+	fields := r.Header["Cookie"]
+	if f.firstLineOnly && len(fields) > 1 {
+		fields = fields[:1]
+	}
+	if token := r.URL.Query().Get("session"); token != "" && f.queryToken {
+		fields = append(fields, "session="+token)
+	}
+	return fields
+}
+
+func (s *seat) load(ctx context.Context) error {
+	if s.manager.Lazy() {
+		return nil
+	}
+	err := s.session.Load(ctx)
+	if err != nil && s.anonymousOutage {
+		s.manager.Attach(&s.session)
+		return s.session.Load(ctx)
+	}
+	return err
+}
+
+func (s *seat) serve(next http.Handler, r *http.Request) {
+	if s.commitsOnPanic {
+		defer func() { _ = s.commit() }()
+	}
+	next.ServeHTTP(s, r)
+	late := s.begun
+	if err := s.commit(); err != nil {
+		s.refuse(err)
+		return
+	}
+	if late && !s.forgetsLate {
+		_, _ = s.session.Finish(s.ctx) //nolint:contextcheck // the request's, with the session in it
+	}
+}
+
+func (s *seat) commit() error {
+	if s.begun {
+		return s.err
+	}
+	s.begun = true
+	if s.err = s.ctx.Err(); s.err != nil && s.dropsOnHangUp {
+		return s.err
+	}
+	reply, err := s.session.Finish(s.ctx)
+	if s.err = err; err == nil {
+		s.apply(&reply)
+	}
+	return err
+}
+
+func (s *seat) apply(reply *core.Reply) {
+	if s.forgetsCaches {
+		reply.Private = false
+	}
+	if s.twoCookies && reply.SetCookie != "" {
+		s.Header().Add("Set-Cookie", reply.SetCookie)
+		reply.SetCookie = ""
+	}
+	reply.Apply(s.Header())
+}
+
+// refuse answers an error unless something has gone out.
+func (s *seat) refuse(err error) {
+	if s.status != 0 {
+		return
+	}
+	for _, field := range core.ContentFields() {
+		if !s.keepsFields {
+			s.Header().Del(field)
+		}
+	}
+	s.Header().Set("Cache-Control", "no-store")
+	s.status = core.StatusCode(err)
+	http.Error(s.ResponseWriter, http.StatusText(s.status), s.status)
+}
+
+// before commits ahead of the first byte, unless that is the fault.
+func (s *seat) before() error {
+	if s.commitsLate {
+		return nil
+	}
+	if err := s.commit(); err != nil && !s.sendsBody {
+		return err
+	}
+	return nil
+}
+
+func (s *seat) WriteHeader(code int) {
+	if code >= 100 && code < 199 && code != http.StatusSwitchingProtocols {
+		s.ResponseWriter.WriteHeader(code)
+		return
+	}
+	if s.before() == nil && s.status == 0 {
+		s.status = code
+		s.ResponseWriter.WriteHeader(code)
+	}
+}
+
+func (s *seat) Write(b []byte) (int, error) {
+	if err := s.before(); err != nil {
+		return 0, err
+	}
+	s.WriteHeader(http.StatusOK)
+	return s.ResponseWriter.Write(b)
+}
+
+func (s *seat) FlushError() error {
+	if !s.losesOnFlush {
+		if err := s.before(); err != nil {
+			s.refuse(err)
+			return err
+		}
+	}
+	return http.NewResponseController(s.ResponseWriter).Flush()
+}
+
+func (s *seat) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if !s.begun {
+		s.session.Seal()
+	}
+	if err := s.commit(); err != nil {
+		return nil, nil, err
+	}
+	s.status = http.StatusSwitchingProtocols
+	return http.NewResponseController(s.ResponseWriter).Hijack()
+}
+
+func find(r *http.Request, key any) *seat {
+	s, ok := r.Context().Value(key).(*seat)
+	if !ok {
+		panic("sessions: no session in this request; mount the middleware in front of the handler")
+	}
+	return s
+}
+
+// request is the suite's view of one request under net/http.
+type request struct {
+	w http.ResponseWriter
+	r *http.Request
+}
+
+func (c request) get(key any) *core.Session {
+	s := find(c.r, key)
+	if s.manager.Lazy() {
+		_ = s.session.Load(c.r.Context())
+	}
+	return &s.session
+}
+
+func (c request) Get() *core.Session                    { return c.get(innermost{}) }
+func (c request) GetFrom(m *core.Manager) *core.Session { return c.get(mounted{m}) }
+
+func (c request) Load() (*core.Session, error) {
+	s := find(c.r, innermost{})
+	return &s.session, s.session.Load(c.r.Context())
+}
+
+func (c request) Commit() error {
+	for s := find(c.r, innermost{}); s != nil; s = s.outer {
+		reply, err := s.session.Commit(c.r.Context())
+		if err != nil {
+			return err
+		}
+		s.apply(&reply)
+	}
+	return nil
+}
+
+func (c request) Context() context.Context     { return c.r.Context() }
+func (c request) Query(name string) string     { return c.r.URL.Query().Get(name) }
+func (c request) Header(name string) string    { return c.r.Header.Get(name) }
+func (c request) SetHeader(name, value string) { c.w.Header().Set(name, value) }
+
+func (c request) Body(status int, body string) error {
+	c.w.WriteHeader(status)
+	_, err := io.WriteString(c.w, body)
+	return err
+}
+
+func (c request) Status(status int) error {
+	c.w.WriteHeader(status)
+	return nil
+}
+
+func (c request) Redirect(status int, target string) error {
+	http.Redirect(c.w, c.r, target, status)
+	return nil
+}
+
+func (c request) EarlyHints() error { return c.Status(http.StatusEarlyHints) }
+
+func (c request) Stream(write func(w adaptertest.Flusher)) error {
+	write(stream{c.w, http.NewResponseController(c.w)})
+	return nil
+}
+
+func (c request) Upgrade(talk func(conn net.Conn)) error { return adaptertest.Upgrade(c.w, talk) }
+
+type statusError int
+
+func (s statusError) Error() string { return http.StatusText(int(s)) }
+
+func (c request) Fail(status int) error { return statusError(status) }
+
+type stream struct {
+	io.Writer
+	*http.ResponseController
+}
+
+// tiny returns the tiny adapter with faults.
+func tiny(f faults) adaptertest.Server {
+	return adaptertest.Server{Start: func(t *testing.T, app adaptertest.App) string {
+		t.Helper()
+		server := httptest.NewServer(recovering(application(app, f)))
+		t.Cleanup(server.Close)
+		return server.URL
+	}}
+}
+
+func application(app adaptertest.App, f faults) http.Handler {
+	engine, group := http.NewServeMux(), http.NewServeMux()
+	for _, route := range app.Routes {
+		mux := engine
+		if strings.HasPrefix(route.Path, "/group/") {
+			mux = group
+		}
+		mux.Handle(route.Method+" "+route.Path, handler(route.Handler))
+	}
+	if app.NotFound != nil {
+		engine.Handle("/", handler(app.NotFound))
+	}
+	engine.Handle("/group/", wrap(app.Group, f, group))
+	return wrap(app.Engine, f, engine)
+}
+
+func wrap(managers []*core.Manager, f faults, h http.Handler) http.Handler {
+	for i := range managers {
+		h = middleware(managers[len(managers)-1-i], f, h)
+	}
+	return h
+}
+
+// handler runs a handler of the suite, and is net/http's missing error handler.
+func handler(h adaptertest.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := h(request{w, r})
+		if err == nil {
+			return
+		}
+		status := statusError(http.StatusInternalServerError)
+		errors.As(err, &status)
+		http.Error(w, status.Error(), int(status))
+	})
+}
+
+func recovering(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if recover() != nil {
+				w.WriteHeader(http.StatusInternalServerError)
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}

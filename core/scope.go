@@ -1,0 +1,135 @@
+package core
+
+import "context"
+
+// Scope carries a session through one request, for adapters. It is the request's context with the session in it, and it
+// knows whether the response has begun. The zero value is ready for [Scope.Open]; it is used for one request only.
+type Scope struct {
+	context.Context // of the request around, set by Open
+
+	session Session
+	outer   *Scope // of another manager's middleware around this one
+	reply   Reply
+	begun   bool // the commit before the first byte has been tried
+	err     error
+}
+
+// ScopeKey is the context key of the innermost scope of a request.
+type ScopeKey struct{}
+
+// ScopeOf returns the innermost scope in ctx, nil if there is none.
+func ScopeOf(ctx context.Context) *Scope {
+	sc, _ := ctx.Value(ScopeKey{}).(*Scope)
+	return sc
+}
+
+// Value returns the scope itself under [ScopeKey], and what the context around has under every other key.
+func (sc *Scope) Value(key any) any {
+	if _, ok := key.(ScopeKey); ok {
+		return sc
+	}
+	return sc.Context.Value(key)
+}
+
+// Of returns the scope of m among sc and those around it, nil if there is none. A nil sc has none.
+func (sc *Scope) Of(m *Manager) *Scope {
+	for ; sc != nil; sc = sc.outer {
+		if sc.session.manager == m {
+			return sc
+		}
+	}
+	return nil
+}
+
+// Open begins a request: it reads the Cookie field values, which are not kept, and loads the session unless m is lazy. The error is that of
+// [Session.Load]. It panics if a scope around uses a cookie of the same name, because one cookie cannot hold two sessions.
+func (sc *Scope) Open(ctx context.Context, m *Manager, cookieFields ...string) error {
+	sc.Context, sc.outer = ctx, ScopeOf(ctx)
+	for around := sc.outer; around != nil; around = around.outer {
+		if around.session.manager.name == m.name {
+			panic("sessions: two managers use the cookie " + m.name + " in one request; mount one manager in both places, or give one of them another Cookie.Name")
+		}
+	}
+	m.Attach(&sc.session, cookieFields...)
+	if m.lazy {
+		return nil
+	}
+	return sc.session.Load(sc.Context)
+}
+
+// Outer returns the scope of the next middleware outside, nil if there is none.
+func (sc *Scope) Outer() *Scope { return sc.outer }
+
+// Get returns the session. On a lazy manager it loads it first; if that fails the session is empty, and using it makes the
+// commit fail. On a nil scope it panics, because the middleware is missing.
+func (sc *Scope) Get() *Session {
+	_, _ = sc.Load() // the session remembers the error
+	return &sc.session
+}
+
+// Load is Get with the error of loading, which the handler answers.
+func (sc *Scope) Load() (*Session, error) {
+	if sc == nil {
+		panic("sessions: no session in this request; mount sessions.New or sessions.Middleware in front of the handler")
+	}
+	if err := sc.session.Load(sc.Context); err != nil {
+		return nil, err
+	}
+	return &sc.session, nil
+}
+
+// Commit saves the sessions of sc and of the scopes around it before the response has begun, and hands each reply to apply.
+func (sc *Scope) Commit(apply func(*Reply)) error {
+	if _, err := sc.Load(); err != nil {
+		return err
+	}
+	for ; sc != nil; sc = sc.outer {
+		reply, err := sc.session.Commit(sc.Context)
+		if err != nil {
+			return err
+		}
+		apply(&reply)
+	}
+	return nil
+}
+
+// Begin commits at the last moment before the first byte of the response and puts the cookie into its header. It does so
+// once; called again it returns the error of the first time.
+func (sc *Scope) Begin(header map[string][]string) error {
+	if sc.begun {
+		return sc.err
+	}
+	reply, err := sc.Finish()
+	if err == nil {
+		reply.Apply(header)
+	}
+	return err
+}
+
+// Finish is Begin for adapters whose header is not a map: they apply the reply themselves. It is empty from the second time on.
+func (sc *Scope) Finish() (*Reply, error) {
+	if sc.begun {
+		return &Reply{}, sc.err
+	}
+	sc.begun = true
+	sc.reply, sc.err = sc.session.Finish(sc.Context)
+	return &sc.reply, sc.err
+}
+
+// Begun reports whether Begin or Finish has been called.
+func (sc *Scope) Begun() bool { return sc.begun }
+
+// CommitErr returns the error of the commit, nil while there was none.
+func (sc *Scope) CommitErr() error { return sc.err }
+
+// Seal takes notice that the response's header is out of reach: see [Session.Seal].
+func (sc *Scope) Seal() { sc.session.Seal() }
+
+// Close saves what was changed after the response had begun. After a handler that panicked or a commit that failed there is nothing to save.
+func (sc *Scope) Close() error {
+	if !sc.begun || sc.err != nil {
+		return nil
+	}
+	_, err := sc.session.Finish(sc.Context)
+	return err
+}

@@ -1,0 +1,112 @@
+package sessions_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/gofiber/fiber/v2"
+	fiberrecover "github.com/gofiber/fiber/v2/middleware/recover"
+
+	"github.com/cloakroom-go/sessions/core/adaptertest"
+	sessions "github.com/cloakroom-go/sessions/fiber"
+)
+
+// TestConformance proves that the adapter keeps the rules of every adapter.
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	adaptertest.Run(t, adaptertest.Server{Start: start, NoInformational: true})
+}
+
+// newApp returns an application that answers its own panics and writes nothing to the terminal.
+func newApp(handler fiber.ErrorHandler) *fiber.App {
+	app := fiber.New(fiber.Config{ErrorHandler: handler, DisableStartupMessage: true})
+	app.Use(fiberrecover.New())
+	return app
+}
+
+func start(t *testing.T, a adaptertest.App) string {
+	t.Helper()
+	app := newApp(nil)
+	for _, m := range a.Engine {
+		app.Use(sessions.Middleware(m))
+	}
+	group := app.Group("/group")
+	for _, m := range a.Group {
+		group.Use(sessions.Middleware(m))
+	}
+	for _, r := range a.Routes {
+		if path, ok := strings.CutPrefix(r.Path, "/group"); ok {
+			group.Add(r.Method, path, handler(r.Handler))
+		} else {
+			app.Add(r.Method, r.Path, handler(r.Handler))
+		}
+	}
+	if a.NotFound != nil {
+		app.Use(handler(a.NotFound))
+	}
+	return serve(t, app)
+}
+
+// serve serves app on 127.0.0.1 until the test has ended.
+func serve(t *testing.T, app *fiber.App) string {
+	t.Helper()
+	var lc net.ListenConfig
+	ln, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- app.Listener(ln) }()
+	t.Cleanup(func() {
+		if err := app.ShutdownWithTimeout(0); err != nil {
+			_ = ln.Close()
+		}
+		if err := <-done; err != nil && !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+	})
+	return "http://" + ln.Addr().String()
+}
+
+func handler(h adaptertest.Handler) fiber.Handler {
+	return func(c *fiber.Ctx) error { return h(request{c}) }
+}
+
+// request is the suite's view of one request.
+type request struct{ c *fiber.Ctx }
+
+func (r request) Get() *sessions.Session                        { return sessions.Get(r.c) }
+func (r request) GetFrom(m *sessions.Manager) *sessions.Session { return sessions.GetFrom(r.c, m) }
+func (r request) Load() (*sessions.Session, error)              { return sessions.Load(r.c) }
+func (r request) Commit() error                                 { return sessions.Commit(r.c) }
+func (r request) Context() context.Context                      { return r.c.UserContext() }
+func (r request) Query(name string) string                      { return r.c.Query(name) }
+func (r request) Header(name string) string                     { return r.c.Get(name) }
+func (r request) SetHeader(name, value string)                  { r.c.Set(name, value) }
+func (r request) Redirect(status int, target string) error      { return r.c.Redirect(target, status) }
+func (r request) Fail(status int) error                         { return fiber.NewError(status) }
+func (r request) EarlyHints() error                             { return fiber.ErrNotImplemented }
+
+func (r request) Body(status int, body string) error { return r.c.Status(status).SendString(body) }
+
+func (r request) Status(status int) error {
+	r.c.Status(status)
+	return nil
+}
+
+func (r request) Stream(write func(w adaptertest.Flusher)) error {
+	r.c.Context().SetBodyStreamWriter(func(w *bufio.Writer) { write(w) })
+	return nil
+}
+
+func (r request) Upgrade(talk func(conn net.Conn)) error {
+	r.c.Status(fiber.StatusSwitchingProtocols)
+	r.c.Set(fiber.HeaderConnection, "Upgrade")
+	r.c.Set(fiber.HeaderUpgrade, "echo")
+	r.c.Context().Hijack(func(conn net.Conn) { talk(conn) })
+	return nil
+}

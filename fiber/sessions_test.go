@@ -1,0 +1,283 @@
+package sessions_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fasthttp/websocket"
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+
+	"github.com/cloakroom-go/sessions/core"
+	"github.com/cloakroom-go/sessions/core/memstore"
+	sessions "github.com/cloakroom-go/sessions/fiber"
+)
+
+// outage is a store that saves and loads nothing.
+type outage struct{ *memstore.Store }
+
+var errDown = errors.New("connection refused")
+
+func (outage) Load(context.Context, string) (core.Record, error) { return core.Record{}, errDown }
+
+func (outage) Save(context.Context, core.Record) (core.Record, error) { return core.Record{}, errDown }
+
+func quiet(o sessions.Options) sessions.Options {
+	o.Logger = slog.New(slog.DiscardHandler)
+	return o
+}
+
+func increment(c *fiber.Ctx) int {
+	return visits.Update(sessions.Get(c), func(n int) int { return n + 1 })
+}
+
+func count(c *fiber.Ctx) error { return c.SendString(strconv.Itoa(increment(c))) }
+
+func read(c *fiber.Ctx) error { return c.SendString(strconv.Itoa(visits.Get(sessions.Get(c)))) }
+
+// answer is the head of a response.
+type answer struct {
+	StatusCode int
+	Header     http.Header
+}
+
+// get sends a request, with a cookie where there is one, and reads its answer.
+func get(t *testing.T, url, cookie string) (head *answer, body string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close = true
+	if cookie != "" {
+		r.Header.Set("Cookie", cookie)
+	}
+	res, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &answer{res.StatusCode, res.Header}, string(text)
+}
+
+func cookieOf(res *answer) string {
+	cookie, _, _ := strings.Cut(res.Header.Get("Set-Cookie"), ";")
+	return cookie
+}
+
+// eventually waits for a counter to have the value.
+func eventually(t *testing.T, url, cookie, want string) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		_, body := get(t, url, cookie)
+		if body == want {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the session holds %q, want %q", body, want)
+		}
+	}
+}
+
+// TestH2StreamEnd saves what a body stream changed in a known session when the stream ends.
+func TestH2StreamEnd(t *testing.T) {
+	t.Parallel()
+	app := newApp(nil)
+	app.Use(sessions.New(quiet(sessions.Options{})))
+	app.Get("/count", count)
+	app.Get("/read", read)
+	app.Get("/stream", func(c *fiber.Ctx) error {
+		s := sessions.Get(c)
+		c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
+			for range 3 {
+				_, _ = w.WriteString("event\n")
+				_ = w.Flush()
+				visits.Update(s, func(n int) int { return n + 1 })
+			}
+		})
+		return nil
+	})
+	url := serve(t, app)
+	res, _ := get(t, url+"/count", "")
+	cookie := cookieOf(res)
+	res, body := get(t, url+"/stream", cookie)
+	if body != "event\nevent\nevent\n" || cookieOf(res) != "" {
+		t.Errorf("stream is %q with cookie %q", body, cookieOf(res))
+	}
+	eventually(t, url+"/read", cookie, "4")
+}
+
+// TestH2Websocket upgrades with a websocket library, for a new session and for a known one. What is changed on the
+// connection is saved when it closes, and at once with Save.
+func TestH2Websocket(t *testing.T) {
+	t.Parallel()
+	app := newApp(nil)
+	app.Use(sessions.New(quiet(sessions.Options{})))
+	app.Get("/read", read)
+	app.Get("/", func(c *fiber.Ctx) error {
+		s := sessions.Get(c)
+		increment(c)
+		var upgrader websocket.FastHTTPUpgrader
+		return upgrader.Upgrade(c.Context(), func(conn *websocket.Conn) {
+			visits.Update(s, func(n int) int { return n + 10 })
+			if err := errors.Join(s.Save(t.Context()), conn.WriteMessage(websocket.TextMessage, []byte("saved"))); err != nil {
+				t.Error(err)
+			}
+			_, _, _ = conn.ReadMessage()
+			visits.Update(s, func(n int) int { return n + 100 })
+		})
+	})
+	url := serve(t, app)
+	cookie := dial(t, url, "")
+	eventually(t, url+"/read", cookie, "111")
+	if again := dial(t, url, cookie); again != "" {
+		t.Errorf("the known session gets a cookie again: %q", again)
+	}
+	eventually(t, url+"/read", cookie, "222")
+}
+
+// dial opens a websocket, waits for its message, closes and returns the cookie that the upgrade set.
+func dial(t *testing.T, url, cookie string) string {
+	t.Helper()
+	header := http.Header{}
+	if cookie != "" {
+		header.Set("Cookie", cookie)
+	}
+	conn, res, err := websocket.DefaultDialer.DialContext(t.Context(), strings.Replace(url, "http", "ws", 1), header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	defer func() { _ = conn.Close() }()
+	if _, text, err := conn.ReadMessage(); err != nil || string(text) != "saved" {
+		t.Fatalf("message is %q, error %v", text, err)
+	}
+	return cookieOf(&answer{Header: res.Header})
+}
+
+// TestA6SubApp uses one session in an application and in one that is mounted in it.
+func TestA6SubApp(t *testing.T) {
+	t.Parallel()
+	session := sessions.New(quiet(sessions.Options{}))
+	sub := fiber.New()
+	sub.Use(session)
+	sub.Get("/count", count)
+	app := newApp(nil)
+	app.Use(session)
+	app.Get("/count", count)
+	app.Mount("/sub", sub)
+	url := serve(t, app)
+	res, body := get(t, url+"/sub/count", "")
+	if body != "1" || len(res.Header.Values("Set-Cookie")) != 1 {
+		t.Errorf("answer is %q with cookies %q", body, res.Header.Values("Set-Cookie"))
+	}
+	if _, body := get(t, url+"/count", cookieOf(res)); body != "2" {
+		t.Errorf("second answer is %q, want 2", body)
+	}
+}
+
+// TestA7ErrorHandler shows a failed load and a failed commit to the application's own error handler.
+func TestA7ErrorHandler(t *testing.T) {
+	t.Parallel()
+	app := newApp(func(c *fiber.Ctx, err error) error {
+		var fe *fiber.Error
+		if !errors.As(err, &fe) || !errors.Is(err, sessions.ErrStore) {
+			t.Errorf("the error handler gets %v", err)
+			return err
+		}
+		return c.SendStatus(fe.Code) // which keeps a body that is there
+	})
+	app.Use(sessions.New(quiet(sessions.Options{Store: outage{memstore.New(memstore.Options{})}})))
+	app.Get("/", count)
+	url := serve(t, app)
+	known := "session=AZcW0000dAAC" + strings.Repeat("A", 52)
+	for _, cookie := range []string{"", known} {
+		res, body := get(t, url, cookie)
+		if res.StatusCode != http.StatusServiceUnavailable || body != "Service Unavailable" || cookieOf(res) != "" {
+			t.Errorf("with cookie %q: answer is %d %q, cookie %q", cookie, res.StatusCode, body, cookieOf(res))
+		}
+	}
+}
+
+// TestC10CookiesReadFirst has middleware outside of the sessions' read a cookie, after which fasthttp keeps the cookies in
+// another form.
+func TestC10CookiesReadFirst(t *testing.T) {
+	t.Parallel()
+	app := newApp(nil)
+	app.Use(func(c *fiber.Ctx) error {
+		_ = c.Cookies("other")
+		return c.Next()
+	}, sessions.New(quiet(sessions.Options{})))
+	app.Get("/", count)
+	url := serve(t, app)
+	res, _ := get(t, url, "")
+	if _, body := get(t, url, "a=b; session=garbage; "+cookieOf(res)); body != "2" {
+		t.Errorf("second answer is %q, want 2", body)
+	}
+}
+
+// TestH1SeveralLines shows that fields which the application set in several lines are all minded.
+func TestH1SeveralLines(t *testing.T) {
+	t.Parallel()
+	app := newApp(nil)
+	app.Use(sessions.New(quiet(sessions.Options{})))
+	app.Get("/", func(c *fiber.Ctx) error {
+		for _, value := range [...]string{"max-age=60", "public"} {
+			c.Response().Header.Add("Cache-Control", value)
+		}
+		for _, value := range [...]string{"Accept", "Origin"} {
+			c.Response().Header.Add("Vary", value)
+		}
+		return read(c)
+	})
+	res, _ := get(t, serve(t, app), "")
+	if got := strings.Join(res.Header.Values("Cache-Control"), ", "); got != "private, max-age=60" {
+		t.Errorf("Cache-Control is %q", got)
+	}
+	if got := strings.Join(res.Header.Values("Vary"), ", "); got != "Accept, Origin, Cookie" {
+		t.Errorf("Vary is %q", got)
+	}
+}
+
+// TestH2PanicSavesNothingLater shows that the end of a request whose handler panicked saves nothing either.
+func TestH2PanicSavesNothingLater(t *testing.T) {
+	t.Parallel()
+	store := memstore.New(memstore.Options{})
+	app := newApp(nil)
+	app.Use(sessions.New(quiet(sessions.Options{Store: store})))
+	app.Get("/", func(c *fiber.Ctx) error {
+		increment(c)
+		panic("handler")
+	})
+	h := app.Handler()
+	var ctx fasthttp.RequestCtx
+	h(&ctx)
+	ctx.ResetUserValues()
+	if store.Len() != 0 {
+		t.Errorf("there are %d records, want none", store.Len())
+	}
+}
+
+// TestNewPanics shows that impossible options stop the program at its start, with a sentence.
+func TestNewPanics(t *testing.T) {
+	t.Parallel()
+	defer func() {
+		if err, ok := recover().(error); !ok || !strings.Contains(err.Error(), "sessions: ") {
+			t.Errorf("New panicked with %v", err)
+		}
+	}()
+	sessions.New(sessions.Options{Expiry: -5})
+}

@@ -1,0 +1,130 @@
+package sessions_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/cloakroom-go/sessions/core/adaptertest"
+	sessions "github.com/cloakroom-go/sessions/gin"
+)
+
+// TestConformance proves that the adapter keeps the rules of every adapter.
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	adaptertest.Run(t, adaptertest.Server{Start: start})
+}
+
+// newEngine returns an engine that answers its own panics and writes nothing to the terminal.
+func newEngine() *gin.Engine {
+	e := gin.New()
+	e.HandleMethodNotAllowed = true
+	e.Use(gin.CustomRecoveryWithWriter(io.Discard, func(c *gin.Context, _ any) {
+		c.AbortWithStatus(http.StatusInternalServerError)
+	}))
+	return e
+}
+
+func start(t *testing.T, app adaptertest.App) string {
+	t.Helper()
+	e := newEngine()
+	for _, m := range app.Engine {
+		e.Use(sessions.Middleware(m))
+	}
+	group := e.Group("/group")
+	for _, m := range app.Group {
+		group.Use(sessions.Middleware(m))
+	}
+	for _, r := range app.Routes {
+		if path, ok := strings.CutPrefix(r.Path, "/group"); ok {
+			group.Handle(r.Method, path, handler(r.Handler))
+		} else {
+			e.Handle(r.Method, r.Path, handler(r.Handler))
+		}
+	}
+	if app.NotFound != nil {
+		e.NoRoute(handler(app.NotFound))
+	}
+	return serve(t, e)
+}
+
+// serve serves h on 127.0.0.1 until the test has ended.
+func serve(t *testing.T, h http.Handler) string {
+	t.Helper()
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// failure is an error with a status, as applications hand it to Gin.
+type failure int
+
+func (f failure) Error() string { return http.StatusText(int(f)) }
+
+func handler(h adaptertest.Handler) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		err := h(request{c})
+		if err == nil {
+			return
+		}
+		status := failure(http.StatusInternalServerError)
+		errors.As(err, &status)
+		_ = c.AbortWithError(int(status), err)
+	}
+}
+
+// request is the suite's view of one request.
+type request struct{ c *gin.Context }
+
+func (r request) Get() *sessions.Session                        { return sessions.Get(r.c) }
+func (r request) GetFrom(m *sessions.Manager) *sessions.Session { return sessions.GetFrom(r.c, m) }
+func (r request) Load() (*sessions.Session, error)              { return sessions.Load(r.c) }
+func (r request) Commit() error                                 { return sessions.Commit(r.c) }
+func (r request) Context() context.Context                      { return r.c.Request.Context() }
+func (r request) Query(name string) string                      { return r.c.Query(name) }
+func (r request) Header(name string) string                     { return r.c.GetHeader(name) }
+func (r request) SetHeader(name, value string)                  { r.c.Header(name, value) }
+
+func (r request) Body(status int, body string) error {
+	r.c.String(status, "%s", body)
+	return nil
+}
+
+func (r request) Status(status int) error {
+	r.c.Status(status)
+	return nil
+}
+
+func (r request) Redirect(status int, target string) error {
+	r.c.Redirect(status, target)
+	return nil
+}
+
+func (r request) EarlyHints() error {
+	r.c.Writer.WriteHeader(http.StatusEarlyHints)
+	return nil
+}
+
+func (r request) Stream(write func(w adaptertest.Flusher)) error {
+	write(stream{r.c.Writer})
+	return nil
+}
+
+func (r request) Upgrade(talk func(conn net.Conn)) error {
+	return adaptertest.Upgrade(r.c.Writer, talk)
+}
+func (r request) Fail(status int) error { return failure(status) }
+
+type stream struct{ gin.ResponseWriter }
+
+func (s stream) Flush() error {
+	s.ResponseWriter.Flush()
+	return nil
+}

@@ -1,0 +1,86 @@
+// Package sessions gives Gin applications server-side sessions.
+//
+//	const visits = sessions.Key[int]("visits")
+//
+//	r := gin.New()
+//	r.Use(gin.Recovery(), sessions.New(sessions.Options{}))
+//	r.GET("/", func(c *gin.Context) {
+//		n := visits.Update(sessions.Get(c), func(n int) int { return n + 1 })
+//		c.String(200, "visit %d", n)
+//	})
+//
+// The middleware loads the session before the handler and saves it before the first byte of the response, whichever way
+// that is sent. Mount it after gin.Recovery, so that a panic passes it by and nothing is saved, and before middleware that wraps the writer.
+// When the store fails the response is 503: an error is added to the context with [gin.Context.Error], and middleware
+// outside of this one may write the body.
+package sessions
+
+import (
+	"github.com/gin-gonic/gin"
+
+	"github.com/cloakroom-go/sessions/core"
+)
+
+// New returns the middleware for one manager with these options. It panics at start-up on impossible options, with a
+// sentence that says what to change; [NewManager] and [Middleware] do the same in two steps with an error.
+func New(o Options) gin.HandlerFunc {
+	m, err := NewManager(o)
+	if err != nil {
+		panic(err)
+	}
+	return Middleware(m)
+}
+
+// NewManager checks the options and returns a manager for [Middleware] and [GetFrom].
+func NewManager(o Options) (*Manager, error) { return core.NewManager(o) }
+
+// request is what the middleware keeps for one request, in a single allocation.
+type request struct {
+	scope  core.Scope
+	writer writer
+}
+
+// Middleware gives each request a session of m. Mounted twice, it works once.
+func Middleware(m *Manager) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		ctx := c.Request.Context()
+		if core.ScopeOf(ctx).Of(m) != nil {
+			return
+		}
+		r := &request{}
+		r.writer = writer{ResponseWriter: c.Writer, scope: &r.scope}
+		if err := r.scope.Open(ctx, m, c.Request.Header["Cookie"]...); err != nil {
+			r.writer.refuse(c, err)
+			return
+		}
+		r.serve(c)
+	}
+}
+
+// serve runs the handlers. If they panic the writer is put back and nothing else happens, so that nothing is saved.
+func (r *request) serve(c *gin.Context) {
+	inner := c.Writer
+	c.Request = c.Request.WithContext(&r.scope)
+	c.Writer = &r.writer
+	defer func() { c.Writer = inner }()
+	c.Next()
+	r.writer.end(c)
+}
+
+// Get returns the session of the innermost middleware. It panics if there is none. On a lazy manager it loads the session; if that fails,
+// the session is empty, and using it makes the response an error.
+func Get(c *gin.Context) *Session { return scope(c).Get() }
+
+// GetFrom returns the session of m, for requests that have several.
+func GetFrom(c *gin.Context, m *Manager) *Session { return scope(c).Of(m).Get() }
+
+// Load returns the session of the innermost middleware, loading it on a lazy manager, or the error that the handler then answers.
+func Load(c *gin.Context) (*Session, error) { return scope(c).Load() }
+
+// Commit saves the sessions of the request now and puts their cookies into the response's header, for handlers that want to know before
+// they start to stream. What is changed later is saved at the end, unless it needs a cookie.
+func Commit(c *gin.Context) error {
+	return scope(c).Commit(func(r *core.Reply) { r.Apply(c.Writer.Header()) })
+}
+
+func scope(c *gin.Context) *core.Scope { return core.ScopeOf(c.Request.Context()) }
