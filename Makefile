@@ -1,0 +1,53 @@
+# Everything that a change has to pass: `make lint test`. The modules are those of go.work; build/ holds our own tools.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+# Linters see each module as its users do, alone; tests and coverage use the workspace.
+WORKSPACE := $(CURDIR)/go.work
+export GOWORK := off
+# A checkout that belongs to another user must build as well.
+export GOFLAGS := $(GOFLAGS) -buildvcs=false
+
+GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+export GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+MODULES := $(shell go work edit -json go.work | sed -n 's/.*"DiskPath": "\(.*\)".*/\1/p')
+CHECKED := $(MODULES) ./build
+
+# $(call each,COMMAND) runs it in every module and fails at the end if it failed in one.
+each = @failed=; for m in $(CHECKED); do echo "== $$m: $(1)"; (cd $$m && $(1)) || failed=1; done; test -z "$$failed"
+
+.PHONY: help test lint lint-code lint-format lint-modules lint-core lint-vulnerabilities cover fmt
+
+help: ## Show this list.
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 22
+
+test: ## Run every test of every module; FUZZTIME=1m fuzzes longer than 5s.
+	build/setup.sh
+	go -C build test .
+	go -C build run .
+
+lint: lint-format lint-code lint-modules lint-core lint-vulnerabilities ## Run every check below.
+
+lint-format: ## Are all Go files formatted?
+	$(GOLANGCI_LINT) fmt --diff .
+
+lint-code: ## go vet and golangci-lint.
+	$(call each,go vet ./... && $(GOLANGCI_LINT) run ./...)
+
+lint-modules: ## Is every go.mod tidy?
+	$(call each,go mod tidy -diff)
+
+lint-core: ## Does core depend on the standard library and google/uuid alone?
+	build/core-deps.sh
+
+lint-vulnerabilities: ## Is a known vulnerability called? VULNDB=URL names a mirror of the database.
+	build/vulncheck.sh $(CHECKED)
+
+cover: ## Measure how much of the code the tests reach.
+	GOWORK=$(WORKSPACE) go test -coverprofile=coverage.out -coverpkg=github.com/cloakroom-go/sessions/... $(MODULES:%=%/...)
+	GOWORK=$(WORKSPACE) go tool cover -func=coverage.out | tail -n 1
+
+fmt: ## Format all Go files.
+	$(GOLANGCI_LINT) fmt .

@@ -1,0 +1,170 @@
+package examples_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/storage"
+	"github.com/chromedp/chromedp"
+)
+
+// browser starts Chromium for the length of the test, and returns a function that opens a tab with a cookie jar of its own. Where
+// there is no Chromium that skips its test; on CI it is a failure.
+func browser(t *testing.T) (open func(*testing.T) context.Context) {
+	t.Helper()
+	path := os.Getenv("CHROME_PATH")
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path == "" {
+			path, _ = exec.LookPath(name)
+		}
+	}
+	if path == "" {
+		const hint = "no browser; get one with apt-get install chromium, or set CHROME_PATH"
+		if os.Getenv("CI") == "true" {
+			t.Fatal(hint)
+		}
+		return func(t *testing.T) context.Context {
+			t.Helper()
+			t.Skip(hint)
+			return nil
+		}
+	}
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), chromedp.ExecPath(path), chromedp.Headless, chromedp.NoSandbox,
+		chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.UserDataDir(t.TempDir()))
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(func() { _ = chromedp.Cancel(ctx); cancel() })
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return func(t *testing.T) context.Context {
+		t.Helper()
+		tab, cancel := chromedp.NewContext(ctx, chromedp.WithNewBrowserContext())
+		t.Cleanup(cancel)
+		do(tab, t)
+		tab, cancel = context.WithTimeout(tab, time.Minute)
+		t.Cleanup(cancel)
+		return tab
+	}
+}
+
+func do(ctx context.Context, t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func get[T any](ctx context.Context, t *testing.T, action chromedp.Action[T]) T {
+	t.Helper()
+	v, err := chromedp.Run(ctx, action)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// cookies returns all that the tab's jar holds.
+func cookies(ctx context.Context, t *testing.T) []*network.Cookie {
+	t.Helper()
+	jar := chromedp.FromContext(ctx).BrowserContextID
+	res, err := chromedp.CallBrowser(ctx, storage.GetCookies, storage.GetCookiesParams{BrowserContextID: jar})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.Cookies
+}
+
+func text(ctx context.Context, t *testing.T, selector chromedp.CSS) string {
+	t.Helper()
+	return get(ctx, t, chromedp.Text(selector))
+}
+
+const (
+	body    chromedp.CSS = "body"
+	signOut chromedp.CSS = "#signout"
+)
+
+// walk signs in, counts, reloads, sends twenty requests twice, signs out and goes back.
+func walk(ctx context.Context, t *testing.T, base string) {
+	t.Helper()
+	do(ctx, t, chromedp.Navigate(base), chromedp.SendKeys(chromedp.CSS("#name"), "Ada"), chromedp.Click(chromedp.CSS("#signin")),
+		chromedp.WaitVisible(signOut), chromedp.Reload())
+	if visits := text(ctx, t, "#visits"); visits != "3" {
+		t.Errorf("visits %q, want 3", visits)
+	}
+	jar := cookies(ctx, t)
+	if len(jar) != 1 {
+		t.Fatalf("%d cookies while signed in", len(jar))
+	}
+	want := stored{Domain: "localhost", Path: "/", HTTPOnly: true, SameSite: network.CookieSameSiteLax, Days: 30}
+	if got := attributes(jar[0]); got != want {
+		t.Errorf("stored as %+v\n      want %+v", got, want)
+	}
+	do(ctx, t, chromedp.Navigate(base+"/counter"))
+	for _, total := range []string{"20", "40"} {
+		do(ctx, t, chromedp.Click(chromedp.CSS("#parallel")))
+		get(ctx, t, chromedp.Poll[bool](`document.getElementById("parallel").disabled === false`))
+		if verdict, count := text(ctx, t, "#verdict"), text(ctx, t, "#count"); verdict != "20 sent, 20 counted, 0 lost." || count != total {
+			t.Errorf("verdict %q, count %q, want %s", verdict, count, total)
+		}
+	}
+	do(ctx, t, chromedp.Reload())
+	if count := text(ctx, t, "#count"); count != "40" {
+		t.Errorf("count %q after reloading, want 40", count)
+	}
+	do(ctx, t, chromedp.Click(signOut), chromedp.WaitVisible(chromedp.CSS(`main a[href="/"]`)))
+	if jar = cookies(ctx, t); len(jar) != 0 {
+		t.Errorf("%d cookies after signing out", len(jar))
+	}
+	do(ctx, t, chromedp.NavigateBack(), chromedp.WaitVisible(chromedp.CSS("#verdict")))
+	if back := text(ctx, t, body); strings.Contains(back, "Ada") || !strings.Contains(back, "stands at 0.") {
+		t.Errorf("the back button shows the signed-in page:\n%s", back)
+	}
+}
+
+// watch looks at the stream until it ends.
+func watch(ctx context.Context, t *testing.T, base string) {
+	t.Helper()
+	do(ctx, t, chromedp.Navigate(base+"/live"), chromedp.Click(chromedp.CSS("#watch")))
+	get(ctx, t, chromedp.Poll[bool](`document.getElementById("progress").value === 1`))
+	if watched := text(ctx, t, "#watched"); watched != "0" {
+		t.Errorf("watched %q at the first piece", watched)
+	}
+	get(ctx, t, chromedp.Poll[bool](`document.getElementById("watch").disabled === false`))
+	if watched := text(ctx, t, "#watched"); watched != "1" {
+		t.Errorf("watched %q at the end, want 1", watched)
+	}
+}
+
+// crossOriginPosts has pages of another origin sign the visitor in and out. The one at localhost is of the same site, so that the
+// cookie goes along with its posts in spite of SameSite.
+func crossOriginPosts(ctx context.Context, t *testing.T, base string) {
+	t.Helper()
+	trap := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = w.Write([]byte(`<form method="post" action="` + base + r.URL.Path + `"><input name="user" value="Eve"><button>Win</button></form>`)) //nolint:gosec // the test asks for it
+	}))
+	defer trap.Close()
+	do(ctx, t, chromedp.Navigate(base), chromedp.SendKeys(chromedp.CSS("#name"), "Ada"), chromedp.Click(chromedp.CSS("#signin")), chromedp.WaitVisible(signOut))
+	for _, origin := range []string{trap.URL, strings.Replace(trap.URL, "127.0.0.1", "localhost", 1)} {
+		for _, path := range []string{"/signin", "/signout", "/counter", "/preferences", "/session/renew"} {
+			do(ctx, t, chromedp.Navigate(origin+path), chromedp.Click(chromedp.CSS("button")), chromedp.WaitVisible(chromedp.CSS("main h1")))
+			if page := text(ctx, t, "main"); !strings.Contains(page, "Not from this site") {
+				t.Errorf("a post from %s to %s was answered by\n%s", origin, path, page)
+			}
+		}
+	}
+	do(ctx, t, chromedp.Navigate(base+"/session"))
+	if page := text(ctx, t, "main"); !strings.Contains(page, "Ada") || strings.Contains(page, "clicks") || strings.Contains(page, "preferences") {
+		t.Errorf("after posts from elsewhere the session is\n%s", page)
+	}
+}

@@ -1,0 +1,2 @@
+// Package examples holds runnable programs; its tests start them and use them, over HTTP and in a browser.
+package examples

@@ -1,0 +1,62 @@
+// Command fiber runs the demo on Fiber.
+package main
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/recover"
+
+	"github.com/cloakroom-go/sessions/examples/demo"
+	sessions "github.com/cloakroom-go/sessions/fiber"
+)
+
+func main() { demo.Main("Fiber", mount) }
+
+func mount(app *demo.App) demo.Server {
+	f := fiber.New(fiber.Config{DisableStartupMessage: true, BodyLimit: 64 << 10, IdleTimeout: 2 * time.Minute})
+	f.Use(recover.New(), sessions.New(app.Options()))
+	for _, route := range app.Routes() {
+		f.Add(route.Method, route.Path, handle(route.Handler))
+	}
+	f.Use(handle(app.NotFound))
+	return server{f}
+}
+
+// server gives Fiber the method names of the standard library's server.
+type server struct{ app *fiber.App }
+
+// Serve serves until Shutdown.
+func (s server) Serve(l net.Listener) error { return s.app.Listener(l) }
+
+// Shutdown lets the requests under way come to their end.
+func (s server) Shutdown(ctx context.Context) error { return s.app.ShutdownWithContext(ctx) }
+
+func handle(h demo.Handler) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		r := c.Request()
+		res := h(sessions.Get(c), demo.Request{
+			Method: c.Method(), Path: c.Path(), Host: string(r.Host()),
+			Header: func(name string) string { return c.Get(name) },
+			Field:  func(name string) string { return string(r.PostArgs().Peek(name)) },
+		})
+		for name, value := range res.Header {
+			c.Set(name, value)
+		}
+		c.Status(res.Status)
+		if res.Stream == nil {
+			return c.Send(res.Body)
+		}
+		ctx := c.UserContext() // the stream runs after the handler, when c belongs to another request
+		c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
+			res.Stream(ctx, func(piece string) error {
+				_, _ = w.WriteString(piece)
+				return w.Flush() // tells what went wrong before, too
+			})
+		})
+		return nil
+	}
+}

@@ -1,0 +1,42 @@
+// Command gin runs the demo on Gin.
+package main
+
+import (
+	"github.com/gin-gonic/gin"
+
+	"github.com/cloakroom-go/sessions/examples/demo"
+	sessions "github.com/cloakroom-go/sessions/gin"
+)
+
+func main() { demo.Main("Gin", mount) }
+
+func mount(app *demo.App) demo.Server {
+	gin.SetMode(gin.ReleaseMode)
+	r := gin.New()
+	r.Use(gin.Recovery(), sessions.New(app.Options()))
+	for _, route := range app.Routes() {
+		r.Handle(route.Method, route.Path, handle(route.Handler))
+	}
+	r.NoRoute(handle(app.NotFound))
+	return demo.NewServer(r)
+}
+
+func handle(h demo.Handler) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		r := c.Request
+		res := h(sessions.Get(c), demo.Request{Method: r.Method, Path: r.URL.Path, Host: r.Host, Header: c.GetHeader, Field: c.PostForm})
+		for name, value := range res.Header {
+			c.Header(name, value)
+		}
+		if res.Stream == nil {
+			c.Data(res.Status, res.Header["Content-Type"], res.Body)
+			return
+		}
+		c.Status(res.Status)
+		res.Stream(r.Context(), func(piece string) error {
+			_, err := c.Writer.WriteString(piece)
+			c.Writer.Flush()
+			return err
+		})
+	}
+}

@@ -1,0 +1,57 @@
+// Command ferretdb is the MongoDB that tests can have without MongoDB: FerretDB with its SQLite backend.
+//
+// FerretDB finds a document and then updates it by its id, so its conditional updates are not atomic, while those of
+// MongoDB are. Clients therefore never reach it directly, but through a proxy that lets one message at a time through.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/FerretDB/FerretDB/ferretdb"
+)
+
+func main() {
+	addr := flag.String("listen", "127.0.0.1:27017", "`address` to serve clients at")
+	dir := flag.String("dir", ".", "`folder` of the databases")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, *addr, *dir)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "ferretdb:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until ctx ends.
+func run(ctx context.Context, addr, dir string) error {
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	socket := filepath.Join(dir, "ferretdb.sock")
+	// A killed process leaves its socket behind.
+	if err := os.Remove(socket); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	db, err := ferretdb.New(&ferretdb.Config{
+		Listener:  ferretdb.ListenerConfig{Unix: socket},
+		Logger:    slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Handler:   "sqlite",
+		SQLiteURL: "file:" + dir + "/",
+	})
+	if err != nil {
+		return err
+	}
+	go (&serializer{target: socket}).serve(listener)
+	return db.Run(ctx)
+}

@@ -1,0 +1,48 @@
+//go:build unix
+
+package testserver
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// tryLock takes a lock that other processes respect and that ends with this one. It returns nil when it is taken.
+func tryLock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // Our own cache folder.
+	if err != nil {
+		return nil, err
+	}
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if err == nil {
+		return f, nil
+	}
+	if closed := f.Close(); closed != nil || !errors.Is(err, syscall.EWOULDBLOCK) {
+		return nil, errors.Join(err, closed)
+	}
+	return nil, nil //nolint:nilnil // The comment above says what nil means.
+}
+
+// lockCache waits for a lock in the cache folder.
+func lockCache(ctx context.Context, name string) (unlock func(), err error) {
+	dir, err := cacheDir()
+	if err != nil {
+		return nil, err
+	}
+	for {
+		f, err := tryLock(filepath.Join(dir, name))
+		if err != nil {
+			return nil, err
+		}
+		if f != nil {
+			return func() { _ = f.Close() }, nil
+		}
+		if err := sleep(ctx, 50*time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+}
