@@ -130,7 +130,7 @@ func TestEventKindsHaveNames(t *testing.T) {
 // spellings returns the forms in which a secret might show.
 func spellings(tk ticket) []string {
 	raw := append(append([]byte{}, tk.id[:]...), tk.secret[:]...)
-	list := strings.Trim(fmt.Sprint(tk.secret[:]), "[]")
+	list := strings.Trim(fmt.Sprintf("%d", tk.secret[:]), "[]")
 	return []string{
 		tk.token(), string(tk.secret[:]), hex.EncodeToString(tk.secret[:]), strings.ToUpper(hex.EncodeToString(tk.secret[:])),
 		base64.StdEncoding.EncodeToString(tk.secret[:]), base64.RawURLEncoding.EncodeToString(tk.secret[:]),

@@ -5,7 +5,7 @@ import "context"
 // Scope carries a session through one request, for adapters. It is the request's context with the session in it, and it
 // knows whether the response has begun. The zero value is ready for [Scope.Open]; it is used for one request only.
 type Scope struct {
-	context.Context // of the request around, set by Open
+	context.Context //nolint:containedctx // a scope is a context: that of the request around, set by Open
 
 	session Session
 	outer   *Scope // of another manager's middleware around this one
@@ -54,7 +54,7 @@ func (sc *Scope) Open(ctx context.Context, m *Manager, cookieFields ...string) e
 	if m.lazy {
 		return nil
 	}
-	return sc.session.Load(sc.Context)
+	return sc.session.Load(ctx)
 }
 
 // Outer returns the scope of the next middleware outside, nil if there is none.
@@ -127,9 +127,9 @@ func (sc *Scope) Seal() { sc.session.Seal() }
 
 // Close saves what was changed after the response had begun. After a handler that panicked or a commit that failed there is nothing to save.
 func (sc *Scope) Close() error {
-	if !sc.begun || sc.err != nil {
-		return nil
+	if sc.begun && sc.err == nil {
+		_, err := sc.session.Finish(sc.Context)
+		return err
 	}
-	_, err := sc.session.Finish(sc.Context)
-	return err
+	return nil
 }
