@@ -21,7 +21,7 @@ func (m *module) test(ctx context.Context) {
 	start := time.Now()
 	m.report.begin(m.name)
 	m.standalone(ctx)
-	m.stage(ctx, "race", "-race", "./...")
+	m.stage(ctx, "race", "-race", "-parallel=16", "./...")
 	m.stage(ctx, "allocations", "-run", "Alloc", "./...")
 	for _, target := range m.report.fuzzTargets() {
 		m.fuzz(ctx, target)
@@ -44,7 +44,7 @@ func (m *module) standalone(ctx context.Context) {
 // stage runs go test and feeds the report with what it says.
 func (m *module) stage(ctx context.Context, title string, args ...string) {
 	m.report.progress("%s", title)
-	cmd := m.command(ctx, append([]string{"test", "-json", "-count=1", "-timeout=5m"}, args...)...)
+	cmd := m.command(ctx, append([]string{"test", "-json", "-count=1", "-timeout=15m"}, args...)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.StdoutPipe()

@@ -117,7 +117,7 @@ func (s *Session) isDoomed() bool {
 }
 
 func (s *Session) flushOnce(ctx context.Context) error {
-	w, err := s.begin() //nolint:contextcheck // what it may report is about the session, not about this commit
+	w, err := s.begin()
 	if w == nil {
 		return err
 	}

@@ -155,14 +155,24 @@ func (m *Manager) emit(e Event) {
 
 // report logs what an operator must see and sends it to the hook.
 func (m *Manager) report(ctx context.Context, level slog.Level, e Event) {
-	attrs := make([]slog.Attr, 0, 3)
-	attrs = append(attrs, slog.String("session", e.SessionID))
+	m.log.Log(ctx, level, "sessions: "+e.Kind.String(), e.attrs()...)
+	m.emit(e)
+}
+
+// warn reports where there is no context: what a handler does to a session has none.
+func (m *Manager) warn(e Event) {
+	m.log.Warn("sessions: "+e.Kind.String(), e.attrs()...)
+	m.emit(e)
+}
+
+// attrs returns what the log shows of an event.
+func (e *Event) attrs() []any {
+	attrs := append(make([]any, 0, 3), slog.String("session", e.SessionID))
 	if e.Key != "" {
 		attrs = append(attrs, slog.String("key", e.Key))
 	}
 	if e.Err != nil {
 		attrs = append(attrs, slog.Any("error", e.Err))
 	}
-	m.log.LogAttrs(ctx, level, "sessions: "+e.Kind.String(), attrs...)
-	m.emit(e)
+	return attrs
 }

@@ -1,7 +1,6 @@
 package core
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -370,7 +369,7 @@ func (s *Session) unlock() {
 	s.late = false
 	e := Event{Kind: EventLate, SessionID: s.id(), Subject: s.subject(), Err: ErrLate}
 	s.mu.Unlock()
-	s.manager.report(context.Background(), slog.LevelWarn, e)
+	s.manager.warn(e)
 }
 
 // read returns the encoded value under key. It takes s.mu.
@@ -462,5 +461,5 @@ func (s *Session) badValue(key string) {
 	s.mu.Lock()
 	e := Event{Kind: EventBadValue, SessionID: s.id(), Subject: s.subject(), Key: string([]byte(key)), Err: errBadValue}
 	s.mu.Unlock()
-	s.manager.report(context.Background(), slog.LevelWarn, e)
+	s.manager.warn(e)
 }

@@ -101,6 +101,7 @@ func benchParallel(b *testing.B, e *env) {
 	for n := range sessions {
 		e.save(e.benchRecord(n))
 	}
+	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for n := 0; pb.Next(); n++ {
 			if err := e.request(context.WithoutCancel(e.ctx), fmt.Sprint(e.unique, n*31%sessions), n%10 == 0); err != nil {

@@ -167,7 +167,7 @@ func expiredNeverReturned(e *env) {
 	expires := e.soon()
 	make1 := func(name string) store.Record {
 		rec := e.record(name)
-		rec.Expires, rec.Subject = expires, e.name("subject of "+name)
+		rec.Expires, rec.Subject = expires, e.name("subject-of-"+name)
 		return e.save(rec)
 	}
 	load, stale, wrong, create := make1("load"), make1("stale"), make1("wrong"), make1("create")

@@ -144,7 +144,7 @@ func indexNobody(e *env) {
 func indexEmptySubject(e *env) {
 	e.indexer()
 	e.create("anonymous")
-	rec := e.createFor("was somebody's", e.name("subject"))
+	rec := e.createFor("was-somebodys", e.name("subject"))
 	rec.Subject = ""
 	e.save(rec)
 	e.belongs("")
