@@ -61,7 +61,8 @@ func (m *module) stage(ctx context.Context, title string, args ...string) {
 	}
 }
 
-// fuzz runs one target. Inputs that it finds on the way go to Go's build cache; only one that fails is written to testdata/fuzz.
+// fuzz runs one target. Inputs that it finds on the way go to Go's build cache; only one that fails is written to
+// testdata/fuzz.
 func (m *module) fuzz(ctx context.Context, target testID) {
 	m.report.progress("fuzz %s, %s", target.name, fuzzTime())
 	var out []byte

@@ -110,7 +110,8 @@ func (d *delta) follow(next delta) {
 	}
 }
 
-// rebased returns the delta with its updates worked out again over another base. The delta itself, which others may be reading, stays as it is.
+// rebased returns the delta with its updates worked out again over another base. The delta itself, which others may be
+// reading, stays as it is.
 func (d *delta) rebased(base *snapshot) (delta, error) {
 	out := *d
 	out.keys = slices.Clone(d.keys)
@@ -155,6 +156,16 @@ func (d *delta) entries(dst []entry, base *snapshot) []entry {
 		}
 	}
 	return dst
+}
+
+// keep appends the keys that d sets and over does not change.
+func (d *delta) keep(keys []string, over *delta) []string {
+	for i := range d.keys {
+		if c := &d.keys[i]; c.present && over.find(c.key) == nil {
+			keys = append(keys, c.key)
+		}
+	}
+	return keys
 }
 
 func (d *delta) findBytes(key []byte) *change {

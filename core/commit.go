@@ -30,7 +30,8 @@ func (s *Session) Finish(ctx context.Context) (Reply, error) {
 	err := s.flushLocked(ctx)
 	reply := s.reply()
 	if s.seal() && err != nil && !errors.Is(err, ErrLate) && !errors.Is(err, ErrStore) {
-		// The client has its answer, so only the operator is left to tell; of the two others he knows.
+		// The client has its answer, so only the operator is left to tell. Late and failed saves are reported where
+		// they occur.
 		s.manager.report(ctx, slog.LevelError, Event{Kind: EventLost, SessionID: s.ID(), Err: err})
 	}
 	if err != nil {
@@ -39,8 +40,8 @@ func (s *Session) Finish(ctx context.Context) (Reply, error) {
 	return reply, nil
 }
 
-// Seal takes notice that the head of the response is out of reach, so that a change which needs a cookie is [ErrLate] from now on.
-// Adapters call it before they hand over a connection whose response they do not write.
+// Seal takes notice that the head of the response is out of reach, so that a change which needs a cookie is [ErrLate]
+// from now on. Adapters call it before they hand over a connection whose response they do not write.
 func (s *Session) Seal() { s.seal() }
 
 // seal reports whether the session was sealed before.
@@ -51,8 +52,9 @@ func (s *Session) seal() (before bool) {
 	return before
 }
 
-// Save saves what has changed now, for handlers that outlive their response, as streams and websockets do. Elsewhere the
-// middleware does it. A cookie that becomes due is sent with the response, if that has not begun. Errors are those of Commit.
+// Save saves what has changed now, for handlers that outlive their response, as streams and websockets do. Elsewhere
+// the middleware does it. A cookie that becomes due is sent with the response, if that has not begun. Errors are those
+// of Commit.
 func (s *Session) Save(ctx context.Context) error {
 	if err := s.flush(ctx); err != nil {
 		return err
@@ -227,13 +229,39 @@ func (s *Session) erase(ctx context.Context, doomed grave) error {
 	if doomed.key == "" {
 		return nil
 	}
-	if err := s.manager.store.Delete(ctx, doomed.key); err != nil {
-		return s.manager.outage(ctx, "delete", doomed.key, err)
-	}
+	e := Event{Kind: EventDestroyed, SessionID: s.manager.idOf(doomed.key), Subject: doomed.subject}
+	err := s.manager.bury(ctx, &doomed)
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case errors.Is(err, errOtherSecret):
+		// Somebody has signed in with this session since, and the browser may hold the cookie of that.
+		s.cookie, e.Kind, e.Err = cookieKeep, EventGone, ErrGone
+	case err != nil:
+		return err
+	}
 	s.doomed = grave{}
-	s.mu.Unlock()
-	s.manager.emit(Event{Kind: EventDestroyed, SessionID: s.manager.idOf(doomed.key), Subject: doomed.subject})
+	s.manager.emit(e)
+	return nil
+}
+
+// bury deletes the record of a session that was destroyed, if the secret of the request that destroyed it still opens it:
+// who only knows a dead secret cannot sign anybody out.
+func (m *Manager) bury(ctx context.Context, g *grave) error {
+	rec, err := m.store.Load(ctx, g.key)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return m.outage(ctx, "delete", g.key, err)
+	}
+	rec.Key = g.key
+	if snap, err := decodeRecord(rec); err == nil && !(&admitted{snap: snap, ticket: g.ticket}).unlock(time.Now()) {
+		return errOtherSecret
+	}
+	if err := m.store.Delete(ctx, g.key); err != nil {
+		return m.outage(ctx, "delete", g.key, err)
+	}
 	return nil
 }
 
@@ -260,7 +288,7 @@ func (s *Session) carryOut(ctx context.Context, w *work) error {
 	case err == nil:
 		s.install(w)
 	case errors.Is(err, ErrNotFound):
-		s.bury(w)
+		s.giveUp(w)
 		return nil
 	case w.kind == workTouch:
 		// What the handler read is good; the next request extends the session's life.
@@ -276,13 +304,14 @@ func (s *Session) install(w *work) {
 	s.mu.Lock()
 	if s.key != w.began {
 		// Destroy came while the save was under way, so what was saved is to go again.
-		s.doomed = grave{w.snap.rec.Key, string(w.snap.head.subject)}
+		s.doomed = grave{key: w.snap.rec.Key, subject: string(w.snap.head.subject), ticket: w.ticket}
 		s.mu.Unlock()
 		return
 	}
 	s.state, s.base, s.ticket, s.key = stateLive, w.snap, w.ticket, w.snap.rec.Key
 	s.saving = delta{}
-	s.stale = w.merged || w.stale // what other goroutines changed meanwhile was worked out over the base before the merge
+	// What other goroutines changed meanwhile was worked out over the base before the merge.
+	s.stale = (w.merged || w.stale) && !s.pending.empty()
 	if w.cookie {
 		s.cookie = cookieSet
 	}
@@ -309,8 +338,8 @@ func (m *Manager) announce(w *work) {
 	tell(EventRenewed, w.renewal && !w.login)
 }
 
-// bury settles a session that was ended elsewhere: what it changed is dropped and nothing is sent.
-func (s *Session) bury(w *work) {
+// giveUp settles a session that was ended elsewhere: what it changed is dropped and nothing is sent.
+func (s *Session) giveUp(w *work) {
 	s.mu.Lock()
 	if s.key == w.began {
 		s.state, s.saving, s.pending, s.cookie = stateGone, delta{}, delta{}, cookieKeep

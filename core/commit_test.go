@@ -123,7 +123,7 @@ func TestR2LoginWins(t *testing.T) {
 	for name, handler := range map[string]func(s *Session){
 		"write": func(s *Session) { _ = visits.Set(s, 2) }, "update": increment, "clear": func(s *Session) { _ = s.Clear() },
 		"renew": func(s *Session) { _ = s.Renew() }, "login": func(s *Session) { _ = s.Login("eve") },
-		"read": read,
+		"read": read, "destroy": (*Session).Destroy,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -1068,4 +1068,37 @@ func TestLostLateChangeIsReported(t *testing.T) {
 	if e := <-seen; e.SessionID != s.ID() || !errors.Is(e.Err, ErrTooLarge) {
 		t.Errorf("event %+v, want the session's id and ErrTooLarge: a late change that is lost has to reach the operator", e)
 	}
+}
+
+// TestR6LateRenewal shows that a request under the previous secret follows the renewal, whether it meets it at its load
+// or at its save: a renewal of its own would shut out the requests that were sent with the same cookie.
+func TestR6LateRenewal(t *testing.T) {
+	t.Parallel()
+	m := newTestManager(t, Options{Store: newSpy()})
+	c := newClient(t, m)
+	c.visit(set(t, 7))
+	second, third := c.with(), c.with()
+	renew := func(s *Session) { want(t, s.Renew(), nil) }
+	c.visit(renew)
+	second.visit(renew)
+	for name, browser := range map[string]*client{"renewed": c, "followed": second, "sent before": third} {
+		browser.visit(func(s *Session) { equal(t, "visits of the one that "+name, visits.Get(s), 7) })
+	}
+}
+
+// TestEqualValueAfterAMerge shows that a merge does not make every later write of the request a change.
+func TestEqualValueAfterAMerge(t *testing.T) {
+	t.Parallel()
+	store := newSpy()
+	m := newTestManager(t, Options{Store: store})
+	c := newClient(t, m)
+	c.visit(set(t, 1))
+	s := c.arrive()
+	increment(s)
+	c.with().visit(increment)
+	want(t, s.Save(t.Context()), nil)
+	store.forget()
+	set(t, 3)(s)
+	want(t, s.Save(t.Context()), nil)
+	equal(t, "saves of an equal value", store.count("save"), 0)
 }

@@ -6,7 +6,8 @@ import (
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
-// The store contract. It lives in package store, with the rules each method keeps, so that a store depends on the contract alone.
+// The store contract. It lives in package store, with the rules each method keeps, so that a store depends on the
+// contract alone.
 type (
 	// Store keeps sessions: see [store.Store].
 	Store = store.Store

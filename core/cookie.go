@@ -14,7 +14,8 @@ const maxTickets = 4
 // maxCookieLife is the longest Max-Age that browsers honour (RFC 6265bis section 5.5).
 const maxCookieLife = 400 * 24 * time.Hour
 
-// findTickets returns the distinct well-formed tickets under name in the values of the request's Cookie fields, at most maxTickets.
+// findTickets returns the distinct well-formed tickets under name in the values of the request's Cookie fields, at most
+// maxTickets.
 func findTickets(dst []ticket, name string, fields []string) []ticket {
 	for _, field := range fields {
 		for field != "" && len(dst) < maxTickets {

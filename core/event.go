@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -28,11 +29,13 @@ const (
 	EventLogin
 	// EventDestroyed: the session was ended by Destroy.
 	EventDestroyed
-	// EventGone: the session was ended or signed in elsewhere while the request ran, and what the request changed was dropped.
+	// EventGone: the session was ended or signed in elsewhere while the request ran, and what the request changed was
+	// dropped.
 	EventGone
 	// EventExpired: a token arrived for a record whose time is over by the policy in force.
 	EventExpired
-	// EventRefused: a token arrived whose id is known but whose secret is not the session's, or under another cookie's name.
+	// EventRefused: a token arrived whose id is known but whose secret is not the session's, or under another cookie's
+	// name.
 	EventRefused
 	// EventUndecodable: a record is damaged or of an unknown format, and counts as absent.
 	EventUndecodable
@@ -128,7 +131,7 @@ func (d *dispatcher) drain() {
 func (d *dispatcher) deliver(e Event) {
 	defer func() {
 		if r := recover(); r != nil {
-			d.log.Error("sessions: OnEvent panicked", "event", e.Kind.String(), "session", e.SessionID)
+			d.log.Error("sessions: OnEvent panicked", "event", e.Kind.String(), "session", e.SessionID, "panic", fmt.Sprintf("%T", r))
 		}
 	}()
 	e.Dropped = d.dropped.Swap(0)

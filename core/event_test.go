@@ -254,3 +254,20 @@ func TestErrorsSayTheOperation(t *testing.T) {
 	equal(t, "text", err.Error(), "sessions: store failed: load: connection refused")
 	equal(t, "is both", errors.Is(err, ErrStore) && errors.Is(err, errDown), true)
 }
+
+// TestL1ScopePrints shows that a request's context, which ends up in logs, does not print the secret.
+func TestL1ScopePrints(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, newTestManager(t, Options{}))
+	c.visit(set(t, 7))
+	sc := new(Scope)
+	want(t, sc.Open(t.Context(), c.m, c.cookie), nil)
+	secret := c.ticketOf().secret
+	plain := strings.Trim(fmt.Sprint(secret[:]), "[]")
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
+		printed := fmt.Sprintf(verb, sc)
+		if strings.Contains(printed, plain) || strings.Contains(printed, fmt.Sprintf("%x", secret)) || len(printed) > 80 {
+			t.Errorf("%s of a scope prints %q", verb, printed)
+		}
+	}
+}

@@ -2,8 +2,8 @@ package core
 
 import "time"
 
-// policy returns the idle timeout that applies to a session in milliseconds, 0 for permanent: its own, where one was set, else the
-// manager's of today, so that a shorter policy reaches the sessions made before it.
+// policy returns the idle timeout that applies to a session in milliseconds, 0 for permanent: its own, where one was
+// set, else the manager's of today, so that a shorter policy reaches the sessions made before it.
 func (m *Manager) policy(h *head) int64 {
 	if h.own {
 		return h.idle

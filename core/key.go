@@ -15,7 +15,8 @@ func (k Key[T]) Get(s *Session) T {
 	return v
 }
 
-// Lookup returns the value and whether there is one. A value that does not decode into T counts as none and raises [EventBadValue].
+// Lookup returns the value and whether there is one. A value that does not decode into T counts as none and raises
+// [EventBadValue].
 func (k Key[T]) Lookup(s *Session) (T, bool) {
 	data, ok := s.read(string(k))
 	if !ok {
@@ -42,7 +43,9 @@ func (k Key[T]) Set(s *Session, v T) error {
 // Delete removes the value.
 func (k Key[T]) Delete(s *Session) error { return s.Delete(string(k)) }
 
-// Take returns the value and removes it, for what is to be read once, like a flash message. A session that cannot be changed gives nothing.
+// Take returns the value and removes it, for what is to be read once, like a flash message. A session that cannot be
+// changed gives nothing. Two requests at the same moment can both take a value, so it does not make a code or token
+// single-use: what must not be spent twice is spent in the store that honours it.
 func (k Key[T]) Take(s *Session) (T, bool) {
 	for {
 		var zero T
@@ -65,9 +68,11 @@ func (k Key[T]) Take(s *Session) (T, bool) {
 	}
 }
 
-// Update replaces the value by what fn makes of it, the zero value of T if there is none, and returns the new value. When another request
-// changes the value before this one is saved, fn runs again on that value: no update is lost, but fn may run several times, so it
-// should do nothing but work out its result. It may read and change the session, but not save it. A result that cannot be encoded or saved makes the commit fail.
+// Update replaces the value by what fn makes of it, the zero value of T if there is none, and returns the new value.
+// When another request changes the value before this one is saved, fn runs again on that value: no update is lost, but
+// fn may run several times, so it should do nothing but work out its result, and what is saved in the end may differ
+// from what Update returned. It may read and change the session, but not save it. A result that cannot be encoded or
+// saved makes the commit fail.
 func (k Key[T]) Update(s *Session, fn func(T) T) T {
 	again := func(old []byte, present bool) ([]byte, error) {
 		_, data, err := k.apply(s, fn, old, present)

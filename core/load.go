@@ -12,8 +12,8 @@ import (
 
 // Load brings the session in from the store, unless it is there already. A request without a well-formed token costs no
 // store call. A token that the store does not know makes a new session, not an error; an error is always the store's
-// ([ErrStore]) and the handler must not take it for a visitor without a session. It may be called again after an error, unless
-// the session was used meanwhile: then the commit fails with that error.
+// ([ErrStore]) and the handler must not take it for a visitor without a session. It may be called again after an error,
+// unless the session was used meanwhile: then the commit fails with that error.
 func (s *Session) Load(ctx context.Context) error {
 	if s.loaded() {
 		return nil // without waiting for a commit, which may be what is calling
@@ -32,7 +32,7 @@ func (s *Session) Load(ctx context.Context) error {
 	case found.snap.stored():
 		s.state, s.base, s.ticket, s.key = stateLive, found.snap, found.ticket, found.snap.rec.Key
 		if found.renewed {
-			s.cookie = cookieSet
+			s.cookie, s.follows = cookieSet, true
 		}
 	default:
 		s.state = stateNew

@@ -86,9 +86,9 @@ func (m *Manager) CookieName() string { return m.name }
 // Lazy reports whether sessions are loaded only when the handler asks.
 func (m *Manager) Lazy() bool { return m.lazy }
 
-// Close delivers the events that wait for [Options.OnEvent] and ends the manager's goroutine, if it has one. It returns the context's
-// error when the hook does not let it. The store belongs to whoever made it and stays open; the manager's own needs no closing.
-// Sessions can still be used afterwards, but nobody is told of it.
+// Close delivers the events that wait for [Options.OnEvent] and ends the manager's goroutine, if it has one. It returns
+// the context's error when the hook does not let it. The store belongs to whoever made it and stays open; the manager's
+// own needs no closing. Sessions can still be used afterwards, but nobody is told of it.
 func (m *Manager) Close(ctx context.Context) error {
 	if m.events == nil {
 		return nil

@@ -35,8 +35,9 @@ type Options struct {
 	// between nine tenths of Expiry and the whole of it after its last request.
 	Expiry time.Duration
 
-	// Lifetime is the absolute timeout, counted from the creation of the session and never extended, not by activity, nor
-	// renewal, nor login. Zero: none. It may not be shorter than an Expiry that was set; the default Expiry is capped by it.
+	// Lifetime is the absolute timeout, counted from the creation of the session and never extended, not by activity,
+	// nor renewal, nor login. Zero: none. It may not be shorter than an Expiry that was set; the default Expiry is
+	// capped by it.
 	Lifetime time.Duration
 
 	// Cookie describes the cookie that carries the session's token.
@@ -54,7 +55,8 @@ type Options struct {
 	// client has gone away, under this bound. A store whose calls cannot wait is called without it.
 	StoreTimeout time.Duration
 
-	// MaxSize bounds the encoded session in bytes. A larger one is [ErrTooLarge] and leaves the stored one as it was. Zero: 1 MiB.
+	// MaxSize bounds the encoded session in bytes. A larger one is [ErrTooLarge] and leaves the stored one as it was.
+	// Zero: 1 MiB.
 	MaxSize int
 
 	// Codec encodes each value on its own. Nil: JSON.
@@ -65,19 +67,22 @@ type Options struct {
 	Logger *slog.Logger
 
 	// OnEvent is told what happens to sessions, one event after the other, from a goroutine of the manager's, after the
-	// operation and outside every lock. A hook that panics or blocks does not harm a request: the panic is logged, and while the hook
-	// blocks events beyond 1024 waiting ones are dropped and counted in [Event.Dropped]. Nil: nobody is told, and there is no goroutine.
+	// operation and outside every lock. A hook that panics or blocks does not harm a request: the panic is logged, and
+	// while the hook blocks events beyond 1024 waiting ones are dropped and counted in [Event.Dropped]. Nil: nobody is
+	// told, and there is no goroutine.
 	OnEvent func(Event)
 }
 
-// Cookie describes the session cookie. The zero value is named "session", valid for the whole site of the host that set it and for no
-// other, sent over https only, hidden from scripts, and not sent along with most cross-site requests (RFC 6265bis, OWASP ASVS 5.0 chapter 3.3).
+// Cookie describes the session cookie. The zero value is named "session", valid for the whole site of the host that set
+// it and for no other, sent over https only, hidden from scripts, and not sent along with most cross-site requests (RFC
+// 6265bis, OWASP ASVS 5.0 chapter 3.3).
 type Cookie struct {
 	// Name is the cookie's name, a token as in RFC 6265bis section 4.1.1. "": "session". Names that start with __Host-,
 	// __Secure-, __Http- or __Host-Http- must keep the rules that browsers attach to them.
 	Name string
 
-	// Domain makes the cookie valid for this domain and all below it. "": for the very host that set it. A leading dot is dropped.
+	// Domain makes the cookie valid for this domain and all below it. "": for the very host that set it. A leading dot
+	// is dropped.
 	Domain string
 
 	// Path limits the cookie to this path and below. "": "/".

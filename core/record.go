@@ -99,11 +99,17 @@ func (h *head) read(r *reader) {
 	h.name, h.subject = r.bytes(), r.bytes()
 }
 
-// encodeRecord returns the snapshot of a record with this head and these entries. Key, version and the rest of rec are kept.
+// encodeRecord returns the snapshot of a record with this head and these entries. Key, version and the rest of rec are
+// kept.
 func encodeRecord(rec Record, h *head, entries []entry) snapshot {
-	size := 160 + len(h.name) + len(h.subject)
+	// Close to what it takes, because the store keeps all of it: the fixed part with its times, and two lengths to an
+	// entry.
+	size := 80 + len(h.name) + len(h.subject)
+	if h.grace != 0 {
+		size += 72
+	}
 	for i := range entries {
-		size += len(entries[i].key) + len(entries[i].value) + 8
+		size += len(entries[i].key) + len(entries[i].value) + 3
 	}
 	b := append(make([]byte, 0, size), formatVersion)
 	b = h.append(b)

@@ -46,8 +46,8 @@ func withCookie(current []string, name string, cookie []string) []string {
 	return append(out, cookie...)
 }
 
-// ContentFields are the response fields that describe a body or lead elsewhere. An adapter removes them, in the spelling of [net/http], when an
-// error takes the place of the handler's response.
+// ContentFields are the response fields that describe a body or lead elsewhere. An adapter removes them, in the
+// spelling of [net/http], when an error takes the place of the handler's response.
 func ContentFields() []string {
 	return []string{
 		"Accept-Ranges", "Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Length",

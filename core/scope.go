@@ -1,6 +1,10 @@
 package core
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"io"
+)
 
 // Scope carries a session through one request, for adapters. It is the request's context with the session in it, and it
 // knows whether the response has begun. The zero value is ready for [Scope.Open]; it is used for one request only.
@@ -41,8 +45,9 @@ func (sc *Scope) Of(m *Manager) *Scope {
 	return nil
 }
 
-// Open begins a request: it reads the Cookie field values, which are not kept, and loads the session unless m is lazy. The error is that of
-// [Session.Load]. It panics if a scope around uses a cookie of the same name, because one cookie cannot hold two sessions.
+// Open begins a request: it reads the Cookie field values, which are not kept, and loads the session unless m is lazy.
+// The error is that of [Session.Load]. It panics if a scope around uses a cookie of the same name, because one cookie
+// cannot hold two sessions.
 func (sc *Scope) Open(ctx context.Context, m *Manager, cookieFields ...string) error {
 	sc.Context, sc.outer = ctx, ScopeOf(ctx)
 	for around := sc.outer; around != nil; around = around.outer {
@@ -55,6 +60,11 @@ func (sc *Scope) Open(ctx context.Context, m *Manager, cookieFields ...string) e
 		return nil
 	}
 	return sc.session.Load(ctx)
+}
+
+// Format keeps the session's insides, its secret among them, out of everything that is printed: contexts end up in logs.
+func (sc *Scope) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "sessions: request of "+sc.session.String())
 }
 
 // Outer returns the scope of the next middleware outside, nil if there is none.
@@ -106,7 +116,8 @@ func (sc *Scope) Begin(header map[string][]string) error {
 	return err
 }
 
-// Finish is Begin for adapters whose header is not a map: they apply the reply themselves. It is empty from the second time on.
+// Finish is Begin for adapters whose header is not a map: they apply the reply themselves. It is empty from the second
+// time on.
 func (sc *Scope) Finish() (*Reply, error) {
 	if sc.begun {
 		return &Reply{}, sc.err
@@ -125,7 +136,8 @@ func (sc *Scope) CommitErr() error { return sc.err }
 // Seal takes notice that the response's header is out of reach: see [Session.Seal].
 func (sc *Scope) Seal() { sc.session.Seal() }
 
-// Close saves what was changed after the response had begun. After a handler that panicked or a commit that failed there is nothing to save.
+// Close saves what was changed after the response had begun. After a handler that panicked or a commit that failed
+// there is nothing to save.
 func (sc *Scope) Close() error {
 	if sc.begun && sc.err == nil {
 		_, err := sc.session.Finish(sc.Context)

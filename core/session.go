@@ -11,8 +11,9 @@ import (
 )
 
 // Session is one request's view of one session. What the handler reads and writes stays in memory until the adapter
-// commits, before the first byte of the response. It is safe for concurrent use by the goroutines of the request, holds nothing that the framework
-// reuses, and may be kept after the request: then it still shows what it last knew, and [Session.Save] stores what is changed.
+// commits, before the first byte of the response. It is safe for concurrent use by the goroutines of the request, holds
+// nothing that the framework reuses, and may be kept after the request: then it still shows what it last knew, and
+// [Session.Save] stores what is changed.
 type Session struct {
 	manager *Manager
 
@@ -32,6 +33,7 @@ type Session struct {
 	saving  delta    // changes that a commit has under way
 	stale   bool     // pending updates were worked out over a base that has changed since
 	cookie  cookieAction
+	follows bool // the request held the previous secret: another one renewed the session just before
 	handed  bool // a cookie is in the response's header already
 	used    bool // the handler has read or written
 	sealed  bool // the head of the response has gone out
@@ -43,6 +45,7 @@ type Session struct {
 type grave struct {
 	key     string // "": there is none
 	subject string
+	ticket  ticket // of the request that destroyed it
 }
 
 type state uint8
@@ -99,7 +102,8 @@ func (s *Session) Created() time.Time {
 	return instantOf(s.base.head.created)
 }
 
-// LastSeen returns when the session was last used: exact after a write, to a tenth of the idle timeout after reads; the zero time for a new one.
+// LastSeen returns when the session was last used: exact after a write, to a tenth of the idle timeout after reads; the
+// zero time for a new one.
 func (s *Session) LastSeen() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,28 +127,28 @@ func (s *Session) Keys() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.use()
-	keys := make([]string, 0, s.base.count+len(s.pending.keys))
-	s.base.each(func(key, _ []byte) {
-		keys = append(keys, string(key))
-	})
-	for _, d := range [...]*delta{&s.saving, &s.pending} {
-		for i := range d.keys {
-			keys = append(keys, d.keys[i].key)
-		}
+	keys := make([]string, 0, s.base.count+len(s.saving.keys)+len(s.pending.keys))
+	if !s.saving.cleared && !s.pending.cleared {
+		// Not by lookup, which walks the base for each key: a session may have very many.
+		s.base.each(func(key, _ []byte) {
+			if s.saving.findBytes(key) == nil && s.pending.findBytes(key) == nil {
+				keys = append(keys, string(key))
+			}
+		})
 	}
+	if !s.pending.cleared {
+		keys = s.saving.keep(keys, &s.pending)
+	}
+	keys = s.pending.keep(keys, &delta{})
 	slices.Sort(keys)
-	keys = slices.Compact(keys)
-	return slices.DeleteFunc(keys, func(key string) bool {
-		_, ok := s.lookup(key)
-		return !ok
-	})
+	return keys
 }
 
 // Len returns how many keys have a value.
 func (s *Session) Len() int { return len(s.Keys()) }
 
-// Value decodes the value under key into what v, a pointer, points to, and reports whether there was one. A value that does not decode
-// reads as absent and raises [EventBadValue]; what v points to is undefined then.
+// Value decodes the value under key into what v, a pointer, points to, and reports whether there was one. A value that
+// does not decode reads as absent and raises [EventBadValue]; what v points to is undefined then.
 func (s *Session) Value(key string, v any) bool {
 	data, ok := s.read(key)
 	if !ok {
@@ -157,8 +161,9 @@ func (s *Session) Value(key string, v any) bool {
 	return true
 }
 
-// Set stores v under key. It copies: later changes to v do not reach the session. Setting what is there already is not a change.
-// The error says that v cannot be encoded, is too large, or that the session cannot take it: [ErrLate], [ErrGone], [ErrStore].
+// Set stores v under key. It copies: later changes to v do not reach the session. Setting what is there already is not
+// a change. The error says that v cannot be encoded, is too large, or that the session cannot take it: [ErrLate],
+// [ErrGone], [ErrStore].
 func (s *Session) Set(key string, v any) error {
 	data, err := s.manager.codec.Encode(v)
 	if err != nil {
@@ -194,26 +199,28 @@ func (s *Session) Clear() error {
 	return nil
 }
 
-// Destroy ends the session for good, at the commit: the record is deleted, the cookie removed, and no request that is still under
-// way can bring it back. If the store fails then, the response is an error and the session goes on. What is
+// Destroy ends the session for good, at the commit: the record is deleted, the cookie removed, and no request that is
+// still under way can bring it back. If the store fails then, the response is an error and the session goes on. What is
 // written after Destroy in the same request starts a new, anonymous session.
 func (s *Session) Destroy() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.use()
 	if s.state == stateLive {
-		s.doomed = grave{s.key, string(s.base.head.subject)}
+		s.doomed = grave{key: s.key, subject: string(s.base.head.subject), ticket: s.ticket}
 		s.cookie = cookieRemove
 	}
 	if s.state != stateAttached {
 		s.state = stateNew
 	}
 	s.base, s.pending, s.saving = snapshot{}, delta{}, delta{}
-	s.ticket, s.key = ticket{}, ""
+	s.ticket, s.key, s.follows = ticket{}, "", false
 }
 
-// Renew changes the session's secret and keeps its id and data. The old secret is accepted for [Options.Grace] more, and
-// its bearer gets the new cookie. It needs a cookie, so after the response has begun it is [ErrLate].
+// Renew changes the session's secret and keeps its id and data. The old secret is accepted for [Options.Grace] more,
+// and its bearer gets the new cookie. A request that came with the old one follows that renewal instead of starting
+// another, which would shut out the rest of those under way. It needs a cookie, so after the response has begun it is
+// [ErrLate].
 func (s *Session) Renew() error {
 	s.mu.Lock()
 	defer s.unlock()
@@ -221,7 +228,7 @@ func (s *Session) Renew() error {
 	if err := s.writable(true); err != nil {
 		return err
 	}
-	if s.base.stored() {
+	if s.base.stored() && !s.follows {
 		s.pending.secret = max(s.pending.secret, secretRenew)
 	}
 	return nil
@@ -230,9 +237,11 @@ func (s *Session) Renew() error {
 // maxSubject bounds the name of a user; real ones are far shorter.
 const maxSubject = 1024
 
-// Login binds the session to subject, keeps its id and data, and changes the secret: the old one is dead from the moment
-// of the commit, so that whoever planted or saw it is left outside (OWASP ASVS 5.0, 7.2.4). The subject is any non-empty string of at most
-// 1024 bytes. After the response has begun it is [ErrLate].
+// Login binds the session to subject, keeps its id and data (another user's as well: sign that one out first, or call
+// Clear), and changes the secret: the old one is dead from the moment of the commit, so that whoever planted or saw it
+// is left outside (OWASP ASVS 5.0, 7.2.4). The data stay even where another user was signed in: call [Session.Clear]
+// first where one must not see what the other left. The subject is any non-empty string of at most 1024 bytes. After
+// the response has begun it is [ErrLate].
 func (s *Session) Login(subject string) error {
 	if subject == "" || len(subject) > maxSubject {
 		return fmt.Errorf("sessions: Login needs a subject of 1 to %d bytes, got %d; use Destroy to sign out", maxSubject, len(subject))
@@ -247,9 +256,9 @@ func (s *Session) Login(subject string) error {
 	return nil
 }
 
-// SetExpiry gives this session an idle timeout of its own, which persists: at least a second, [Permanent], or 0 to go back to
-// [Options.Expiry]. [Options.Lifetime] still caps it. On a session without data it takes effect when the first value is written. It needs
-// a cookie, so after the response has begun it is [ErrLate].
+// SetExpiry gives this session an idle timeout of its own, which persists: at least a second, [Permanent], or 0 to go
+// back to [Options.Expiry]. [Options.Lifetime] still caps it. On a session without data it takes effect when the first
+// value is written. It needs a cookie, so after the response has begun it is [ErrLate].
 func (s *Session) SetExpiry(d time.Duration) error {
 	ms := d.Milliseconds()
 	switch {
@@ -288,7 +297,8 @@ func (s *Session) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 // The methods below expect s.mu to be held, unless they say otherwise.
 
-// use notes that the handler looked. A session that could not be loaded has nothing to show, so the response is to become an error.
+// use notes that the handler looked. A session that could not be loaded has nothing to show, so the response is to
+// become an error.
 func (s *Session) use() {
 	s.used = true
 	if s.state == stateAttached && s.err == nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -881,4 +882,24 @@ func TestLoadOnce(t *testing.T) {
 	}
 	group.Wait()
 	equal(t, "loads", store.count("load"), 1)
+}
+
+// TestKeysOfManyKeys ends soon only where the time that Keys takes grows with the number of keys, and not with its square.
+func TestKeysOfManyKeys(t *testing.T) {
+	t.Parallel()
+	const n = 150_000
+	entries := make([]entry, n)
+	for i := range entries {
+		entries[i] = entry{[]byte(strconv.FormatInt(int64(i), 36)), []byte("1")}
+	}
+	s := newClient(t, newTestManager(t, Options{})).arrive()
+	s.state, s.base = stateLive, encodeRecord(Record{Version: 1}, &head{}, entries)
+	s.saving = delta{keys: []change{{key: "0"}, {key: "1", present: true}, {key: "2", present: true}, {key: "saved", present: true}}}
+	s.pending = delta{keys: []change{{key: "2"}, {key: "saved"}, {key: "added", present: true}}}
+	equal(t, "number of keys", s.Len(), n-1)
+	equal(t, "first key", s.Keys()[0], "1")
+	s.saving.cleared = true
+	equal(t, "keys after Clear", strings.Join(s.Keys(), " "), "1 added")
+	s.pending.cleared = true
+	equal(t, "keys after another Clear", strings.Join(s.Keys(), " "), "added")
 }

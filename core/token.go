@@ -11,7 +11,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// tokenLength is the length of a cookie value: 48 bytes in base64url, which comes out even, so each ticket has one spelling.
+// tokenLength is the length of a cookie value: 48 bytes in base64url, which comes out even, so each ticket has one
+// spelling.
 const tokenLength = 64
 
 // A ticket is what a cookie value stands for: which session, and the proof that the bearer may use it.
@@ -20,7 +21,8 @@ type ticket struct {
 	secret secret
 }
 
-// secret is 32 random bytes that exist in the cookie and, for the length of a request, in memory. Stores see its digest only.
+// secret is 32 random bytes that exist in the cookie and, for the length of a request, in memory. Stores see its digest
+// only.
 type secret [32]byte
 
 // digest is the SHA-256 of a secret. It authenticates nobody.

@@ -90,7 +90,8 @@ func isTokenByte(b byte) bool {
 	return b > ' ' && b < 0x7f && !strings.ContainsRune(`"(),/:;<=>?@[\]{}`, rune(b))
 }
 
-// validateNamePrefix checks what browsers demand of names with a reserved prefix, which they compare without regard to case.
+// validateNamePrefix checks what browsers demand of names with a reserved prefix, which they compare without regard to
+// case.
 func (c *Cookie) validateNamePrefix() error {
 	name := strings.ToLower(c.Name)
 	hostHTTP := strings.HasPrefix(name, "__host-http-")

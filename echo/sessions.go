@@ -10,9 +10,9 @@
 //	})
 //
 // The middleware loads the session before the handler and saves it before the first byte of the response, whichever way
-// that is sent. Mount it after middleware.Recover, so that a panic passes it by and nothing is saved, and before middleware that wraps the
-// writer. When the store fails, the error that reaches Echo's error handler is an [echo.HTTPError] of status 503 whose
-// Internal is the cause.
+// that is sent. Mount it after middleware.Recover, so that a panic passes it by and nothing is saved, and before
+// middleware that wraps the writer. When the store fails, the error that reaches Echo's error handler is an
+// [echo.HTTPError] of status 503 whose Internal is the cause.
 package sessions
 
 import (
@@ -25,7 +25,8 @@ import (
 )
 
 // New returns the middleware for one manager with these options. It panics at start-up on impossible options, with a
-// sentence that says what to change; [NewManager] and [Middleware] do the same in two steps with an error.
+// sentence that says what to change; [NewManager] and [Middleware] do the same in two steps with an error. With
+// [Options].OnEvent take those: only who has the manager can close it, which ends the goroutine that calls the hook.
 func New(o Options) echo.MiddlewareFunc {
 	m, err := NewManager(o)
 	if err != nil {
@@ -62,7 +63,8 @@ func Middleware(m *Manager) echo.MiddlewareFunc {
 	}
 }
 
-// serve runs the handlers. If they panic the writer is put back and nothing is saved; a response that a failed commit kept back is forgotten then too.
+// serve runs the handlers. If they panic the writer is put back and nothing is saved; a response that a failed commit
+// kept back is forgotten then too.
 func (r *request) serve(c echo.Context, next echo.HandlerFunc) error {
 	inner := c.Response().Writer
 	c.SetRequest(c.Request().WithContext(&r.scope))
@@ -73,10 +75,14 @@ func (r *request) serve(c echo.Context, next echo.HandlerFunc) error {
 	}()
 	err := next(c)
 	if commitErr := r.writer.begin(); commitErr != nil {
-		return failure(commitErr)
+		return failure(errors.Join(commitErr, err))
 	}
 	if lateErr := r.scope.Close(); lateErr != nil {
 		return errors.Join(err, failure(lateErr))
+	}
+	if err != nil {
+		// Echo's error handler runs outside of all middleware and may use the session, too.
+		c.Response().Before(func() { _ = r.scope.Close() })
 	}
 	return err
 }
@@ -90,21 +96,22 @@ func failure(err error) error {
 	return &echo.HTTPError{Code: code, Message: http.StatusText(code), Internal: err}
 }
 
-// Get returns the session of the innermost middleware. It panics if there is none. On a lazy manager it loads the session; if that fails,
-// the session is empty, and using it makes the response an error.
+// Get returns the session of the innermost middleware. It panics if there is none. On a lazy manager it loads the
+// session; if that fails, the session is empty, and using it makes the response an error.
 func Get(c echo.Context) *Session { return scope(c).Get() }
 
 // GetFrom returns the session of m, for requests that have several.
 func GetFrom(c echo.Context, m *Manager) *Session { return scope(c).Of(m).Get() }
 
-// Load returns the session of the innermost middleware, loading it on a lazy manager, or the error that the handler then returns.
+// Load returns the session of the innermost middleware, loading it on a lazy manager, or the error that the handler
+// then returns.
 func Load(c echo.Context) (*Session, error) {
 	s, err := scope(c).Load()
 	return s, failure(err)
 }
 
-// Commit saves the sessions of the request now and puts their cookies into the response's header, for handlers that want to know before
-// they start to stream. What is changed later is saved at the end, unless it needs a cookie.
+// Commit saves the sessions of the request now and puts their cookies into the response's header, for handlers that
+// want to know before they start to stream. What is changed later is saved at the end, unless it needs a cookie.
 func Commit(c echo.Context) error {
 	return failure(scope(c).Commit(func(r *core.Reply) { r.Apply(c.Response().Header()) }))
 }

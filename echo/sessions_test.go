@@ -335,3 +335,20 @@ func TestNewPanics(t *testing.T) {
 	}()
 	sessions.New(sessions.Options{Expiry: -5})
 }
+
+// TestH2ErrorHandlerWrites shows that what Echo's error handler changes in the session is saved.
+func TestH2ErrorHandlerWrites(t *testing.T) {
+	t.Parallel()
+	e := newEngine()
+	e.Use(sessions.New(quiet(sessions.Options{})))
+	e.HTTPErrorHandler = func(_ error, c echo.Context) { _ = c.String(http.StatusTeapot, strconv.Itoa(increment(c))) }
+	e.GET("/", func(c echo.Context) error { return c.String(http.StatusOK, strconv.Itoa(increment(c))) })
+	e.GET("/fail", func(echo.Context) error { return errDown })
+	url := serve(t, e)
+	res, _ := get(t, url+"/", "")
+	cookie := cookieOf(res)
+	get(t, url+"/fail", cookie)
+	if _, body := get(t, url+"/", cookie); body != "3" {
+		t.Errorf("the third count is %q", body)
+	}
+}

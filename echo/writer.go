@@ -71,7 +71,8 @@ func (w *writer) ReadFrom(r io.Reader) (int64, error) {
 // Flush commits and sends what there is.
 func (w *writer) Flush() { _ = w.FlushError() }
 
-// FlushError is Flush for [http.ResponseController]. A handler that streams may never return, so the error of a failed commit is sent at once.
+// FlushError is Flush for [http.ResponseController]. A handler that streams may never return, so the error of a failed
+// commit is sent at once.
 func (w *writer) FlushError() error {
 	err := w.begin()
 	if err != nil && !w.sent {

@@ -188,8 +188,9 @@ func TestC1InBrowser(t *testing.T) {
 	}
 }
 
-// TestC4DeletionMatchesCreation ends sessions whose cookies have each combination of the attributes that tell cookies apart. First it
-// tries deletions that lack one of them, or have one too many, and those have to leave the cookie where it is.
+// TestC4DeletionMatchesCreation ends sessions whose cookies have each combination of the attributes that tell cookies
+// apart. First it tries deletions that lack one of them, or have one too many, and those have to leave the cookie where
+// it is.
 func TestC4DeletionMatchesCreation(t *testing.T) {
 	t.Parallel()
 	open := browser(t)
@@ -206,7 +207,7 @@ func TestC4DeletionMatchesCreation(t *testing.T) {
 				t.Fatalf("%d cookies after signing in, want 1", n)
 			}
 			for _, other := range misses(cookie) {
-				open("/shop/?cookie=" + other)
+				open("/shop/?cookie=" + url.QueryEscape(other))
 				if n := len(cookies(ctx, t)); n != 1 {
 					t.Fatalf("%d cookies after %q, want 1", n, other)
 				}
@@ -219,8 +220,8 @@ func TestC4DeletionMatchesCreation(t *testing.T) {
 	}
 }
 
-// scopes returns the combinations. The prefix of the name makes Secure matter: without it the browser takes a deletion for good that
-// comes from localhost, as it does over https.
+// scopes returns the combinations. The prefix of the name makes Secure matter: without it the browser takes a deletion
+// for good that comes from localhost, as it does over https.
 func scopes() (all []core.Cookie) {
 	for _, domain := range []string{"", "example.localhost"} {
 		for _, path := range []string{"/", "/shop"} {
@@ -233,12 +234,12 @@ func scopes() (all []core.Cookie) {
 	return all
 }
 
-// misses returns deletions that differ from the right one in a single attribute, escaped for a query.
+// misses returns deletions that differ from the right one in a single attribute.
 func misses(c core.Cookie) (all []string) {
 	miss := func(change func(*core.Cookie)) {
 		other := c
 		change(&other)
-		all = append(all, url.QueryEscape(deletion(other)))
+		all = append(all, deletion(other))
 	}
 	miss(func(c *core.Cookie) { c.Domain = map[string]string{"": "example.localhost"}[c.Domain] })
 	miss(func(c *core.Cookie) { c.Path = map[string]string{"/": "/shop", "/shop": "/"}[c.Path] })

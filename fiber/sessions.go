@@ -9,14 +9,15 @@
 //		return c.SendString(fmt.Sprintf("visit %d", n))
 //	})
 //
-// The middleware loads the session before the handler and saves it when the handler has returned, before Fiber sends the
-// response. What a body stream changes after that is saved when the stream ends, unless it needs a cookie. Mount the middleware after recover, so
-// that a panic passes it by and nothing is saved. When the store fails, the error that reaches Fiber's error handler is a
-// [fiber.Error] of status 503 and wraps the cause.
+// The middleware loads the session before the handler and saves it when the handler has returned, before Fiber sends
+// the response. What a body stream changes after that is saved when the stream ends, unless it needs a cookie. Mount
+// the middleware after recover, so that a panic passes it by and nothing is saved. When the store fails, the error that
+// reaches Fiber's error handler is a [fiber.Error] of status 503 and wraps the cause.
 package sessions
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 
 	"github.com/gofiber/fiber/v2"
@@ -26,7 +27,8 @@ import (
 )
 
 // New returns the middleware for one manager with these options. It panics at start-up on impossible options, with a
-// sentence that says what to change; [NewManager] and [Middleware] do the same in two steps with an error.
+// sentence that says what to change; [NewManager] and [Middleware] do the same in two steps with an error. With
+// [Options].OnEvent take those: only who has the manager can close it, which ends the goroutine that calls the hook.
 func New(o Options) fiber.Handler {
 	m, err := NewManager(o)
 	if err != nil {
@@ -65,8 +67,8 @@ func cookies(c *fiber.Ctx, fields []string) []string {
 	return fields
 }
 
-// serve runs the handlers and commits. If they panic nothing is saved. Fiber's server closes the values of a request when the response has
-// been sent, its body stream included; closing the scope saves what was changed after the commit.
+// serve runs the handlers and commits. If they panic nothing is saved. Fiber's server closes the values of a request
+// when the response has been sent, its body stream included; closing the scope saves what was changed after the commit.
 func serve(c *fiber.Ctx, sc *core.Scope) error {
 	c.Context().SetUserValue(sc, sc)
 	c.Context().SetUserValue(core.ScopeKey{}, sc)
@@ -76,7 +78,7 @@ func serve(c *fiber.Ctx, sc *core.Scope) error {
 	}
 	reply, err := sc.Finish()
 	if err != nil {
-		return fail(c, err)
+		return fail(c, errors.Join(err, handlerErr))
 	}
 	apply(c, reply)
 	return handlerErr
@@ -137,21 +139,22 @@ func (f *failure) Error() string { return f.answer.Message }
 // Unwrap returns both sides of the failure.
 func (f *failure) Unwrap() []error { return []error{f.answer, f.cause} }
 
-// Get returns the session of the innermost middleware. It panics if there is none. On a lazy manager it loads the session; if that fails,
-// the session is empty, and using it makes the response an error.
+// Get returns the session of the innermost middleware. It panics if there is none. On a lazy manager it loads the
+// session; if that fails, the session is empty, and using it makes the response an error.
 func Get(c *fiber.Ctx) *Session { return scope(c).Get() }
 
 // GetFrom returns the session of m, for requests that have several.
 func GetFrom(c *fiber.Ctx, m *Manager) *Session { return scope(c).Of(m).Get() }
 
-// Load returns the session of the innermost middleware, loading it on a lazy manager, or the error that the handler then returns.
+// Load returns the session of the innermost middleware, loading it on a lazy manager, or the error that the handler
+// then returns.
 func Load(c *fiber.Ctx) (*Session, error) {
 	s, err := scope(c).Load()
 	return s, failed(err)
 }
 
-// Commit saves the sessions of the request now and puts their cookies into the response's header, for handlers that want to know before
-// they start to stream. What is changed later is saved at the end.
+// Commit saves the sessions of the request now and puts their cookies into the response's header, for handlers that
+// want to know before they start to stream. What is changed later is saved at the end.
 func Commit(c *fiber.Ctx) error {
 	return failed(scope(c).Commit(func(r *core.Reply) { apply(c, r) }))
 }

@@ -10,9 +10,9 @@
 //	})
 //
 // The middleware loads the session before the handler and saves it before the first byte of the response, whichever way
-// that is sent. Mount it after gin.Recovery, so that a panic passes it by and nothing is saved, and before middleware that wraps the writer.
-// When the store fails the response is 503: an error is added to the context with [gin.Context.Error], and middleware
-// outside of this one may write the body.
+// that is sent. Mount it after gin.Recovery, so that a panic passes it by and nothing is saved, and before middleware
+// that wraps the writer. When the store fails the response is 503: an error is added to the context with
+// [gin.Context.Error], and middleware outside of this one may write the body.
 package sessions
 
 import (
@@ -22,7 +22,8 @@ import (
 )
 
 // New returns the middleware for one manager with these options. It panics at start-up on impossible options, with a
-// sentence that says what to change; [NewManager] and [Middleware] do the same in two steps with an error.
+// sentence that says what to change; [NewManager] and [Middleware] do the same in two steps with an error. With
+// [Options].OnEvent take those: only who has the manager can close it, which ends the goroutine that calls the hook.
 func New(o Options) gin.HandlerFunc {
 	m, err := NewManager(o)
 	if err != nil {
@@ -44,7 +45,10 @@ type request struct {
 func Middleware(m *Manager) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		ctx := c.Request.Context()
-		if core.ScopeOf(ctx).Of(m) != nil {
+		if sc := core.ScopeOf(ctx).Of(m); sc != nil {
+			if !covers(c.Writer, sc) { // gin.Engine.HandleContext routes the request again, with Gin's bare writer
+				(&writer{ResponseWriter: c.Writer, scope: sc}).run(c)
+			}
 			return
 		}
 		r := &request{}
@@ -57,28 +61,25 @@ func Middleware(m *Manager) gin.HandlerFunc {
 	}
 }
 
-// serve runs the handlers. If they panic the writer is put back and nothing else happens, so that nothing is saved.
+// serve runs the handlers with the session in the request's context.
 func (r *request) serve(c *gin.Context) {
-	inner := c.Writer
 	c.Request = c.Request.WithContext(&r.scope)
-	c.Writer = &r.writer
-	defer func() { c.Writer = inner }()
-	c.Next()
-	r.writer.end(c)
+	r.writer.run(c)
 }
 
-// Get returns the session of the innermost middleware. It panics if there is none. On a lazy manager it loads the session; if that fails,
-// the session is empty, and using it makes the response an error.
+// Get returns the session of the innermost middleware. It panics if there is none. On a lazy manager it loads the
+// session; if that fails, the session is empty, and using it makes the response an error.
 func Get(c *gin.Context) *Session { return scope(c).Get() }
 
 // GetFrom returns the session of m, for requests that have several.
 func GetFrom(c *gin.Context, m *Manager) *Session { return scope(c).Of(m).Get() }
 
-// Load returns the session of the innermost middleware, loading it on a lazy manager, or the error that the handler then answers.
+// Load returns the session of the innermost middleware, loading it on a lazy manager, or the error that the handler
+// then answers.
 func Load(c *gin.Context) (*Session, error) { return scope(c).Load() }
 
-// Commit saves the sessions of the request now and puts their cookies into the response's header, for handlers that want to know before
-// they start to stream. What is changed later is saved at the end, unless it needs a cookie.
+// Commit saves the sessions of the request now and puts their cookies into the response's header, for handlers that
+// want to know before they start to stream. What is changed later is saved at the end, unless it needs a cookie.
 func Commit(c *gin.Context) error {
 	return scope(c).Commit(func(r *core.Reply) { r.Apply(c.Writer.Header()) })
 }

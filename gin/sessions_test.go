@@ -290,3 +290,35 @@ func TestNewPanics(t *testing.T) {
 	}()
 	sessions.New(sessions.Options{Expiry: -5})
 }
+
+// TestA6HandleContext shows that a request which Gin routes again is committed before its first byte, and not sent without.
+func TestA6HandleContext(t *testing.T) {
+	t.Parallel()
+	for name, path := range map[string]string{"body": "/new", "nothing": "/empty"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			res, _ := get(t, rewriting(t, memstore.New(memstore.Options{}), path), "")
+			if res.StatusCode != http.StatusOK || cookieOf(res) == "" {
+				t.Errorf("answer is %d with cookie %q", res.StatusCode, cookieOf(res))
+			}
+			res, body := get(t, rewriting(t, outage{}, path), "")
+			if res.StatusCode != http.StatusServiceUnavailable || body != "" {
+				t.Errorf("after a failed save the answer is %d %q", res.StatusCode, body)
+			}
+		})
+	}
+}
+
+// rewriting serves an engine that answers every request by routing it to path, and returns its URL.
+func rewriting(t *testing.T, store sessions.Store, path string) string {
+	t.Helper()
+	e := newEngine()
+	e.Use(sessions.New(quiet(sessions.Options{Store: store})))
+	e.GET("/new", func(c *gin.Context) { c.String(http.StatusOK, "%d", increment(c)) })
+	e.GET("/empty", func(c *gin.Context) { increment(c) })
+	e.GET("/", func(c *gin.Context) {
+		c.Request.URL.Path = path
+		e.HandleContext(c)
+	})
+	return serve(t, e)
+}

@@ -18,6 +18,30 @@ type writer struct {
 	scope *core.Scope
 }
 
+// run runs the handlers with w as their writer. If they panic the writer is put back and nothing else happens, so that
+// nothing is saved.
+func (w *writer) run(c *gin.Context) {
+	c.Writer = w
+	defer func() { c.Writer = w.ResponseWriter }()
+	c.Next()
+	w.end(c)
+}
+
+// covers reports whether what is written to w passes a writer of sc. One that hides behind a wrapper without Unwrap
+// does not count, which is harmless: the commit happens once, whichever writer comes first.
+func covers(w http.ResponseWriter, sc *core.Scope) bool {
+	for {
+		if own, ok := w.(*writer); ok && own.scope == sc {
+			return true
+		}
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return false
+		}
+		w = u.Unwrap()
+	}
+}
+
 // begin commits, once.
 func (w *writer) begin() error { return w.scope.Begin(w.Header()) }
 
@@ -48,7 +72,8 @@ func (w *writer) reject(err error) {
 	w.ResponseWriter.WriteHeader(core.StatusCode(err))
 }
 
-// WriteHeader sends informational responses at once, which are not the response, and leaves everything else to Gin, which notes it.
+// WriteHeader sends informational responses at once, which are not the response, and leaves everything else to Gin,
+// which notes it.
 func (w *writer) WriteHeader(code int) {
 	if code < 100 || code > 199 || code == http.StatusSwitchingProtocols {
 		w.ResponseWriter.WriteHeader(code)

@@ -36,7 +36,8 @@ type Server struct {
 
 // App is an application that the suite wants served.
 type App struct {
-	// Engine holds the managers whose middleware is mounted on the whole application, outermost first. A manager may be there twice.
+	// Engine holds the managers whose middleware is mounted on the whole application, outermost first. A manager may be
+	// there twice.
 	Engine []*core.Manager
 	// Group holds the managers whose middleware is mounted on the group of routes under /group, outermost first.
 	Group []*core.Manager
@@ -78,7 +79,8 @@ type Context interface {
 	Redirect(status int, target string) error
 	// EarlyHints sends a 103 response ahead of the response. It is not called on a server with NoInformational.
 	EarlyHints() error
-	// Stream sends a 200 response whose body write produces. It may run after the handler has returned, but not after the response.
+	// Stream sends a 200 response whose body write produces. It may run after the handler has returned, but not after
+	// the response.
 	Stream(write func(w Flusher)) error
 	// Upgrade answers 101 with the header set so far and leaves the connection to talk, which may run after the handler
 	// has returned. The connection is closed afterwards.

@@ -53,7 +53,8 @@ func TestBrokenAdapter(t *testing.T) {
 	adaptertest.Run(t, tiny(brokenAdapters()[name].faults))
 }
 
-// TestBrokenAdapters shows that each fault is caught by the case that names it, and that the case says which rule is broken.
+// TestBrokenAdapters shows that each fault is caught by the case that names it, and that the case says which rule is
+// broken.
 func TestBrokenAdapters(t *testing.T) {
 	t.Parallel()
 	for name, b := range brokenAdapters() {

@@ -1,9 +1,10 @@
 // Package memstore is the embedded default store: it keeps sessions in the memory of the process, within a bound, and needs
 // neither a server nor a goroutine.
 //
-// Sessions are spread over shards with a lock each, so requests for different sessions rarely meet. Each operation on a shard
-// also drops a few of its expired records; there is never a sweep that requests have to wait for. When the bound is reached
-// a new record takes the place of others: expired ones first, then anonymous ones idle longest, signed-in ones last.
+// Sessions are spread over shards with a lock each, so requests for different sessions rarely meet. Each operation on a
+// shard also drops a few of its expired records; there is never a sweep that requests have to wait for. When the bound
+// is reached a new record takes the place of others: expired ones first, then anonymous ones idle longest, signed-in
+// ones last.
 package memstore
 
 import (

@@ -15,7 +15,8 @@ type Dialect uint8
 
 // The databases that the store knows.
 const (
-	// PostgreSQL is PostgreSQL 12 or newer, with any driver that takes $1 for a parameter: pgx by its stdlib package, lib/pq.
+	// PostgreSQL is PostgreSQL 12 or newer, with any driver that takes $1 for a parameter: pgx by its stdlib package,
+	// lib/pq.
 	PostgreSQL Dialect = iota + 1
 	// MySQL is MySQL 8, MariaDB 10.6 or newer, with any driver that takes ? for a parameter. It does not matter whether
 	// the data source name says clientFoundRows.

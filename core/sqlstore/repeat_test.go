@@ -80,7 +80,8 @@ func (r *oneRow) Next(to []driver.Value) error {
 	return nil
 }
 
-// TestRepeatedByDriver has database/sql repeat a write that was done: the answer is success, and not a conflict with oneself.
+// TestRepeatedByDriver has database/sql repeat a write that was done: the answer is success, and not a conflict with
+// oneself.
 func TestRepeatedByDriver(t *testing.T) {
 	t.Parallel()
 	fake := &forgetful{lose: 1}

@@ -109,7 +109,8 @@ func over(rec *store.Record, now int64) bool {
 	return !rec.Expires.IsZero() && rec.Expires.UnixMilli() <= now
 }
 
-// Touch moves the expiry of the stored record to that of rec, never backwards. It reads no more of rec than key and version.
+// Touch moves the expiry of the stored record to that of rec, never backwards. It reads no more of rec than key and
+// version.
 func (s *Store) Touch(ctx context.Context, rec store.Record) error {
 	if err := checkKey(rec.Key); err != nil {
 		return err

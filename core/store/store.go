@@ -68,8 +68,8 @@ type Store interface {
 // Toucher extends a record's life without rewriting it. Without it, or when it answers [errors.ErrUnsupported], the manager
 // saves the whole record instead.
 type Toucher interface {
-	// Touch moves the expiry of the stored record to rec.Expires, if the stored version is still rec.Version. The rest of rec is as
-	// it was loaded, for a store that keeps an index.
+	// Touch moves the expiry of the stored record to rec.Expires, if the stored version is still rec.Version. The rest
+	// of rec is as it was loaded, for a store that keeps an index.
 	//
 	//   - it never shortens a life: an earlier expiry, or any on a record that never expires, is a success that changes nothing
 	//   - it leaves data and version as they are
@@ -80,9 +80,9 @@ type Toucher interface {
 
 // Indexer finds the records of one subject. Without it the manager answers [errors.ErrUnsupported] to whatever needs it.
 type Indexer interface {
-	// BySubject returns the records whose Subject equals subject and that have not expired, in no particular order. Each
-	// record whose Save returned before the call is among them, unless it was deleted or saved under another subject. No record:
-	// an empty result and no error. The empty subject is nobody's: the result is empty.
+	// BySubject returns the records whose Subject equals subject and that have not expired, in no particular order.
+	// Each record whose Save returned before the call is among them, unless it was deleted or saved under another
+	// subject. No record: an empty result and no error. The empty subject is nobody's: the result is empty.
 	BySubject(ctx context.Context, subject string) ([]Record, error)
 }
 

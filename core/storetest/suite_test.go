@@ -90,7 +90,8 @@ func TestGoodStoreWithTwoHandlesPasses(t *testing.T) {
 	Run(t, c)
 }
 
-// TestRemoteStorePasses runs the suite as it is for a server: in real time, with expiries rounded up, and with nothing optional.
+// TestRemoteStorePasses runs the suite as it is for a server: in real time, with expiries rounded up, and with nothing
+// optional.
 func TestRemoteStorePasses(t *testing.T) {
 	shared := &remote{good: memstore.New(memstore.Options{MaxBytes: 32 << 20})}
 	Run(t, Config{

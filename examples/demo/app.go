@@ -57,8 +57,8 @@ func New(framework string, done <-chan struct{}) (*App, error) {
 
 // Options configures the sessions of the demo: the defaults, except that the cookie may travel over plain http.
 //
-// Browsers that take localhost for a secure place keep a Secure cookie from http://localhost too, but Safari does not, nor does
-// curl. A site that people visit has https and leaves Insecure alone.
+// Browsers that take localhost for a secure place keep a Secure cookie from http://localhost too, but Safari does not,
+// nor does curl. A site that people visit has https and leaves Insecure alone.
 func (a *App) Options() core.Options {
 	return core.Options{Cookie: core.Cookie{Insecure: true}}
 }

@@ -36,10 +36,11 @@ type Handler func(*core.Session, Request) Response
 // guarded refuses requests that other sites make the visitor's browser send, and puts the header fields on all responses
 // that the application wants there.
 //
-// SameSite=Lax keeps the cookie out of most cross-site posts, but not of those from another port or a sibling subdomain, which
-// are the same site, and it has no say where no cookie is needed: signing a visitor in as somebody else. A token in each form
-// would cover both at the price of a session for everybody who only looks. Browsers tell where a request comes from, in
-// Sec-Fetch-Site and Origin, and a page of another origin can change neither, so that is what is checked.
+// SameSite=Lax keeps the cookie out of most cross-site posts, but not of those from another port or a sibling
+// subdomain, which are the same site, and it has no say where no cookie is needed: signing a visitor in as somebody
+// else. A token in each form would cover both at the price of a session for everybody who only looks. Browsers tell
+// where a request comes from, in Sec-Fetch-Site and Origin, and a page of another origin can change neither, so that is
+// what is checked.
 func (a *App) guarded(next Handler) Handler {
 	return func(s *core.Session, r Request) Response {
 		res := Response{}
@@ -72,8 +73,8 @@ func (r Request) origin() *http.Request {
 	}
 }
 
-// content returns a response that neither the browser nor a cache keeps, so that the back button does not bring back what was
-// on the screen before signing out.
+// content returns a response that neither the browser nor a cache keeps, so that the back button does not bring back
+// what was on the screen before signing out.
 func content(status int, mediaType string, body []byte) Response {
 	return Response{Status: status, Body: body, Header: map[string]string{"Content-Type": mediaType, "Cache-Control": "no-store"}}
 }

@@ -26,7 +26,8 @@ func NewServer(h http.Handler) *http.Server {
 	return &http.Server{Handler: http.MaxBytesHandler(h, formLimit), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute}
 }
 
-// Main is the main function of the example programs: it runs the application on a framework until the process is told to stop.
+// Main is the main function of the example programs: it runs the application on a framework until the process is told
+// to stop.
 func Main(framework string, mount func(*App) Server) {
 	addr := flag.String("addr", "localhost:8080", "`address` to listen on")
 	flag.Parse()

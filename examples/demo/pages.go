@@ -24,8 +24,8 @@ func (a *App) home(s *core.Session, _ Request) Response {
 	return a.page(s, http.StatusOK, "home", welcome{Visits: visits.Update(s, increment)})
 }
 
-// signIn takes anybody's word for who they are; a real application checks a password or a passkey first. What the visitor did before
-// stays: signing in changes the session's secret and nothing else.
+// signIn takes anybody's word for who they are; a real application checks a password or a passkey first. What the
+// visitor did before stays: signing in changes the session's secret and nothing else.
 func (a *App) signIn(s *core.Session, r Request) Response {
 	user, ok := nameIn(r.Field("user"))
 	if !ok || user == "" {
