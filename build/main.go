@@ -1,8 +1,8 @@
 // Command build runs every test of every module in go.work and sums them up.
 //
 // It is what `make test` calls. Each module goes through four stages: it builds
-// and vets on its own (GOWORK=off), its tests run under the race detector in the
-// workspace, its allocation tests run once more without the detector (which
+// and vets in the workspace, its tests run on its own (GOWORK=off) under the race
+// detector, its allocation tests run once more without the detector (which
 // allocates by itself), and each fuzz target runs for a few seconds.
 package main
 
