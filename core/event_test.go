@@ -263,7 +263,7 @@ func TestL1ScopePrints(t *testing.T) {
 	sc := new(Scope)
 	want(t, sc.Open(t.Context(), c.m, c.cookie), nil)
 	secret := c.ticketOf().secret
-	plain := strings.Trim(fmt.Sprint(secret[:]), "[]")
+	plain := strings.Trim(fmt.Sprintf("%d", secret[:]), "[]")
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
 		printed := fmt.Sprintf(verb, sc)
 		if strings.Contains(printed, plain) || strings.Contains(printed, fmt.Sprintf("%x", secret)) || len(printed) > 80 {
