@@ -1,0 +1,7 @@
+module github.com/cloakroom-go/sessions/core/memcachedstore
+
+go 1.25.0
+
+require github.com/cloakroom-go/sessions/core v0.0.0
+
+replace github.com/cloakroom-go/sessions/core => ../
