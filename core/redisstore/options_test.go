@@ -1,0 +1,180 @@
+package redisstore
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/cloakroom-go/sessions/core/store"
+)
+
+// wrapped is a client of another make.
+type wrapped struct{ redis.UniversalClient }
+
+func TestNewRefuses(t *testing.T) {
+	t.Parallel()
+	good := redis.NewClient(&redis.Options{ContextTimeoutEnabled: true})
+	for name, c := range map[string]struct {
+		client  redis.UniversalClient
+		options Options
+		says    string
+	}{
+		"no client":            {nil, Options{}, "redis.NewClient"},
+		"nil client":           {(*redis.Client)(nil), Options{}, "redis.NewClient"},
+		"nil cluster client":   {(*redis.ClusterClient)(nil), Options{}, "redis.NewClient"},
+		"stalls":               {redis.NewClient(&redis.Options{}), Options{}, "ContextTimeoutEnabled: true"},
+		"universal stalls":     {redis.NewUniversalClient(&redis.UniversalOptions{}), Options{}, "ContextTimeoutEnabled: true"},
+		"cluster stalls":       {redis.NewClusterClient(&redis.ClusterOptions{}), Options{}, "ContextTimeoutEnabled: true"},
+		"sentinel stalls":      {redis.NewFailoverClient(&redis.FailoverOptions{}), Options{}, "ContextTimeoutEnabled: true"},
+		"replicas":             {redis.NewClusterClient(&redis.ClusterOptions{ContextTimeoutEnabled: true, ReadOnly: true}), Options{}, "ReadOnly"},
+		"replicas by latency":  {redis.NewClusterClient(&redis.ClusterOptions{ContextTimeoutEnabled: true, RouteByLatency: true}), Options{}, "RouteByLatency"},
+		"replicas by chance":   {redis.NewClusterClient(&redis.ClusterOptions{ContextTimeoutEnabled: true, RouteRandomly: true}), Options{}, "RouteRandomly"},
+		"ring":                 {redis.NewRing(&redis.RingOptions{ContextTimeoutEnabled: true}), Options{}, "use a cluster"},
+		"negative data length": {good, Options{MaxData: -1}, "or 0 for"},
+	} {
+		s, err := New(c.client, c.options)
+		if s != nil || err == nil || !strings.Contains(err.Error(), c.says) || !strings.HasPrefix(err.Error(), "sessions: redisstore: ") {
+			t.Errorf("%s: New = %v, %v, want an error that says %q", name, s, err, c.says)
+		}
+	}
+}
+
+func TestNewAccepts(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		client  redis.UniversalClient
+		options Options
+		sharded bool
+	}{
+		"single":        {redis.NewClient(&redis.Options{ContextTimeoutEnabled: true}), Options{}, false},
+		"stalls":        {redis.NewClient(&redis.Options{}), Options{AcceptStalls: true}, false},
+		"sentinel":      {redis.NewFailoverClient(&redis.FailoverOptions{ContextTimeoutEnabled: true}), Options{}, false},
+		"cluster":       {redis.NewClusterClient(&redis.ClusterOptions{ContextTimeoutEnabled: true}), Options{}, true},
+		"behind proxy":  {redis.NewClient(&redis.Options{ContextTimeoutEnabled: true}), Options{Sharded: true}, true},
+		"another make":  {wrapped{}, Options{}, true},
+		"other prefix":  {redis.NewClient(&redis.Options{ContextTimeoutEnabled: true}), Options{IndexPrefix: "x:", MaxData: 7}, false},
+		"universal one": {redis.NewUniversalClient(&redis.UniversalOptions{Addrs: []string{"localhost:1", "localhost:2"}, ContextTimeoutEnabled: true}), Options{}, true},
+	} {
+		s, err := New(c.client, c.options)
+		if err != nil {
+			t.Errorf("%s: New = %v", name, err)
+			continue
+		}
+		if s.options.Sharded != c.sharded {
+			t.Errorf("%s: the store is sharded: %v, want %v", name, s.options.Sharded, c.sharded)
+		}
+	}
+	s, err := New(wrapped{}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.options.IndexPrefix != "sessions-of:" || s.options.MaxData != 4<<20 {
+		t.Errorf("the defaults are %+v", s.options)
+	}
+	if _, _, err := s.List(t.Context(), "", "", 1); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("List with a client that does not tell its servers = %v, want errors.ErrUnsupported", err)
+	}
+}
+
+func TestS2DecodeHostileFields(t *testing.T) {
+	t.Parallel()
+	now := time.UnixMilli(1000)
+	good := []any{"7", "1001", "s", "d"}
+	if rec, err := decode("k", good, now); err != nil || rec.Version != 7 || rec.Subject != "s" || string(rec.Data) != "d" || rec.Expires.UnixMilli() != 1001 {
+		t.Fatalf("decode of a good record = %+v, %v", rec, err)
+	}
+	if rec, err := decode("k", []any{"18446744073709551615", "0", "", ""}, now); err != nil || rec.Version != math.MaxUint64 || !rec.Expires.IsZero() {
+		t.Fatalf("decode of a permanent record = %+v, %v", rec, err)
+	}
+	for _, fields := range [][]any{
+		nil,
+		{},
+		{"7", "1001", "s"},
+		{nil, "1001", "s", "d"},
+		{"7", nil, "s", "d"},
+		{"7", "1001", nil, "d"},
+		{"7", "1001", "s", nil},
+		{int64(7), "1001", "s", "d"},
+		{"0", "1001", "s", "d"},
+		{"-7", "1001", "s", "d"},
+		{"", "1001", "s", "d"},
+		{"18446744073709551616", "1001", "s", "d"},
+		{"7x", "1001", "s", "d"},
+		{"7", "", "s", "d"},
+		{"7", "x", "s", "d"},
+		{"7", "1e99", "s", "d"},
+		{"7", "9223372036854775807", "s", "d"},
+		{"7", "-1", "s", "d"},
+		{"7", "1000", "s", "d"},
+	} {
+		if rec, err := decode("k", fields, now); !errors.Is(err, store.ErrNotFound) || rec.Version != 0 || rec.Data != nil {
+			t.Errorf("decode(%q) = %+v, %v, want ErrNotFound and no record", fields, rec, err)
+		}
+	}
+}
+
+func TestX1MillisRoundUp(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		t    time.Time
+		want int64
+	}{
+		{time.Time{}, 0},
+		{time.UnixMilli(5), 5},
+		{time.UnixMilli(5).Add(1), 6},
+		{time.UnixMilli(6).Add(-1), 6},
+		{time.Unix(0, 0), 1},
+		{time.Unix(-5, 0), 1},
+		{time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC), 1},
+		{time.Unix(1<<62, 0), 0},
+		{time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), 253402300799000},
+	} {
+		if got := millis(c.t); got != c.want {
+			t.Errorf("millis(%v) = %d, want %d", c.t, got, c.want)
+		}
+	}
+}
+
+// TestNonceCountsWrites is about what the client does with an argument, on which telling a resent save from a first one depends.
+func TestNonceCountsWrites(t *testing.T) {
+	t.Parallel()
+	next, err := newNonce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want := 1; want < 3; want++ {
+		b, err := next.MarshalBinary()
+		if err != nil || string(b) != next.String() || next.sent != want {
+			t.Errorf("MarshalBinary = %q, %v, and counts %d, want %q and %d", b, err, next.sent, next.String(), want)
+		}
+	}
+	if cmd := redis.NewCmd(t.Context(), "evalsha", next); !strings.Contains(cmd.String(), next.String()) || next.sent != 2 {
+		t.Errorf("printing the command %q counts as sending it", cmd)
+	}
+}
+
+func TestPositionsRoundTrip(t *testing.T) {
+	t.Parallel()
+	nodes := []*redis.Client{redis.NewClient(&redis.Options{Addr: "a:1"}), redis.NewClient(&redis.Options{Addr: "b:1"})}
+	first, err := parsePosition("", nodes)
+	if err != nil || first.server != 0 || first.cursor != 0 {
+		t.Fatalf("the first position = %+v, %v", first, err)
+	}
+	at := position{first.servers, 1, math.MaxUint64}
+	if got, err := parsePosition(at.String(), nodes); err != nil || got != at {
+		t.Errorf("parsePosition(%q) = %+v, %v, want %+v", at, got, err, at)
+	}
+	if _, err := parsePosition(at.String(), nodes[:1]); err == nil || !strings.Contains(err.Error(), "start again") {
+		t.Errorf("a cursor of other servers: %v, want an error that says to start again", err)
+	}
+	beyond := position{first.servers, 2, 0}
+	for _, cursor := range []string{"x", "0", "0:0", beyond.String(), at.String() + " ", "+" + at.String(), first.String() + "x", "zzzzzzzz-0-0"} {
+		if got, err := parsePosition(cursor, nodes); err == nil {
+			t.Errorf("parsePosition(%q) = %+v, want an error", cursor, got)
+		}
+	}
+}

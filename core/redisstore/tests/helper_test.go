@@ -1,0 +1,159 @@
+package tests_test
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/cloakroom-go/sessions/core/redisstore"
+	"github.com/cloakroom-go/sessions/core/store"
+	"github.com/cloakroom-go/sessions/internal/testserver"
+)
+
+// place tells a process where a store's data is: a URL, or the addresses of a cluster.
+type place struct {
+	Where   string
+	Cluster bool
+}
+
+// client returns a client as the documentation recommends it.
+func (p place) client() (redis.UniversalClient, error) {
+	if p.Cluster {
+		return redis.NewClusterClient(&redis.ClusterOptions{
+			Addrs: strings.Split(p.Where, ","), ContextTimeoutEnabled: true, PoolSize: 16,
+		}), nil
+	}
+	o, err := redis.ParseURL(p.Where)
+	if err != nil {
+		return nil, err
+	}
+	o.ContextTimeoutEnabled, o.PoolSize = true, 16
+	return redis.NewClient(o), nil
+}
+
+// open returns a client that ends with the test, and a store on it.
+func (p place) open(tb testing.TB) (redis.UniversalClient, *redisstore.Store) {
+	tb.Helper()
+	client, err := p.client()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	closing(tb, client)
+	return client, newStore(tb, client)
+}
+
+func newStore(tb testing.TB, client redis.UniversalClient) *redisstore.Store {
+	tb.Helper()
+	s, err := redisstore.New(client, redisstore.Options{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+func closing(tb testing.TB, client redis.UniversalClient) {
+	tb.Helper()
+	tb.Cleanup(func() { _ = client.Close() }) // some tests close it themselves
+}
+
+// single is the server that the tests share which do not break it.
+func single(tb testing.TB) place {
+	tb.Helper()
+	return place{Where: testserver.Shared(tb, testserver.Redis{}).URL()}
+}
+
+// cluster is the cluster that the tests share.
+func cluster(tb testing.TB) place {
+	tb.Helper()
+	return place{Where: strings.Join(testserver.Shared(tb, testserver.RedisCluster{}).Addrs(), ","), Cluster: true}
+}
+
+// valkey is the Valkey that the tests share.
+func valkey(tb testing.TB) place {
+	tb.Helper()
+	return place{Where: testserver.Shared(tb, testserver.Redis{Valkey: true}).URL()}
+}
+
+// record returns a record to create.
+func record(key string) store.Record {
+	return store.Record{Key: key, Data: []byte("data of " + key), Expires: time.Now().Add(time.Hour)}
+}
+
+// recordFor returns a record of a subject to create.
+func recordFor(key, subject string) store.Record {
+	rec := record(key)
+	rec.Subject = subject
+	return rec
+}
+
+func later(rec store.Record) store.Record {
+	rec.Expires = rec.Expires.Add(time.Minute)
+	return rec
+}
+
+func mustSave(tb testing.TB, s store.Store, rec store.Record) store.Record {
+	tb.Helper()
+	saved, err := s.Save(tb.Context(), rec)
+	if err != nil {
+		tb.Fatalf("Save(%s) = %v, want success", rec.Key, err)
+	}
+	return saved
+}
+
+func mustDelete(tb testing.TB, s store.Store, key string) {
+	tb.Helper()
+	if err := s.Delete(tb.Context(), key); err != nil {
+		tb.Fatalf("Delete(%s) = %v, want success", key, err)
+	}
+}
+
+// belongs checks that exactly the records under keys are the subject's.
+func belongs(tb testing.TB, s *redisstore.Store, subject string, keys ...string) {
+	tb.Helper()
+	found, err := s.BySubject(tb.Context(), subject)
+	if err != nil {
+		tb.Fatalf("BySubject(%s) = %v", subject, err)
+	}
+	var got []string
+	for _, rec := range found {
+		got = append(got, rec.Key)
+	}
+	slices.Sort(got)
+	slices.Sort(keys)
+	if !slices.Equal(got, keys) {
+		tb.Errorf("BySubject(%s) = %q, want %q", subject, got, keys)
+	}
+}
+
+// within makes a call with a deadline.
+func within(tb testing.TB, d time.Duration, f func(ctx context.Context) error) error {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), d)
+	defer cancel()
+	return f(ctx)
+}
+
+// eventually waits for what must come soon, or fails.
+func eventually(tb testing.TB, failure string, ok func() bool) {
+	tb.Helper()
+	for range 3000 {
+		if ok() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	tb.Fatalf("%s\n%s", failure, stacks())
+}
+
+func stacks() string {
+	b := make([]byte, 1<<20)
+	return string(b[:runtime.Stack(b, true)])
+}
+
+func key(parts ...any) string { return testserver.Name() + ":" + fmt.Sprint(parts...) }

@@ -1,0 +1,532 @@
+package tests_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/cloakroom-go/sessions/core/redisstore"
+	"github.com/cloakroom-go/sessions/core/store"
+	"github.com/cloakroom-go/sessions/internal/testserver"
+)
+
+// counter counts what a client waits for: commands, and pipelines as one.
+type counter struct{ trips atomic.Int64 }
+
+func (c *counter) DialHook(next redis.DialHook) redis.DialHook {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
+}
+
+func (c *counter) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error { c.trips.Add(1); return next(ctx, cmd) }
+}
+
+func (c *counter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error { c.trips.Add(1); return next(ctx, cmds) }
+}
+
+// TestRoundTrips counts them for each operation, once the server knows the scripts.
+func TestRoundTrips(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		place                            place
+		load, save, conflict, touch, del int64
+		byNone, bySome                   int64
+		subject                          string
+	}{
+		"anonymous":            {place: single(t), load: 1, save: 1, conflict: 1, touch: 1, del: 1},
+		"signed in":            {place: single(t), load: 1, save: 1, conflict: 1, touch: 1, del: 1, byNone: 1, bySome: 2, subject: key("s")},
+		"anonymous, cluster":   {place: cluster(t), load: 1, save: 1, conflict: 1, touch: 1, del: 1},
+		"signed in to cluster": {place: cluster(t), load: 1, save: 3, conflict: 2, touch: 2, del: 1, byNone: 1, bySome: 2, subject: key("s")},
+	} {
+		client, s := c.place.open(t)
+		warm := mustSave(t, s, recordFor(key("warm"), key("warm")))
+		belongs(t, s, warm.Subject, warm.Key)
+		for range 50 { // on each server of a cluster
+			warm = mustSave(t, s, recordFor(key("warm"), key("warm")))
+			belongs(t, s, warm.Subject, warm.Key)
+			if err := errors.Join(s.Touch(t.Context(), later(warm)), s.Delete(t.Context(), warm.Key)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		counting := &counter{}
+		client.AddHook(counting)
+		takes := func(what string, want int64, call func()) {
+			t.Helper()
+			counting.trips.Store(0)
+			call()
+			if got := counting.trips.Load(); got != want {
+				t.Errorf("%s: %s took %d round trips, want %d", name, what, got, want)
+			}
+		}
+		var rec store.Record
+		takes("create", c.save, func() { rec = mustSave(t, s, recordFor(key("counted"), c.subject)) })
+		stale := rec
+		takes("replace", c.save, func() { rec = mustSave(t, s, rec) })
+		takes("conflict", c.conflict, func() { _, _ = s.Save(t.Context(), stale) })
+		takes("load", c.load, func() { _, _ = s.Load(t.Context(), rec.Key) })
+		takes("touch", c.touch, func() { _ = s.Touch(t.Context(), later(rec)) })
+		takes("BySubject of nobody", c.byNone, func() {
+			if c.subject != "" {
+				belongs(t, s, key("nobody"))
+			}
+		})
+		takes("BySubject", c.bySome, func() {
+			if c.subject != "" {
+				belongs(t, s, c.subject, rec.Key)
+			}
+		})
+		takes("delete", c.del, func() { mustDelete(t, s, rec.Key) })
+	}
+}
+
+// TestStoredForm is the form that the package's documentation tells, which other programs may rely on.
+func TestStoredForm(t *testing.T) {
+	t.Parallel()
+	client, s := single(t).open(t)
+	rec := mustSave(t, s, recordFor(key("form"), key("subject")))
+	fields, err := client.HGetAll(t.Context(), rec.Key).Result()
+	want := map[string]string{"v": fmt.Sprint(rec.Version), "e": fmt.Sprint(rec.Expires.UnixMilli()), "s": rec.Subject, "d": string(rec.Data)}
+	if err != nil || !maps.Equal(fields, want) {
+		t.Errorf("stored is %q, %v, want %q", fields, err, want)
+	}
+	if ttl := time.Until(rec.Expires) - client.PTTL(t.Context(), rec.Key).Val(); ttl.Abs() > 30*time.Second {
+		t.Errorf("the server drops it %v off the expiry", ttl)
+	}
+	if score := client.ZScore(t.Context(), "sessions-of:"+rec.Subject, rec.Key).Val(); score != float64(rec.Expires.UnixMilli()) {
+		t.Errorf("its score is %v, want its expiry %d", score, rec.Expires.UnixMilli())
+	}
+}
+
+// foreign is something that is no session, or one that is damaged, to be put under a session's key.
+type foreign struct {
+	name    string
+	damaged bool
+	command []any // its second word is to be the key
+}
+
+func foreigners() []foreign {
+	return []foreign{
+		{"string", false, []any{"SET", "", "foreign"}},
+		{"list", false, []any{"RPUSH", "", "foreign"}},
+		{"sorted set", false, []any{"ZADD", "", "1", "foreign"}},
+		{"stream", false, []any{"XADD", "", "*", "v", "1"}},
+		{"hash", false, []any{"HSET", "", "name", "foreign"}},
+		{"hash without version", false, []any{"HSET", "", "e", "0", "s", "x", "d", "x"}},
+		{"hash with version only", false, []any{"HSET", "", "v", "1", "name", "foreign"}},
+		{"expiry no number", true, []any{"HSET", "", "v", "1", "e", "soon", "s", "x", "d", "x"}},
+		{"version 0", true, []any{"HSET", "", "v", "0", "e", "0", "s", "x", "d", "x"}},
+		{"version no number", true, []any{"HSET", "", "v", "one", "e", "0", "s", "x", "d", "x"}},
+		{"no data", true, []any{"HSET", "", "v", "1", "e", "0", "s", "x"}},
+		{"more fields", true, []any{"HSET", "", "v", "1", "e", "x", "s", "x", "d", "x", "new", "x"}},
+	}
+}
+
+// TestForeignKeys puts under a session's key what is no session. It is neither an outage nor overwritten nor removed.
+func TestForeignKeys(t *testing.T) {
+	t.Parallel()
+	client, s := single(t).open(t)
+	ctx := t.Context()
+	subject, prefix := key("subject"), key("")
+	for _, f := range foreigners() {
+		key := prefix + strings.ReplaceAll(f.name, " ", "-")
+		f.command[1] = key
+		if err := client.Do(ctx, f.command...).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if err := client.ZAdd(ctx, "sessions-of:"+subject, redis.Z{Score: math.Inf(1), Member: key}).Err(); err != nil {
+			t.Fatal(err)
+		}
+		before := client.Dump(ctx, key).Val()
+		isNoSession(t, s, f.name, recordFor(key, subject))
+		if after := client.Dump(ctx, key).Val(); after != before {
+			t.Errorf("%s: what was there has been changed", f.name)
+		}
+		belongs(t, s, subject)
+		mustDelete(t, s, key)
+		switch left := client.HGetAll(ctx, key).Val(); {
+		case f.damaged && (len(left) > 1 || len(left) == 1 && left["v"] == ""):
+			t.Errorf("%s: Delete has left %q", f.name, left)
+		case !f.damaged && client.Dump(ctx, key).Val() != before:
+			t.Errorf("%s: Delete has changed what is no session", f.name)
+		}
+	}
+	if page, _, err := s.List(ctx, prefix, "", 1000); err != nil || len(page) != 0 {
+		t.Errorf("List = %d records, %v, want none", len(page), err)
+	}
+}
+
+// isNoSession calls every method with the key of something that is no session.
+func isNoSession(t *testing.T, s *redisstore.Store, name string, rec store.Record) {
+	t.Helper()
+	if _, err := s.Load(t.Context(), rec.Key); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("%s: Load = %v, want ErrNotFound", name, err)
+	}
+	if got, err := s.Save(t.Context(), rec); !errors.Is(err, store.ErrConflict) || got.Version != 0 {
+		t.Errorf("%s: Save of a new record = version %d, %v, want ErrConflict and no record", name, got.Version, err)
+	}
+	rec.Version = 2
+	if _, err := s.Save(t.Context(), rec); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("%s: Save = %v, want ErrNotFound", name, err)
+	}
+	if err := s.Touch(t.Context(), rec); !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrConflict) {
+		t.Errorf("%s: Touch = %v, want ErrNotFound or ErrConflict", name, err)
+	}
+}
+
+// TestForeignIndex puts something else under an index's key: an error, and the session is not stored outside the index.
+func TestForeignIndex(t *testing.T) {
+	t.Parallel()
+	for name, p := range map[string]place{"single": single(t), "cluster": cluster(t)} {
+		client, s := p.open(t)
+		rec := recordFor(key("unindexed"), key("subject"))
+		if err := client.Set(t.Context(), "sessions-of:"+rec.Subject, "foreign", time.Hour).Err(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := s.Save(t.Context(), rec)
+		_, err2 := s.BySubject(t.Context(), rec.Subject)
+		for _, err := range []error{err, err2} {
+			if err == nil || errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound) {
+				t.Errorf("%s: Save and BySubject with a foreign index = %v, want a failure", name, err)
+			}
+		}
+		if _, err := s.Load(t.Context(), rec.Key); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("%s: Load = %v, want ErrNotFound: the session is in no index", name, err)
+		}
+	}
+}
+
+// index is a subject's sorted set as it is stored.
+type index struct {
+	testing.TB
+	client redis.UniversalClient
+	key    string
+}
+
+func (i index) put(member string, at time.Time) {
+	i.Helper()
+	if err := i.client.ZAdd(i.Context(), i.key, redis.Z{Score: float64(at.UnixMilli()), Member: member}).Err(); err != nil {
+		i.Fatal(err)
+	}
+}
+
+// ends returns when a member's time is over, and whether there is such a member.
+func (i index) ends(member string) (time.Time, bool) {
+	i.Helper()
+	score, err := i.client.ZScore(i.Context(), i.key, member).Result()
+	if errors.Is(err, redis.Nil) {
+		return time.Time{}, false
+	}
+	if err != nil {
+		i.Fatal(err)
+	}
+	return time.UnixMilli(int64(score)), true
+}
+
+// TestR3IndexMends breaks an index in the ways that lost connections and dead processes do.
+func TestR3IndexMends(t *testing.T) {
+	t.Parallel()
+	for name, p := range map[string]place{"single": single(t), "cluster": cluster(t)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client, s := p.open(t)
+			subject := key("subject")
+			ix := index{t, client, "sessions-of:" + subject}
+			rec := mustSave(t, s, recordFor(key("kept"), subject))
+
+			// Entries whose save never came, or whose record has gone.
+			ix.put("ghost", time.Now().Add(300*time.Hour))
+			belongs(t, s, subject, rec.Key)
+			if at, ok := ix.ends("ghost"); !ok || time.Until(at) > 2*time.Minute || time.Until(at) < -time.Minute {
+				t.Errorf("an entry without a record ends at %v, %v, want in a minute", at, ok)
+			}
+			// A save that was between its index and its record when somebody looked.
+			late := recordFor(key("late"), subject)
+			ix.put(late.Key, late.Expires)
+			belongs(t, s, subject, rec.Key)
+			late = mustSave(t, s, late)
+			if at, ok := ix.ends(late.Key); !ok || at.Before(late.Expires) {
+				t.Errorf("after its save the entry ends at %v, %v, want not before %v", at, ok, late.Expires)
+			}
+			// What is over long ago goes when the index is read, and when it is written.
+			ix.put("over", time.Now().Add(-25*time.Hour))
+			belongs(t, s, subject, rec.Key, late.Key)
+			if _, ok := ix.ends("over"); ok {
+				t.Error("reading the index has not dropped an entry that is over")
+			}
+			ix.put("over", time.Now().Add(-25*time.Hour))
+			mustSave(t, s, rec)
+			if _, ok := ix.ends("over"); ok {
+				t.Error("writing the index has not dropped an entry that is over")
+			}
+			// Too low a score, of a session that is there: whoever writes it puts that right.
+			ix.put(late.Key, time.Now().Add(time.Second))
+			late.Expires = late.Expires.Add(time.Hour)
+			if err := s.Touch(t.Context(), late); err != nil {
+				t.Errorf("Touch = %v", err)
+			}
+			if at, ok := ix.ends(late.Key); !ok || at.Before(late.Expires.Add(-time.Millisecond)) {
+				t.Errorf("after a touch the entry ends at %v, %v, want not before %v", at, ok, late.Expires)
+			}
+		})
+	}
+}
+
+// intruder calls once before the next command that matches.
+type intruder struct {
+	counter
+	match func(cmd redis.Cmder) bool
+	once  sync.Once
+	call  func()
+}
+
+func (i *intruder) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if i.match(cmd) {
+			i.once.Do(i.call)
+		}
+		return next(ctx, cmd)
+	}
+}
+
+// TestR3WriterMeetsReader has somebody read the index between the writer's two steps on a cluster: to the reader, the
+// session's entry has no record.
+func TestR3WriterMeetsReader(t *testing.T) {
+	t.Parallel()
+	client, writer := cluster(t).open(t)
+	_, reader := cluster(t).open(t)
+	rec := recordFor(key("met"), key("subject"))
+	met := false
+	client.AddHook(&intruder{
+		match: func(cmd redis.Cmder) bool { return strings.HasPrefix(cmd.Name(), "eval") && cmd.Args()[3] == rec.Key },
+		call:  func() { met = true; belongs(t, reader, rec.Subject) },
+	})
+	rec = mustSave(t, writer, rec)
+	ix := index{t, client, "sessions-of:" + rec.Subject}
+	if at, ok := ix.ends(rec.Key); !met || !ok || at.Before(rec.Expires) {
+		t.Errorf("a reader came between (%v), and the entry ends at %v, %v, want not before %v", met, at, ok, rec.Expires)
+	}
+}
+
+// TestR3ReaderMeetsWriter has the save come between the steps of somebody who reads the index and misses the record.
+func TestR3ReaderMeetsWriter(t *testing.T) {
+	t.Parallel()
+	for name, p := range map[string]place{"single": single(t), "cluster": cluster(t)} {
+		client, reader := p.open(t)
+		_, writer := p.open(t)
+		rec := recordFor(key("met"), key("subject"))
+		ix := index{t, client, "sessions-of:" + rec.Subject}
+		ix.put(rec.Key, rec.Expires)
+		met := false
+		client.AddHook(&intruder{
+			match: func(cmd redis.Cmder) bool { return cmd.Name() == "zadd" },
+			call:  func() { met = true; rec = mustSave(t, writer, rec) },
+		})
+		belongs(t, reader, rec.Subject, rec.Key)
+		if at, ok := ix.ends(rec.Key); !met || !ok || at.Before(rec.Expires) {
+			t.Errorf("%s: a writer came between (%v), and the entry ends at %v, %v, want not before %v", name, met, at, ok, rec.Expires)
+		}
+	}
+}
+
+// TestIndexExpires looks at the life of the index itself.
+func TestIndexExpires(t *testing.T) {
+	t.Parallel()
+	client, s := single(t).open(t)
+	subject := key("subject")
+	life := func() time.Duration { return client.PTTL(t.Context(), "sessions-of:"+subject).Val() }
+	brief := recordFor(key("brief"), subject)
+	brief = mustSave(t, s, brief)
+	if l := life(); l < time.Hour || l > 26*time.Hour {
+		t.Errorf("with a session of an hour the index lasts %v, want an hour and a day", l)
+	}
+	long := recordFor(key("long"), subject)
+	long.Expires = time.Now().AddDate(0, 0, 40)
+	long = mustSave(t, s, long)
+	mustSave(t, s, brief)
+	if l := life(); l < 40*24*time.Hour || l > 42*24*time.Hour {
+		t.Errorf("with a session of 40 days the index lasts %v", l)
+	}
+	long.Expires = time.Time{}
+	long = mustSave(t, s, long)
+	if l := life(); l != -1 {
+		t.Errorf("with a permanent session the index lasts %v", l)
+	}
+	mustDelete(t, s, long.Key)
+}
+
+// TestX1SubSecond has sessions that live for milliseconds, and a server that drops them by itself.
+func TestX1SubSecond(t *testing.T) {
+	t.Parallel()
+	client, s := single(t).open(t)
+	rec := record(key("brief"))
+	rec.Expires = time.Now().Add(150 * time.Millisecond)
+	rec = mustSave(t, s, rec)
+	if ttl := client.PTTL(t.Context(), rec.Key).Val(); ttl > 152*time.Millisecond {
+		t.Errorf("the server keeps it for %v", ttl)
+	}
+	time.Sleep(time.Until(rec.Expires))
+	if _, err := s.Load(t.Context(), rec.Key); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("Load at the instant it ends = %v, want ErrNotFound", err)
+	}
+	eventually(t, "the server keeps what has expired", func() bool { return client.Exists(t.Context(), rec.Key).Val() == 0 })
+}
+
+// TestX4ServerKeepsExpired has a server that drops nothing by itself.
+func TestX4ServerKeepsExpired(t *testing.T) {
+	t.Parallel()
+	client, s := single(t).open(t)
+	rec := recordFor(key("kept"), key("subject"))
+	rec.Expires = time.Now().Add(200 * time.Millisecond)
+	rec = mustSave(t, s, rec)
+	if err := client.Persist(t.Context(), rec.Key).Err(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Until(rec.Expires))
+	if _, err := s.Load(t.Context(), rec.Key); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("Load = %v, want ErrNotFound", err)
+	}
+	next := later(rec)
+	if _, err := s.Save(t.Context(), next); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("Save = %v, want ErrNotFound", err)
+	}
+	if err := s.Touch(t.Context(), next); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("Touch = %v, want ErrNotFound", err)
+	}
+	belongs(t, s, rec.Subject)
+	next.Version = 0
+	mustSave(t, s, next)
+	if ttl := client.PTTL(t.Context(), rec.Key).Val(); ttl <= 0 {
+		t.Errorf("the session created over it lasts %v", ttl)
+	}
+}
+
+// commands are all that the store uses, which a server of version 6.2 has. Nothing here lists all keys or empties a database.
+const commands = "-@all +hmget +hset +hdel +hlen +hexists +exists +type +unlink +pexpire +persist +zadd +zrevrange " +
+	"+zrangebyscore +zremrangebyscore +eval +evalsha +scan"
+
+// TestACLUser has a user who may do nothing but what the documentation lists, and only with the keys of sessions.
+func TestACLUser(t *testing.T) {
+	t.Parallel()
+	server := testserver.Start(t, testserver.Redis{User: "app", Rules: "~session:* ~sessions-of:* resetchannels " + commands})
+	_, s := place{Where: server.URL()}.open(t)
+	rec := mustSave(t, s, recordFor("session:1", "somebody"))
+	stale := rec
+	rec = mustSave(t, s, rec)
+	if _, err := s.Save(t.Context(), stale); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("Save of a stale record = %v, want ErrConflict", err)
+	}
+	rec.Expires = rec.Expires.Add(time.Hour)
+	if err := s.Touch(t.Context(), rec); err != nil {
+		t.Errorf("Touch = %v", err)
+	}
+	rec.Expires = time.Time{}
+	if err := s.Touch(t.Context(), rec); err != nil {
+		t.Errorf("Touch to never = %v", err)
+	}
+	belongs(t, s, "somebody", "session:1")
+	if page, _, err := s.List(t.Context(), "session:", "", 100); err != nil || len(page) != 1 {
+		t.Errorf("List = %d records, %v, want one", len(page), err)
+	}
+	mustDelete(t, s, rec.Key)
+	belongs(t, s, "somebody")
+	if _, err := s.Load(t.Context(), "private:1"); err == nil || errors.Is(err, store.ErrNotFound) {
+		t.Errorf("Load of a forbidden key = %v, want a failure", err)
+	}
+	if _, err := s.Save(t.Context(), record("private:1")); err == nil || errors.Is(err, store.ErrConflict) {
+		t.Errorf("Save of a forbidden key = %v, want a failure", err)
+	}
+}
+
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	server := testserver.Start(t, testserver.Redis{TLS: true, Password: "secret"})
+	o, err := redis.ParseURL(server.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.ContextTimeoutEnabled, o.TLSConfig = true, server.TLS()
+	client := redis.NewClient(o)
+	closing(t, client)
+	s := newStore(t, client)
+	rec := mustSave(t, s, recordFor("session:1", "somebody"))
+	if got, err := s.Load(t.Context(), rec.Key); err != nil || got.Version != rec.Version {
+		t.Errorf("Load = version %d, %v", got.Version, err)
+	}
+	plain := redis.NewClient(&redis.Options{Addr: server.Addr(), Password: "secret", ContextTimeoutEnabled: true, MaxRetries: -1})
+	closing(t, plain)
+	err = within(t, 5*time.Second, func(ctx context.Context) error { _, err := newStore(t, plain).Load(ctx, rec.Key); return err })
+	if err == nil || errors.Is(err, store.ErrNotFound) {
+		t.Errorf("Load without TLS = %v, want a failure", err)
+	}
+}
+
+// TestMaxData is about data that is too long: the record stored before stays.
+func TestMaxData(t *testing.T) {
+	t.Parallel()
+	client, _ := single(t).open(t)
+	s, err := redisstore.New(client, redisstore.Options{MaxData: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec := mustSave(t, s, record(key("long")))
+	next := rec
+	next.Data = make([]byte, 101)
+	if _, err := s.Save(t.Context(), next); !errors.Is(err, store.ErrTooLarge) {
+		t.Errorf("Save = %v, want ErrTooLarge", err)
+	}
+	if got, err := s.Load(t.Context(), rec.Key); err != nil || got.Version != rec.Version {
+		t.Errorf("Load = %v, want the record stored before", err)
+	}
+	next.Data = next.Data[:100]
+	mustSave(t, s, next)
+}
+
+// TestListFindsFewAmongMany walks a database in which sessions are rare, in few steps.
+func TestListFindsFewAmongMany(t *testing.T) {
+	t.Parallel()
+	server := testserver.Start(t, testserver.Redis{})
+	client, s := place{Where: server.URL()}.open(t)
+	_, err := client.Pipelined(t.Context(), func(p redis.Pipeliner) error {
+		for i := range 5000 {
+			p.HSet(t.Context(), fmt.Sprint("other:", i), "v", "1")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"session:a", "session:b"}
+	for _, key := range want {
+		mustSave(t, s, record(key))
+	}
+	var got []string
+	pages := 0
+	for cursor := ""; pages == 0 || cursor != ""; pages++ {
+		var page []store.Record
+		if page, cursor, err = s.List(t.Context(), "session:", cursor, 1); err != nil {
+			t.Fatal(err)
+		}
+		for _, rec := range page {
+			got = append(got, rec.Key)
+		}
+	}
+	slices.Sort(got)
+	if !slices.Equal(slices.Compact(got), want) {
+		t.Errorf("List found %q, want %q", got, want)
+	}
+	if pages > 10 {
+		t.Errorf("List took %d pages for two sessions", pages)
+	}
+}
