@@ -133,7 +133,7 @@ func (sc *Scope) Begun() bool { return sc.begun }
 // CommitErr returns the error of the commit, nil while there was none.
 func (sc *Scope) CommitErr() error { return sc.err }
 
-// Seal takes notice that the response's header is out of reach: see [Session.Seal].
+// Seal records that the response's header is out of reach: see [Session.Seal].
 func (sc *Scope) Seal() { sc.session.Seal() }
 
 // Close saves what was changed after the response had begun. After a handler that panicked or a commit that failed

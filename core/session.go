@@ -1,7 +1,6 @@
 package core
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -39,13 +38,6 @@ type Session struct {
 	sealed  bool // the head of the response has gone out
 	late    bool // a change came too late, which is to be reported
 	lost    bool // the last commit found the session gone and dropped its changes
-}
-
-// grave names a session whose record is to be deleted.
-type grave struct {
-	key     string // "": there is none
-	subject string
-	ticket  ticket // of the request that destroyed it
 }
 
 type state uint8
@@ -199,24 +191,6 @@ func (s *Session) Clear() error {
 	return nil
 }
 
-// Destroy ends the session for good, at the commit: the record is deleted, the cookie removed, and no request that is
-// still under way can bring it back. If the store fails then, the response is an error and the session goes on. What is
-// written after Destroy in the same request starts a new, anonymous session.
-func (s *Session) Destroy() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.use()
-	if s.state == stateLive {
-		s.doomed = grave{key: s.key, subject: string(s.base.head.subject), ticket: s.ticket}
-		s.cookie = cookieRemove
-	}
-	if s.state != stateAttached {
-		s.state = stateNew
-	}
-	s.base, s.pending, s.saving = snapshot{}, delta{}, delta{}
-	s.ticket, s.key, s.follows = ticket{}, "", false
-}
-
 // Renew changes the session's secret and keeps its id and data. The old secret is accepted for [Options.Grace] more,
 // and its bearer gets the new cookie. A request that came with the old one follows that renewal instead of starting
 // another, which would shut out the rest of those under way. It needs a cookie, so after the response has begun it is
@@ -294,182 +268,3 @@ func (s *Session) String() string {
 
 // LogValue keeps the session's insides out of structured logs.
 func (s *Session) LogValue() slog.Value { return slog.StringValue(s.String()) }
-
-// The methods below expect s.mu to be held, unless they say otherwise.
-
-// use notes that the handler looked. A session that could not be loaded has nothing to show, so the response is to
-// become an error.
-func (s *Session) use() {
-	s.used = true
-	if s.state == stateAttached && s.err == nil {
-		s.err = or(s.loadErr, errNotLoaded)
-	}
-}
-
-var errNotLoaded = errors.New("sessions: session was used before it was loaded; use the middleware's Get or Load")
-
-func (s *Session) id() string {
-	if s.key == "" {
-		return ""
-	}
-	return s.manager.idOf(s.key)
-}
-
-// mint draws the ticket of a new session.
-func (s *Session) mint() error {
-	t, err := s.manager.newTicket()
-	if err != nil {
-		return err
-	}
-	s.ticket, s.key = t, key(s.manager.prefix, t.id)
-	return nil
-}
-
-func (s *Session) subject() string {
-	for _, d := range [...]*delta{&s.pending, &s.saving} {
-		if d.subject != "" {
-			return d.subject
-		}
-	}
-	return string(s.base.head.subject)
-}
-
-// steady reports whether what is looked up can be relied on: no merge under way may still change it.
-func (s *Session) steady(key string) bool {
-	if s.err != nil || !s.saving.empty() || s.stale {
-		return false
-	}
-	c := s.pending.find(key)
-	return c == nil || len(c.updates) == 0
-}
-
-// lookup returns the encoded value under key as this request sees it.
-func (s *Session) lookup(key string) ([]byte, bool) {
-	for _, d := range [...]*delta{&s.pending, &s.saving} {
-		if c := d.find(key); c != nil {
-			return c.value, c.present
-		}
-		if d.cleared {
-			return nil, false
-		}
-	}
-	return s.base.find(key)
-}
-
-// writable reports why the session cannot be changed, if so. needsCookie says that the change needs a cookie sent.
-func (s *Session) writable(needsCookie bool) error {
-	switch {
-	case s.err != nil:
-		return s.err
-	case s.state == stateGone:
-		return ErrGone
-	case s.sealed && (needsCookie || !s.base.stored()):
-		s.late = true
-		return ErrLate
-	}
-	return nil
-}
-
-// unlock releases s.mu and then reports a change that came too late: no log and no hook runs under a lock.
-func (s *Session) unlock() {
-	if !s.late {
-		s.mu.Unlock()
-		return
-	}
-	s.late = false
-	e := Event{Kind: EventLate, SessionID: s.id(), Subject: s.subject(), Err: ErrLate}
-	s.mu.Unlock()
-	s.manager.warn(e)
-}
-
-// read returns the encoded value under key. It takes s.mu.
-func (s *Session) read(key string) ([]byte, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.use()
-	return s.lookup(key)
-}
-
-// remove deletes the value under key if it is still old, and reports whether it was. It takes s.mu.
-func (s *Session) remove(key string, old []byte) (bool, error) {
-	s.mu.Lock()
-	defer s.unlock()
-	if now, ok := s.lookup(key); !sameBytes(now, ok, old, true) {
-		return false, nil
-	}
-	if err := s.writable(false); err != nil {
-		return false, err
-	}
-	s.pending.put(change{key: string([]byte(key))})
-	return true, nil
-}
-
-// write records a new encoded value. It takes s.mu.
-func (s *Session) write(key string, data []byte) error {
-	if len(key)+len(data) > s.manager.maxSize {
-		return tooLarge(key, len(key)+len(data), s.manager.maxSize)
-	}
-	s.mu.Lock()
-	defer s.unlock()
-	s.use()
-	if old, ok := s.lookup(key); sameBytes(old, ok, data, true) && s.steady(key) {
-		return nil
-	}
-	if err := s.writable(false); err != nil {
-		return err
-	}
-	s.pending.put(change{key: string([]byte(key)), value: data, present: true})
-	return nil
-}
-
-// result is what an update made of the value it read.
-type result struct {
-	old     []byte
-	present bool
-	value   []byte
-	err     error
-}
-
-// settle records the result of an update, and the update itself for the case that another request changes the value first.
-// It reports false if the value is no longer the one the update read. It takes s.mu.
-func (s *Session) settle(key string, again update, r result) bool {
-	s.mu.Lock()
-	defer s.unlock()
-	if now, ok := s.lookup(key); !sameBytes(now, ok, r.old, r.present) {
-		return false
-	}
-	if r.err == nil && sameBytes(r.old, r.present, r.value, true) && s.steady(key) {
-		return true
-	}
-	if r.err == nil {
-		r.err = s.writable(false)
-	}
-	if r.err == nil && len(key)+len(r.value) > s.manager.maxSize {
-		r.err = tooLarge(key, len(key)+len(r.value), s.manager.maxSize)
-	}
-	switch {
-	case r.err == nil:
-		s.pending.amend(string([]byte(key)), again, r.value)
-	case errors.Is(r.err, ErrGone):
-		s.lost = true
-	default:
-		// An update has no way to return an error, so the commit does. A session that ended elsewhere is no error there.
-		s.err = r.err
-	}
-	return true
-}
-
-func tooLarge(what string, size, limit int) error {
-	return fmt.Errorf("%w: %q takes %d bytes, MaxSize is %d", ErrTooLarge, what, size, limit)
-}
-
-// errBadValue stands in for the decoder's own error, which may quote the value.
-var errBadValue = errors.New("sessions: value does not decode into the wanted type")
-
-// badValue reports a value that does not decode. It takes s.mu.
-func (s *Session) badValue(key string) {
-	s.mu.Lock()
-	e := Event{Kind: EventBadValue, SessionID: s.id(), Subject: s.subject(), Key: string([]byte(key)), Err: errBadValue}
-	s.mu.Unlock()
-	s.manager.warn(e)
-}
