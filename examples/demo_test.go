@@ -23,7 +23,7 @@ import (
 )
 
 // TestDemo builds the three programs, starts each as a user does, and runs every test against it, over HTTP and in a
-// browser. The tests share the program and have a session each.
+// browser. The tests share the program and have a session each. Then, it starts each on every store.
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(*visitor){
@@ -45,6 +45,8 @@ func TestDemo(t *testing.T) {
 		"CrossOriginPosts": crossOriginPosts,
 	}
 	binaries, open := build(t), browser(t)
+	t.Run("Stores", func(t *testing.T) { t.Parallel(); runsOnEveryStore(t, binaries) })
+	t.Run("Flags", func(t *testing.T) { t.Parallel(); refusesFlags(t, binaries) })
 	for _, framework := range frameworks() {
 		t.Run(framework, func(t *testing.T) {
 			t.Parallel()
@@ -90,14 +92,27 @@ func underRace() bool {
 	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
-// start runs a program and returns where it says it is to be opened. At the end it interrupts the program, which is to
-// stop cleanly and to have had nothing to complain about: panics, data races and lost sessions are told on the standard
-// error.
+// start runs a program until the test ends and returns where it says it is to be opened. The program is to stop cleanly and
+// to have had nothing to complain about: panics, data races and lost sessions are told on the standard error.
 func start(t *testing.T, binary string) string {
 	t.Helper()
+	address, stop := launch(t, binary)
+	t.Cleanup(func() {
+		if complaints := stop(); complaints != "" {
+			t.Errorf("%s complained:\n%s", filepath.Base(binary), complaints)
+		}
+	})
+	return address
+}
+
+// launch runs a program and returns where it says it is to be opened, and a function that interrupts it and returns what
+// it wrote to the standard error. An end that is not clean fails the test. At the latest it ends with the test.
+func launch(t *testing.T, binary string, args ...string) (address string, stop func() (complaints string)) {
+	t.Helper()
 	var complaints bytes.Buffer
-	cmd := exec.Command(binary, "-addr", "localhost:0") //nolint:noctx // stopped by a signal below, which is under test
+	cmd := exec.Command(binary, append([]string{"-addr", "localhost:0"}, args...)...) //nolint:gosec,noctx // the test's own; stopped by a signal below, which is under test
 	cmd.Stderr = &complaints
+	cmd.Env = append([]string{"GORACE=atexit_sleep_ms=100"}, os.Environ()...) // the race detector would wait for a second at each end
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -105,19 +120,21 @@ func start(t *testing.T, binary string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	stop = sync.OnceValue(func() string {
 		_ = cmd.Process.Signal(os.Interrupt)
-		if err := cmd.Wait(); err != nil || complaints.Len() > 0 {
+		if err := cmd.Wait(); err != nil {
 			t.Errorf("%s: %v after an interrupt; standard error:\n%s", filepath.Base(binary), err, &complaints)
 		}
+		return complaints.String()
 	})
+	t.Cleanup(func() { stop() })
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		if _, address, ok := strings.Cut(lines.Text(), "open  "); ok {
-			return address
+			return address, stop
 		}
 	}
 	t.Fatalf("%s did not say where to open it", binary)
-	return ""
+	return "", nil
 }
 
 // visitor is a browser without scripts. It reports every response, other than its Set-Cookie fields, that tells the secret

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/sessions/core"
+	"github.com/cloakroom-go/sessions/core/store"
 )
 
 //go:embed web
@@ -30,16 +31,19 @@ const (
 // App is the application. It is safe for concurrent use.
 type App struct {
 	framework string
+	store     store.Store
 	done      <-chan struct{}
 	tick      time.Duration
 	pages     map[string]*template.Template
 	guard     *http.CrossOriginProtection
 }
 
-// New returns the application, to be run on the framework of that name. Its streams end when done is closed.
-func New(framework string, done <-chan struct{}) (*App, error) {
+// New returns the application, to be run on the framework of that name, with its sessions in the store. Its streams end
+// when done is closed.
+func New(framework string, sessions store.Store, done <-chan struct{}) (*App, error) {
 	a := &App{
 		framework: framework,
+		store:     sessions,
 		done:      done,
 		tick:      500 * time.Millisecond,
 		pages:     map[string]*template.Template{},
@@ -55,12 +59,16 @@ func New(framework string, done <-chan struct{}) (*App, error) {
 	return a, nil
 }
 
-// Options configures the sessions of the demo: the defaults, except that the cookie may travel over plain http.
+// Options configures the sessions of the demo: the defaults, except that they are in the store that was chosen, and that
+// the cookie may travel over plain http.
 //
 // Browsers that take localhost for a secure place keep a Secure cookie from http://localhost too, but Safari does not,
 // nor does curl. A site that people visit has https and leaves Insecure alone.
 func (a *App) Options() core.Options {
-	return core.Options{Cookie: core.Cookie{Insecure: true}}
+	return core.Options{
+		Store:  a.store, // all there is to swap the store
+		Cookie: core.Cookie{Insecure: true},
+	}
 }
 
 // Route is a path of the application.

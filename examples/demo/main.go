@@ -29,10 +29,11 @@ func NewServer(h http.Handler) *http.Server {
 // Main is the main function of the example programs: it runs the application on a framework until the process is told
 // to stop.
 func Main(framework string, mount func(*App) Server) {
-	addr := flag.String("addr", "localhost:8080", "`address` to listen on")
+	var c config
+	c.define(flag.CommandLine)
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Stdout, *addr, framework, mount)
+	err := c.run(ctx, os.Stdout, framework, mount)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
@@ -40,20 +41,44 @@ func Main(framework string, mount func(*App) Server) {
 	}
 }
 
-// run serves until the context is done, and then lets the requests under way come to their end.
-func run(ctx context.Context, out io.Writer, addr, framework string, mount func(*App) Server) error {
-	app, err := New(framework, ctx.Done())
+// config is what the command line says.
+type config struct{ addr, store, storeAddr string }
+
+func (c *config) define(flags *flag.FlagSet) {
+	flags.StringVar(&c.addr, "addr", "localhost:8080", "`address` to listen on")
+	flags.StringVar(&c.store, "store", "memory", "`name` of the store that keeps the sessions: "+kindNames())
+	flags.Func("store-addr", "`address` of the store: a URL, DSN, file or host:port; the default is for"+kindAddresses(), func(addr string) error {
+		if addr == "" { // as from a shell variable that is not set
+			return errors.New("the address is missing; leave out the flag for the default")
+		}
+		c.storeAddr = addr
+		return nil
+	})
+}
+
+// run opens the store, serves, and closes the store when no request can need it any more.
+func (c *config) run(ctx context.Context, out io.Writer, framework string, mount func(*App) Server) error {
+	sessions, closeStore, err := openStore(ctx, c.store, c.storeAddr)
 	if err != nil {
 		return err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	app, err := New(framework, sessions, ctx.Done())
+	if err == nil {
+		err = c.serve(ctx, out, app, mount)
+	}
+	return errors.Join(err, closeStore())
+}
+
+// serve serves until the context is done, and then lets the requests under way come to their end.
+func (c *config) serve(ctx context.Context, out io.Writer, app *App, mount func(*App) Server) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.addr)
 	if err != nil {
 		return fmt.Errorf("%w; choose another address with -addr", err)
 	}
 	server := mount(app)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
-	_, _ = fmt.Fprintf(out, "Cloakroom demo on %s\n\n    open  %s\n    stop  Ctrl+C\n\n", framework, address(addr, listener))
+	_, _ = fmt.Fprintf(out, "Cloakroom demo on %s, sessions in %s\n\n    open  %s\n    stop  Ctrl+C\n\n", app.framework, c.store, address(c.addr, listener))
 	select {
 	case err = <-ended:
 		return err
