@@ -18,7 +18,10 @@ func weigh(rec *store.Record) int64 {
 
 // reserve counts records and bytes in, unless that would exceed the bound. Both or none, and never beyond it for a moment,
 // so that of two who want the last place one gets it.
-func (s *Store) reserve(records, bytes int64) bool {
+func (s *Store) reserve(records, bytes int64, maker bool) bool {
+	if bytes > 0 && !maker && s.held.Load() {
+		return false // what is free belongs to whoever is making room
+	}
 	s.room.Lock()
 	defer s.room.Unlock()
 	count, total := s.count.Load()+records, s.bytes.Load()+bytes

@@ -107,7 +107,7 @@ func (sh *shard) load(key string, now time.Time) (store.Record, error) {
 	return e.rec, nil
 }
 
-func (sh *shard) save(rec store.Record, size int64, now time.Time) (store.Record, error) {
+func (sh *shard) save(rec store.Record, size int64, now time.Time, maker bool) (store.Record, error) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	defer sh.publish()
@@ -117,17 +117,17 @@ func (sh *shard) save(rec store.Record, size int64, now time.Time) (store.Record
 	case e == nil && rec.Version != 0, e == nil && rec.Expired(now):
 		return store.Record{}, store.ErrNotFound
 	case e == nil:
-		return sh.insert(rec, size)
+		return sh.insert(rec, size, maker)
 	case e.rec.Version != rec.Version:
 		return e.rec, store.ErrConflict
 	case rec.Expired(now):
 		return store.Record{}, store.ErrNotFound
 	}
-	return sh.replace(e, rec, size)
+	return sh.replace(e, rec, size, maker)
 }
 
-func (sh *shard) insert(rec store.Record, size int64) (store.Record, error) {
-	if !sh.owner.reserve(1, size) {
+func (sh *shard) insert(rec store.Record, size int64, maker bool) (store.Record, error) {
+	if !sh.owner.reserve(1, size, maker) {
 		return store.Record{}, store.ErrFull
 	}
 	e := &entry{}
@@ -137,8 +137,8 @@ func (sh *shard) insert(rec store.Record, size int64) (store.Record, error) {
 	return e.rec, nil
 }
 
-func (sh *shard) replace(e *entry, rec store.Record, size int64) (store.Record, error) {
-	if !sh.owner.reserve(0, size-weigh(&e.rec)) {
+func (sh *shard) replace(e *entry, rec store.Record, size int64, maker bool) (store.Record, error) {
+	if !sh.owner.reserve(0, size-weigh(&e.rec), maker) {
 		return store.Record{}, store.ErrFull
 	}
 	sh.unlink(e)

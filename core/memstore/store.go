@@ -46,7 +46,9 @@ type Store struct {
 	options Options
 	seed    maphash.Seed
 	shards  [shardCount]shard
-	room    sync.Mutex // held while count and bytes change, together
+	making  sync.Mutex  // held while room is made for a record
+	held    atomic.Bool // somebody is making room, and nobody else may take it
+	room    sync.Mutex  // held while count and bytes change, together
 	count   atomic.Int64
 	bytes   atomic.Int64
 	freed   atomic.Uint64 // counts how often room was made
@@ -109,9 +111,23 @@ func (s *Store) Save(_ context.Context, rec store.Record) (store.Record, error) 
 	if size > s.options.MaxBytes {
 		return store.Record{}, fmt.Errorf("%w: record takes %d bytes, MaxBytes is %d", store.ErrTooLarge, size, s.options.MaxBytes)
 	}
+	saved, err := s.shard(rec.Key).save(rec, size, time.Now(), false)
+	if !errors.Is(err, store.ErrFull) {
+		return saved, err
+	}
+	return s.squeeze(rec, size)
+}
+
+// squeeze stores rec after making room for it. One save at a time does so, and meanwhile nobody else takes what it frees:
+// otherwise many small records could keep a large one out for ever.
+func (s *Store) squeeze(rec store.Record, size int64) (store.Record, error) {
+	s.making.Lock()
+	defer s.making.Unlock()
+	s.held.Store(true)
+	defer s.held.Store(false)
 	for {
 		freed := s.freed.Load()
-		saved, err := s.shard(rec.Key).save(rec, size, time.Now())
+		saved, err := s.shard(rec.Key).save(rec, size, time.Now(), true)
 		if !errors.Is(err, store.ErrFull) {
 			return saved, err
 		}
