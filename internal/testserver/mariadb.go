@@ -37,8 +37,8 @@ func (m MariaDB) start(ctx context.Context, h *host) (*Server, error) {
 		return nil, err
 	}
 	s, err := launch(ctx, h, program{
-		name: src.name, path: path, dir: dir, stop: syscall.SIGTERM,
-		args: func(port int) ([]string, error) { return m.args(dir, port), nil },
+		name: src.name, path: "/bin/sh", dir: dir, stop: syscall.SIGTERM,
+		args: func(port int) ([]string, error) { return append(withoutLimitSignal(path), m.args(dir, port)...), nil },
 		ping: func(ctx context.Context, addr string) error { return mariadbQuery(ctx, addr, "DO 1") },
 	})
 	if err != nil {
@@ -68,6 +68,12 @@ func asRoot() []string {
 		return nil
 	}
 	return []string{"--user=root"}
+}
+
+// withoutLimitSignal returns the arguments for a shell that becomes the program at path. Writing beyond the limit of
+// [Server.LimitFiles] would end it otherwise: unlike PostgreSQL it does not ignore that signal by itself.
+func withoutLimitSignal(path string) []string {
+	return []string{"-c", `trap '' XFSZ; exec "$@"`, "sh", path}
 }
 
 func (m MariaDB) args(dir string, port int) []string {
