@@ -19,6 +19,8 @@ type (
 	Indexer = store.Indexer
 	// Lister walks all records: see [store.Lister].
 	Lister = store.Lister
+	// Purger deletes expired records that nobody else deletes: see [store.Purger].
+	Purger = store.Purger
 )
 
 // The errors that callers can tell apart with [errors.Is].

@@ -35,6 +35,7 @@ type Manager struct {
 	plain  bool // the codec is JSON, whose commonest values need no reflection
 	log    *slog.Logger
 	events *dispatcher // nil: nobody listens
+	purger *purger     // nil: the store needs none
 
 	lanes  [64]chan struct{} // requests that met a conflict queue here, by session, instead of racing each other
 	random io.Reader
@@ -69,6 +70,7 @@ func NewManager(o Options) (*Manager, error) {
 	if o.OnEvent != nil {
 		m.events = newDispatcher(o.OnEvent, o.Logger)
 	}
+	m.purger = startPurger(m, o.PurgeInterval)
 	return m, nil
 }
 
@@ -86,12 +88,13 @@ func (m *Manager) CookieName() string { return m.name }
 // Lazy reports whether sessions are loaded only when the handler asks.
 func (m *Manager) Lazy() bool { return m.lazy }
 
-// Close delivers the events that wait for [Options.OnEvent] and ends the manager's goroutine, if it has one. It returns
-// the context's error when the hook does not let it. The store belongs to whoever made it and stays open; the manager's
-// own needs no closing. Sessions can still be used afterwards, but nobody is told of it.
+// Close ends the purge of expired records, delivers the events that wait for [Options.OnEvent] and ends the manager's
+// goroutines, if it has any. It returns the context's error when the store or the hook does not let it. The store belongs to
+// whoever made it and stays open, to be closed after the manager; the manager's own needs no closing. Sessions can still be
+// used afterwards, but nobody is told of it.
 func (m *Manager) Close(ctx context.Context) error {
-	if m.events == nil {
-		return nil
+	if err := m.purger.close(ctx); err != nil || m.events == nil {
+		return err
 	}
 	return m.events.close(ctx)
 }

@@ -17,6 +17,8 @@ const (
 	DefaultGrace        = 30 * time.Second
 	DefaultStoreTimeout = 5 * time.Second
 	DefaultMaxSize      = 1 << 20
+
+	DefaultPurgeInterval = 5 * time.Minute
 )
 
 // Options configures a [Manager]. It is passed by value; the zero value is the safe default. [NewManager] checks all of it
@@ -58,6 +60,12 @@ type Options struct {
 	// MaxSize bounds the encoded session in bytes. A larger one is [ErrTooLarge] and leaves the stored one as it was.
 	// Zero: 1 MiB.
 	MaxSize int
+
+	// PurgeInterval is how often the manager has a store that is a [Purger] delete expired records, give or take a quarter
+	// so that several processes do not keep step. It does so from a goroutine of its own, which [Manager.Close] ends. Each
+	// call is bounded by StoreTimeout. Zero: 5 minutes. Negative: never; then something else has to call Purge. At least a
+	// second otherwise.
+	PurgeInterval time.Duration
 
 	// Codec encodes each value on its own. Nil: JSON.
 	Codec Codec
@@ -128,6 +136,7 @@ func (o *Options) setDefaults() {
 	o.Grace = or(o.Grace, DefaultGrace)
 	o.StoreTimeout = or(o.StoreTimeout, DefaultStoreTimeout)
 	o.MaxSize = or(o.MaxSize, DefaultMaxSize)
+	o.PurgeInterval = or(o.PurgeInterval, DefaultPurgeInterval)
 	if o.Expiry == 0 {
 		o.Expiry = DefaultExpiry
 		if o.Lifetime > 0 && o.Lifetime < o.Expiry {

@@ -56,6 +56,8 @@ func validateLimits(o *Options) error {
 		return fmt.Errorf("sessions: StoreTimeout is negative (%v); use a positive duration, or 0 for 5 seconds", o.StoreTimeout)
 	case o.StoreTimeout < time.Millisecond:
 		return fmt.Errorf("sessions: StoreTimeout is %v, less than a millisecond; a duration needs a unit, as in 2 * time.Second", o.StoreTimeout)
+	case o.PurgeInterval > 0 && o.PurgeInterval < time.Second:
+		return fmt.Errorf("sessions: PurgeInterval is %v, less than a second; a duration needs a unit, as in 5 * time.Minute, and a negative one is for no purge", o.PurgeInterval)
 	case o.MaxSize < 0:
 		return fmt.Errorf("sessions: MaxSize is negative (%d); use a number of bytes, or 0 for 1 MiB", o.MaxSize)
 	}

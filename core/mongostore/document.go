@@ -33,7 +33,6 @@ const (
 )
 
 var (
-	errClosed  = errors.New("sessions: mongostore: the store is closed")
 	errKey     = fmt.Errorf("sessions: mongostore: the key is not printable ASCII of 1 to %d bytes", maxName)
 	errSubject = fmt.Errorf("sessions: mongostore: the subject is not printable ASCII of at most %d bytes", maxName)
 	errTime    = errors.New("sessions: mongostore: the expiry is not a time before the end of the year 9999")
@@ -141,12 +140,6 @@ func random() uint64 {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // it does not fail
 	return binary.LittleEndian.Uint64(b[:])
-}
-
-// jitter returns a duration between three and five quarters of d.
-func jitter(d time.Duration) time.Duration {
-	const steps = 1 << 10
-	return d/4*3 + time.Duration(random()%steps)*(d/2/steps)
 }
 
 // bare returns err without the parts in which a server may quote the document: a rule of the collection that it breaks is

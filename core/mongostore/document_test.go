@@ -67,21 +67,6 @@ func TestNewVersion(t *testing.T) {
 	}
 }
 
-func TestJitter(t *testing.T) {
-	t.Parallel()
-	seen := make(map[time.Duration]bool)
-	for range 1000 {
-		d := jitter(time.Hour)
-		if d < 45*time.Minute || d > 75*time.Minute {
-			t.Fatalf("jitter = %v, want between 45 and 75 minutes", d)
-		}
-		seen[d] = true
-	}
-	if len(seen) < 100 {
-		t.Errorf("%d different durations of 1000, want more", len(seen))
-	}
-}
-
 // FuzzDecode gives it any bytes. Nothing of what it returns may be the bytes themselves.
 func FuzzDecode(f *testing.F) {
 	rec := store.Record{Key: "k", Subject: "s", Data: []byte("data"), Version: 1}
@@ -143,7 +128,7 @@ func TestUnsupported(t *testing.T) {
 			t.Errorf("the refusal of an index with code %d says that there is no such kind: %v, want %v", code, got, want)
 		}
 	}
-	if unsupported(nil) || unsupported(errClosed) {
+	if unsupported(nil) || unsupported(errTTL) {
 		t.Error("what is no answer of a server says nothing about it")
 	}
 }

@@ -27,7 +27,7 @@ func unexpired() bson.E {
 
 // BySubject returns the records of one subject.
 func (s *Store) BySubject(ctx context.Context, subject string) ([]store.Record, error) {
-	ctx, err := s.begin(ctx)
+	ctx, err := begin(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func (s *Store) BySubject(ctx context.Context, subject string) ([]store.Record, 
 // List returns a page of the records whose keys start with prefix, in the order of their keys. A limit of zero or less is
 // 100, one above 1000 is 1000.
 func (s *Store) List(ctx context.Context, prefix, cursor string, limit int) (page []store.Record, next string, err error) {
-	if ctx, err = s.begin(ctx); err != nil {
+	if ctx, err = begin(ctx); err != nil {
 		return nil, "", err
 	}
 	if !plain(prefix) {

@@ -14,14 +14,12 @@ import (
 // Migrate creates what the store needs in the collection: an index of the subjects, and a TTL index by which the server
 // deletes expired documents. It may run at each start, in every process; what is there already stays.
 //
-// A server without TTL indexes gets an ordinary index instead, a warning in the log, and the store deletes what has expired
-// itself from now on: see Options.PurgeInterval. Where Migrate does not run, as with indexes that an administrator
-// creates, set that option for such a server.
+// A server without TTL indexes gets an ordinary index instead, for [Store.Purge].
 //
 // It is an error if the collection cannot keep sessions: a view, a capped or a time series collection, or one whose
 // collation would take different keys for the same.
 func (s *Store) Migrate(ctx context.Context) error {
-	ctx, err := s.begin(ctx)
+	ctx, err := begin(ctx)
 	if err != nil {
 		return err
 	}
@@ -39,22 +37,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if !unsupported(err) {
 		return err
 	}
-	if err := s.createIndex(ctx, mongo.IndexModel{Keys: expires}); err != nil {
-		return err
-	}
-	s.purgeMyself(ctx)
-	return nil
-}
-
-// purgeMyself does what the server does not.
-func (s *Store) purgeMyself(ctx context.Context) {
-	interval := or(s.options.PurgeInterval, DefaultPurgeInterval)
-	if interval < 0 {
-		s.options.Logger.WarnContext(ctx, "sessions: the server has no TTL indexes and Options.PurgeInterval is negative: call Purge, or expired sessions pile up")
-		return
-	}
-	s.options.Logger.WarnContext(ctx, "sessions: the server has no TTL indexes, this process deletes expired sessions itself", "interval", interval)
-	s.startPurger(interval) //nolint:contextcheck // it outlives this call
+	return s.createIndex(ctx, mongo.IndexModel{Keys: expires})
 }
 
 func (s *Store) createIndex(ctx context.Context, index mongo.IndexModel) error {

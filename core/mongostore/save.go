@@ -21,7 +21,7 @@ func (s *Store) Save(ctx context.Context, rec store.Record) (store.Record, error
 	if err != nil {
 		return store.Record{}, err
 	}
-	if ctx, err = s.begin(ctx); err != nil {
+	if ctx, err = begin(ctx); err != nil {
 		return store.Record{}, err
 	}
 	if rec.Expired(time.Now()) {
@@ -132,7 +132,7 @@ func (s *Store) Touch(ctx context.Context, rec store.Record) error {
 	if err != nil {
 		return err
 	}
-	if ctx, err = s.begin(ctx); err != nil {
+	if ctx, err = begin(ctx); err != nil {
 		return err
 	}
 	later := bson.D{{Key: "$max", Value: bson.D{{Key: fieldExpires, Value: until}}}}

@@ -5,7 +5,6 @@
 //	...
 //	sessions, err := mongostore.New(client.Database("app").Collection("sessions"), mongostore.Options{})
 //	...
-//	defer sessions.Close()
 //	err = sessions.Migrate(ctx)
 //
 // # What a call costs
@@ -43,13 +42,13 @@
 //
 // Expiry is judged by the clock of the application, to the millisecond, rounded up. An expired document is never
 // returned. Deleting it is the server's task where it has TTL indexes: about once a minute, and by the server's clock, so
-// a server whose clock is ahead ends sessions early by as much. Elsewhere [Store.Migrate] has the store do it.
+// a server whose clock is ahead ends sessions early by as much. Elsewhere it is that of [Store.Purge], which the manager
+// calls every few minutes.
 package mongostore
 
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -67,10 +66,6 @@ type Store struct {
 	options    Options
 	collection *mongo.Collection
 	loads      *mongo.Collection // the same, as Load reads it
-
-	mu     sync.Mutex
-	closed bool
-	purger *purger // or nil
 }
 
 var (
@@ -78,6 +73,7 @@ var (
 	_ store.Toucher = (*Store)(nil)
 	_ store.Indexer = (*Store)(nil)
 	_ store.Lister  = (*Store)(nil)
+	_ store.Purger  = (*Store)(nil)
 )
 
 // New returns a store on collection. It makes no call to the server: that happens in [Store.Migrate] or with the first
@@ -99,35 +95,12 @@ func New(collection *mongo.Collection, o Options) (*Store, error) {
 	if o.Linearizable {
 		s.loads = s.collection.Clone(options.Collection().SetReadConcern(readconcern.Linearizable()))
 	}
-	if o.PurgeInterval > 0 {
-		s.startPurger(o.PurgeInterval)
-	}
 	return s, nil
-}
-
-// Close ends the store's goroutine, if it has one, after the command that it is at. It does not disconnect the client.
-// Calls after Close fail.
-func (s *Store) Close() error {
-	s.mu.Lock()
-	s.closed = true
-	p := s.purger
-	s.purger = nil
-	s.mu.Unlock()
-	if p != nil {
-		p.stop()
-	}
-	return nil
 }
 
 // begin is the start of each call. It refuses those that are late and returns the context for the others, without the
 // application's session: in a transaction a save could be rolled back, and a load would see the past.
-func (s *Store) begin(ctx context.Context) (context.Context, error) {
-	s.mu.Lock()
-	closed := s.closed
-	s.mu.Unlock()
-	if closed {
-		return ctx, errClosed
-	}
+func begin(ctx context.Context) (context.Context, error) {
 	if mongo.SessionFromContext(ctx) != nil {
 		ctx = mongo.NewSessionContext(ctx, nil)
 	}
@@ -139,7 +112,7 @@ func (s *Store) Load(ctx context.Context, key string) (store.Record, error) {
 	if err := checkKey(key); err != nil {
 		return store.Record{}, err
 	}
-	ctx, err := s.begin(ctx)
+	ctx, err := begin(ctx)
 	if err != nil {
 		return store.Record{}, err
 	}
@@ -174,7 +147,7 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
-	ctx, err := s.begin(ctx)
+	ctx, err := begin(ctx)
 	if err != nil {
 		return err
 	}

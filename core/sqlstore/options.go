@@ -4,10 +4,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"log/slog"
 	"regexp"
 	"strings"
-	"time"
 )
 
 // Dialect is the database's way of speaking SQL. There is no default: a store cannot tell the database from the driver.
@@ -40,11 +38,8 @@ func (d Dialect) String() string {
 
 // The defaults that zero values of [Options] stand for.
 const (
-	DefaultTable         = "sessions"
-	DefaultMaxData       = 4 << 20
-	DefaultPurgeInterval = 5 * time.Minute
-	DefaultPurgeBatch    = 500
-	DefaultPurgeTimeout  = 30 * time.Second
+	DefaultTable   = "sessions"
+	DefaultMaxData = 4 << 20
 )
 
 // Options configures a [Store]. Only Dialect is needed.
@@ -59,19 +54,6 @@ type Options struct {
 	// MaxData bounds the length of a record's data; a longer one is [store.ErrTooLarge] and nothing is sent. It must stay
 	// below what the server takes in one packet, max_allowed_packet in MySQL. Zero: 4 MiB.
 	MaxData int
-
-	// PurgeInterval is how often the store deletes expired rows, give or take a quarter so that several processes do not
-	// keep step. Zero: 5 minutes. Negative: never; then something else has to call [Store.Purge].
-	PurgeInterval time.Duration
-
-	// PurgeBatch is how many rows a statement of the purge deletes at most. Zero: 500.
-	PurgeBatch int
-
-	// PurgeTimeout bounds each statement of the purge. Zero: 30 seconds.
-	PurgeTimeout time.Duration
-
-	// Logger is told when a purge fails. Nil: [slog.Default].
-	Logger *slog.Logger
 }
 
 // name is an identifier that every database takes, with room left for the names of its indexes.
@@ -86,12 +68,6 @@ func (o Options) check(db *sql.DB) error {
 		return fmt.Errorf("sessions: sqlstore: Options.Dialect is %v: set it to sqlstore.PostgreSQL, sqlstore.MySQL or sqlstore.SQLite", o.Dialect)
 	case o.MaxData < 0:
 		return fmt.Errorf("sessions: sqlstore: Options.MaxData is %d: set a length in bytes, or 0 for %d", o.MaxData, DefaultMaxData)
-	case o.PurgeBatch < 0:
-		return fmt.Errorf("sessions: sqlstore: Options.PurgeBatch is %d: set a number of rows, or 0 for %d", o.PurgeBatch, DefaultPurgeBatch)
-	case o.PurgeInterval > 0 && o.PurgeInterval < time.Millisecond:
-		return fmt.Errorf("sessions: sqlstore: Options.PurgeInterval is %v: set at least a millisecond, 0 for %v, or a negative one for no purge", o.PurgeInterval, DefaultPurgeInterval)
-	case o.PurgeTimeout < 0:
-		return fmt.Errorf("sessions: sqlstore: Options.PurgeTimeout is %v: set a duration, or 0 for %v", o.PurgeTimeout, DefaultPurgeTimeout)
 	}
 	return checkTable(o.Dialect, o.Table)
 }
@@ -114,10 +90,6 @@ func checkTable(d Dialect, table string) error {
 func (o Options) withDefaults() Options {
 	o.Table = or(o.Table, DefaultTable)
 	o.MaxData = or(o.MaxData, DefaultMaxData)
-	o.PurgeInterval = or(o.PurgeInterval, DefaultPurgeInterval)
-	o.PurgeBatch = or(o.PurgeBatch, DefaultPurgeBatch)
-	o.PurgeTimeout = or(o.PurgeTimeout, DefaultPurgeTimeout)
-	o.Logger = or(o.Logger, slog.Default())
 	return o
 }
 

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/cloakroom-go/sessions/core/sqlstore"
 )
@@ -36,21 +35,18 @@ func TestNewRefuses(t *testing.T) {
 		options sqlstore.Options
 		fix     string
 	}{
-		"no database":       {nil, sqlstore.Options{Dialect: sqlstore.SQLite}, "open one"},
-		"no dialect":        {db, sqlstore.Options{}, "set it to sqlstore.PostgreSQL"},
-		"unknown dialect":   {db, sqlstore.Options{Dialect: 9}, "set it to sqlstore.PostgreSQL"},
-		"injection":         {db, sqlstore.Options{Dialect: sqlstore.MySQL, Table: "a; DROP TABLE users"}, "use letters"},
-		"quote":             {db, sqlstore.Options{Dialect: sqlstore.MySQL, Table: "a`b"}, "use letters"},
-		"digit first":       {db, sqlstore.Options{Dialect: sqlstore.SQLite, Table: "1a"}, "use letters"},
-		"line end":          {db, sqlstore.Options{Dialect: sqlstore.SQLite, Table: "a\n"}, "use letters"},
-		"too long":          {db, sqlstore.Options{Dialect: sqlstore.PostgreSQL, Table: strings.Repeat("a", 49)}, "at most 48"},
-		"empty schema":      {db, sqlstore.Options{Dialect: sqlstore.PostgreSQL, Table: ".a"}, "use letters"},
-		"two schemas":       {db, sqlstore.Options{Dialect: sqlstore.PostgreSQL, Table: "a.b.c"}, "use letters"},
-		"schema in SQLite":  {db, sqlstore.Options{Dialect: sqlstore.SQLite, Table: "main.a"}, `write "a"`},
-		"negative length":   {db, sqlstore.Options{Dialect: sqlstore.SQLite, MaxData: -1}, "or 0 for"},
-		"negative batch":    {db, sqlstore.Options{Dialect: sqlstore.SQLite, PurgeBatch: -1}, "or 0 for"},
-		"negative timeout":  {db, sqlstore.Options{Dialect: sqlstore.SQLite, PurgeTimeout: -1}, "or 0 for"},
-		"breathless purges": {db, sqlstore.Options{Dialect: sqlstore.SQLite, PurgeInterval: time.Microsecond}, "at least a millisecond"},
+		"no database":      {nil, sqlstore.Options{Dialect: sqlstore.SQLite}, "open one"},
+		"no dialect":       {db, sqlstore.Options{}, "set it to sqlstore.PostgreSQL"},
+		"unknown dialect":  {db, sqlstore.Options{Dialect: 9}, "set it to sqlstore.PostgreSQL"},
+		"injection":        {db, sqlstore.Options{Dialect: sqlstore.MySQL, Table: "a; DROP TABLE users"}, "use letters"},
+		"quote":            {db, sqlstore.Options{Dialect: sqlstore.MySQL, Table: "a`b"}, "use letters"},
+		"digit first":      {db, sqlstore.Options{Dialect: sqlstore.SQLite, Table: "1a"}, "use letters"},
+		"line end":         {db, sqlstore.Options{Dialect: sqlstore.SQLite, Table: "a\n"}, "use letters"},
+		"too long":         {db, sqlstore.Options{Dialect: sqlstore.PostgreSQL, Table: strings.Repeat("a", 49)}, "at most 48"},
+		"empty schema":     {db, sqlstore.Options{Dialect: sqlstore.PostgreSQL, Table: ".a"}, "use letters"},
+		"two schemas":      {db, sqlstore.Options{Dialect: sqlstore.PostgreSQL, Table: "a.b.c"}, "use letters"},
+		"schema in SQLite": {db, sqlstore.Options{Dialect: sqlstore.SQLite, Table: "main.a"}, `write "a"`},
+		"negative length":  {db, sqlstore.Options{Dialect: sqlstore.SQLite, MaxData: -1}, "or 0 for"},
 	} {
 		s, err := sqlstore.New(c.db, c.options)
 		if err == nil || s != nil || !strings.HasPrefix(err.Error(), "sessions: sqlstore: ") || !strings.Contains(err.Error(), c.fix) {

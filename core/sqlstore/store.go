@@ -31,8 +31,8 @@
 //
 // Expiry is judged by the clock of the application and not by that of the server: each statement carries the time as a
 // parameter. Clocks of several machines should agree as far as the shortest session may be off. Expiry has a resolution of
-// a millisecond, rounded up. An expired row is never returned; [Store.Purge] deletes it, by default every few minutes in a
-// goroutine that [Store.Close] ends.
+// a millisecond, rounded up. An expired row is never returned. [Store.Purge] deletes it; the manager calls that every few
+// minutes.
 //
 // # SQLite
 //
@@ -62,7 +62,6 @@ type Store struct {
 	direct  querier   // runs reads, and writes where there is no writer
 	cache   *prepared // behind direct, or nil
 	writer  *writer   // or nil
-	purger  *purger   // or nil
 	closed  atomic.Bool
 }
 
@@ -71,6 +70,7 @@ var (
 	_ store.Toucher = (*Store)(nil)
 	_ store.Indexer = (*Store)(nil)
 	_ store.Lister  = (*Store)(nil)
+	_ store.Purger  = (*Store)(nil)
 )
 
 // New returns a store on db. It makes no call to the database: that happens in [Store.Migrate] or with the first session.
@@ -88,20 +88,14 @@ func New(db *sql.DB, o Options) (*Store, error) {
 	if o.Dialect == SQLite {
 		s.writer = startWriter(db)
 	}
-	if o.PurgeInterval > 0 {
-		s.purger = startPurger(s)
-	}
 	return s, nil
 }
 
-// Close ends the store's goroutines, after they have finished what they were given, and releases what it prepared. It does
-// not close the database. Calls after Close fail.
+// Close ends the goroutine that writes to SQLite, after it has finished what it was given, and releases what the store has
+// prepared. It does not close the database. Calls after Close fail, so close the manager first.
 func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
-	}
-	if s.purger != nil {
-		s.purger.stop()
 	}
 	if s.writer != nil {
 		s.writer.stop()

@@ -95,6 +95,22 @@ type Lister interface {
 	List(ctx context.Context, prefix, cursor string, limit int) (page []Record, next string, err error)
 }
 
+// Purger deletes expired records that nobody else deletes. The manager calls it now and then, each manager on its own: see
+// PurgeInterval in its options. Without it, or when it answers [errors.ErrUnsupported], the store or its server has to get
+// rid of them.
+type Purger interface {
+	// Purge deletes expired records, whatever their keys begin with, and returns how many.
+	//
+	//   - at most limit of them; zero or less stands for a limit of the store's own choice
+	//   - fewer than limit: the rest can wait for the next time
+	//   - it never deletes a record that has not expired, nor one that is saved or extended in time while it runs
+	//   - what others are working on it leaves for the next time, where the store can
+	//   - it may run at any time, several times at once, and from several processes
+	//   - nothing to do because the server deletes expired records by itself: [errors.ErrUnsupported]
+	//   - any other error: some records may have been deleted
+	Purge(ctx context.Context, limit int) (int, error)
+}
+
 // Instant is implemented by a store whose methods never wait for anything outside the process. The manager then spares the
 // timer that bounds each call, and hands it the request's own context, to whose end such a store pays no attention.
 type Instant interface {

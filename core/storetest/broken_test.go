@@ -240,6 +240,40 @@ func brokenStores() []broken {
 			func(s *memstore.Store) store.Store { return &listBroken{full: s, anyCursor: true} },
 		},
 		{
+			"purges more than it may", "Purge/OnlyExpired",
+			purging(func(s *purges, ctx context.Context, _ int) (int, error) { return s.delete(ctx, 1<<20, s.over) }),
+		},
+		{
+			"purges what lives", "Purge/OnlyExpired",
+			purging(func(s *purges, ctx context.Context, limit int) (int, error) {
+				return s.delete(ctx, limit, func(expires time.Time) bool { return !expires.IsZero() })
+			}),
+		},
+		{
+			"purges what is permanent", "Purge/OnlyExpired",
+			purging(func(s *purges, ctx context.Context, limit int) (int, error) {
+				return s.delete(ctx, limit, func(expires time.Time) bool { return !expires.After(time.Now()) })
+			}),
+		},
+		{
+			"purges by the expiry of before", "Purge/OnlyExpired",
+			func(s *memstore.Store) store.Store {
+				return &purges{full: s, expires: make(map[string]time.Time), purge: (*purges).deleteOver, first: true}
+			},
+		},
+		{
+			"does not purge", "Purge/OnlyExpired",
+			purging(func(*purges, context.Context, int) (int, error) { return 0, nil }),
+		},
+		{
+			"always has more to purge", "Purge/OnlyExpired",
+			purging(func(_ *purges, _ context.Context, limit int) (int, error) { return limit, nil }),
+		},
+		{
+			"cannot purge", "Purge/OnlyExpired",
+			purging(func(*purges, context.Context, int) (int, error) { return 0, errors.New("no purge today") }),
+		},
+		{
 			"loses a save now and then", "Races/Everything Races/R4NothingIsLost",
 			func(s *memstore.Store) store.Store { return &losesSaves{full: s} },
 		},
@@ -405,6 +439,8 @@ func (*unsupported) Touch(context.Context, store.Record) error {
 func (*unsupported) BySubject(context.Context, string) ([]store.Record, error) {
 	return nil, errors.ErrUnsupported
 }
+
+func (*unsupported) Purge(context.Context, int) (int, error) { return 0, errors.ErrUnsupported }
 
 func (*unsupported) List(context.Context, string, string, int) ([]store.Record, string, error) {
 	return nil, "", errors.ErrUnsupported
@@ -760,4 +796,58 @@ func (s *remote) Delete(ctx context.Context, key string) error {
 		return err
 	}
 	return s.good.Delete(ctx, key)
+}
+
+// purging returns a wrapper with that purge.
+func purging(purge func(s *purges, ctx context.Context, limit int) (int, error)) func(*memstore.Store) store.Store {
+	return func(s *memstore.Store) store.Store {
+		return &purges{full: s, expires: make(map[string]time.Time), purge: purge}
+	}
+}
+
+// purges keeps a list of what expires when, and purges by it.
+type purges struct {
+	full
+	purge func(s *purges, ctx context.Context, limit int) (int, error)
+	first bool // the list keeps the expiry that a record was created with
+
+	mu      sync.Mutex
+	expires map[string]time.Time
+}
+
+func (s *purges) Save(ctx context.Context, rec store.Record) (store.Record, error) {
+	saved, err := s.full.Save(ctx, rec)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known := s.expires[rec.Key]; err == nil && (!known || !s.first) {
+		s.expires[rec.Key] = rec.Expires
+	}
+	return saved, err
+}
+
+func (s *purges) Purge(ctx context.Context, limit int) (int, error) { return s.purge(s, ctx, limit) }
+
+func (s *purges) over(expires time.Time) bool {
+	return !expires.IsZero() && !expires.After(time.Now())
+}
+
+func (s *purges) deleteOver(ctx context.Context, limit int) (int, error) {
+	return s.delete(ctx, limit, s.over)
+}
+
+// delete deletes up to limit records that which is true of.
+func (s *purges) delete(ctx context.Context, limit int, which func(expires time.Time) bool) (n int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, expires := range s.expires {
+		if n == limit || !which(expires) {
+			continue
+		}
+		if err := s.Delete(ctx, key); err != nil {
+			return n, err
+		}
+		delete(s.expires, key)
+		n++
+	}
+	return n, nil
 }

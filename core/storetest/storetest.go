@@ -102,6 +102,7 @@ func groups() []group {
 		{"Touch", touchCases()},
 		{"Index", indexCases()},
 		{"List", listCases()},
+		{"Purge", purgeCases()},
 		{"Context", contextCases()},
 		{"Hostile", hostileCases()},
 		{"Races", raceCases()},

@@ -90,6 +90,15 @@ func TestGoodStoreWithTwoHandlesPasses(t *testing.T) {
 	Run(t, c)
 }
 
+// TestGoodPurgePasses has a store with a purge, which the memory store has no need of.
+func TestGoodPurgePasses(t *testing.T) {
+	t.Parallel()
+	c := over(purging((*purges).deleteOver))
+	if r := try(t, c, find(t, "Purge/OnlyExpired")); r.failed || r.skipped {
+		t.Error(strings.Join(r.log, "\n"))
+	}
+}
+
 // TestRemoteStorePasses runs the suite as it is for a server: in real time, with expiries rounded up, and with nothing
 // optional.
 func TestRemoteStorePasses(t *testing.T) {
@@ -112,7 +121,7 @@ func TestUnsupportedMethodsAreSkipped(t *testing.T) {
 				if r.failed {
 					t.Errorf("failed: %s", strings.Join(r.log, "\n"))
 				}
-				optional := g.name == "Touch" || g.name == "Index" || g.name == "List"
+				optional := g.name == "Touch" || g.name == "Index" || g.name == "List" || g.name == "Purge"
 				if optional && tc.name != "Unsupported" && !r.skipped {
 					t.Error("was not skipped")
 				}

@@ -164,13 +164,12 @@ func openMongoDB(ctx context.Context, url string) (store.Store, func() error, er
 		return client.Disconnect(ctx)
 	}
 	collection := client.Database(cmp.Or(parsed.Database, "sessions")).Collection("sessions")
-	s, err := mongostore.New(collection, mongostore.Options{}) //nolint:contextcheck // its goroutine outlives the start
+	s, err := mongostore.New(collection, mongostore.Options{})
+	if err == nil {
+		err = s.Migrate(ctx)
+	}
 	if err != nil {
 		return nil, nil, errors.Join(err, disconnect())
 	}
-	closeAll := func() error { return errors.Join(s.Close(), disconnect()) }
-	if err = s.Migrate(ctx); err != nil {
-		return nil, nil, errors.Join(err, closeAll())
-	}
-	return s, closeAll, nil
+	return s, disconnect, nil
 }

@@ -8,13 +8,13 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/cloakroom-go/sessions/core/memcachedstore"
 	"github.com/cloakroom-go/sessions/core/store"
+	"github.com/cloakroom-go/sessions/internal/drill"
 )
 
 // record returns a record to create.
@@ -157,33 +157,14 @@ func within(t *testing.T, d time.Duration, call func(ctx context.Context) error)
 	return call(ctx)
 }
 
-// promptly runs calls that have a short deadline. One that hangs ends the test.
 func promptly(t *testing.T, f func()) {
 	t.Helper()
-	done := make(chan struct{})
-	go func() { defer close(done); f() }()
-	select {
-	case <-done:
-	case <-time.After(9 * time.Second): // many times the deadlines of these tests, and less than the pause
-		t.Fatalf("a call hangs past its deadline\n%s", stacks())
-	}
+	drill.Promptly(t, f)
 }
 
-// eventually waits for what must come soon, or fails.
 func eventually(t *testing.T, failure string, ok func() bool) {
 	t.Helper()
-	for range 1000 {
-		if ok() {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Errorf("%s\n%s", failure, stacks())
-}
-
-func stacks() []byte {
-	b := make([]byte, 1<<20)
-	return b[:runtime.Stack(b, true)]
+	drill.Eventually(t, failure, ok)
 }
 
 var errCut = io.ErrClosedPipe

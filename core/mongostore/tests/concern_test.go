@@ -25,7 +25,7 @@ func careless() *options.ClientOptions {
 		SetWriteConcern(writeconcern.W1())
 }
 
-// exercise makes every call once, each with success.
+// exercise makes every call once, each with success. Only a purge may say that there is no need for it.
 func exercise(ctx context.Context, t *testing.T, s *mongostore.Store) {
 	t.Helper()
 	rec, err := s.Save(ctx, record("a"))
@@ -33,7 +33,7 @@ func exercise(ctx context.Context, t *testing.T, s *mongostore.Store) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"Migrate", "Load", "Touch", "BySubject", "List", "Save", "Delete", "Purge"} {
-		if err := calls(s, rec)[name](ctx); err != nil {
+		if err := calls(s, rec)[name](ctx); err != nil && (name != "Purge" || !errors.Is(err, errors.ErrUnsupported)) {
 			t.Errorf("%s = %v", name, err)
 		}
 	}

@@ -45,7 +45,6 @@ func visit(url string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = store.Close() }()
 	if err := store.Migrate(ctx); err != nil {
 		return "", err
 	}

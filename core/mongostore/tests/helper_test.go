@@ -2,7 +2,6 @@ package tests_test
 
 import (
 	"context"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -90,18 +89,12 @@ func (p place) collection(tb testing.TB, o *options.ClientOptions) *mongo.Collec
 	return connect(tb, o.ApplyURI(p.URL)).Database(database(tb, p.URL)).Collection(p.Collection)
 }
 
-// newStore returns a store that closes with the test.
 func newStore(tb testing.TB, collection *mongo.Collection, o mongostore.Options) *mongostore.Store {
 	tb.Helper()
 	s, err := mongostore.New(collection, o)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			tb.Error(err)
-		}
-	})
 	return s
 }
 
@@ -115,10 +108,8 @@ func migrated(tb testing.TB, collection *mongo.Collection, o mongostore.Options)
 	return s
 }
 
-// quiet are options for tests that look after expired documents themselves.
-func quiet() mongostore.Options {
-	return mongostore.Options{PurgeInterval: -1, Logger: slog.New(slog.DiscardHandler)}
-}
+// quiet are the options of tests that are about something else.
+func quiet() mongostore.Options { return mongostore.Options{} }
 
 // record returns a record to create.
 func record(key string) store.Record {

@@ -14,7 +14,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
-	"github.com/cloakroom-go/sessions/core/mongostore"
+	"github.com/cloakroom-go/sessions/core"
 	"github.com/cloakroom-go/sessions/core/store"
 	"github.com/cloakroom-go/sessions/internal/testserver"
 )
@@ -144,31 +144,63 @@ func TestX4PurgeIsNotNeeded(t *testing.T) {
 	}
 }
 
-// TestPurgeBySelf has the store purge because the server has no TTL indexes, and stop when it is closed.
-func TestPurgeBySelf(t *testing.T) {
+// TestPurgeWithTTL pretends a server that has TTL indexes, or indexes that look like one but do not do the work of one.
+func TestPurgeWithTTL(t *testing.T) {
 	t.Parallel()
-	withoutTTL(t)
-	collection := newCollection(t)
-	s := newStore(t, collection, mongostore.Options{PurgeInterval: 20 * time.Millisecond, PurgeBatch: 2, Logger: slog.New(slog.DiscardHandler)})
-	expireSome(t, collection, 7)
-	eventually(t, "nothing is purged", func() bool { return count(t, collection) == 0 })
-	if err := errors.Join(s.Close(), s.Close()); err != nil {
-		t.Errorf("Close, twice = %v", err)
-	}
+	set := newReplicaSet(t)
+	s, collection := set.open(t, options.Client(), quiet())
 	expireSome(t, collection, 1)
-	for name, call := range calls(s, record("known")) {
-		if err := call(t.Context()); err == nil || errors.Is(err, store.ErrNotFound) {
-			t.Errorf("%s after Close = %v, want an error", name, err)
+	id := bson.D{{Key: "v", Value: 2}, {Key: "key", Value: bson.D{{Key: "_id", Value: 1}}}, {Key: "name", Value: "_id_"}}
+	index := func(field string, more ...bson.E) bson.D {
+		return append(bson.D{{Key: "v", Value: 2}, {Key: "key", Value: bson.D{{Key: field, Value: 1}}}, {Key: "name", Value: field}}, more...)
+	}
+	ttl := bson.E{Key: "expireAfterSeconds", Value: 0}
+	partial := bson.E{Key: "partialFilterExpression", Value: bson.D{{Key: "s", Value: bson.D{{Key: "$exists", Value: true}}}}}
+	set.pretendIndexes(id, index("s"), index("e", ttl))
+	for range 2 {
+		if n, err := s.Purge(t.Context(), 10); n != 0 || !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("Purge where the server does it = %d, %v, want ErrUnsupported", n, err)
 		}
 	}
-	if n := count(t, collection); n != 1 {
-		t.Errorf("%d documents are left, want the one that expired after Close", n)
+	for name, indexes := range map[string][]bson.D{
+		"none":            {id},
+		"an ordinary one": {id, index("e")},
+		"of other dates":  {id, index("e"), index("seen", ttl)},
+		"of some only":    {id, index("e", ttl, partial)},
+	} {
+		set.pretendIndexes(indexes...)
+		if n, err := s.Purge(t.Context(), 10); n != 1 || err != nil {
+			t.Errorf("Purge with a TTL index (%s) = %d, %v, want 1", name, n, err)
+		}
+		expireSome(t, collection, 1)
 	}
 }
 
-// purgers counts the goroutines that purge in this process.
-func purgers() int {
-	return strings.Count(string(stacks()), "mongostore.(*purger).run")
+// TestPurgeOfNothing purges a collection that does not exist.
+func TestPurgeOfNothing(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, newCollection(t), quiet())
+	if n, err := s.Purge(t.Context(), 0); n != 0 || err != nil {
+		t.Errorf("Purge = %d, %v, want nothing", n, err)
+	}
+}
+
+// TestManagerPurges leaves the purge to a manager.
+func TestManagerPurges(t *testing.T) {
+	t.Parallel()
+	withoutTTL(t)
+	collection := newCollection(t)
+	s := migrated(t, collection, quiet())
+	expireSome(t, collection, 7)
+	log := &syncBuffer{}
+	m, err := core.NewManager(core.Options{Store: s, PurgeInterval: time.Second, Logger: log.logger()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "nothing is purged", func() bool { return count(t, collection) == 0 })
+	if err := m.Close(t.Context()); err != nil || log.String() != "" {
+		t.Errorf("Close = %v, and the log says %q", err, log)
+	}
 }
 
 func indexes(t *testing.T, collection *mongo.Collection) map[string]mongo.IndexSpecification {
@@ -184,39 +216,20 @@ func indexes(t *testing.T, collection *mongo.Collection) map[string]mongo.IndexS
 	return byName
 }
 
-// TestMigrateWithoutTTL meets a server that refuses TTL indexes: it gets ordinary ones and a purge, and the log says so.
-// It counts goroutines and so runs alone.
+// TestMigrateWithoutTTL meets a server that refuses TTL indexes: it gets ordinary ones.
 func TestMigrateWithoutTTL(t *testing.T) {
+	t.Parallel()
 	withoutTTL(t)
 	collection := newCollection(t)
-	log := &syncBuffer{}
-	before := purgers()
-	s := newStore(t, collection, mongostore.Options{Logger: log.logger()})
-	if n := purgers(); n != before {
-		t.Errorf("%d purges run before it is known whether there is any need", n-before)
-	}
-	for range 2 {
-		if err := s.Migrate(t.Context()); err != nil {
-			t.Fatalf("Migrate = %v", err)
-		}
-	}
-	if !strings.Contains(log.String(), "no TTL indexes") {
-		t.Errorf("the log says %q, want that there are no TTL indexes", log)
+	s := migrated(t, collection, quiet())
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Errorf("Migrate again = %v", err)
 	}
 	found := indexes(t, collection)
 	for _, name := range []string{"s_1", "e_1"} {
 		if index, ok := found[name]; !ok || index.ExpireAfterSeconds != nil {
 			t.Errorf("the index %s is %+v, want an ordinary one", name, index)
 		}
-	}
-	eventually(t, "Migrate did not start one purge", func() bool { return purgers() == before+1 })
-	if err := s.Close(); err != nil {
-		t.Errorf("Close = %v", err)
-	}
-	eventually(t, "a purge is left after Close", func() bool { return purgers() == before })
-	migrated(t, collection, mongostore.Options{PurgeInterval: -1, Logger: log.logger()})
-	if n := purgers(); n != before || !strings.Contains(log.String(), "call Purge") {
-		t.Errorf("with a negative interval %d purges run and the log says %q", n-before, log)
 	}
 }
 
@@ -249,12 +262,14 @@ func TestMigrateWithTTL(t *testing.T) {
 		return
 	}
 	collection := newCollection(t)
-	log := &syncBuffer{}
-	s := migrated(t, collection, mongostore.Options{Logger: log.logger()})
+	s := migrated(t, collection, quiet())
 	if err := s.Migrate(t.Context()); err != nil {
 		t.Errorf("Migrate again = %v", err)
 	}
-	if index := indexes(t, collection)["e_1"]; index.ExpireAfterSeconds == nil || *index.ExpireAfterSeconds != 0 || log.String() != "" {
-		t.Errorf("the index is %+v and the log says %q, want a TTL index and nothing", index, log)
+	if index := indexes(t, collection)["e_1"]; index.ExpireAfterSeconds == nil || *index.ExpireAfterSeconds != 0 {
+		t.Errorf("the index is %+v, want a TTL index", index)
+	}
+	if n, err := s.Purge(t.Context(), 10); n != 0 || !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("Purge where the server does it = %d, %v, want ErrUnsupported", n, err)
 	}
 }

@@ -28,6 +28,7 @@ type replicaSet struct {
 	conns map[net.Conn]bool
 	seen  []command
 	fault func(c command, do func() []byte) []byte // for the next write; returns the reply, nil to hang up
+	index []bson.D                                 // what the collection's indexes are said to be; nil: what they are
 }
 
 // command is a command that a member was sent.
@@ -152,13 +153,17 @@ func (r *replicaSet) answer(message []byte, server net.Conn, secondary bool) []b
 	}
 	r.mu.Lock()
 	r.seen = append(r.seen, c)
-	fault := r.fault
+	fault, index := r.fault, r.index
 	if writes(c.name) {
 		r.fault = nil
 	}
 	r.mu.Unlock()
 	if fault != nil && writes(c.name) {
 		return fault(c, do)
+	}
+	if index != nil && c.name == "listIndexes" {
+		cursor := bson.D{{Key: "id", Value: int64(0)}, {Key: "ns", Value: "pretended.sessions"}, {Key: "firstBatch", Value: index}}
+		return response(message, bson.D{{Key: "cursor", Value: cursor}, {Key: "ok", Value: float64(1)}})
 	}
 	return do()
 }
@@ -228,6 +233,13 @@ func (r *replicaSet) breakNext(fault func(c command, do func() []byte) []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.fault = fault
+}
+
+// pretendIndexes has the members say that the collection has these indexes.
+func (r *replicaSet) pretendIndexes(indexes ...bson.D) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.index = indexes
 }
 
 // commands returns what the members have been sent since the last call.

@@ -2,8 +2,8 @@ package tests_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/cloakroom-go/sessions/core/redisstore"
 	"github.com/cloakroom-go/sessions/core/store"
+	"github.com/cloakroom-go/sessions/internal/drill"
 	"github.com/cloakroom-go/sessions/internal/testserver"
 )
 
@@ -22,25 +23,25 @@ type place struct {
 	Cluster bool
 }
 
-// client returns a client as the documentation recommends it.
-func (p place) client() (redis.UniversalClient, error) {
+// client returns a client as the documentation recommends it, but for how often it repeats calls: 0 is its own choice.
+func (p place) client(retries int) (redis.UniversalClient, error) {
 	if p.Cluster {
 		return redis.NewClusterClient(&redis.ClusterOptions{
-			Addrs: strings.Split(p.Where, ","), ContextTimeoutEnabled: true, PoolSize: 16,
+			Addrs: strings.Split(p.Where, ","), ContextTimeoutEnabled: true, PoolSize: 16, MaxRetries: retries,
 		}), nil
 	}
 	o, err := redis.ParseURL(p.Where)
 	if err != nil {
 		return nil, err
 	}
-	o.ContextTimeoutEnabled, o.PoolSize = true, 16
+	o.ContextTimeoutEnabled, o.PoolSize, o.MaxRetries = true, 16, retries
 	return redis.NewClient(o), nil
 }
 
 // open returns a client that ends with the test, and a store on it.
 func (p place) open(tb testing.TB) (redis.UniversalClient, *redisstore.Store) {
 	tb.Helper()
-	client, err := p.client()
+	client, err := p.client(0)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -139,21 +140,27 @@ func within(tb testing.TB, d time.Duration, f func(ctx context.Context) error) e
 	return f(ctx)
 }
 
-// eventually waits for what must come soon, or fails.
 func eventually(tb testing.TB, failure string, ok func() bool) {
 	tb.Helper()
-	for range 3000 {
-		if ok() {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	tb.Fatalf("%s\n%s", failure, stacks())
+	drill.Eventually(tb, failure, ok)
 }
 
-func stacks() string {
-	b := make([]byte, 1<<20)
-	return string(b[:runtime.Stack(b, true)])
+func promptly(tb testing.TB, f func()) {
+	tb.Helper()
+	drill.Promptly(tb, f)
+}
+
+// recovers checks that the store works as if nothing had happened, after a few attempts at most.
+func recovers(t *testing.T, s *redisstore.Store) {
+	t.Helper()
+	name := key("recovers")
+	eventually(t, "the store does not recover", func() bool {
+		err := within(t, 5*time.Second, func(ctx context.Context) error { _, err := s.Load(ctx, name); return err })
+		return errors.Is(err, store.ErrNotFound)
+	})
+	rec := mustSave(t, s, recordFor(name, name))
+	belongs(t, s, name, rec.Key)
+	mustDelete(t, s, rec.Key)
 }
 
 func key(parts ...any) string { return testserver.Name() + ":" + fmt.Sprint(parts...) }

@@ -3,8 +3,8 @@ package tests_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
-	"log/slog"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,6 +13,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/cloakroom-go/sessions/core/sqlstore"
+	"github.com/cloakroom-go/sessions/core/store"
 	"github.com/cloakroom-go/sessions/internal/testserver"
 )
 
@@ -22,14 +23,24 @@ type place struct {
 	Dialect     sqlstore.Dialect
 }
 
-// open returns a store that nothing closes.
-func (p place) open() (*sqlstore.Store, error) {
+// maxConns bounds the pools of the servers' clients; the servers take 200.
+const maxConns = 24
+
+// open returns a store, and what closes it with its pool.
+func (p place) open() (store.Store, func() error, error) {
 	db, err := sql.Open(p.Driver, p.DSN)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	db.SetMaxIdleConns(24)
-	return sqlstore.New(db, quiet(p.Dialect))
+	db.SetMaxIdleConns(maxConns)
+	if p.Dialect != sqlstore.SQLite {
+		db.SetMaxOpenConns(maxConns)
+	}
+	s, err := sqlstore.New(db, quiet(p.Dialect))
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, func() error { return errors.Join(s.Close(), db.Close()) }, nil
 }
 
 // sqlitePlace is a new file.
@@ -114,10 +125,7 @@ func newStore(tb testing.TB, db *sql.DB, o sqlstore.Options) *sqlstore.Store {
 	return s
 }
 
-// quiet are options for tests that look after expired rows themselves.
-func quiet(d sqlstore.Dialect) sqlstore.Options {
-	return sqlstore.Options{Dialect: d, PurgeInterval: -1, Logger: slog.New(slog.DiscardHandler)}
-}
+func quiet(d sqlstore.Dialect) sqlstore.Options { return sqlstore.Options{Dialect: d} }
 
 func file(tb testing.TB) string {
 	tb.Helper()

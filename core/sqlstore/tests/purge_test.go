@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/cloakroom-go/sessions/core"
 	"github.com/cloakroom-go/sessions/core/sqlstore"
 	"github.com/cloakroom-go/sessions/core/store"
 )
@@ -74,69 +73,38 @@ func TestPurge(t *testing.T) {
 	})
 }
 
-// TestPurgeByItself leaves the purge to the store.
-func TestPurgeByItself(t *testing.T) {
+// TestPurgeOfAnyNumber leaves the limit to the store.
+func TestPurgeOfAnyNumber(t *testing.T) {
+	t.Parallel()
+	p := sqlitePlace(t)
+	s := newStore(t, p.db(t), quiet(p.Dialect))
+	for _, limit := range []int{0, -1} {
+		aged(t, p, s, 25)
+		if n, err := s.Purge(t.Context(), limit); n != 25 || err != nil {
+			t.Errorf("Purge(%d) = %d, %v, want all 25", limit, n, err)
+		}
+		if _, err := p.db(t).ExecContext(t.Context(), "DELETE FROM sessions"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestManagerPurges leaves the purge to a manager.
+func TestManagerPurges(t *testing.T) {
 	t.Parallel()
 	everywhere(t, func(t *testing.T, p place) {
 		t.Helper()
-		options := quiet(p.Dialect)
-		options.PurgeInterval, options.PurgeBatch = 10*time.Millisecond, 7
-		s := newStore(t, p.db(t), options)
+		s := newStore(t, p.db(t), quiet(p.Dialect))
 		aged(t, p, s, 25)
+		m, err := core.NewManager(core.Options{Store: s, PurgeInterval: time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
 		eventually(t, "expired rows are left", func() bool { return rows(t, p) == 3 })
-		if err := s.Close(); err != nil {
+		if err := m.Close(t.Context()); err != nil {
 			t.Errorf("Close = %v", err)
 		}
 	})
-}
-
-// logged collects what is logged.
-type logged struct {
-	slog.Handler
-	mu    sync.Mutex
-	texts []string
-}
-
-func (l *logged) Enabled(context.Context, slog.Level) bool { return true }
-
-func (l *logged) Handle(_ context.Context, r slog.Record) error { //nolint:gocritic // the interface wants it by value
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.texts = append(l.texts, r.Message)
-	return nil
-}
-
-// TestPurgeGoesOn lets the first purges fail.
-func TestPurgeGoesOn(t *testing.T) {
-	t.Parallel()
-	path := file(t)
-	var purges atomic.Int32
-	db := tapped(t, path, func(text string) error {
-		if strings.Contains(text, "expires <=") && strings.HasPrefix(text, "DELETE") && purges.Add(1) <= 4 {
-			return errors.New("no purge today")
-		}
-		return nil
-	})
-	log := &logged{Handler: slog.DiscardHandler}
-	options := sqlstore.Options{Dialect: sqlstore.SQLite, PurgeInterval: 5 * time.Millisecond, Logger: slog.New(log)}
-	s := newStore(t, db, options)
-	p := place{"sqlite", sqlstore.SQLiteDSN(path), sqlstore.SQLite}
-	eventually(t, "the purge has ended with an error", func() bool { return purges.Load() > 4 })
-	aged(t, p, s, 5)
-	eventually(t, "expired rows are left", func() bool { return rows(t, p) == 3 })
-	if err := s.Close(); err != nil {
-		t.Errorf("Close = %v", err)
-	}
-	log.mu.Lock()
-	if len(log.texts) != 4 {
-		t.Errorf("logged %q, want 4 failures", log.texts)
-	}
-	log.mu.Unlock()
-	before := purges.Load()
-	time.Sleep(50 * time.Millisecond)
-	if after := purges.Load(); after != before {
-		t.Errorf("%d purges after Close", after-before)
-	}
 }
 
 // TestPostgresPurgeStepsOver holds the lock of an expired row: the purge neither waits for it nor leaves the others.

@@ -1,0 +1,275 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// purgeable is a store whose Purge a test provides.
+type purgeable struct {
+	*spy
+	purge func(ctx context.Context, limit int) (int, error)
+
+	mu sync.Mutex
+	at []time.Time // when Purge was called
+}
+
+func newPurgeable(purge func(ctx context.Context, limit int) (int, error)) *purgeable {
+	return &purgeable{spy: newSpy(), purge: purge}
+}
+
+// nothingToPurge is a purge of a store in which nothing has expired.
+func nothingToPurge(context.Context, int) (int, error) { return 0, nil }
+
+func (p *purgeable) Purge(ctx context.Context, limit int) (int, error) {
+	p.mu.Lock()
+	p.at = append(p.at, time.Now())
+	p.mu.Unlock()
+	return p.purge(ctx, limit)
+}
+
+func (p *purgeable) purges() []time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.at
+}
+
+// early and late bound the time from one purge to the next.
+const (
+	early = DefaultPurgeInterval * 3 / 4
+	late  = DefaultPurgeInterval * 5 / 4
+)
+
+func TestPurgeInterval(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newPurgeable(nothingToPurge)
+		start := time.Now()
+		newTestManager(t, Options{Store: store})
+		time.Sleep(500 * DefaultPurgeInterval)
+		gaps := make(map[time.Duration]bool)
+		shortest, longest := late, early
+		last := start
+		for _, at := range store.purges() {
+			gap := at.Sub(last)
+			if gap < early || gap > late {
+				t.Errorf("a purge %v after the one before, want between %v and %v", gap, early, late)
+			}
+			gaps[gap], last = true, at
+			shortest, longest = min(shortest, gap), max(longest, gap)
+		}
+		if n := len(gaps); n < 300 {
+			t.Errorf("%d different times between purges, want about 500", n)
+		}
+		if shortest > early+10*time.Second || longest < late-10*time.Second {
+			t.Errorf("purges come %v to %v after each other, want all of %v to %v", shortest, longest, early, late)
+		}
+	})
+}
+
+// TestPurgeWait is about intervals that no number may overflow with: the purge would run all the time.
+func TestPurgeWait(t *testing.T) {
+	t.Parallel()
+	m := newTestManager(t, Options{})
+	p := &purger{manager: m}
+	for _, interval := range []time.Duration{time.Second, time.Minute, 40 * time.Hour, 365 * 24 * time.Hour, math.MaxInt64 / 2, math.MaxInt64} {
+		for range 100 {
+			usual := min(interval, math.MaxInt64/2)
+			if got := p.wait(interval); got < usual/4*3 || got-usual > usual/4 {
+				t.Fatalf("with an interval of %v the wait is %v", interval, got)
+			}
+		}
+	}
+}
+
+func TestPurgeInBatches(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		expired := 2*purgeBatch + 3
+		store := newPurgeable(func(_ context.Context, limit int) (int, error) {
+			equal(t, "limit", limit, 500)
+			deleted := min(limit, expired)
+			expired -= deleted
+			return deleted, nil
+		})
+		newTestManager(t, Options{Store: store})
+		time.Sleep(late)
+		at := store.purges()
+		equal(t, "batches", len(at), 3)
+		for i := range at[1:] {
+			if pause := at[i+1].Sub(at[i]); pause <= 0 || pause > time.Second {
+				t.Errorf("a pause of %v between batches", pause)
+			}
+		}
+		time.Sleep(late)
+		if n := len(store.purges()); n != 4 && n != 5 {
+			t.Errorf("%d purges, want one or two more", n)
+		}
+	})
+}
+
+// TestPurgeGoesOn has two purges fail, the second one by not answering.
+func TestPurgeGoesOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var call int
+		store := newPurgeable(func(ctx context.Context, limit int) (int, error) {
+			call++
+			deadline, ok := ctx.Deadline()
+			equal(t, "time for a batch", time.Until(deadline), 3*time.Second)
+			equal(t, "deadline", ok, true)
+			switch call {
+			case 1:
+				return limit, errDown // whatever it has deleted, it is not asked again at once
+			case 2:
+				<-ctx.Done()
+				return 0, ctx.Err()
+			}
+			return 0, nil
+		})
+		log, out := debugLog()
+		var events recorder
+		m := newTestManager(t, Options{Store: store, StoreTimeout: 3 * time.Second, Logger: log, OnEvent: events.add})
+		for i := range 3 {
+			time.Sleep(late + 3*time.Second)
+			if len(store.purges()) <= i {
+				t.Fatalf("%d purges after %d intervals", len(store.purges()), i+1)
+			}
+		}
+		got := events.after(t, m)
+		equal(t, "events", kinds(got), "store failed store failed")
+		for i, reason := range []error{errDown, context.DeadlineExceeded} {
+			want(t, got[i].Err, reason)
+			want(t, got[i].Err, ErrStore)
+			equal(t, "session", got[i].SessionID, "")
+		}
+		text := out.String()
+		equal(t, "lines", strings.Count(text, "\n"), 2)
+		equal(t, "warnings", strings.Count(text, `"level":"`+slog.LevelWarn.String()+`","msg":"sessions: store failed"`), 2)
+		equal(t, "operations", strings.Count(text, "purge: "), 2)
+	})
+}
+
+func TestPurgeUnsupported(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newPurgeable(func(context.Context, int) (int, error) {
+			return 0, fmt.Errorf("the server does it: %w", errors.ErrUnsupported)
+		})
+		log, out := debugLog()
+		var events recorder
+		m := newTestManager(t, Options{Store: store, Logger: log, OnEvent: events.add})
+		time.Sleep(10 * late)
+		if n := len(store.purges()); n < 10 || n > 10*5/3 {
+			t.Errorf("%d purges, want one in each interval", n)
+		}
+		equal(t, "events", kinds(events.after(t, m)), "")
+		equal(t, "log", out.String(), "")
+	})
+}
+
+// TestCloseEndsPurge closes the manager while it waits for the next purge, and between two batches.
+func TestCloseEndsPurge(t *testing.T) {
+	t.Parallel()
+	for name, deleted := range map[string]int{"Waiting": 0, "Busy": purgeBatch} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store := newPurgeable(func(context.Context, int) (int, error) { return deleted, nil })
+				m := newTestManager(t, Options{Store: store})
+				time.Sleep(late + purgePause/2)
+				before := len(store.purges())
+				closed := time.Now()
+				want(t, m.Close(t.Context()), nil)
+				equal(t, "time that Close took", time.Since(closed), 0)
+				time.Sleep(10 * late)
+				if n := len(store.purges()); before == 0 || n != before {
+					t.Errorf("%d purges before Close and %d after it", before, n-before)
+				}
+				want(t, m.Close(t.Context()), nil)
+			})
+		})
+	}
+}
+
+// TestCloseWaitsForPurge closes the manager while the store is at work: it is told to stop, and the manager waits for it as
+// long as it may. That it has stopped is no failure.
+func TestCloseWaitsForPurge(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		release, told := make(chan struct{}), false
+		store := newPurgeable(func(ctx context.Context, _ int) (int, error) {
+			<-release
+			told = errors.Is(ctx.Err(), context.Canceled)
+			return 0, ctx.Err()
+		})
+		log, out := debugLog()
+		var events recorder
+		m := newTestManager(t, Options{Store: store, StoreTimeout: 24 * time.Hour, Logger: log, OnEvent: events.add})
+		time.Sleep(late)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		want(t, m.Close(ctx), context.DeadlineExceeded)
+		closing := time.Now()
+		time.AfterFunc(time.Minute, func() { close(release) })
+		want(t, m.Close(t.Context()), nil)
+		equal(t, "time that Close took", time.Since(closing), time.Minute)
+		equal(t, "Purge was told to stop", told, true)
+		equal(t, "events", kinds(events.after(t, m)), "")
+		equal(t, "log", out.String(), "")
+	})
+}
+
+// TestCloseDeliversDespitePurge has a purge that does not end when it is told to: as long as the manager is not closed, the
+// hook is told what happens.
+func TestCloseDeliversDespitePurge(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		store := newPurgeable(func(context.Context, int) (int, error) { <-release; return 0, nil })
+		var events recorder
+		m := newTestManager(t, Options{Store: store, OnEvent: events.add})
+		time.Sleep(late)
+		newClient(t, m).visit(set(t, 1))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		want(t, m.Close(ctx), context.DeadlineExceeded)
+		synctest.Wait()
+		newClient(t, m).visit(set(t, 1))
+		synctest.Wait()
+		events.mu.Lock()
+		equal(t, "events", kinds(events.events), "created created")
+		events.mu.Unlock()
+		close(release)
+		want(t, m.Close(t.Context()), nil)
+	})
+}
+
+func TestNoPurge(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newPurgeable(nothingToPurge)
+		// None is closed: the bubble does not end while a goroutine is left in it.
+		for name, o := range map[string]Options{
+			"a negative interval":     {Store: store, PurgeInterval: -1},
+			"a store without a purge": {Store: newSpy()},
+			"the default store":       {},
+		} {
+			m, err := NewManager(o)
+			want(t, err, nil)
+			if m.purger != nil {
+				t.Errorf("with %s there is a purge", name)
+			}
+		}
+		time.Sleep(24 * time.Hour)
+		equal(t, "purges", len(store.purges()), 0)
+	})
+}
