@@ -18,7 +18,7 @@ CHECKED := $(MODULES) ./build
 # $(call each,COMMAND) runs it in every module and fails at the end if it failed in one.
 each = @failed=; for m in $(CHECKED); do echo "== $$m: $(1)"; (cd $$m && $(1)) || failed=1; done; test -z "$$failed"
 
-.PHONY: help test lint lint-code lint-format lint-modules lint-core lint-vulnerabilities cover fmt
+.PHONY: help test soak bench-stores lint lint-code lint-format lint-modules lint-core lint-vulnerabilities cover fmt
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 22
@@ -28,6 +28,14 @@ test: ## Run every test of every module; FUZZTIME=1m fuzzes longer than 5s.
 	go -C internal/testserver run ./cmd/install || test -z "$${CI:-}" # at home, tests without their server are skipped
 	go -C build test .
 	go -C build run .
+
+soak: ## Random faults under traffic, checked exactly; SOAK=60s STORE=redis SEED=7 choose, else each store for 30s.
+	go -C internal/testserver run ./cmd/install
+	go -C internal/soak build -o "$${TMPDIR:-/tmp}/cloakroom-soak" . && exec "$${TMPDIR:-/tmp}/cloakroom-soak"
+
+bench-stores: ## Measure every store side by side; BENCHTIME=200x for a quick look.
+	go -C internal/testserver run ./cmd/install
+	build/bench-stores.sh
 
 lint: lint-format lint-code lint-modules lint-core lint-vulnerabilities ## Run every check below.
 

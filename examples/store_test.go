@@ -58,7 +58,7 @@ func through(t *testing.T, server *testserver.Server, addr string) where {
 	return where{proxy.Through(addr), proxy}
 }
 
-// runsOnEveryStore runs each program on each store. Nothing but two flags differs.
+// runsOnEveryStore runs each program on each store. Nothing but two flags differs. Then, it breaks the stores.
 func runsOnEveryStore(t *testing.T, binaries string) {
 	t.Helper()
 	for _, framework := range frameworks() {
@@ -72,17 +72,21 @@ func runsOnEveryStore(t *testing.T, binaries string) {
 			})
 		}
 	}
+	for store := range servers() {
+		t.Run("Faults/"+store, func(t *testing.T) { t.Parallel(); standsFaults(t, binaries, store) })
+	}
 }
 
 // program is one of the programs on one of the stores.
 type program struct {
 	binary, store string
 	where
+	flags []string // more of them
 }
 
 func (p program) launch(v *visitor) (stop func() (complaints string)) {
 	v.Helper()
-	args := []string{"-store", p.store}
+	args := append([]string{"-store", p.store}, p.flags...)
 	if p.addr != "" {
 		args = append(args, "-store-addr", p.addr)
 	}
@@ -164,6 +168,7 @@ func refusesFlags(t *testing.T, binaries string) {
 		"Unknown":   {[]string{"-store", "oracle"}, `there is no store "oracle"; choose one of memory, sqlite, redis, memcached, postgres, mysql, mongodb with -store`},
 		"Missing":   {[]string{"-store", "redis", "-store-addr", ""}, "the address is missing"},
 		"Needless":  {[]string{"-store-addr", "localhost:1"}, "the store memory has no address"},
+		"Hasty":     {[]string{"-store-timeout", "0s"}, "no store answers within 0s; choose a longer time with -store-timeout"},
 		"SQLite":    {[]string{"-store", "sqlite", "-store-addr", t.TempDir()}, "the store sqlite cannot be used: "},
 		"Redis":     {[]string{"-store", "redis", "-store-addr", "redis://localhost:1"}, "the store redis cannot be used: "},
 		"NoURL":     {[]string{"-store", "redis", "-store-addr", "localhost:1"}, "the store redis cannot be used: "},

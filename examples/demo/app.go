@@ -36,6 +36,8 @@ type App struct {
 	tick      time.Duration
 	pages     map[string]*template.Template
 	guard     *http.CrossOriginProtection
+
+	storeTimeout time.Duration // 0 for the usual
 }
 
 // New returns the application, to be run on the framework of that name, with its sessions in the store. Its streams end
@@ -59,15 +61,16 @@ func New(framework string, sessions store.Store, done <-chan struct{}) (*App, er
 	return a, nil
 }
 
-// Options configures the sessions of the demo: the defaults, except that they are in the store that was chosen, and that
-// the cookie may travel over plain http.
+// Options configures the sessions of the demo: the defaults, except that they are in the store that was chosen, which is
+// waited for as long as was asked, and that the cookie may travel over plain http.
 //
 // Browsers that take localhost for a secure place keep a Secure cookie from http://localhost too, but Safari does not,
 // nor does curl. A site that people visit has https and leaves Insecure alone.
 func (a *App) Options() core.Options {
 	return core.Options{
-		Store:  a.store, // all there is to swap the store
-		Cookie: core.Cookie{Insecure: true},
+		Store:        a.store, // all there is to swap the store
+		StoreTimeout: a.storeTimeout,
+		Cookie:       core.Cookie{Insecure: true},
 	}
 }
 

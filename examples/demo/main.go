@@ -12,6 +12,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/cloakroom-go/sessions/core"
 )
 
 // Server is a framework with the application mounted. [http.Server] is one.
@@ -42,7 +44,10 @@ func Main(framework string, mount func(*App) Server) {
 }
 
 // config is what the command line says.
-type config struct{ addr, store, storeAddr string }
+type config struct {
+	addr, store, storeAddr string
+	storeTimeout           time.Duration
+}
 
 func (c *config) define(flags *flag.FlagSet) {
 	flags.StringVar(&c.addr, "addr", "localhost:8080", "`address` to listen on")
@@ -54,16 +59,21 @@ func (c *config) define(flags *flag.FlagSet) {
 		c.storeAddr = addr
 		return nil
 	})
+	flags.DurationVar(&c.storeTimeout, "store-timeout", core.DefaultStoreTimeout, "`time` that a request waits for the store at most, each time that it needs it")
 }
 
 // run opens the store, serves, and closes the store when no request can need it any more.
 func (c *config) run(ctx context.Context, out io.Writer, framework string, mount func(*App) Server) error {
+	if c.storeTimeout < time.Millisecond {
+		return fmt.Errorf("no store answers within %v; choose a longer time with -store-timeout", c.storeTimeout)
+	}
 	sessions, closeStore, err := openStore(ctx, c.store, c.storeAddr)
 	if err != nil {
 		return err
 	}
 	app, err := New(framework, sessions, ctx.Done())
 	if err == nil {
+		app.storeTimeout = c.storeTimeout
 		err = c.serve(ctx, out, app, mount)
 	}
 	return errors.Join(err, closeStore())
