@@ -26,7 +26,8 @@ import (
 
 // New returns the middleware for one manager with these options. It panics at start-up on impossible options, with a
 // sentence that says what to change; [NewManager] and [Middleware] do the same in two steps with an error. With
-// [Options].OnEvent take those: only who has the manager can close it, which ends the goroutine that calls the hook.
+// [Options].OnEvent, or a store that the manager has to purge, take those: only who has the manager can close it, which ends
+// the goroutines of both.
 func New(o Options) echo.MiddlewareFunc {
 	m, err := NewManager(o)
 	if err != nil {

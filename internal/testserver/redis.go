@@ -21,7 +21,7 @@ type Redis struct {
 	TLS        bool   // TLS only, with a certificate for 127.0.0.1.
 	MaxMemory  string // For example "4mb".
 	Policy     string // Of eviction; "" means noeviction.
-	AppendOnly bool   // Every acknowledged write survives a kill and a restart.
+	AppendOnly bool   // Every acknowledged write survives a kill and a restart, unless User is set: Redis refuses its log then.
 	Config     string // More lines for redis.conf.
 }
 

@@ -107,7 +107,25 @@ func replicated(t *testing.T, server *testserver.Server) {
 // make it ask.
 func TestO5ClusterFailover(t *testing.T) {
 	t.Parallel()
-	set := testserver.Start(t, testserver.RedisCluster{Replicas: true})
+	eachServer(t, func(t *testing.T, valkey bool) {
+		t.Helper()
+		clusterFailover(t, testserver.Start(t, testserver.RedisCluster{Replicas: true, Valkey: valkey}))
+	})
+}
+
+// eachServer runs a test on Redis and on Valkey.
+func eachServer(t *testing.T, test func(t *testing.T, valkey bool)) {
+	t.Helper()
+	for name, valkey := range map[string]bool{"Redis": false, "Valkey": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, valkey)
+		})
+	}
+}
+
+func clusterFailover(t *testing.T, set *testserver.ClusterSet) {
+	t.Helper()
 	client := redis.NewClusterClient(&redis.ClusterOptions{
 		Addrs: set.Addrs(), ContextTimeoutEnabled: true, PoolSize: 16, ClusterStateReloadInterval: time.Hour,
 	})
@@ -127,7 +145,14 @@ func TestO5ClusterFailover(t *testing.T) {
 
 func TestO5SentinelFailover(t *testing.T) {
 	t.Parallel()
-	set := testserver.Start(t, testserver.RedisSentinel{Password: "secret"})
+	eachServer(t, func(t *testing.T, valkey bool) {
+		t.Helper()
+		sentinelFailover(t, testserver.Start(t, testserver.RedisSentinel{Password: "secret", Valkey: valkey}))
+	})
+}
+
+func sentinelFailover(t *testing.T, set *testserver.SentinelSet) {
+	t.Helper()
 	client := redis.NewFailoverClient(&redis.FailoverOptions{
 		MasterName: testserver.SentinelMaster, SentinelAddrs: set.Addrs(), Password: "secret", ContextTimeoutEnabled: true, PoolSize: 16,
 	})

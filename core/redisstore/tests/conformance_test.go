@@ -7,6 +7,7 @@ import (
 	"github.com/cloakroom-go/sessions/core/redisstore"
 	"github.com/cloakroom-go/sessions/core/store"
 	"github.com/cloakroom-go/sessions/core/storetest"
+	"github.com/cloakroom-go/sessions/internal/testserver"
 )
 
 // config makes stores on p, and second handles as second does.
@@ -63,6 +64,11 @@ func TestConformanceClusterProcesses(t *testing.T) {
 func TestConformanceValkey(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, config(valkey(t), anotherProcess(t)))
+}
+
+func TestConformanceValkeyCluster(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, config(clusterOf(t, testserver.RedisCluster{Valkey: true}), anotherProcess(t)))
 }
 
 func BenchmarkRedis(b *testing.B) { storetest.Bench(b, config(single(b), anotherHandle)) }

@@ -72,7 +72,12 @@ func single(tb testing.TB) place {
 // cluster is the cluster that the tests share.
 func cluster(tb testing.TB) place {
 	tb.Helper()
-	return place{Where: strings.Join(testserver.Shared(tb, testserver.RedisCluster{}).Addrs(), ","), Cluster: true}
+	return clusterOf(tb, testserver.RedisCluster{})
+}
+
+func clusterOf(tb testing.TB, spec testserver.RedisCluster) place {
+	tb.Helper()
+	return place{Where: strings.Join(testserver.Shared(tb, spec).Addrs(), ","), Cluster: true}
 }
 
 // valkey is the Valkey that the tests share.
