@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -22,16 +23,13 @@ func verify(t *testing.T, s *Store) {
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.mu.Lock()
-		count += int64(len(sh.entries))
-		for key, e := range sh.entries {
-			size += weigh(&e.rec)
-			if e.rec.Key != key || s.shard(key) != sh {
-				t.Errorf("shard %d: %q lies under %q", i, e.rec.Key, key)
-			}
-		}
+		count += int64(sh.slots.n)
+		size += sh.verifySlots(t)
+		sh.verifyIndex(t)
 		sh.verifyQueue(t)
 		sh.verifyLists(t)
 		sh.verifySubjects(t)
+		sh.verifyLog(t)
 		sh.mu.Unlock()
 	}
 	if s.count.Load() != count || s.bytes.Load() != size {
@@ -39,20 +37,72 @@ func verify(t *testing.T, s *Store) {
 	}
 }
 
+func (sh *shard) keyOf(i uint32) string {
+	var it item
+	sh.item(i, &it)
+	return string(it.key.append(nil))
+}
+
+func (sh *shard) subjectOf(i uint32) string {
+	var it item
+	sh.item(i, &it)
+	return it.subject
+}
+
+// verifySlots returns what the records weigh.
+func (sh *shard) verifySlots(t *testing.T) (size int64) {
+	t.Helper()
+	for i := range sh.slots.n {
+		var it item
+		rec := sh.record(i, &it, sh.keyOf(i))
+		sh.item(i, &it)
+		rec.Subject, rec.Data = it.subject, it.data
+		if it.weight() != weigh(&rec) {
+			t.Errorf("%q weighs %d in the log, %d as a record", rec.Key, it.weight(), weigh(&rec))
+		}
+		size += it.weight()
+		of, k := sh.owner.locate(rec.Key)
+		if of != sh || k.hash != it.hash || k.hash != sh.slots.at(i).hash || sh.find(k, &it) != i {
+			t.Errorf("%q is not found where it lies", rec.Key)
+		}
+	}
+	return size
+}
+
+func (sh *shard) verifyIndex(t *testing.T) {
+	t.Helper()
+	if sh.index.heads.n != sh.slots.n {
+		t.Errorf("%d buckets for %d slots", sh.index.heads.n, sh.slots.n)
+	}
+	linked := uint32(0)
+	for b := range sh.index.heads.n {
+		for i := *sh.index.heads.at(b); i != none; i = sh.slots.at(i).same {
+			linked++
+			if sh.index.bucket(sh.slots.at(i).hash) != sh.index.heads.at(b) {
+				t.Errorf("%q lies in a bucket that is not its own", sh.keyOf(i))
+			}
+		}
+	}
+	if linked != sh.slots.n {
+		t.Errorf("%d slots in the index, there are %d", linked, sh.slots.n)
+	}
+}
+
 func (sh *shard) verifyQueue(t *testing.T) {
 	t.Helper()
-	if len(sh.queue) != len(sh.entries) {
-		t.Errorf("%d entries in the queue, %d in the map", len(sh.queue), len(sh.entries))
+	if sh.queue.heap.n != sh.slots.n {
+		t.Errorf("%d slots in the queue, there are %d", sh.queue.heap.n, sh.slots.n)
 	}
 	next := int64(math.MaxInt64)
-	for at, e := range sh.queue {
-		if e.inQueue != at || sh.entries[e.rec.Key] != e {
-			t.Errorf("%q does not lie where it believes to: %d, not %d", e.rec.Key, at, e.inQueue)
+	for at := range sh.queue.heap.n {
+		s := sh.slots.at(*sh.queue.heap.at(at))
+		if s.queued != at {
+			t.Errorf("a slot does not lie where it believes to: %d, not %d", at, s.queued)
 		}
-		if parent := sh.queue[max(at-1, 0)/2]; parent.expires > e.expires {
-			t.Errorf("%q lies behind one that expires later", e.rec.Key)
+		if parent := *sh.queue.heap.at((max(at, 1) - 1) / 2); s.before(sh.slots.at(parent)) {
+			t.Errorf("slot %d lies behind one that expires later", at)
 		}
-		next = min(next, e.expires)
+		next = min(next, s.nanoseconds())
 	}
 	if sh.nextExpiry.Load() != next {
 		t.Errorf("the next expiry is published as %d, it is %d", sh.nextExpiry.Load(), next)
@@ -61,19 +111,20 @@ func (sh *shard) verifyQueue(t *testing.T) {
 
 func (sh *shard) verifyLists(t *testing.T) {
 	t.Helper()
-	listed := 0
+	listed := uint32(0)
 	for c := range sh.idle {
-		var before *entry
+		before := uint32(none)
 		oldest := uint64(math.MaxUint64)
-		for e := sh.idle[c].first; e != nil; before, e = e, e.next {
+		for i := sh.idle[c].first; i != none; before, i = i, sh.slots.at(i).links[byUse].next {
 			listed++
-			if e.prev != before || e.class() != class(c) || sh.entries[e.rec.Key] != e {
-				t.Errorf("%q does not belong where it is in list %d", e.rec.Key, c)
+			s := sh.slots.at(i)
+			if s.links[byUse].prev != before || classOf(sh.subjectOf(i)) != class(c) {
+				t.Errorf("%q does not belong where it is in list %d", sh.keyOf(i), c)
 			}
-			if e.used >= oldest {
+			if s.used >= oldest {
 				t.Errorf("list %d is not in the order of use", c)
 			}
-			oldest = e.used
+			oldest = s.used
 		}
 		if sh.idle[c].last != before {
 			t.Errorf("list %d ends elsewhere", c)
@@ -82,32 +133,62 @@ func (sh *shard) verifyLists(t *testing.T) {
 			t.Errorf("the oldest of class %d is published as %d, it is %d", c, sh.oldest[c].Load(), oldest)
 		}
 	}
-	if listed != len(sh.entries) {
-		t.Errorf("%d entries in the lists, %d in the map", listed, len(sh.entries))
+	if listed != sh.slots.n {
+		t.Errorf("%d slots in the lists, there are %d", listed, sh.slots.n)
 	}
 }
 
 func (sh *shard) verifySubjects(t *testing.T) {
 	t.Helper()
 	indexed, signed := 0, 0
-	for subject, all := range sh.subjects {
-		if subject == "" || len(all) == 0 {
-			t.Errorf("subject %q is there with %d entries", subject, len(all))
+	for hash, of := range sh.subjects {
+		before := uint32(none)
+		if of.first == none {
+			t.Error("a subject is there that has no records")
 		}
-		for at, e := range all {
+		for i := of.first; i != none; before, i = i, sh.slots.at(i).links[bySubject].next {
 			indexed++
-			if e.inSubject != at || e.rec.Subject != subject || sh.entries[e.rec.Key] != e {
-				t.Errorf("%q does not belong to subject %q at %d", e.rec.Key, subject, at)
+			if sh.slots.at(i).links[bySubject].prev != before || sh.owner.subjectHash(sh.subjectOf(i)) != hash {
+				t.Errorf("%q does not belong to the subject that it is under", sh.keyOf(i))
 			}
 		}
+		if of.last != before {
+			t.Error("the records of a subject end elsewhere")
+		}
 	}
-	for _, e := range sh.entries {
-		if e.rec.Subject != "" {
+	for i := range sh.slots.n {
+		if sh.subjectOf(i) != "" {
 			signed++
 		}
 	}
 	if indexed != signed {
-		t.Errorf("%d entries in the index, %d have a subject", indexed, signed)
+		t.Errorf("%d slots in the index, %d have a subject", indexed, signed)
+	}
+}
+
+func (sh *shard) verifyLog(t *testing.T) {
+	t.Helper()
+	alive := make([]int, len(sh.log.chunks))
+	for i := range sh.slots.n {
+		var it item
+		sh.item(i, &it)
+		alive[sh.slots.at(i).place.chunk] += it.size()
+	}
+	live, dead, gone := 0, 0, 0
+	for i, c := range sh.log.chunks {
+		if c == nil {
+			gone++
+			continue
+		}
+		live += c.live
+		dead += c.size() - c.live
+		if n := uint32(i); c.live != alive[n] || (c.live == 0 && n != sh.log.open) {
+			t.Errorf("chunk %d counts %d bytes of records, it has %d", n, c.live, alive[n])
+		}
+	}
+	if sh.log.live != live || sh.log.dead != dead || len(sh.log.free) != gone {
+		t.Errorf("the log counts %d bytes alive, %d dead and %d chunks gone, it has %d, %d and %d",
+			sh.log.live, sh.log.dead, len(sh.log.free), live, dead, gone)
 	}
 }
 
@@ -179,23 +260,40 @@ func (m *model) evict(key string) bool {
 	return false
 }
 
+// chooser decides what a player does: a random source, or the input of a fuzz target.
+type chooser interface {
+	IntN(n int) int
+}
+
 // player makes random calls of the store and of the model.
 type player struct {
 	*testing.T
-	*rand.Rand
+	chooser
 	store *Store
 	model *model
 	keys  []string
 	stale []store.Record // versions that once were
+	given []handed
 }
 
-func newPlayer(t *testing.T, options Options, seed uint64) *player {
+// handed is a record that the store has handed out, and its data and subject as they were then.
+type handed struct {
+	rec     store.Record
+	data    []byte
+	subject string
+}
+
+func newPlayer(t *testing.T, options Options, choices chooser) *player {
 	t.Helper()
-	random := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // a test's choice of what to do next
-	p := &player{T: t, Rand: random, store: New(options), model: &model{options: options}}
+	p := &player{T: t, chooser: choices, store: New(options), model: &model{options: options}}
 	// Few shards, so that each has many records.
+	few := []*shard{&p.store.shards[3], &p.store.shards[20], &p.store.shards[63]}
 	for i := 0; len(p.keys) < 60; i++ {
-		if key := fmt.Sprint("key", i); slices.Contains([]*shard{&p.store.shards[3], &p.store.shards[20], &p.store.shards[63]}, p.store.shard(key)) {
+		key := fmt.Sprint("key", i)
+		if i%2 == 0 {
+			key = fmt.Sprintf("session:%08x-0000-7000-8000-0123456789ab", i)
+		}
+		if sh, _ := p.store.locate(key); slices.Contains(few, sh) {
 			p.keys = append(p.keys, key)
 		}
 	}
@@ -233,7 +331,8 @@ func (p *player) load(key string) {
 	}
 	if err == nil {
 		p.equal(rec, p.model.alive[at])
-		p.model.use(rec)
+		p.given = append(p.given, handed{rec, bytes.Clone(rec.Data), strings.Clone(rec.Subject)})
+		p.model.use(p.model.alive[at])
 	}
 }
 
@@ -255,7 +354,10 @@ func (p *player) touch(key string, expires time.Time) {
 }
 
 func (p *player) save(key string, now time.Time, mortal bool) {
-	rec := store.Record{Key: key, Data: bytes.Repeat([]byte{1}, p.IntN(500))}
+	rec := store.Record{Key: key, Data: bytes.Repeat([]byte{byte(len(p.stale))}, p.IntN(500))}
+	if p.IntN(20) == 0 {
+		rec.Data = bytes.Repeat(rec.Data, 20)
+	}
 	if p.IntN(3) == 0 {
 		rec.Subject = fmt.Sprint("subject", p.IntN(4))
 	}
@@ -285,6 +387,17 @@ func (p *player) equal(got, want store.Record) {
 	p.Helper()
 	if got.Key != want.Key || got.Subject != want.Subject || got.Version != want.Version || !bytes.Equal(got.Data, want.Data) || !got.Expires.Equal(want.Expires) {
 		p.Fatalf("got %+v, want %+v", got, want)
+	}
+}
+
+// intact checks that nothing that was handed out has changed.
+func (p *player) intact() {
+	p.Helper()
+	for i := range p.given {
+		h := &p.given[i]
+		if !bytes.Equal(h.rec.Data, h.data) || h.rec.Subject != h.subject {
+			p.Fatalf("what Load(%q) returned has changed", h.rec.Key)
+		}
 	}
 }
 
@@ -329,15 +442,16 @@ func TestD3AgainstModel(t *testing.T) {
 	}{
 		"count":      {Options{MaxRecords: 20, MaxBytes: DefaultMaxBytes}, true},
 		"count keep": {Options{MaxRecords: 20, MaxBytes: DefaultMaxBytes, KeepSignedIn: true}, true},
-		"bytes":      {Options{MaxRecords: DefaultMaxRecords, MaxBytes: 8000}, false},
-		"bytes keep": {Options{MaxRecords: DefaultMaxRecords, MaxBytes: 8000, KeepSignedIn: true}, false},
+		"bytes":      {Options{MaxRecords: DefaultMaxRecords, MaxBytes: 12_000}, false},
+		"bytes keep": {Options{MaxRecords: DefaultMaxRecords, MaxBytes: 12_000, KeepSignedIn: true}, false},
 		"unbounded":  {Options{MaxRecords: DefaultMaxRecords, MaxBytes: DefaultMaxBytes}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for seed := range uint64(5) {
 				synctest.Test(t, func(t *testing.T) {
-					p := newPlayer(t, c.options, seed)
+					random := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // a test's choice of what to do next
+					p := newPlayer(t, c.options, random)
 					for range 600 {
 						p.step(c.mortal)
 						p.compare()
@@ -346,10 +460,52 @@ func TestD3AgainstModel(t *testing.T) {
 							t.Fatalf("seed %d", seed)
 						}
 					}
+					p.intact()
 				})
 			}
 		})
 	}
+}
+
+// choices takes decisions from bytes, and does the same thing for ever when they are used up.
+type choices struct{ data []byte }
+
+func (c *choices) IntN(n int) int {
+	if len(c.data) < 2 {
+		c.data = nil
+		return 0
+	}
+	v := int(c.data[0])<<8 | int(c.data[1])
+	c.data = c.data[2:]
+	return v % n
+}
+
+// FuzzStore plays what the input says against the model, on a store that is bound both ways.
+func FuzzStore(f *testing.F) {
+	for seed := range uint64(4) {
+		random := rand.New(rand.NewPCG(seed, 11)) //nolint:gosec // a test's choice of what to do next
+		data := make([]byte, 1000)
+		for i := range data {
+			data[i] = byte(random.IntN(256))
+		}
+		f.Add(seed%2 == 0, data)
+	}
+	f.Fuzz(func(t *testing.T, keep bool, data []byte) {
+		synctest.Test(t, func(t *testing.T) {
+			c := &choices{data}
+			p := newPlayer(t, Options{MaxRecords: 30, MaxBytes: DefaultMaxBytes, KeepSignedIn: keep}, c)
+			for n := 1; len(c.data) > 0; n++ {
+				p.step(true)
+				if n%8 == 0 {
+					p.compare()
+					verify(t, p.store)
+				}
+			}
+			p.compare()
+			verify(t, p.store)
+			p.intact()
+		})
+	})
 }
 
 // TestStaysConsistentUnderConcurrency makes every kind of call at once on a store that is always full.
@@ -400,10 +556,15 @@ func (s *Store) disturb(t *testing.T, random *rand.Rand) {
 	t.Errorf("a call failed: %v", err)
 }
 
+func (s *Store) in(sh *shard, key string) bool {
+	of, _ := s.locate(key)
+	return of == sh
+}
+
 // keyIn returns a key of that shard.
 func (s *Store) keyIn(sh *shard, not ...string) string {
 	for i := 0; ; i++ {
-		if key := fmt.Sprint("key", i); s.shard(key) == sh && !slices.Contains(not, key) {
+		if key := fmt.Sprint("key", i); s.in(sh, key) && !slices.Contains(not, key) {
 			return key
 		}
 	}

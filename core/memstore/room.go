@@ -7,13 +7,18 @@ import (
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
-// overhead estimates what keeping a record costs beside its own bytes: the entry, its places in the map, the queue and
-// the lists.
-const overhead = 256
+// overhead estimates what keeping a record costs beside its own bytes: the slot, its places in index and queue, and its
+// share of what is dead in the log.
+const overhead = 128
 
 // weigh returns what rec counts for in the store's bound.
 func weigh(rec *store.Record) int64 {
 	return int64(len(rec.Key)+len(rec.Subject)+len(rec.Data)) + overhead
+}
+
+// weight returns what the record that it is counts for.
+func (it *item) weight() int64 {
+	return int64(it.key.length()+len(it.subject)+len(it.data)) + overhead
 }
 
 // reserve counts records and bytes in, unless that would exceed the bound. Both or none, and never beyond it for a moment,
@@ -44,24 +49,24 @@ func (s *Store) release(records, bytes int64) {
 	s.freed.Add(1)
 }
 
-// evict drops one record other than key, the one that is missed least, and reports whether there was one that may go.
-func (s *Store) evict(key string) bool {
+// evict drops one record other than that of k, the one that is missed least, and reports whether there was one that may go.
+func (s *Store) evict(k ref) bool {
 	now := time.Now()
 	for i := range s.shards {
 		if sh := &s.shards[i]; sh.nextExpiry.Load() <= now.UnixNano() && sh.dropExpired(now) {
 			return true
 		}
 	}
-	if s.evictIdle(anonymous, key) {
+	if s.evictIdle(anonymous, k) {
 		return true
 	}
-	return !s.options.KeepSignedIn && s.evictIdle(signedIn, key)
+	return !s.options.KeepSignedIn && s.evictIdle(signedIn, k)
 }
 
-// evictIdle drops the record of a class that has been idle longest, key excepted. The shards publish theirs, so that most
+// evictIdle drops the record of a class that has been idle longest, that of k excepted. The shards publish theirs, so that most
 // of them need not be locked. What is being stored is not published yet, so only a look under the locks tells that there is
 // nothing. That another request used the oldest meanwhile only means to look again.
-func (s *Store) evictIdle(c class, key string) bool {
+func (s *Store) evictIdle(c class, k ref) bool {
 	for certain := false; ; {
 		oldest, at := uint64(math.MaxUint64), -1
 		for i := range s.shards {
@@ -69,11 +74,11 @@ func (s *Store) evictIdle(c class, key string) bool {
 			if !certain && sh.oldest[c].Load() >= oldest {
 				continue
 			}
-			if used := sh.idleSince(c, key); used < oldest {
+			if used := sh.idleSince(c, k); used < oldest {
 				oldest, at = used, i
 			}
 		}
-		if at >= 0 && s.shards[at].dropIdle(c, key, oldest) {
+		if at >= 0 && s.shards[at].dropIdle(c, k, oldest) {
 			return true
 		}
 		if at < 0 && certain {

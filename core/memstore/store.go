@@ -5,6 +5,9 @@
 // shard also drops a few of its expired records; there is never a sweep that requests have to wait for. When the bound
 // is reached a new record takes the place of others: expired ones first, then anonymous ones idle longest, signed-in
 // ones last.
+//
+// What a record consists of lies in chunks of memory that are never written twice. So Load returns it without copying, and
+// a million small sessions are a few ten thousand objects to the garbage collector. Whoever keeps a record keeps its chunk.
 package memstore
 
 import (
@@ -13,7 +16,6 @@ import (
 	"fmt"
 	"hash/maphash"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -96,43 +98,40 @@ func (s *Store) Len() int { return int(s.count.Load()) }
 // Bytes returns how many bytes the records take, by the measure of [Options.MaxBytes].
 func (s *Store) Bytes() int64 { return s.bytes.Load() }
 
-func (s *Store) shard(key string) *shard {
-	return &s.shards[maphash.String(s.seed, key)%shardCount]
-}
-
 // Load returns the record under key.
 func (s *Store) Load(_ context.Context, key string) (store.Record, error) {
-	return s.shard(key).load(key, time.Now())
+	sh, k := s.locate(key)
+	return sh.load(k, time.Now())
 }
 
 // Save stores rec if its version is still the stored one, and makes room for it if it must.
 func (s *Store) Save(_ context.Context, rec store.Record) (store.Record, error) {
-	size := weigh(&rec)
-	if size > s.options.MaxBytes {
+	if size := weigh(&rec); size > s.options.MaxBytes {
 		return store.Record{}, fmt.Errorf("%w: record takes %d bytes, MaxBytes is %d", store.ErrTooLarge, size, s.options.MaxBytes)
 	}
-	saved, err := s.shard(rec.Key).save(rec, size, time.Now(), false)
+	sh, k := s.locate(rec.Key)
+	saved, err := sh.save(k, &rec, time.Now(), false)
 	if !errors.Is(err, store.ErrFull) {
 		return saved, err
 	}
-	return s.squeeze(rec, size)
+	return s.squeeze(sh, k, &rec)
 }
 
 // squeeze stores rec after making room for it. One save at a time does so, and meanwhile nobody else takes what it frees:
 // otherwise many small records could keep a large one out for ever.
-func (s *Store) squeeze(rec store.Record, size int64) (store.Record, error) {
+func (s *Store) squeeze(sh *shard, k ref, rec *store.Record) (store.Record, error) {
 	s.making.Lock()
 	defer s.making.Unlock()
 	s.held.Store(true)
 	defer s.held.Store(false)
 	for {
 		freed := s.freed.Load()
-		saved, err := s.shard(rec.Key).save(rec, size, time.Now(), true)
+		saved, err := sh.save(k, rec, time.Now(), true)
 		if !errors.Is(err, store.ErrFull) {
 			return saved, err
 		}
 		// That there is nothing to drop is final only if nobody else has made room meanwhile.
-		if !s.evict(rec.Key) && s.freed.Load() == freed {
+		if !s.evict(k) && s.freed.Load() == freed {
 			return store.Record{}, err
 		}
 	}
@@ -140,12 +139,14 @@ func (s *Store) squeeze(rec store.Record, size int64) (store.Record, error) {
 
 // Touch moves the expiry of the stored record, never backwards.
 func (s *Store) Touch(_ context.Context, rec store.Record) error {
-	return s.shard(rec.Key).touch(&rec, time.Now())
+	sh, k := s.locate(rec.Key)
+	return sh.touch(k, &rec, time.Now())
 }
 
 // Delete removes the record under key.
 func (s *Store) Delete(_ context.Context, key string) error {
-	s.shard(key).delete(key)
+	sh, k := s.locate(key)
+	sh.delete(k)
 	return nil
 }
 
@@ -175,7 +176,7 @@ func (s *Store) List(_ context.Context, prefix, cursor string, limit int) ([]sto
 		if len(page) > 0 && len(page) >= limit {
 			return page, strconv.Itoa(at), nil
 		}
-		page = s.shards[at].list(page, func(key string) bool { return strings.HasPrefix(key, prefix) }, now)
+		page = s.shards[at].list(page, prefix, now)
 	}
 	return page, "", nil
 }
