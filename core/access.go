@@ -27,19 +27,16 @@ func (s *Session) id() string {
 
 // mint draws the ticket of a new session.
 func (s *Session) mint() error {
-	t, err := s.manager.newTicket()
-	if err != nil {
+	if err := s.manager.drawTicket(&s.ticket); err != nil {
 		return err
 	}
-	s.ticket, s.key = t, key(s.manager.prefix, t.id)
+	s.key = key(s.manager.prefix, s.ticket.id)
 	return nil
 }
 
 func (s *Session) subject() string {
-	for _, d := range [...]*delta{&s.pending, &s.saving} {
-		if d.subject != "" {
-			return d.subject
-		}
+	if l := s.login(); l != nil {
+		return l.subject
 	}
 	return string(s.base.head.subject)
 }

@@ -7,8 +7,25 @@ type delta struct {
 	cleared bool // all keys went before the changes below
 	keys    []change
 	secret  secretChange
-	subject string // with secretLogin: who
-	expiry  *int64 // a new idle timeout in milliseconds, 0 permanent, -1 back to the policy
+	login   *login     // with secretLogin
+	expiry  *int64     // a new idle timeout in milliseconds, 0 permanent, -1 back to the policy
+	span    cookieSpan // spanPolicy: as it was
+}
+
+// login is one proof of who the subject is.
+type login struct {
+	subject string
+	auth    Auth
+	at      int64 // when, in milliseconds
+	stepUp  bool  // by somebody signed in already: it adds to what was proved before
+}
+
+// then returns the login that has the effect of l, which may be nil, followed by next.
+func (l *login) then(next *login) *login {
+	if l == nil || !next.stepUp {
+		return next
+	}
+	return &login{subject: next.subject, auth: l.auth.with(next.auth), at: next.at, stepUp: l.stepUp}
 }
 
 // secretChange says what happens to the secret at the next save.
@@ -17,7 +34,7 @@ type secretChange uint8
 const (
 	secretKeep  secretChange = iota
 	secretRenew              // a new secret; the old one stays good for the grace
-	secretLogin              // a new secret and a subject; the old one is dead at once
+	secretLogin              // a new secret and a proof of the subject; the old one is dead at once
 )
 
 // change is what a request did to one key: it set or deleted it whatever was there, or it updated what was there.
@@ -33,8 +50,11 @@ type update func(old []byte, present bool) (value []byte, err error)
 
 // empty reports whether there is nothing to save.
 func (d *delta) empty() bool {
-	return !d.cleared && len(d.keys) == 0 && d.secret == secretKeep && d.expiry == nil
+	return !d.cleared && len(d.keys) == 0 && d.secret == secretKeep && !d.policy()
 }
+
+// policy reports whether the delta changes how long the session or its cookie lives, for which a cookie has to be sent.
+func (d *delta) policy() bool { return d.expiry != nil || d.span != spanPolicy }
 
 // creates reports whether the delta is reason enough to start a session where there is none.
 func (d *delta) creates() bool {
@@ -102,11 +122,14 @@ func (d *delta) follow(next delta) {
 	if next.secret > d.secret {
 		d.secret = next.secret
 	}
-	if next.subject != "" {
-		d.subject = next.subject
+	if next.login != nil {
+		d.login = d.login.then(next.login)
 	}
 	if next.expiry != nil {
 		d.expiry = next.expiry
+	}
+	if next.span != spanPolicy {
+		d.span = next.span
 	}
 }
 

@@ -90,9 +90,15 @@ func (s *Session) reply() Reply {
 }
 
 func (s *Session) setCookie() string {
-	end := s.manager.end(&s.base.head, s.base.head.seen)
-	left := time.Duration(end-time.Now().UnixMilli()) * time.Millisecond
-	return s.manager.cookie.set(s.ticket.token(), max(left, 0), end == 0)
+	m, h := s.manager, &s.base.head
+	if !m.persistent(h) {
+		return m.cookie.setOnly(&s.ticket)
+	}
+	left := maxCookieLife
+	if end := m.end(h, h.seen); end != 0 {
+		left = time.Duration(end-time.Now().UnixMilli()) * time.Millisecond
+	}
+	return m.cookie.set(&s.ticket, max(left, 0))
 }
 
 // flush brings the store up to date with the session.
@@ -112,22 +118,23 @@ func (s *Session) flushLocked(ctx context.Context) error {
 }
 
 func (s *Session) flushOnce(ctx context.Context) error {
-	w, err := s.begin()
-	if w == nil {
+	if idle, err := s.idle(); idle {
 		return err
 	}
-	if !s.manager.instant {
-		// The values of the request stay, its cancellation does not: a browser that hangs up must not lose the write.
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), s.manager.timeout)
-		defer cancel()
-	}
+	return s.flushWork(ctx)
+}
+
+func (s *Session) flushWork(ctx context.Context) error {
+	var w work
+	err := s.begin(&w)                    //nolint:contextcheck // a change that came too late is the handler's, which has no context
+	ctx, cancel := s.manager.outlive(ctx) // a browser that hangs up must not lose the write
+	defer cancel()
 	if eraseErr := s.erase(ctx, w.doomed); eraseErr != nil {
-		s.giveBack(w)
+		s.giveBack(&w, eraseErr)
 		return eraseErr
 	}
 	if err != nil {
 		return err
 	}
-	return s.carryOut(ctx, w)
+	return s.carryOut(ctx, &w)
 }

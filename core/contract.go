@@ -21,6 +21,8 @@ type (
 	Lister = store.Lister
 	// Purger deletes expired records that nobody else deletes: see [store.Purger].
 	Purger = store.Purger
+	// Counter counts records: see [store.Counter].
+	Counter = store.Counter
 )
 
 // The errors that callers can tell apart with [errors.Is].
@@ -37,15 +39,21 @@ var (
 	ErrStore = errors.New("sessions: store failed")
 	// ErrGone says that the session was ended elsewhere while the request ran. Nothing was saved.
 	ErrGone = errors.New("sessions: session has ended")
+	// ErrLimit says that the subject has [Options.MaxSessions] sessions already, and that the manager refuses another.
+	ErrLimit = errors.New("sessions: subject has as many sessions as allowed")
 	// ErrLate says that a change needs a cookie, but the response has already begun.
 	ErrLate = errors.New("sessions: response has begun, a cookie can no longer be sent; call Commit before the first byte")
 )
 
 // StatusCode returns the HTTP status for an error of a load or a commit: 503 when the store failed, is full or stayed
-// contended, so that trying again makes sense, and 500 for what only a change to the program mends.
+// contended, so that trying again makes sense, 409 for a login that [Options.MaxSessions] refuses, and 500 for what only a
+// change to the program mends.
 func StatusCode(err error) int {
-	if errors.Is(err, ErrStore) || errors.Is(err, ErrFull) || errors.Is(err, ErrConflict) {
+	switch {
+	case errors.Is(err, ErrStore), errors.Is(err, ErrFull), errors.Is(err, ErrConflict):
 		return 503
+	case errors.Is(err, ErrLimit):
+		return 409
 	}
 	return 500
 }

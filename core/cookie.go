@@ -79,17 +79,25 @@ func (s SameSite) attribute() string {
 	return ""
 }
 
-// set returns the Set-Cookie value that hands out token for the time left; forever is no limit.
-func (w *cookieWriter) set(token string, left time.Duration, forever bool) string {
-	if !w.persistent {
-		return w.start + token + w.scope + w.flags
-	}
-	if forever || left > maxCookieLife {
-		left = maxCookieLife
-	}
+// setOnly returns the Set-Cookie value that hands out a ticket until the browser closes.
+func (w *cookieWriter) setOnly(t *ticket) string {
+	var room [256]byte // on the stack, so that the string is all there is to allocate
+	return string(append(w.begin(room[:0], t), w.flags...))
+}
+
+// begin appends the name, the ticket's token and where the cookie is valid.
+func (w *cookieWriter) begin(b []byte, t *ticket) []byte {
+	return append(t.appendToken(append(b, w.start...)), w.scope...)
+}
+
+// set returns the Set-Cookie value that hands out a ticket for the time left.
+func (w *cookieWriter) set(t *ticket, left time.Duration) string {
+	left = min(left, maxCookieLife)
 	// Rounded up, so that the browser never drops a cookie that the server would still accept.
 	seconds := int64((left + time.Second - 1) / time.Second)
-	return w.start + token + w.scope + "; Max-Age=" + strconv.FormatInt(seconds, 10) + w.flags
+	var room [256]byte
+	b := append(w.begin(room[:0], t), "; Max-Age="...)
+	return string(append(strconv.AppendInt(b, seconds, 10), w.flags...))
 }
 
 // remove returns the Set-Cookie value that makes the browser drop the cookie. Max-Age and Expires both stand there: the

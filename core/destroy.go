@@ -55,25 +55,27 @@ func (s *Session) erase(ctx context.Context, doomed grave) error {
 		return err
 	}
 	s.doomed = grave{}
-	s.manager.emit(e)
+	s.manager.emit(ctx, e)
 	return nil
 }
 
 // bury deletes the record of a session that was destroyed, if the secret of the request that destroyed it still opens it:
 // who only knows a dead secret cannot sign anybody out.
 func (m *Manager) bury(ctx context.Context, g *grave) error {
-	rec, err := m.store.Load(ctx, g.key)
+	rec, err := m.load(ctx, g.key)
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return m.outage(ctx, "delete", g.key, err)
 	}
-	rec.Key = g.key
-	if snap, err := decodeRecord(rec); err == nil && !(&admitted{snap: snap, ticket: g.ticket}).unlock(time.Now()) {
-		return errOtherSecret
+	if snap, err := decodeRecord(rec); err == nil {
+		a := admitted{snap: snap, ticket: g.ticket}
+		if a.unlock(time.Now().UnixMilli(), m.grace) != fitNow {
+			return errOtherSecret
+		}
 	}
-	if err := m.store.Delete(ctx, g.key); err != nil {
+	if err := m.remove(ctx, g.key); err != nil {
 		return m.outage(ctx, "delete", g.key, err)
 	}
 	return nil

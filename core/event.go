@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // EventKind says what an [Event] reports.
@@ -47,13 +48,40 @@ const (
 	EventLost
 	// EventStoreFailed: the store did not do what it was asked.
 	EventStoreFailed
+	// EventReused: a token arrived whose secret was the session's until it was renewed, and whose grace is over. Two
+	// parties hold it: the user's browser, and somebody who copied it before. See [Options.RevokeOnReuse].
+	EventReused
+	// EventRevoked: the session was ended from outside, for Event.Reason.
+	EventRevoked
+	// EventLimitReached: a subject signed in who had [Options.MaxSessions] sessions already.
+	EventLimitReached
+	// EventStoreCalled: a call of the store has returned. Event.Operation says which, Event.Took how long it took, and
+	// Event.Err how it ended, [ErrNotFound] and [ErrConflict] among the answers. Only with [Options.StoreEvents].
+	EventStoreCalled
+
+	eventKinds = iota + 1
+)
+
+// The reasons in Event.Reason.
+const (
+	// ReasonRevoked: [Manager.Revoke].
+	ReasonRevoked = "revoked"
+	// ReasonRevokedAll: [Manager.RevokeAll] or [Manager.RevokeOthers].
+	ReasonRevokedAll = "all of the subject revoked"
+	// ReasonRevokedEverything: [Manager.RevokeEverything].
+	ReasonRevokedEverything = "everything revoked"
+	// ReasonLimit: [Options.MaxSessions].
+	ReasonLimit = "limit of sessions reached"
+	// ReasonReuse: [Options.RevokeOnReuse].
+	ReasonReuse = "secret used again"
 )
 
 // String returns the kind in words.
 func (k EventKind) String() string {
 	names := [...]string{
 		"unknown", "created", "loaded", "committed", "merged", "touched", "renewed", "login", "destroyed", "gone",
-		"expired", "refused", "undecodable", "bad value", "late", "lost", "store failed",
+		"expired", "refused", "undecodable", "bad value", "late", "lost", "store failed", "secret reused", "revoked",
+		"limit reached", "store called",
 	}
 	if int(k) >= len(names) {
 		return names[0]
@@ -64,11 +92,19 @@ func (k EventKind) String() string {
 // Event tells what happened to a session. It never holds a token, a secret or a value.
 type Event struct {
 	Kind      EventKind
-	SessionID string // "" while the session has none
-	Subject   string // the signed-in user, "" while anonymous
-	Key       string // for EventBadValue: which
-	Err       error  // why, where there is a why
-	Dropped   uint64 // how many events before this one were dropped because the hook blocked
+	Time      time.Time // when it happened
+	SessionID string    // "" while the session has none
+	Subject   string    // the signed-in user, "" while anonymous
+	Key       string    // for EventBadValue: which
+	Reason    string    // for EventRevoked: one of the Reason constants
+	Err       error     // why, where there is a why
+	Dropped   uint64    // how many events before this one were dropped because the hook blocked
+
+	Operation string        // for EventStoreCalled and EventStoreFailed: "load", "save", "touch", "delete", "list", "list subject" or "count"
+	Took      time.Duration // for EventStoreCalled
+
+	// Context is that of the request, nil where there is none, for the values in it, such as a trace. It may have ended.
+	Context context.Context //nolint:containedctx // an event is told after the call that has the context
 }
 
 // eventQueue is how many events may wait for the hook.
@@ -79,7 +115,8 @@ type dispatcher struct {
 	hook    func(Event)
 	log     *slog.Logger
 	queue   chan Event
-	dropped atomic.Uint64
+	dropped atomic.Uint64 // since the last event delivered
+	lost    atomic.Uint64 // in all
 	quit    chan struct{}
 	stop    sync.Once
 	done    chan struct{}
@@ -100,6 +137,7 @@ func (d *dispatcher) send(e Event) {
 	case d.queue <- e:
 	default:
 		d.dropped.Add(1)
+		d.lost.Add(1)
 	}
 }
 
@@ -149,23 +187,39 @@ func (d *dispatcher) close(ctx context.Context) error {
 	}
 }
 
-// emit sends e to the hook, if there is one.
-func (m *Manager) emit(e Event) {
+// emit counts e and sends it to the hook, if there is one.
+func (m *Manager) emit(ctx context.Context, e Event) {
+	m.tally.add(e.Kind, e.SessionID)
 	if m.events != nil {
+		e.Time, e.Context = time.Now(), ctx
 		m.events.send(e)
 	}
+}
+
+// tell is emit for what happens in every request: without a hook it only counts.
+func (m *Manager) tell(ctx context.Context, kind EventKind, snap *snapshot) {
+	if m.events == nil {
+		m.tally.add(kind, snap.rec.Key)
+		return
+	}
+	m.emit(ctx, m.eventOf(kind, snap))
+}
+
+// eventOf returns an event about a stored session.
+func (m *Manager) eventOf(kind EventKind, snap *snapshot) Event {
+	return Event{Kind: kind, SessionID: m.idOf(snap.rec.Key), Subject: string(snap.head.subject)}
 }
 
 // report logs what an operator must see and sends it to the hook.
 func (m *Manager) report(ctx context.Context, level slog.Level, e Event) {
 	m.log.Log(ctx, level, "sessions: "+e.Kind.String(), e.attrs()...)
-	m.emit(e)
+	m.emit(ctx, e)
 }
 
 // warn reports where there is no context: what a handler does to a session has none.
 func (m *Manager) warn(e Event) {
 	m.log.Warn("sessions: "+e.Kind.String(), e.attrs()...)
-	m.emit(e)
+	m.emit(nil, e) //nolint:staticcheck // there is none
 }
 
 // attrs returns what the log shows of an event.

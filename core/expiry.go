@@ -3,12 +3,15 @@ package core
 import "time"
 
 // policy returns the idle timeout that applies to a session in milliseconds, 0 for permanent: its own, where one was
-// set, else the manager's of today, so that a shorter policy reaches the sessions made before it.
+// set, as far as the preset lets it, else the manager's of today, so that a shorter policy reaches the sessions made before it.
 func (m *Manager) policy(h *head) int64 {
-	if h.own {
-		return h.idle
+	if !h.own {
+		return m.expiry.Milliseconds()
 	}
-	return m.expiry.Milliseconds()
+	if limit := m.maxExpiry.Milliseconds(); limit > 0 && (h.idle == 0 || h.idle > limit) {
+		return limit
+	}
+	return h.idle
 }
 
 // end returns the instant at which a session last seen at seen ends, in milliseconds; 0 is never.
@@ -55,6 +58,16 @@ func (m *Manager) touchDue(h *head, now int64) bool {
 		idle = maxCookieLife.Milliseconds()
 	}
 	return now-h.issued >= max(idle/10, 1)
+}
+
+// renewDue reports whether the session's secret is as old as [Options.RenewEvery].
+func (m *Manager) renewDue(h *head, now int64) bool {
+	return m.renewEvery > 0 && now-h.since() >= m.renewEvery.Milliseconds()
+}
+
+// persistent reports whether the session's cookie outlives the browser.
+func (m *Manager) persistent(h *head) bool {
+	return h.span == spanRemember || h.span == spanPolicy && m.cookie.persistent
 }
 
 // instantOf returns milliseconds as a time, and 0 as the zero time.

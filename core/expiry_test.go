@@ -205,7 +205,7 @@ func TestX3Grace(t *testing.T) {
 		old.leave(inFlight)
 		c.visit(func(s *Session) { equal(t, "visits", visits.Get(s), 3) })
 		// The next write forgets the previous secret for good.
-		equal(t, "previous secrets kept", c.arrive().base.head.grace, 0)
+		equal(t, "former secrets kept", c.arrive().base.head.lineage.count(), 0)
 	})
 }
 
@@ -479,4 +479,123 @@ func TestSealedSessionsAreNotTouched(t *testing.T) {
 			t.Error("the next request does not send the cookie")
 		}
 	})
+}
+
+// Remember overrides SessionOnly both ways, persists, and is undone by the other choice.
+func TestRemember(t *testing.T) {
+	t.Parallel()
+	for _, only := range []bool{false, true} {
+		inBubble(t, func(t *testing.T, store Store) {
+			t.Helper()
+			m := newTestManager(t, Options{Store: store, Expiry: 10 * time.Hour, Cookie: Cookie{SessionOnly: only}})
+			c := newClient(t, m)
+			exact := func(what string, r Reply, persistent bool) {
+				t.Helper()
+				life := ""
+				if persistent {
+					life = "; Max-Age=36000"
+				}
+				equal(t, what, r.SetCookie, c.cookie+"; Path=/"+life+"; HttpOnly; Secure; SameSite=Lax")
+				equal(t, what+": listed as persistent", c.info().Persistent, persistent)
+			}
+			exact("by the manager", c.visit(set(t, 1)), !only)
+			for _, choice := range []bool{only, !only, only} {
+				exact("chosen", c.visit(func(s *Session) { want(t, s.Remember(choice), nil) }), choice)
+				exact("renewed", c.visit(renew), choice)
+				exact("signed in", c.visit(as(t, "ann")), choice)
+				exact("stepped up", c.visit(func(s *Session) { want(t, s.StepUp(Auth{}), nil) }), choice)
+				equal(t, "cookie of a write", c.visit(increment).SetCookie, "")
+				time.Sleep(time.Hour)
+				reply := c.visit(read)
+				if !choice {
+					equal(t, "cookie of a touch", reply.SetCookie, "")
+				} else {
+					exact("touched", reply, true)
+				}
+				time.Sleep(time.Hour)
+				equal(t, "cookie of a late write", c.visit(increment).SetCookie != "", choice)
+			}
+		})
+	}
+}
+
+// On a session without data the choice waits for the first value, and alone it makes no session.
+func TestRememberOnANewSession(t *testing.T) {
+	t.Parallel()
+	store := newSpy()
+	c := newClient(t, newTestManager(t, Options{Store: store, Cookie: Cookie{SessionOnly: true}}))
+	reply := c.visit(func(s *Session) { want(t, s.Remember(true), nil) })
+	equal(t, "cookie", reply.SetCookie, "")
+	equal(t, "calls", store.count(""), 0)
+	reply = c.visit(func(s *Session) {
+		want(t, s.Remember(true), nil)
+		want(t, s.Login("ann"), nil)
+	})
+	equal(t, "cookie", reply.SetCookie, c.cookie+"; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=Lax")
+	// The choices of two requests meet: the later save wins, and the other's data stay.
+	a, b := c.with(), c.with()
+	x, y := a.arrive(), b.arrive()
+	want(t, x.Remember(false), nil)
+	increment(x)
+	want(t, y.SetExpiry(time.Hour), nil)
+	a.leave(x)
+	reply = b.leave(y)
+	equal(t, "cookie after both", reply.SetCookie, b.cookie+"; Path=/; HttpOnly; Secure; SameSite=Lax")
+	s := b.arrive()
+	equal(t, "visits", visits.Get(s), 1)
+	equal(t, "idle timeout", s.Expires().Sub(s.LastSeen()), time.Hour)
+}
+
+func TestRemaining(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, store Store) {
+		t.Helper()
+		c := newClient(t, newTestManager(t, Options{Store: store, Expiry: 10 * time.Hour, Lifetime: 15 * time.Hour}))
+		c.visit(func(s *Session) {
+			equal(t, "of a new session", s.Remaining(), 0)
+			want(t, visits.Set(s, 1), nil)
+			equal(t, "of one that is not stored", s.Remaining(), 0)
+		})
+		equal(t, "at first", c.arrive().Remaining(), 10*time.Hour)
+		time.Sleep(30 * time.Minute)
+		equal(t, "later", c.arrive().Remaining(), 9*time.Hour+30*time.Minute)
+		time.Sleep(7 * time.Hour)
+		c.visit(read)
+		s := c.arrive()
+		equal(t, "by the absolute limit", s.Remaining(), 7*time.Hour+30*time.Minute)
+		time.Sleep(8 * time.Hour)
+		equal(t, "of one whose time is over", s.Remaining(), 0)
+		c = newClient(t, newTestManager(t, Options{Store: store, Expiry: Permanent}))
+		c.visit(set(t, 1))
+		s = c.arrive()
+		equal(t, "of a permanent one", s.Remaining(), Permanent)
+		c.with().visit((*Session).Destroy)
+		increment(s)
+		c.with().leave(s)
+		equal(t, "of one that was ended", s.Remaining(), 0)
+	})
+}
+
+// What a request chooses for the life of its session while a save is under way that fails is kept with the rest.
+func TestChoicesDuringAFailedSave(t *testing.T) {
+	t.Parallel()
+	store := newSpy()
+	c := newClient(t, newTestManager(t, Options{Store: store}))
+	s := c.arrive()
+	want(t, visits.Set(s, 1), nil)
+	store.once(func() {
+		want(t, s.SetExpiry(time.Hour), nil)
+		want(t, s.Remember(false), nil)
+	})
+	first := store.before
+	store.hook(func(ctx context.Context, op, key string) error {
+		_ = first(ctx, op, key)
+		return errDown
+	})
+	_, err := s.Commit(t.Context())
+	want(t, err, ErrStore)
+	store.hook(nil)
+	reply := c.leave(s)
+	equal(t, "cookie", reply.SetCookie, c.cookie+"; Path=/; HttpOnly; Secure; SameSite=Lax")
+	equal(t, "idle timeout", c.arrive().Expires().Sub(c.arrive().LastSeen()), time.Hour)
 }

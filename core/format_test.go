@@ -48,7 +48,9 @@ func TestDocumentedRecords(t *testing.T) {
 	if len(all) != 2 {
 		t.Fatalf("the page has %d worked examples, want 2", len(all))
 	}
-	first, second := counting(0), counting(32)
+	first, second := counting(0), counting(0)
+	tail := counting(32)
+	copy(second[sharedSize:], tail[sharedSize:])
 	h := all[0].head
 	if !h.digest.matches(&first) {
 		t.Error("first example: the digest is not the secret's")
@@ -62,10 +64,16 @@ func TestDocumentedRecords(t *testing.T) {
 	theme, _ := all[0].find("theme")
 	equal(t, "visits and theme", string(visits)+string(theme), `3"dark"`)
 	h = all[1].head
-	equal(t, "grace of the second example", h.grace, h.seen+30_000)
+	equal(t, "renewal of the second example", h.lineage.renewed(), h.seen)
+	equal(t, "grace of the second example", h.lineage.former(0).until(), h.seen+30_000)
 	equal(t, "own expiry of the second example", h.own, true)
-	equal(t, "both secrets open the second example", h.previous.matches(&first) && h.digest.matches(&second), true)
-	equal(t, "the sealed secret of the second example", seal(first, h.seal, h.digest), second)
+	equal(t, "cookie of the second example", h.span, spanRemember)
+	equal(t, "digest of the second example", h.digest, second.digest())
+	followed, ok := h.lineage.follow(first, h.digest, h.seen)
+	equal(t, "the sealed secret of the second example", ok && followed == second, true)
+	equal(t, "the line of the second example", h.lineage.bore(&first) && h.lineage.bore(&second), true)
+	equal(t, "authentication of the second example", fmt.Sprint(h.account.auth()), "{[pwd otp] 2}")
+	equal(t, "device of the second example", h.account.device(), device{ip: "192.0.2.7", agent: "Mozilla/5.0"})
 	id := uuid.MustParse("019b7705-5400-7a3c-8d21-5f0e6c7b9a42")
 	equal(t, "cookie value", (&ticket{id: id, secret: first}).token(), "AZt3BVQAejyNIV8ObHuaQgABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f")
 	m := &Manager{name: "session", prefix: "session:"}

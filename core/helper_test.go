@@ -271,6 +271,32 @@ func (s touchSpy) Touch(ctx context.Context, rec Record) error {
 	return s.store.(Toucher).Touch(ctx, rec)
 }
 
+// fullSpy is a spy with every optional interface but Instant.
+type fullSpy struct{ touchSpy }
+
+func newFullSpy() fullSpy { return fullSpy{newTouchSpy()} }
+
+func (s fullSpy) BySubject(ctx context.Context, subject string) ([]Record, error) {
+	if err := s.enter(ctx, "by subject", subject); err != nil {
+		return nil, err
+	}
+	return s.store.(Indexer).BySubject(ctx, subject)
+}
+
+func (s fullSpy) List(ctx context.Context, prefix, cursor string, limit int) ([]Record, string, error) {
+	if err := s.enter(ctx, "list", prefix); err != nil {
+		return nil, "", err
+	}
+	return s.store.(Lister).List(ctx, prefix, cursor, limit)
+}
+
+func (s fullSpy) Count(ctx context.Context, prefix string) (int, error) {
+	if err := s.enter(ctx, "count", prefix); err != nil {
+		return 0, err
+	}
+	return s.store.(Counter).Count(ctx, prefix)
+}
+
 // recorder collects events.
 type recorder struct {
 	mu     sync.Mutex
@@ -369,3 +395,75 @@ func inBubbleWith[S any](t *testing.T, open func() S, test func(t *testing.T, st
 }
 
 func sprint(v any) string { return fmt.Sprint(v) }
+
+// eachIndexed runs a test against each kind of store that has an index, each in a bubble with a clock of its own.
+func eachIndexed(t *testing.T, test func(t *testing.T, store Store)) {
+	t.Helper()
+	for name, open := range map[string]func() Store{
+		"memory":          func() Store { return memstore.New(memstore.Options{}) },
+		"without Instant": func() Store { return newFullSpy() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubbleWith(t, open, test)
+		})
+	}
+}
+
+// visitor is a framework's view of who sends requests.
+type visitor struct {
+	ip, agent string
+	asked     int
+}
+
+func (v *visitor) Client() (ip, userAgent string) {
+	v.asked++
+	return v.ip, v.agent
+}
+
+// from is one whole request as an adapter carries it out, sent by v.
+func (c *client) from(v Client, handler func(s *Session)) {
+	c.t.Helper()
+	sc := new(Scope)
+	want(c.t, sc.Open(c.t.Context(), c.m, v, c.cookie), nil)
+	handler(sc.Get())
+	r, err := sc.Finish()
+	want(c.t, err, nil)
+	c.keep(*r)
+	want(c.t, sc.Close(), nil)
+}
+
+// info returns what a list shows of the client's session.
+func (c *client) info() Info {
+	c.t.Helper()
+	info, err := c.m.Lookup(c.t.Context(), c.ticketOf().id.String())
+	want(c.t, err, nil)
+	return info
+}
+
+// as returns a handler that signs a subject in.
+func as(tb testing.TB, subject string) func(*Session) {
+	tb.Helper()
+	return func(s *Session) {
+		tb.Helper()
+		want(tb, s.Login(subject), nil)
+	}
+}
+
+// newSignedIn returns a new browser in which a subject is signed in.
+func newSignedIn(tb testing.TB, m *Manager, subject string) *client {
+	tb.Helper()
+	c := newClient(tb, m)
+	c.visit(as(tb, subject))
+	return c
+}
+
+// hungUp returns a context that has ended, as that of a client that hung up.
+func hungUp(tb testing.TB) context.Context {
+	tb.Helper()
+	ctx, cancel := context.WithCancel(tb.Context())
+	cancel()
+	return ctx
+}
+
+func renew(s *Session) { _ = s.Renew() }

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 )
@@ -72,16 +73,34 @@ func (m *Manager) first(ctx context.Context, tickets []ticket) (admitted, error)
 // open loads the session of one ticket: ErrNotFound if there is none that the ticket opens.
 func (m *Manager) open(ctx context.Context, t *ticket) (admitted, error) {
 	k := key(m.prefix, t.id)
-	rec, err := m.store.Load(ctx, k)
+	rec, err := m.load(ctx, k)
 	if err != nil {
 		return admitted{}, m.loadError(ctx, k, err)
 	}
-	rec.Key = k
 	a, err := m.admit(ctx, rec, t)
-	if err == nil && m.events != nil {
-		m.emit(Event{Kind: EventLoaded, SessionID: m.idOf(k), Subject: string(a.snap.head.subject)})
+	switch {
+	case err == nil:
+		m.tell(ctx, EventLoaded, &a.snap)
+	case errors.Is(err, errReused):
+		return admitted{}, m.reused(ctx, &a.snap)
 	}
 	return a, err
+}
+
+// reused deals with a secret that was the session's once: two parties hold it, and one of them is not its user.
+func (m *Manager) reused(ctx context.Context, snap *snapshot) error {
+	e := m.eventOf(EventReused, snap)
+	e.Err = errReused
+	m.report(ctx, slog.LevelWarn, e)
+	if !m.revokeOnReuse {
+		return ErrNotFound
+	}
+	ctx, cancel := m.outlive(ctx) // hanging up does not save the thief
+	defer cancel()
+	if err := m.revoke(ctx, snap, ReasonReuse); err != nil {
+		return err
+	}
+	return ErrNotFound
 }
 
 // idOf returns the session id in a store key.
@@ -102,7 +121,11 @@ func (m *Manager) outage(ctx context.Context, operation, k string, err error) er
 	if errors.Is(ctx.Err(), context.Canceled) {
 		level = slog.LevelDebug
 	}
-	m.report(ctx, level, Event{Kind: EventStoreFailed, SessionID: m.idOf(k), Err: err})
+	e := Event{Kind: EventStoreFailed, Operation: operation, Err: err}
+	if k != "" {
+		e.SessionID = m.idOf(k)
+	}
+	m.report(ctx, level, e)
 	return err
 }
 
@@ -110,10 +133,11 @@ var (
 	errOtherCookie = errors.New("sessions: record belongs to a cookie of another name")
 	errOtherSecret = errors.New("sessions: secret is not the session's")
 	errPolicy      = errors.New("sessions: session has expired")
+	errReused      = fmt.Errorf("%w: its secret was replaced and the grace is over", ErrNotFound)
 )
 
 // admit checks a record against the ticket that names it. A record that the ticket does not open is ErrNotFound to the
-// caller; the reason goes to the event.
+// caller; the reason goes to the event. For a secret that was good once it is errReused, which is for the caller to report.
 func (m *Manager) admit(ctx context.Context, rec Record, t *ticket) (admitted, error) {
 	now := time.Now()
 	snap, err := decodeRecord(rec)
@@ -123,45 +147,62 @@ func (m *Manager) admit(ctx context.Context, rec Record, t *ticket) (admitted, e
 	}
 	snap.settleTouch(now.UnixMilli())
 	a := admitted{snap: snap, ticket: *t}
-	switch {
-	case string(snap.head.name) != m.name:
-		return admitted{}, m.turnAway(&snap, EventRefused, errOtherCookie)
-	case !a.unlock(now):
-		return admitted{}, m.turnAway(&snap, EventRefused, errOtherSecret)
-	case m.expired(&snap, now):
+	if string(snap.head.name) != m.name {
+		return admitted{}, m.turnAway(ctx, &snap, EventRefused, errOtherCookie)
+	}
+	switch a.unlock(now.UnixMilli(), m.grace) {
+	case fitNever:
+		return admitted{}, m.turnAway(ctx, &snap, EventRefused, errOtherSecret)
+	case fitOnce:
+		return a, errReused
+	case fitNow:
+	}
+	if m.expired(&snap, now) {
 		m.forget(ctx, &snap)
-		return admitted{}, m.turnAway(&snap, EventExpired, errPolicy)
+		return admitted{}, m.turnAway(ctx, &snap, EventExpired, errPolicy)
 	}
 	return a, nil
 }
 
 // turnAway tells the hook why a token does not open its session. To the caller there is no such session.
-func (m *Manager) turnAway(snap *snapshot, kind EventKind, why error) error {
-	if m.events != nil {
-		m.emit(Event{Kind: kind, SessionID: m.idOf(snap.rec.Key), Subject: string(snap.head.subject), Err: why})
-	}
+func (m *Manager) turnAway(ctx context.Context, snap *snapshot, kind EventKind, why error) error {
+	e := m.eventOf(kind, snap)
+	e.Err = why
+	m.emit(ctx, e)
 	return ErrNotFound
 }
 
-// unlock reports whether the ticket's secret opens the session: the current one, or within its grace the previous one,
-// which then is exchanged for the current one.
-func (a *admitted) unlock(now time.Time) bool {
+// fit says how a secret fits a session.
+type fit uint8
+
+const (
+	fitNever fit = iota // it does not, and nothing says that it ever did
+	fitOnce             // it was replaced, and its grace is over
+	fitNow              // it opens the session
+)
+
+// unlock tries the ticket's secret: the current one opens the session, and so does a former one within its grace, which
+// then is exchanged for the current one. While the latest grace lasts, none counts as used again: the browser may still
+// be sending the one before it.
+func (a *admitted) unlock(now int64, grace time.Duration) fit {
 	h := &a.snap.head
 	if h.digest.matches(&a.ticket.secret) {
-		return true
+		return fitNow
 	}
-	if h.grace == 0 || now.UnixMilli() >= h.grace || !h.previous.matches(&a.ticket.secret) {
-		return false
+	if next, ok := h.lineage.follow(a.ticket.secret, h.digest, now); ok {
+		a.ticket.secret, a.renewed = next, true
+		return fitNow
 	}
-	a.ticket.secret = seal(a.ticket.secret, h.seal, h.digest)
-	a.renewed = true
-	return h.digest.matches(&a.ticket.secret)
+	if h.lineage.bore(&a.ticket.secret) && now >= h.lineage.renewed()+grace.Milliseconds() {
+		return fitOnce
+	}
+	return fitNever
 }
 
 // forget deletes a record whose time is over by a policy that is shorter than the one it was stored under. If that fails,
 // the record is as dead as before.
 func (m *Manager) forget(ctx context.Context, snap *snapshot) {
-	if err := m.store.Delete(ctx, snap.rec.Key); err != nil {
+	if err := m.remove(ctx, snap.rec.Key); err != nil {
 		_ = m.outage(ctx, "delete", snap.rec.Key, err)
 	}
 }

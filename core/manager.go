@@ -19,25 +19,40 @@ import (
 type Manager struct {
 	store   Store
 	toucher Toucher // nil: a touch saves the record
+	indexer Indexer // nil: no list of a subject's sessions
+	lister  Lister  // nil: no list of all sessions
+	counter Counter // nil: to count is to list
 	instant bool    // the store's calls cannot wait
 	prefix  string
 
-	expiry   time.Duration // 0: permanent
-	lifetime time.Duration // 0: none
-	grace    time.Duration
-	timeout  time.Duration
-	maxSize  int
-	lazy     bool
+	expiry        time.Duration // 0: permanent
+	maxExpiry     time.Duration // for a session's own idle timeout; 0: none
+	lifetime      time.Duration // 0: none
+	renewEvery    time.Duration // 0: never
+	grace         time.Duration
+	revokeOnReuse bool
+	maxSessions   int // 0: any number
+	onLimit       Limit
+	noDevice      bool
+	timeout       time.Duration
+	maxSize       int
+	lazy          bool
+	preset        Preset
 
-	name   string
-	cookie cookieWriter
-	codec  Codec
-	plain  bool // the codec is JSON, whose commonest values need no reflection
-	log    *slog.Logger
-	events *dispatcher // nil: nobody listens
-	purger *purger     // nil: the store needs none
+	name      string
+	nameBytes []byte // the same, as records hold it
+	cookie    cookieWriter
+	codec     Codec
+	plain     bool // the codec is JSON, whose commonest values need no reflection
+	log       *slog.Logger
+	events    *dispatcher // nil: nobody listens
+	purger    *purger     // nil: the store needs none
+	timed     bool        // the store's calls are measured
 
-	lanes  [64]chan struct{} // requests that met a conflict queue here, by session, instead of racing each other
+	tally tally
+
+	lanes  lanes // requests that met a conflict queue here, by session, instead of racing each other
+	doors  lanes // logins queue here, by subject, where sessions are limited
 	random io.Reader
 	newID  func(io.Reader) (uuid.UUID, error)
 }
@@ -45,6 +60,9 @@ type Manager struct {
 // NewManager checks the options and returns a manager for them, or an error that says what to change. With no store in
 // the options it makes a bounded in-memory one.
 func NewManager(o Options) (*Manager, error) {
+	if err := o.applyPreset(); err != nil {
+		return nil, err
+	}
 	o.setDefaults()
 	o.Cookie.Domain = canonicalDomain(o.Cookie.Domain)
 	if err := o.validate(); err != nil {
@@ -53,22 +71,28 @@ func NewManager(o Options) (*Manager, error) {
 	if o.Store == nil {
 		o.Store = memstore.New(memstore.Options{})
 	}
+	if err := o.checkIndex(); err != nil {
+		return nil, err
+	}
 	m := &Manager{
 		store: o.Store, prefix: o.Prefix,
-		expiry: max(o.Expiry, 0), lifetime: o.Lifetime, grace: o.Grace,
+		expiry: max(o.Expiry, 0), lifetime: o.Lifetime, renewEvery: o.RenewEvery, grace: max(o.Grace, 0),
+		revokeOnReuse: o.RevokeOnReuse, maxSessions: o.MaxSessions, onLimit: o.OnLimit, noDevice: o.NoDevice, preset: o.Preset,
 		timeout: o.StoreTimeout, maxSize: o.MaxSize, lazy: o.Lazy,
-		name: o.Cookie.Name, cookie: newCookieWriter(&o.Cookie),
+		name: o.Cookie.Name, nameBytes: []byte(o.Cookie.Name), cookie: newCookieWriter(&o.Cookie),
 		codec: o.Codec, log: o.Logger,
 		random: rand.Reader, newID: uuid.NewV7FromReader,
 	}
 	_, m.plain = o.Codec.(JSON)
 	m.toucher, _ = o.Store.(Toucher)
 	_, m.instant = o.Store.(interface{ Instant() })
-	for i := range m.lanes {
-		m.lanes[i] = make(chan struct{}, 1)
-	}
+	m.maxExpiry, _ = o.Preset.limits()
+	m.indexer, _ = o.Store.(Indexer)
+	m.counter, _ = o.Store.(Counter)
+	m.lister, _ = o.Store.(Lister)
+	m.lanes, m.doors = newLanes(), newLanes()
 	if o.OnEvent != nil {
-		m.events = newDispatcher(o.OnEvent, o.Logger)
+		m.events, m.timed = newDispatcher(o.OnEvent, o.Logger), o.StoreEvents
 	}
 	m.purger = startPurger(m, o.PurgeInterval)
 	return m, nil
@@ -114,20 +138,34 @@ func (m *Manager) bound(ctx context.Context) (context.Context, context.CancelFun
 	return context.WithTimeout(ctx, m.timeout)
 }
 
+// outlive is bound for what has to be done even when the client has gone away: the values of the request stay, its
+// cancellation does not.
+func (m *Manager) outlive(ctx context.Context) (context.Context, context.CancelFunc) {
+	if m.instant {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), m.timeout)
+}
+
 // failed wraps an error of the store once, with the operation, so that callers can tell an outage from everything else.
 func failed(operation string, err error) error {
 	return fmt.Errorf("%w: %s: %w", ErrStore, operation, err)
 }
 
 // newTicket draws the id and the secret of a new session.
-func (m *Manager) newTicket() (ticket, error) {
-	id, err := m.newID(m.random)
-	if err != nil {
-		return ticket{}, fmt.Errorf("sessions: drawing a session id: %w", err)
+func (m *Manager) newTicket() (t ticket, err error) {
+	err = m.drawTicket(&t)
+	return t, err
+}
+
+// drawTicket is newTicket into a ticket that lies somewhere already, which saves allocating one.
+func (m *Manager) drawTicket(t *ticket) (err error) {
+	if t.id, err = m.newID(m.random); err != nil {
+		*t = ticket{}
+		return fmt.Errorf("sessions: drawing a session id: %w", err)
 	}
-	s, err := newSecret(m.random)
-	if err != nil {
-		return ticket{}, err
+	if err = t.secret.draw(m.random); err != nil {
+		*t = ticket{}
 	}
-	return ticket{id: id, secret: s}, nil
+	return err
 }

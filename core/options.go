@@ -9,6 +9,9 @@ import (
 // cookie gets the longest life that browsers honour, 400 days, and is renewed as it is used.
 const Permanent time.Duration = -1
 
+// NoGrace as [Options.Grace] makes a former secret worthless from the moment of the renewal.
+const NoGrace time.Duration = -1
+
 // The defaults that zero values of [Options] stand for.
 const (
 	DefaultPrefix       = "session:"
@@ -42,6 +45,30 @@ type Options struct {
 	// capped by it.
 	Lifetime time.Duration
 
+	// RenewEvery changes the secret of a session that is used when it has become this old, as [Session.Renew] does. Zero:
+	// only at a login, a step-up, or when the application asks. At least Grace otherwise.
+	RenewEvery time.Duration
+
+	// Preset fills in times and cookie fields after a level of NIST SP 800-63B-4 or OWASP ASVS 5.0, and refuses what the
+	// level does not allow. Zero: none. [Manager.Policy] prints what comes of it.
+	Preset Preset
+
+	// MaxSessions bounds how many sessions a subject may have at a time, also when logins race with each other on several
+	// servers (OWASP ASVS 5.0, 7.1.2). Zero: any number. It needs a store with an index of subjects, which memcached has not.
+	MaxSessions int
+
+	// OnLimit says how MaxSessions is kept. Zero: [EvictOldest].
+	OnLimit Limit
+
+	// RevokeOnReuse ends a session when a secret comes in that was replaced by a renewal and whose grace is over: two
+	// parties hold it, and which of them is the user cannot be told. False: it is an [EventReused] and a line in the log,
+	// and the request has no session.
+	RevokeOnReuse bool
+
+	// NoDevice keeps the IP address and the user agent of signed-in users out of the records. False: the record has those
+	// of the login, and a touch brings them up to date; see [Manager.List].
+	NoDevice bool
+
 	// Cookie describes the cookie that carries the session's token.
 	Cookie Cookie
 
@@ -49,8 +76,8 @@ type Options struct {
 	// not counted as use of the session. False: the session is loaded before the handler runs.
 	Lazy bool
 
-	// Grace is how long the previous secret is still accepted after [Session.Renew], so that requests which the browser
-	// had already sent are not signed out. Zero: 30 seconds. Login never grants one.
+	// Grace is how long a former secret is still accepted after [Session.Renew], so that requests which the browser had
+	// already sent are not signed out. Zero: 30 seconds. [NoGrace]: not at all. Login never grants one.
 	Grace time.Duration
 
 	// StoreTimeout bounds each load, and each commit with all its attempts. Zero: 5 seconds. A save goes on when the
@@ -79,6 +106,10 @@ type Options struct {
 	// while the hook blocks events beyond 1024 waiting ones are dropped and counted in [Event.Dropped]. Nil: nobody is
 	// told, and there is no goroutine.
 	OnEvent func(Event)
+
+	// StoreEvents tells OnEvent of each call of the store too, with the time it took, for metrics and traces. False: only
+	// of failures.
+	StoreEvents bool
 }
 
 // Cookie describes the session cookie. The zero value is named "session", valid for the whole site of the host that set

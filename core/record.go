@@ -14,9 +14,12 @@ import (
 const (
 	formatVersion = 1
 
-	flagPrevious  = 1 << 0 // the previous secret is still accepted for a while
+	flagLineage   = 1 << 0 // the secret was renewed
 	flagOwnExpiry = 1 << 1 // the idle timeout was set for this session and does not follow the policy
-	flagsKnown    = flagPrevious | flagOwnExpiry
+	flagAccount   = 1 << 2 // it is known how or from where the subject signed in
+	flagRemember  = 1 << 3 // the cookie outlives the browser, whatever the policy
+	flagForget    = 1 << 4 // the cookie ends with the browser, whatever the policy
+	flagsKnown    = flagLineage | flagOwnExpiry | flagAccount | flagRemember | flagForget
 )
 
 var (
@@ -26,18 +29,18 @@ var (
 
 // head is what a record says about itself. Times are milliseconds of the Unix epoch.
 type head struct {
-	digest   digest // of the current secret
-	previous digest // of the secret before it, while grace lasts
-	seal     secret // the current secret, readable with the previous one
-	grace    int64  // until when the previous secret is accepted; 0: there is none
-	created  int64
-	seen     int64 // last use
-	issued   int64 // when the life of session and cookie was last extended
-	idle     int64 // the idle timeout in milliseconds; 0: permanent
-	auth     int64 // when the subject signed in; 0: never
-	own      bool  // idle was set for this session
-	name     []byte
-	subject  []byte
+	digest  digest // of the current secret
+	created int64
+	seen    int64 // last use
+	issued  int64 // when the life of session and cookie was last extended
+	idle    int64 // the idle timeout in milliseconds; 0: permanent
+	auth    int64 // when the subject signed in; 0: never
+	own     bool  // idle was set for this session
+	span    cookieSpan
+	name    []byte
+	subject []byte
+	lineage lineage // of the secret
+	account account // of the subject
 }
 
 // snapshot is a record as the store has it, with its head decoded. The slices point into the record's data.
@@ -88,15 +91,20 @@ func (h *head) read(r *reader) {
 		r.failed = true
 	}
 	r.fixed(h.digest[:])
-	if flags&flagPrevious != 0 {
-		r.fixed(h.previous[:])
-		r.fixed(h.seal[:])
-		h.grace = r.millis()
-	}
 	h.created, h.seen, h.issued = r.millis(), r.millis(), r.millis()
 	h.idle, h.auth = r.millis(), r.millis()
 	h.own = flags&flagOwnExpiry != 0
+	h.span = spanOf(flags)
 	h.name, h.subject = r.bytes(), r.bytes()
+	if flags&flagLineage != 0 {
+		h.lineage = r.bytes()
+		r.failed = r.failed || !h.lineage.valid()
+	}
+	if flags&flagAccount != 0 {
+		h.account = r.bytes()
+		r.failed = r.failed || !h.account.valid()
+	}
+	r.failed = r.failed || h.span > spanForget
 }
 
 // encodeRecord returns the snapshot of a record with this head and these entries. Key, version and the rest of rec are
@@ -104,10 +112,7 @@ func (h *head) read(r *reader) {
 func encodeRecord(rec Record, h *head, entries []entry) snapshot {
 	// Close to what it takes, because the store keeps all of it: the fixed part with its times, and two lengths to an
 	// entry.
-	size := 80 + len(h.name) + len(h.subject)
-	if h.grace != 0 {
-		size += 72
-	}
+	size := 80 + len(h.name) + len(h.subject) + len(h.lineage) + len(h.account)
 	for i := range entries {
 		size += len(entries[i].key) + len(entries[i].value) + 3
 	}
@@ -130,23 +135,58 @@ func encodeRecord(rec Record, h *head, entries []entry) snapshot {
 }
 
 func (h *head) append(b []byte) []byte {
-	var flags byte
-	if h.grace != 0 {
-		flags |= flagPrevious
+	b = append(append(b, h.flags()), h.digest[:]...)
+	for _, n := range [...]int64{h.created, h.seen, h.issued, h.idle, h.auth} {
+		b = binary.AppendUvarint(b, uint64(n))
+	}
+	b = appendBytes(appendBytes(b, h.name), h.subject)
+	for _, part := range [...][]byte{h.lineage, h.account} {
+		if len(part) != 0 {
+			b = appendBytes(b, part)
+		}
+	}
+	return b
+}
+
+func (h *head) flags() (flags byte) {
+	if len(h.lineage) != 0 {
+		flags |= flagLineage
 	}
 	if h.own {
 		flags |= flagOwnExpiry
 	}
-	b = append(append(b, flags), h.digest[:]...)
-	if h.grace != 0 {
-		b = append(append(b, h.previous[:]...), h.seal[:]...)
-		b = binary.AppendUvarint(b, uint64(h.grace))
+	if len(h.account) != 0 {
+		flags |= flagAccount
 	}
-	for _, n := range [...]int64{h.created, h.seen, h.issued, h.idle, h.auth} {
-		b = binary.AppendUvarint(b, uint64(n))
-	}
-	return appendBytes(appendBytes(b, h.name), h.subject)
+	return flags | h.span.flag()
 }
+
+// cookieSpan says whether a session's cookie outlives the browser.
+type cookieSpan uint8
+
+const (
+	spanPolicy   cookieSpan = iota // as the manager has it
+	spanRemember                   // it does
+	spanForget                     // it does not
+	spanDamaged                    // both at once
+)
+
+func (s cookieSpan) flag() byte { return [...]byte{0, flagRemember, flagForget, 0}[s] }
+
+func spanOf(flags byte) cookieSpan {
+	switch flags & (flagRemember | flagForget) {
+	case 0:
+		return spanPolicy
+	case flagRemember:
+		return spanRemember
+	case flagForget:
+		return spanForget
+	}
+	return spanDamaged
+}
+
+// since returns when the current secret was made.
+func (h *head) since() int64 { return max(h.created, h.auth, h.lineage.renewed()) }
 
 // each calls visit with each entry in order.
 func (s *snapshot) each(visit func(key, value []byte)) {

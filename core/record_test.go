@@ -11,9 +11,11 @@ import (
 // sample returns a record with everything in it.
 func sample() (Record, head, []entry) {
 	h := head{
-		digest: digest{1}, previous: digest{2}, seal: secret{3}, grace: 1_700_000_030_000, created: 1_700_000_000_000,
+		digest: digest{1}, created: 1_700_000_000_000,
 		seen: 1_700_000_001_000, issued: 1_700_000_002_000, idle: 3_600_000, auth: 1_700_000_003_000, own: true,
-		name: []byte("session"), subject: []byte("ann"),
+		name: []byte("session"), subject: []byte("ann"), span: spanRemember,
+		lineage: lineage(nil).extend(secret{2}, secret{3}, 1_700_000_001_000, 1_700_000_031_000),
+		account: newAccount(&Auth{Methods: []string{"pwd", "otp"}, Level: 2}, device{ip: "192.0.2.1", agent: "browser"}),
 	}
 	entries := []entry{{[]byte("visits"), []byte("1")}, {[]byte(""), []byte{}}, {[]byte("note"), []byte(`"x"`)}}
 	return encodeRecord(Record{Key: "k", Version: 7}, &h, entries).rec, h, entries
@@ -184,7 +186,7 @@ func FuzzRecord(f *testing.F) {
 	f.Add(rec.Data, uint16(0), byte(0))
 	f.Add(rec.Data, uint16(40), byte(1))
 	f.Add([]byte{}, uint16(0), byte(0))
-	h.grace, h.own, h.subject = 0, false, nil
+	h.lineage, h.account, h.own, h.subject = nil, nil, false, nil
 	f.Add(encodeRecord(Record{}, &h, entries[:1]).rec.Data, uint16(3), byte(0x80))
 	end := headEnd(f, rec)
 	f.Fuzz(func(t *testing.T, data []byte, at uint16, flip byte) {

@@ -14,13 +14,22 @@ const (
 	saveAttempts = 64
 )
 
+// put stores what the work creates or replaces.
+func (m *Manager) put(ctx context.Context, w *work) error {
+	if w.kind == workCreate {
+		return m.create(ctx, w)
+	}
+	return m.replace(ctx, w)
+}
+
 // create stores a new session. An id that is taken is replaced by a new one: an existing session is never joined.
 func (m *Manager) create(ctx context.Context, w *work) error {
 	for range createAttempts {
+		w.keep()
 		if err := m.compose(w); err != nil {
 			return err
 		}
-		rec, err := m.store.Save(ctx, w.snap.rec)
+		rec, err := m.save(ctx, w.snap.rec)
 		if err == nil {
 			w.snap.rec.Version = rec.Version
 			return nil
@@ -48,16 +57,21 @@ var errNotCreated = errors.New("sessions: store did not create the record")
 
 // replace saves changes to a stored session. After a conflict it merges them into what the other request stored.
 func (m *Manager) replace(ctx context.Context, w *work) error {
-	current, err := m.attempt(ctx, w)
-	if !errors.Is(err, ErrConflict) {
-		return err
+	var current Record
+	lane := m.lanes[int(w.ticket.id[15])%len(m.lanes)]
+	busy := lane.busy() // then to try is likely in vain, and would make those who stand there lose again
+	if !busy {
+		var err error
+		if current, err = m.attempt(ctx, w); !errors.Is(err, ErrConflict) {
+			return err
+		}
 	}
-	waited, err := m.queue(ctx, w)
+	waited, err := m.enter(ctx, lane)
 	if err != nil {
 		return m.outage(ctx, "save", w.snap.rec.Key, err)
 	}
-	defer m.leave(w)
-	if waited {
+	defer lane.leave()
+	if waited || busy {
 		current = Record{} // it is old by now
 	}
 	for n := range saveAttempts - 1 {
@@ -76,10 +90,11 @@ func (m *Manager) replace(ctx context.Context, w *work) error {
 // returned if the store gave it.
 func (m *Manager) attempt(ctx context.Context, w *work) (current Record, err error) {
 	base := *w
+	w.keep()
 	if err := m.compose(w); err != nil {
 		return Record{}, err
 	}
-	rec, err := m.store.Save(ctx, w.snap.rec)
+	rec, err := m.save(ctx, w.snap.rec)
 	switch {
 	case err == nil:
 		w.snap.rec.Version = rec.Version
@@ -91,41 +106,24 @@ func (m *Manager) attempt(ctx context.Context, w *work) (current Record, err err
 	return Record{}, m.saveError(ctx, w.snap.rec.Key, err)
 }
 
-// queue waits for the lane that requests of one session share once they have met a conflict. One after the other they
-// need one attempt each, where racing each other they would need many. It reports whether there was a wait.
-func (m *Manager) queue(ctx context.Context, w *work) (waited bool, err error) {
-	lane := m.lane(w)
-	select {
-	case lane <- struct{}{}:
-		return false, nil
-	default:
-	}
-	if m.instant {
-		ctx = context.WithoutCancel(ctx)
-	}
-	select {
-	case lane <- struct{}{}:
-		return true, nil
-	case <-ctx.Done():
-		return true, ctx.Err()
-	}
-}
-
-func (m *Manager) leave(w *work) { <-m.lane(w) }
-
-func (m *Manager) lane(w *work) chan struct{} { return m.lanes[int(w.ticket.id[15])%len(m.lanes)] }
-
 // merge moves the work onto the record that is stored now. It reports true when nothing is left to do.
 func (m *Manager) merge(ctx context.Context, w *work, rec Record) (done bool, err error) {
 	k := w.snap.rec.Key
 	if rec.Version == 0 {
-		if rec, err = m.store.Load(ctx, k); err != nil {
+		if rec, err = m.load(ctx, k); err != nil {
 			return false, m.loadError(ctx, k, err)
 		}
+	}
+	if rec.Version == w.snap.rec.Version {
+		return false, nil // nobody has been faster
 	}
 	rec.Key = k
 	a, err := m.admit(ctx, rec, &w.ticket)
 	if err != nil {
+		if errors.Is(err, errReused) {
+			// The secret was good when this slow request began, so nobody else need have it.
+			err = m.turnAway(ctx, &a.snap, EventRefused, errReused)
+		}
 		return false, err
 	}
 	if w.delta, err = w.delta.rebased(&a.snap); err != nil {
@@ -147,19 +145,14 @@ func (m *Manager) merge(ctx context.Context, w *work, rec Record) (done bool, er
 	return false, nil
 }
 
-// backOff waits a random while before the next attempt, longer each time, so that contenders in other processes get out
-// of step.
+// backOff waits a random while before the next attempt, so that contenders in other processes get out of step; shorter the
+// more attempts there were, so that who has lost often goes before who has just come.
 func (m *Manager) backOff(ctx context.Context, attempt int) {
 	if m.instant || attempt < 2 {
 		runtime.Gosched()
 		return
 	}
-	timer := time.NewTimer(m.jitter(100 * time.Microsecond << min(attempt, 7)))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+	sleep(ctx, m.jitter(2*time.Millisecond>>min(attempt/4, 6)))
 }
 
 // jitter returns a random duration below limit.
@@ -176,18 +169,20 @@ func (m *Manager) touch(ctx context.Context, w *work) error {
 	h := &w.snap.head
 	end := m.end(h, w.now.UnixMilli())
 	// A touch moves the expiry only, so it can stand for the use only where expiry and use tell each other.
-	// Nor does it clean up: once the grace of a renewal is over, the sealed secret has to leave the record.
-	if m.toucher == nil || end == 0 || h.idle != m.policy(h) || end <= w.snap.rec.Expires.UnixMilli() || h.grace != 0 {
+	// Nor does it clean up, once the grace of a renewal is over and the sealed secret has to leave the record, nor does it
+	// note where the session is used from now.
+	if m.toucher == nil || end == 0 || h.idle != m.policy(h) || end <= w.snap.rec.Expires.UnixMilli() ||
+		h.lineage.count() != 0 || m.moved(w) {
 		return m.replace(ctx, w)
 	}
 	rec := w.snap.rec
 	rec.Expires = instantOf(end)
-	err := m.toucher.Touch(ctx, rec)
+	err := m.extend(ctx, rec)
 	switch {
 	case err == nil:
 		w.snap.rec.Expires = rec.Expires
 		h.seen, h.issued = w.now.UnixMilli(), w.now.UnixMilli()
-		w.cookie = m.cookie.persistent
+		w.cookie = m.persistent(h)
 		return nil
 	case errors.Is(err, ErrConflict):
 		done, err := m.merge(ctx, w, Record{})
@@ -207,20 +202,21 @@ func (m *Manager) compose(w *work) error {
 	h := w.snap.head
 	isNew := !w.snap.stored()
 	if isNew {
-		h = head{created: now, name: []byte(m.name)}
+		h = head{created: now, name: m.nameBytes}
 	}
-	m.applyExpiry(&h, &w.delta)
-	if isNew || !w.sealed && (w.delta.expiry != nil || m.touchDue(&h, now)) {
+	m.applyPolicy(&h, &w.delta)
+	if isNew || !w.sealed && (w.delta.policy() || m.touchDue(&h, now)) {
 		h.issued = now
-		w.cookie = w.cookie || isNew || m.cookie.persistent
+		w.cookie = w.cookie || isNew || w.delta.policy() || m.persistent(&h)
 	}
 	h.seen = max(h.seen, now)
 	if err := m.applySecret(&h, w, isNew); err != nil {
 		return err
 	}
+	m.applyLogin(&h, w)
 	rec := w.snap.rec
-	if w.delta.subject != "" {
-		rec.Subject = m.subjectKey(w.delta.subject)
+	if w.login {
+		rec.Subject = m.subjectKey(w.delta.login.subject)
 	}
 	rec.Expires = instantOf(m.end(&h, h.seen))
 	var room [16]entry
@@ -231,44 +227,71 @@ func (m *Manager) compose(w *work) error {
 	return nil
 }
 
-// applyExpiry sets the idle timeout, the session's own or the policy's of today.
-func (m *Manager) applyExpiry(h *head, d *delta) {
+// applyPolicy sets the idle timeout, the session's own or the policy's of today, and the life of its cookie.
+func (m *Manager) applyPolicy(h *head, d *delta) {
 	if d.expiry != nil {
 		h.own = *d.expiry != expiryPolicy
 		h.idle = max(*d.expiry, 0)
 	}
 	h.idle = m.policy(h)
+	if d.span != spanPolicy {
+		h.span = d.span
+	}
 }
 
-// applySecret changes the secret and the subject where the delta asks for it.
-func (m *Manager) applySecret(h *head, w *work, isNew bool) error {
+// applySecret changes the secret where the delta asks for it.
+func (m *Manager) applySecret(h *head, w *work, isNew bool) (err error) {
 	now := w.now.UnixMilli()
-	if h.grace != 0 && now >= h.grace {
-		h.grace = 0
-	}
-	if w.delta.secret == secretLogin {
-		h.subject, h.auth, h.grace = []byte(w.delta.subject), now, 0
-		w.login = true
-	}
-	if isNew {
-		h.digest = w.ticket.secret.digest()
+	h.lineage = h.lineage.pruned(now)
+	old, next := w.ticket.secret, w.ticket.secret
+	switch {
+	case isNew:
+		h.digest = next.digest()
+		return nil
+	case w.delta.secret == secretLogin:
+		next, err = newSecret(m.random)
+		h.lineage = nil
+	case w.delta.secret == secretRenew:
+		next, err = old.successor(m.random)
+		h.lineage = h.lineage.extend(old, next, now, now+m.grace.Milliseconds())
+	case w.delta.secret == secretKeep:
 		return nil
 	}
-	if w.delta.secret == secretKeep {
-		return nil
-	}
-	next, err := newSecret(m.random)
 	if err != nil {
 		return err
 	}
-	old := w.ticket.secret
-	oldDigest := h.digest
-	h.digest = next.digest()
-	if w.delta.secret == secretRenew {
-		h.previous, h.seal = oldDigest, seal(old, next, h.digest)
-		h.grace = now + m.grace.Milliseconds()
-	}
-	w.ticket.secret = next
+	h.digest, w.ticket.secret = next.digest(), next
 	w.renewal, w.cookie = true, true
 	return nil
+}
+
+// applyLogin records who has signed in, how and from where, and where a signed-in session is used from.
+func (m *Manager) applyLogin(h *head, w *work) {
+	l := w.delta.login
+	if l == nil && w.device == nil && !m.noDevice {
+		return
+	}
+	auth, d := h.account.auth(), h.account.device()
+	if l != nil {
+		if !l.stepUp {
+			d = device{}
+		}
+		auth = l.over(&auth)
+		h.subject, h.auth, w.login = []byte(l.subject), l.at, true
+	}
+	switch {
+	case len(h.subject) == 0 || m.noDevice:
+		d = device{}
+	case w.device != nil:
+		d = *w.device
+	}
+	h.account = newAccount(&auth, d)
+}
+
+// moved reports whether the record is to say something else of where the session is used from.
+func (m *Manager) moved(w *work) bool {
+	if w.device == nil && !m.noDevice {
+		return false
+	}
+	return *or(w.device, &device{}) != w.snap.head.account.device()
 }

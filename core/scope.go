@@ -12,6 +12,7 @@ type Scope struct {
 	context.Context //nolint:containedctx // a scope is a context: that of the request around, set by Open
 
 	session Session
+	client  Client
 	outer   *Scope // of another manager's middleware around this one
 	reply   Reply
 	begun   bool // the commit before the first byte has been tried
@@ -45,11 +46,19 @@ func (sc *Scope) Of(m *Manager) *Scope {
 	return nil
 }
 
+// Client tells who sends a request, in the framework's own terms: an address behind a proxy is for the framework to trust.
+// It is asked during commits on the request's goroutine, and only when the session is to record it.
+type Client interface {
+	// Client returns the address and the User-Agent field. The strings may be the framework's: they are copied.
+	Client() (ip, userAgent string)
+}
+
 // Open begins a request: it reads the Cookie field values, which are not kept, and loads the session unless m is lazy.
+// The client, which may be nil, is asked for as long as the response has not begun.
 // The error is that of [Session.Load]. It panics if a scope around uses a cookie of the same name, because one cookie
 // cannot hold two sessions.
-func (sc *Scope) Open(ctx context.Context, m *Manager, cookieFields ...string) error {
-	sc.Context, sc.outer = ctx, ScopeOf(ctx)
+func (sc *Scope) Open(ctx context.Context, m *Manager, client Client, cookieFields ...string) error {
+	sc.Context, sc.client, sc.outer = ctx, client, ScopeOf(ctx)
 	for around := sc.outer; around != nil; around = around.outer {
 		if around.session.manager.name == m.name {
 			panic("sessions: two managers use the cookie " + m.name + " in one request; mount one manager in both places, or give one of them another Cookie.Name")
@@ -94,6 +103,7 @@ func (sc *Scope) Commit(apply func(*Reply)) error {
 		return err
 	}
 	for ; sc != nil; sc = sc.outer {
+		sc.identify()
 		reply, err := sc.session.Commit(sc.Context)
 		if err != nil {
 			return err
@@ -122,9 +132,18 @@ func (sc *Scope) Finish() (*Reply, error) {
 	if sc.begun {
 		return &Reply{}, sc.err
 	}
+	sc.identify()
 	sc.begun = true
 	sc.reply, sc.err = sc.session.Finish(sc.Context)
 	return &sc.reply, sc.err
+}
+
+// identify tells the session where the request came from. The client is the framework's, who may use it again when the
+// response has begun.
+func (sc *Scope) identify() {
+	if !sc.begun {
+		sc.session.identify(sc.client)
+	}
 }
 
 // Begun reports whether Begin or Finish has been called.

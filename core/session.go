@@ -32,12 +32,13 @@ type Session struct {
 	saving  delta    // changes that a commit has under way
 	stale   bool     // pending updates were worked out over a base that has changed since
 	cookie  cookieAction
-	follows bool // the request held the previous secret: another one renewed the session just before
-	handed  bool // a cookie is in the response's header already
-	used    bool // the handler has read or written
-	sealed  bool // the head of the response has gone out
-	late    bool // a change came too late, which is to be reported
-	lost    bool // the last commit found the session gone and dropped its changes
+	device  *device // where the request came from, once that was wanted
+	follows bool    // the request held the previous secret: another one renewed the session just before
+	handed  bool    // a cookie is in the response's header already
+	used    bool    // the handler has read or written
+	sealed  bool    // the head of the response has gone out
+	late    bool    // a change came too late, which is to be reported
+	lost    bool    // the last commit found the session gone and dropped its changes
 }
 
 type state uint8
@@ -112,6 +113,22 @@ func (s *Session) Expires() time.Time {
 		return time.Time{}
 	}
 	return instantOf(s.manager.end(&s.base.head, s.base.head.seen))
+}
+
+// Remaining returns how long the session lasts unless it is used again: [Permanent] for one that never ends, 0 for one that
+// is new or has ended.
+func (s *Session) Remaining() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.use()
+	if !s.base.stored() || s.state == stateGone {
+		return 0
+	}
+	end := s.manager.end(&s.base.head, s.base.head.seen)
+	if end == 0 {
+		return Permanent
+	}
+	return max(time.Until(instantOf(end)), 0)
 }
 
 // Keys returns the keys that have a value, sorted.
@@ -208,28 +225,6 @@ func (s *Session) Renew() error {
 	return nil
 }
 
-// maxSubject bounds the name of a user; real ones are far shorter.
-const maxSubject = 1024
-
-// Login binds the session to subject, keeps its id and data (another user's as well: sign that one out first, or call
-// Clear), and changes the secret: the old one is dead from the moment of the commit, so that whoever planted or saw it
-// is left outside (OWASP ASVS 5.0, 7.2.4). The data stay even where another user was signed in: call [Session.Clear]
-// first where one must not see what the other left. The subject is any non-empty string of at most 1024 bytes. After
-// the response has begun it is [ErrLate].
-func (s *Session) Login(subject string) error {
-	if subject == "" || len(subject) > maxSubject {
-		return fmt.Errorf("sessions: Login needs a subject of 1 to %d bytes, got %d; use Destroy to sign out", maxSubject, len(subject))
-	}
-	s.mu.Lock()
-	defer s.unlock()
-	s.use()
-	if err := s.writable(true); err != nil {
-		return err
-	}
-	s.pending.secret, s.pending.subject = secretLogin, string([]byte(subject))
-	return nil
-}
-
 // SetExpiry gives this session an idle timeout of its own, which persists: at least a second, [Permanent], or 0 to go
 // back to [Options.Expiry]. [Options.Lifetime] still caps it. On a session without data it takes effect when the first
 // value is written. It needs a cookie, so after the response has begun it is [ErrLate].
@@ -250,6 +245,24 @@ func (s *Session) SetExpiry(d time.Duration) error {
 		return err
 	}
 	s.pending.expiry = &ms
+	return nil
+}
+
+// Remember makes this session's cookie outlive the browser (true) or end with it (false), whatever [Cookie.SessionOnly]
+// says of the others. The choice persists. The server's side stays with Expiry and Lifetime; see [Session.SetExpiry] to
+// give a remembered session more time. On a session without data it takes effect when the first value is written. It
+// needs a cookie, so after the response has begun it is [ErrLate].
+func (s *Session) Remember(remember bool) error {
+	s.mu.Lock()
+	defer s.unlock()
+	s.use()
+	if err := s.writable(true); err != nil {
+		return err
+	}
+	s.pending.span = spanForget
+	if remember {
+		s.pending.span = spanRemember
+	}
 	return nil
 }
 

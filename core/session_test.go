@@ -725,7 +725,11 @@ func TestT3StoreAuthenticatesNobody(t *testing.T) {
 		}
 		snap, err := decodeRecord(rec)
 		want(t, err, nil)
-		for what, raw := range map[string][32]byte{"digest": snap.head.digest, "previous": snap.head.previous, "seal": snap.head.seal} {
+		stored := map[string][32]byte{"digest": snap.head.digest}
+		for i := range snap.head.lineage.count() {
+			stored["former digest"], stored["seal"] = snap.head.lineage.former(i).digest(), snap.head.lineage.former(i).seal()
+		}
+		for what, raw := range stored {
 			forged := ticket{id: c.ticketOf().id, secret: raw}
 			thief := newClient(t, c.m)
 			thief.cookie = "session=" + forged.token()

@@ -28,12 +28,19 @@ type secret [32]byte
 // digest is the SHA-256 of a secret. It authenticates nobody.
 type digest [sha256.Size]byte
 
+// draw makes s a secret from random.
+func (s *secret) draw(random io.Reader) error {
+	if _, err := io.ReadFull(random, s[:]); err != nil {
+		*s = secret{}
+		return fmt.Errorf("sessions: drawing a secret: %w", err)
+	}
+	return nil
+}
+
 // newSecret draws a secret from random.
 func newSecret(random io.Reader) (s secret, err error) {
-	if _, err = io.ReadFull(random, s[:]); err != nil {
-		return secret{}, fmt.Errorf("sessions: drawing a secret: %w", err)
-	}
-	return s, nil
+	err = s.draw(random)
+	return s, err
 }
 
 // digest returns what the record keeps of the secret.
@@ -57,13 +64,16 @@ func seal(old, successor secret, successorDigest digest) secret {
 	return pad
 }
 
-// token returns the cookie value of t.
-func (t *ticket) token() string {
+// appendToken appends the cookie value of t.
+func (t *ticket) appendToken(dst []byte) []byte {
 	var raw [48]byte
 	copy(raw[:16], t.id[:])
 	copy(raw[16:], t.secret[:])
-	return base64.RawURLEncoding.EncodeToString(raw[:])
+	return base64.RawURLEncoding.AppendEncode(dst, raw[:])
 }
+
+// token returns the cookie value of t.
+func (t *ticket) token() string { return string(t.appendToken(nil)) }
 
 // parseToken reads a cookie value. It refuses anything but the one spelling of a ticket, before decoding anything.
 func parseToken(value string) (t ticket, ok bool) {
@@ -90,10 +100,10 @@ func isBase64URL(b byte) bool {
 
 // key returns the store key of a session: prefix and canonical id.
 func key(prefix string, id uuid.UUID) string {
-	buf := make([]byte, len(prefix)+36)
-	copy(buf, prefix)
-	encodeUUID(buf[len(prefix):], id)
-	return string(buf)
+	var room [maxPrefix + 36]byte // on the stack, so that the string is all there is to allocate
+	n := copy(room[:], prefix)
+	encodeUUID(room[n:], id)
+	return string(room[:n+36])
 }
 
 // encodeUUID writes the canonical form of id, 36 bytes, into dst.

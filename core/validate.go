@@ -1,6 +1,7 @@
 package core
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -14,13 +15,17 @@ func (o *Options) validate() error {
 		validatePrefix(o.Prefix),
 		validateTimes(o),
 		validateLimits(o),
+		validateSubjects(o),
 		o.Cookie.validate(),
 	)
 }
 
+// maxPrefix leaves room for an id in keys of 250 bytes.
+const maxPrefix = 200
+
 func validatePrefix(prefix string) error {
-	if len(prefix) > 200 {
-		return fmt.Errorf("sessions: Prefix is %d bytes long; use at most 200, some stores take keys of 250", len(prefix))
+	if len(prefix) > maxPrefix {
+		return fmt.Errorf("sessions: Prefix is %d bytes long; use at most %d, some stores take keys of 250", len(prefix), maxPrefix)
 	}
 	if i := strings.IndexFunc(prefix, func(r rune) bool { return r <= ' ' || r >= 0x7f }); i >= 0 {
 		return fmt.Errorf("sessions: Prefix %q has a character that keys cannot hold at byte %d; use printable ASCII without spaces", prefix, i)
@@ -48,9 +53,9 @@ func validateTimes(o *Options) error {
 
 func validateLimits(o *Options) error {
 	switch {
-	case o.Grace < 0:
-		return fmt.Errorf("sessions: Grace is negative (%v); use a positive duration, or 0 for 30 seconds", o.Grace)
-	case o.Grace < time.Millisecond:
+	case o.Grace < 0 && o.Grace != NoGrace:
+		return fmt.Errorf("sessions: Grace is negative (%v); use a positive duration, 0 for 30 seconds, or NoGrace", o.Grace)
+	case o.Grace >= 0 && o.Grace < time.Millisecond:
 		return fmt.Errorf("sessions: Grace is %v, less than a millisecond; a duration needs a unit, as in 30 * time.Second", o.Grace)
 	case o.StoreTimeout < 0:
 		return fmt.Errorf("sessions: StoreTimeout is negative (%v); use a positive duration, or 0 for 5 seconds", o.StoreTimeout)
@@ -60,6 +65,45 @@ func validateLimits(o *Options) error {
 		return fmt.Errorf("sessions: PurgeInterval is %v, less than a second; a duration needs a unit, as in 5 * time.Minute, and a negative one is for no purge", o.PurgeInterval)
 	case o.MaxSize < 0:
 		return fmt.Errorf("sessions: MaxSize is negative (%d); use a number of bytes, or 0 for 1 MiB", o.MaxSize)
+	}
+	return nil
+}
+
+func validateSubjects(o *Options) error {
+	switch {
+	case o.RenewEvery < 0:
+		return fmt.Errorf("sessions: RenewEvery is negative (%v); use a positive duration, or 0 for never", o.RenewEvery)
+	case o.RenewEvery > 0 && o.RenewEvery < time.Second:
+		return fmt.Errorf("sessions: RenewEvery is %v, less than a second; a duration needs a unit, as in 15 * time.Minute", o.RenewEvery)
+	case o.RenewEvery > 0 && o.RenewEvery < o.Grace:
+		return fmt.Errorf("sessions: RenewEvery (%v) is shorter than Grace (%v), so that former secrets would pile up; make it at least Grace", o.RenewEvery, o.Grace)
+	case o.MaxSessions < 0:
+		return fmt.Errorf("sessions: MaxSessions is negative (%d); use a positive number, or 0 for any number", o.MaxSessions)
+	case o.OnLimit > RefuseLogin:
+		return fmt.Errorf("sessions: OnLimit is %d; use EvictOldest, EvictIdle or RefuseLogin", o.OnLimit)
+	case o.StoreEvents && o.OnEvent == nil:
+		return errors.New("sessions: StoreEvents is set but OnEvent is not; set who is to be told")
+	case o.OnLimit != 0 && o.MaxSessions == 0:
+		return errors.New("sessions: OnLimit is set but MaxSessions is not; set how many sessions a subject may have")
+	}
+	return nil
+}
+
+// checkIndex reports an option that needs an index of subjects where the store has none. A store answers that it has none
+// without asking its server, so an ended context will do.
+func (o *Options) checkIndex() error {
+	if o.MaxSessions == 0 {
+		return nil
+	}
+	indexer, ok := o.Store.(Indexer)
+	if ok {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_, err := indexer.BySubject(ctx, "")
+		ok = !errors.Is(err, errors.ErrUnsupported)
+	}
+	if !ok {
+		return fmt.Errorf("sessions: MaxSessions needs a store with an index of subjects, which %T has not; set MaxSessions to 0 or use another store: %w", o.Store, errors.ErrUnsupported)
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ func TestValidateTimes(t *testing.T) {
 		{"Lifetime", Options{Expiry: time.Hour, Lifetime: time.Hour - 1}},
 		{"Lifetime", Options{Expiry: DefaultExpiry, Lifetime: time.Hour}}, // set, though to the default
 		{"Lifetime", Options{Expiry: Permanent, Lifetime: time.Hour}},
-		{"Grace", Options{Grace: -1}},
+		{"Grace", Options{Grace: -2}},
 		{"StoreTimeout", Options{StoreTimeout: -1}},
 		{"StoreTimeout", Options{StoreTimeout: 5}},
 		{"MaxSize", Options{MaxSize: -1}},
@@ -91,7 +91,7 @@ func TestValidatePathAndSameSite(t *testing.T) {
 // All that is wrong is said at once.
 func TestValidateSaysEverything(t *testing.T) {
 	t.Parallel()
-	_, err := NewManager(Options{Prefix: " ", Expiry: -5, Grace: -1, Cookie: Cookie{Name: ";", Domain: "x", Path: "y", SameSite: 9}})
+	_, err := NewManager(Options{Prefix: " ", Expiry: -5, Grace: -2, Cookie: Cookie{Name: ";", Domain: "x", Path: "y", SameSite: 9}})
 	if err == nil {
 		t.Fatal("accepted")
 	}

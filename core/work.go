@@ -15,12 +15,26 @@ type work struct {
 	doomed   grave  // a session to delete first
 	delta    delta
 	now      time.Time
-	sealed   bool // no cookie can be sent any more
-	stale    bool // the updates were worked out over a base that has changed since
-	merged   bool // another request's changes were merged with these
-	login    bool // a subject signed in
-	renewal  bool // the secret was changed
-	cookie   bool // a cookie is due when the save succeeds
+	device   *device // where the request came from, nil where that is not to be recorded
+	idle     bool    // the handler changed nothing: the secret's age alone asks for a new one
+	sealed   bool    // no cookie can be sent any more
+	stale    bool    // the updates were worked out over a base that has changed since
+	merged   bool    // another request's changes were merged with these
+	login    bool    // a subject signed in
+	renewal  bool    // the secret was changed
+	cookie   bool    // a cookie is due when the save succeeds
+	undoable bool    // the save may have to be undone
+	undone   bool    // it was, and the base is what is stored now
+	before   *work   // as it was before the save, for that
+}
+
+// keep notes what the work is before a save that may have to be undone.
+func (w *work) keep() {
+	if w.undoable {
+		before := *w
+		before.before = nil
+		w.before, w.undone = &before, false
+	}
 }
 
 type workKind uint8
@@ -32,36 +46,41 @@ const (
 	workTouch
 )
 
-// begin takes the pending changes for a commit. Without work there is nothing to do; an error beside it stops the save, but
-// not the deletion of a destroyed session.
-func (s *Session) begin() (*work, error) {
+// idle reports whether a commit has nothing to do, and why it fails all the same. It is apart from begin so that requests
+// which only read, which is most of them, do not pay for the room that work takes.
+func (s *Session) idle() (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	kind, _ := s.due(time.Now())
+	return (kind == workNone || s.err != nil) && s.doomed.key == "", s.err
+}
+
+// begin takes the pending changes for a commit. An error stops the save, but not the deletion of a destroyed session.
+func (s *Session) begin(w *work) error {
 	s.mu.Lock()
 	defer s.unlock()
-	now := time.Now()
-	kind := s.due(now)
+	w.now, w.began, w.doomed, w.device, w.sealed = time.Now(), s.key, s.doomed, s.device, s.sealed
 	if s.err != nil {
-		kind = workNone
+		return s.err
 	}
-	if kind == workNone && s.doomed.key == "" {
-		return nil, s.err
-	}
-	w := &work{
-		kind: kind, began: s.key, doomed: s.doomed, now: now, sealed: s.sealed,
-		admitted: admitted{snap: s.base, ticket: s.ticket},
-	}
+	kind, old := s.due(w.now)
+	w.snap, w.ticket, w.kind = s.base, s.ticket, kind
 	if kind == workNone || kind == workTouch {
-		return w, s.err
+		return nil
+	}
+	if w.idle = old && s.pending.empty(); old {
+		s.pending.secret = secretRenew
 	}
 	err := s.take(w)
 	if err != nil {
 		w.kind = workNone
 	}
-	return w, err
+	return err
 }
 
 // take moves the pending changes into w, unless they need a cookie that can no longer be sent.
 func (s *Session) take(w *work) error {
-	if s.sealed && (w.kind == workCreate || s.pending.secret != secretKeep || s.pending.expiry != nil) {
+	if s.sealed && (w.kind == workCreate || s.pending.secret != secretKeep || s.pending.policy()) {
 		s.pending = delta{}
 		s.late = true
 		return ErrLate
@@ -77,19 +96,25 @@ func (s *Session) take(w *work) error {
 	return nil
 }
 
-// due says what the next commit has to do.
-func (s *Session) due(now time.Time) workKind {
+// due says what the next commit has to do, and whether the secret is so old that it is to be renewed with it.
+func (s *Session) due(now time.Time) (kind workKind, old bool) {
+	old = s.old(now)
 	switch {
 	case s.state == stateNew && s.pending.creates():
-		return workCreate
-	case s.state != stateLive:
-		return workNone
-	case !s.pending.empty():
-		return workReplace
-	case !s.sealed && s.manager.touchDue(&s.base.head, now.UnixMilli()):
-		return workTouch
+		kind = workCreate
+	case s.state == stateLive && (old || !s.pending.empty()):
+		kind = workReplace
+	case s.state == stateLive && !s.sealed && s.manager.touchDue(&s.base.head, now.UnixMilli()):
+		kind = workTouch
 	}
-	return workNone
+	return kind, old
+}
+
+// old reports whether the secret is to be renewed for its age. A request that came with the former secret follows the
+// renewal that has just been.
+func (s *Session) old(now time.Time) bool {
+	return s.state == stateLive && !s.sealed && !s.follows && s.pending.secret == secretKeep &&
+		s.manager.renewDue(&s.base.head, now.UnixMilli())
 }
 
 // carryOut does the work and settles the session with its outcome.
@@ -97,15 +122,13 @@ func (s *Session) carryOut(ctx context.Context, w *work) error {
 	var err error
 	if w.stale {
 		if w.delta, err = w.delta.rebased(&w.snap); err != nil {
-			s.giveBack(w)
+			s.giveBack(w, err)
 			return err
 		}
 	}
 	switch w.kind {
-	case workCreate:
-		err = s.manager.create(ctx, w)
-	case workReplace:
-		err = s.manager.replace(ctx, w)
+	case workCreate, workReplace:
+		err = s.manager.signIn(ctx, w)
 	case workTouch:
 		err = s.manager.touch(ctx, w)
 	case workNone:
@@ -113,21 +136,24 @@ func (s *Session) carryOut(ctx context.Context, w *work) error {
 	}
 	switch {
 	case err == nil:
-		s.install(w)
+		s.install(ctx, w)
 	case errors.Is(err, ErrNotFound):
-		s.giveUp(w)
+		s.giveUp(ctx, w)
 		return nil
 	case w.kind == workTouch:
 		// What the handler read is good; the next request extends the session's life.
 		return nil
-	default:
-		s.giveBack(w)
+	case w.idle:
+		// Likewise; the next request renews.
+		s.forgo(w)
+		return nil
 	}
+	s.giveBack(w, err)
 	return err
 }
 
 // install makes what was saved the session's new base.
-func (s *Session) install(w *work) {
+func (s *Session) install(ctx context.Context, w *work) {
 	s.mu.Lock()
 	if s.key != w.began {
 		// Destroy came while the save was under way, so what was saved is to go again.
@@ -143,18 +169,14 @@ func (s *Session) install(w *work) {
 		s.cookie = cookieSet
 	}
 	s.mu.Unlock()
-	s.manager.announce(w)
+	s.manager.announce(ctx, w)
 }
 
-// announce tells the hook what a commit did.
-func (m *Manager) announce(w *work) {
-	if m.events == nil {
-		return
-	}
-	e := Event{SessionID: m.idOf(w.snap.rec.Key), Subject: string(w.snap.head.subject)}
+// announce tells what a commit did.
+func (m *Manager) announce(ctx context.Context, w *work) {
 	tell := func(kind EventKind, when bool) {
-		if e.Kind = kind; when {
-			m.emit(e)
+		if when {
+			m.tell(ctx, kind, &w.snap)
 		}
 	}
 	tell(EventCreated, w.kind == workCreate)
@@ -166,19 +188,28 @@ func (m *Manager) announce(w *work) {
 }
 
 // giveUp settles a session that was ended elsewhere: what it changed is dropped and nothing is sent.
-func (s *Session) giveUp(w *work) {
+func (s *Session) giveUp(ctx context.Context, w *work) {
 	s.mu.Lock()
 	if s.key == w.began {
 		s.state, s.saving, s.pending, s.cookie = stateGone, delta{}, delta{}, cookieKeep
-		s.lost = w.kind != workTouch
+		s.lost = w.kind != workTouch && !w.idle
 	}
 	e := Event{Kind: EventGone, SessionID: s.manager.idOf(w.began), Subject: string(w.snap.head.subject), Err: ErrGone}
 	s.mu.Unlock()
-	s.manager.emit(e)
+	s.manager.emit(ctx, e)
 }
 
-// giveBack makes the changes of a failed commit pending again.
-func (s *Session) giveBack(w *work) {
+// forgo drops a renewal that failed and that no handler asked for.
+func (s *Session) forgo(w *work) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.key == w.began {
+		s.saving = delta{}
+	}
+}
+
+// giveBack makes the changes of a failed commit pending again, but for a login that the limit refused.
+func (s *Session) giveBack(w *work, err error) {
 	if w.kind != workCreate && w.kind != workReplace {
 		return
 	}
@@ -187,6 +218,16 @@ func (s *Session) giveBack(w *work) {
 	s.saving.follow(s.pending)
 	s.pending, s.saving = s.saving, delta{}
 	s.stale = s.stale || w.stale
+	if s.key != w.began {
+		return // Destroy came meanwhile
+	}
+	if errors.Is(err, ErrLimit) {
+		s.pending.login, s.pending.secret = nil, secretKeep
+	}
+	if w.undone {
+		s.base, s.ticket, s.key = w.snap, w.ticket, w.snap.rec.Key
+		s.stale = s.stale || w.merged
+	}
 }
 
 // saveError tells apart what the caller can do about a failed save.

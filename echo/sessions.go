@@ -41,8 +41,14 @@ func NewManager(o Options) (*Manager, error) { return core.NewManager(o) }
 
 // request is what the middleware keeps for one request, in a single allocation.
 type request struct {
+	echo   echo.Context
 	scope  core.Scope
 	writer writer
+}
+
+// Client tells the core who sends the request, as far as the application's IPExtractor lets it be known.
+func (r *request) Client() (ip, userAgent string) {
+	return r.echo.RealIP(), r.echo.Request().UserAgent()
 }
 
 // Middleware gives each request a session of m. Mounted twice, it works once.
@@ -53,9 +59,9 @@ func Middleware(m *Manager) echo.MiddlewareFunc {
 			if core.ScopeOf(ctx).Of(m) != nil {
 				return next(c)
 			}
-			r := &request{}
+			r := &request{echo: c}
 			r.writer = writer{ResponseWriter: c.Response().Writer, scope: &r.scope}
-			if err := r.scope.Open(ctx, m, c.Request().Header["Cookie"]...); err != nil {
+			if err := r.scope.Open(ctx, m, r, c.Request().Header["Cookie"]...); err != nil {
 				core.ClearContent(c.Response().Header())
 				return failure(err)
 			}

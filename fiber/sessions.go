@@ -53,7 +53,7 @@ func Middleware(m *Manager) fiber.Handler {
 			ctx = outer
 		}
 		sc := &core.Scope{}
-		if err := sc.Open(ctx, m, cookies(c, make([]string, 0, 4))...); err != nil {
+		if err := sc.Open(ctx, m, (*client)(c), cookies(c, make([]string, 0, 4))...); err != nil {
 			return fail(c, err)
 		}
 		return serve(c, sc)
@@ -139,6 +139,15 @@ func (f *failure) Error() string { return f.answer.Message }
 
 // Unwrap returns both sides of the failure.
 func (f *failure) Unwrap() []error { return []error{f.answer, f.cause} }
+
+// client tells the core who sends the request, as far as the app's trusted proxies let it be known.
+type client fiber.Ctx
+
+// Client returns the address and the user agent. The strings are Fiber's; the core copies them.
+func (c *client) Client() (ip, userAgent string) {
+	f := (*fiber.Ctx)(c)
+	return f.IP(), f.Get(fiber.HeaderUserAgent)
+}
 
 // Get returns the session of the innermost middleware. It panics if there is none. On a lazy manager it loads the
 // session; if that fails, the session is empty, and using it makes the response an error.

@@ -22,6 +22,16 @@ type (
 	Key[T any] = core.Key[T]
 	// Store keeps sessions. See [core.Store].
 	Store = core.Store
+	// Auth says how a subject has proved who they are. See [core.Auth].
+	Auth = core.Auth
+	// Info is what lists show of a session. See [core.Info].
+	Info = core.Info
+	// Stats counts what a manager has seen. See [core.Stats].
+	Stats = core.Stats
+	// Limit says how Options.MaxSessions is kept. See [core.Limit].
+	Limit = core.Limit
+	// Preset is a level of a public standard. See [core.Preset].
+	Preset = core.Preset
 	// Codec turns values into bytes and back. See [core.Codec].
 	Codec = core.Codec
 	// Event tells what happened to a session. See [core.Event].
@@ -32,6 +42,35 @@ type (
 
 // Permanent as an expiry makes a session that never expires.
 const Permanent time.Duration = core.Permanent
+
+// NoGrace as Options.Grace makes a former secret worthless from the moment of the renewal.
+const NoGrace time.Duration = core.NoGrace
+
+// The ways to keep Options.MaxSessions.
+const (
+	// EvictOldest ends the session whose login is longest ago.
+	EvictOldest = core.EvictOldest
+	// EvictIdle ends the session that was not used for longest.
+	EvictIdle = core.EvictIdle
+	// RefuseLogin makes the commit of the new login fail with ErrLimit.
+	RefuseLogin = core.RefuseLogin
+)
+
+// The presets of Options, after NIST SP 800-63B-4 and OWASP ASVS 5.0.
+const (
+	// PresetAAL1 allows at most 30 days.
+	PresetAAL1 = core.PresetAAL1
+	// PresetAAL2 allows at most 24 hours and an hour of inactivity.
+	PresetAAL2 = core.PresetAAL2
+	// PresetAAL3 allows at most 12 hours and 15 minutes of inactivity.
+	PresetAAL3 = core.PresetAAL3
+	// PresetASVS1 is PresetAAL1 with the cookie of ASVS level 1.
+	PresetASVS1 = core.PresetASVS1
+	// PresetASVS2 is PresetAAL2 with the cookie of ASVS level 2.
+	PresetASVS2 = core.PresetASVS2
+	// PresetASVS3 is PresetAAL3 with the cookie of ASVS level 3.
+	PresetASVS3 = core.PresetASVS3
+)
 
 // The values of the SameSite attribute.
 const (
@@ -79,6 +118,14 @@ const (
 	EventLost = core.EventLost
 	// EventStoreFailed reports that the store did not do what it was asked.
 	EventStoreFailed = core.EventStoreFailed
+	// EventReused reports a token whose secret was the session's before it was renewed: somebody has copied it.
+	EventReused = core.EventReused
+	// EventRevoked reports that a session was ended from outside, for Event.Reason.
+	EventRevoked = core.EventRevoked
+	// EventLimitReached reports a login beyond Options.MaxSessions.
+	EventLimitReached = core.EventLimitReached
+	// EventStoreCalled reports a call of the store and how long it took, with Options.StoreEvents.
+	EventStoreCalled = core.EventStoreCalled
 )
 
 // The errors that callers can tell apart with errors.Is.
@@ -89,6 +136,12 @@ var (
 	ErrGone = core.ErrGone
 	// ErrLate says that a change needs a cookie, but the response has already begun.
 	ErrLate = core.ErrLate
+	// ErrNotFound says that there is no such session.
+	ErrNotFound = core.ErrNotFound
+	// ErrAnonymous says that nobody is signed in.
+	ErrAnonymous = core.ErrAnonymous
+	// ErrLimit says that the subject has as many sessions as allowed.
+	ErrLimit = core.ErrLimit
 	// ErrConflict says that the session was changed by other requests on each attempt to save it.
 	ErrConflict = core.ErrConflict
 	// ErrTooLarge says that the session exceeds its size limit.

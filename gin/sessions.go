@@ -54,7 +54,7 @@ func Middleware(m *Manager) gin.HandlerFunc {
 		}
 		r := &request{}
 		r.writer = writer{ResponseWriter: c.Writer, scope: &r.scope}
-		if err := r.scope.Open(ctx, m, c.Request.Header["Cookie"]...); err != nil {
+		if err := r.scope.Open(ctx, m, (*client)(c), c.Request.Header["Cookie"]...); err != nil {
 			r.writer.refuse(c, err)
 			return
 		}
@@ -66,6 +66,15 @@ func Middleware(m *Manager) gin.HandlerFunc {
 func (r *request) serve(c *gin.Context) {
 	c.Request = c.Request.WithContext(&r.scope)
 	r.writer.run(c)
+}
+
+// client tells the core who sends the request, as far as the engine's trusted proxies let it be known.
+type client gin.Context
+
+// Client returns the address and the user agent.
+func (c *client) Client() (ip, userAgent string) {
+	g := (*gin.Context)(c)
+	return g.ClientIP(), g.Request.UserAgent()
 }
 
 // Get returns the session of the innermost middleware. It panics if there is none. On a lazy manager it loads the

@@ -32,7 +32,7 @@
 //
 // # No index
 //
-// Memcached cannot list its keys. BySubject and List answer [errors.ErrUnsupported].
+// Memcached cannot list its keys. BySubject, List and Count answer [errors.ErrUnsupported].
 package memcachedstore
 
 import (

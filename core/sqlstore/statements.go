@@ -3,7 +3,7 @@ package sqlstore
 // statements are the store's SQL texts for one dialect and table.
 type statements struct {
 	load, look, insert, replace, revive, touch, touchForever, remove string
-	bySubject, list, purge                                           string
+	bySubject, list, count, purge                                    string
 }
 
 // alive is the condition that a row has not expired. Its parameter is the application's time, never the server's.
@@ -25,6 +25,7 @@ func compile(d Dialect, table string) statements {
 		// Saying subject <> '' lets the database use an index without the anonymous sessions.
 		bySubject: r("SELECT " + columns + " FROM {table} WHERE subject = ? AND subject <> '' AND " + alive),
 		list:      r("SELECT " + columns + " FROM {table} WHERE id >= ? AND id < ? AND " + alive + " ORDER BY id LIMIT ?"),
+		count:     r("SELECT COUNT(*) FROM {table} WHERE id >= ? AND id < ? AND " + alive),
 		purge:     r(purge(d)),
 	}
 }

@@ -111,6 +111,12 @@ type Purger interface {
 	Purge(ctx context.Context, limit int) (int, error)
 }
 
+// Counter counts records. Without it the manager walks them.
+type Counter interface {
+	// Count returns how many unexpired records have a Key that starts with prefix, exact while nothing changes.
+	Count(ctx context.Context, prefix string) (int, error)
+}
+
 // Instant is implemented by a store whose methods never wait for anything outside the process. The manager then spares the
 // timer that bounds each call, and hands it the request's own context, to whose end such a store pays no attention.
 type Instant interface {

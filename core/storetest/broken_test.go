@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cloakroom-go/sessions/core/memstore"
@@ -21,6 +22,7 @@ type full interface {
 	store.Toucher
 	store.Indexer
 	store.Lister
+	store.Counter
 }
 
 // broken is a store with a fault, and the cases that must find it.
@@ -41,7 +43,7 @@ func brokenStores() []broken {
 			func(s *memstore.Store) store.Store { return &revives{full: s} },
 		},
 		{
-			"returns expired records", "Expiry/X1ToTheInstant Expiry/X7NeverReturned Expiry/X7CreateOverExpired Expiry/X1ReplaceMoves Expiry/X9PermanentAndBack Index/OutlivesOldExpiry Expiry/X9BeyondThirtyDays Version/NeverReusedAfterExpiry Expiry/X6ExpiredIsNotStored",
+			"returns expired records", "Expiry/X1ToTheInstant Expiry/X7NeverReturned Expiry/X7CreateOverExpired Expiry/X1ReplaceMoves Expiry/X9PermanentAndBack Index/OutlivesOldExpiry Expiry/X9BeyondThirtyDays Version/NeverReusedAfterExpiry Expiry/X6ExpiredIsNotStored Count/X7NotExpired",
 			func(s *memstore.Store) store.Store { return &late{full: s, expires: make(map[string]time.Time)} },
 		},
 		{
@@ -105,7 +107,7 @@ func brokenStores() []broken {
 			func(s *memstore.Store) store.Store { return &touchNothing{full: s} },
 		},
 		{
-			"supports methods by halves", "Touch/Unsupported Index/Unsupported List/Unsupported",
+			"supports methods by halves", "Touch/Unsupported Index/Unsupported List/Unsupported Count/Unsupported",
 			func(s *memstore.Store) store.Store { return &halfSupported{full: s} },
 		},
 		{
@@ -272,6 +274,26 @@ func brokenStores() []broken {
 		{
 			"cannot purge", "Purge/OnlyExpired",
 			purging(func(*purges, context.Context, int) (int, error) { return 0, errors.New("no purge today") }),
+		},
+		{
+			"counts saves", "Count/FollowsChanges",
+			func(s *memstore.Store) store.Store { return &countsSaves{full: s} },
+		},
+		{
+			"counts as it was at the first call", "Count/FollowsChanges Count/K3PrefixIsLiteral",
+			func(s *memstore.Store) store.Store { return &countsOnce{full: s} },
+		},
+		{
+			"counts roughly", "Count/Exact",
+			func(s *memstore.Store) store.Store { return &countsRoughly{full: s} },
+		},
+		{
+			"counts what matches a pattern", "Count/K3PrefixIsLiteral",
+			func(s *memstore.Store) store.Store { return &countsGlob{full: s} },
+		},
+		{
+			"counts what has expired", "Count/X7NotExpired",
+			func(s *memstore.Store) store.Store { return &countsExpired{full: s, keys: make(map[string]bool)} },
 		},
 		{
 			"loses a save now and then", "Races/Everything Races/R4NothingIsLost",
@@ -446,6 +468,10 @@ func (*unsupported) List(context.Context, string, string, int) ([]store.Record, 
 	return nil, "", errors.ErrUnsupported
 }
 
+func (*unsupported) Count(context.Context, string) (int, error) {
+	return 0, errors.ErrUnsupported
+}
+
 type halfSupported struct{ full }
 
 func (s *halfSupported) Touch(ctx context.Context, rec store.Record) error {
@@ -469,6 +495,14 @@ func (s *halfSupported) List(ctx context.Context, prefix, cursor string, limit i
 		return nil, "", errors.ErrUnsupported
 	}
 	return recs, next, err
+}
+
+func (s *halfSupported) Count(ctx context.Context, prefix string) (int, error) {
+	n, err := s.full.Count(ctx, prefix)
+	if n == 0 {
+		err = errors.ErrUnsupported
+	}
+	return n, err
 }
 
 // reuses counts versions from one for each life of a record.
@@ -731,6 +765,83 @@ func (s *listBroken) List(ctx context.Context, prefix, cursor string, limit int)
 		next = "1"
 	}
 	return page, next, err
+}
+
+// countsSaves takes each save for another record.
+type countsSaves struct {
+	full
+	replaced atomic.Int64
+}
+
+func (s *countsSaves) Save(ctx context.Context, rec store.Record) (store.Record, error) {
+	if rec.Version != 0 {
+		s.replaced.Add(1)
+	}
+	return s.full.Save(ctx, rec)
+}
+
+func (s *countsSaves) Count(ctx context.Context, prefix string) (int, error) {
+	n, err := s.full.Count(ctx, prefix)
+	return n + int(s.replaced.Load()), err
+}
+
+type countsOnce struct {
+	full
+	first sync.Once
+	n     int
+	err   error
+}
+
+func (s *countsOnce) Count(ctx context.Context, prefix string) (int, error) {
+	s.first.Do(func() { s.n, s.err = s.full.Count(ctx, prefix) })
+	return s.n, s.err
+}
+
+type countsRoughly struct{ full }
+
+func (s *countsRoughly) Count(ctx context.Context, prefix string) (int, error) {
+	n, err := s.full.Count(ctx, prefix)
+	if n > 64 {
+		n -= n % 64
+	}
+	return n, err
+}
+
+type countsGlob struct{ full }
+
+func (s *countsGlob) Count(ctx context.Context, prefix string) (n int, err error) {
+	all, _, err := s.List(ctx, "", "", 1<<20)
+	for _, rec := range all {
+		if ok, err := path.Match(prefix+"*", rec.Key); ok && err == nil {
+			n++
+		}
+	}
+	return n, err
+}
+
+// countsExpired counts the keys that were saved and not deleted.
+type countsExpired struct {
+	full
+	mu   sync.Mutex
+	keys map[string]bool
+}
+
+func (s *countsExpired) Save(ctx context.Context, rec store.Record) (store.Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keys[rec.Key] = true
+	return s.full.Save(ctx, rec)
+}
+
+func (s *countsExpired) Count(_ context.Context, prefix string) (n int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key := range s.keys {
+		if strings.HasPrefix(key, prefix) {
+			n++
+		}
+	}
+	return n, nil
 }
 
 // losesSaves says that it has saved, now and then.

@@ -103,6 +103,7 @@ func groups() []group {
 		{"Index", indexCases()},
 		{"List", listCases()},
 		{"Purge", purgeCases()},
+		{"Count", countCases()},
 		{"Context", contextCases()},
 		{"Hostile", hostileCases()},
 		{"Races", raceCases()},

@@ -32,7 +32,7 @@ const (
 // Through has writers at work on a store while fault does its worst, and until each has written on after it.
 func Through(t *testing.T, s store.Store, loss Loss, fault func()) {
 	t.Helper()
-	m, err := newManager(s, testserver.Name()+":", timeout)
+	m, err := newManager(s, Place{Prefix: testserver.Name() + ":"}, timeout)
 	if err != nil {
 		t.Fatal(err)
 	}

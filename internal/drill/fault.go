@@ -65,7 +65,7 @@ func (b *Backend) faults(t *testing.T) {
 		t.Fatal(err)
 	}
 	prefix := testserver.Name() + ":"
-	m, err := newManager(s, prefix, timeout)
+	m, err := newManager(s, Place{Prefix: prefix}, timeout)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +193,7 @@ func wrongPassword(t *testing.T, r *rig) {
 		t.Fatal(err)
 	}
 	down := newOutage(t, r)
-	if down.manager, err = newManager(s, r.prefix, timeout); err != nil {
+	if down.manager, err = newManager(s, Place{Prefix: r.prefix}, timeout); err != nil {
 		t.Fatal(err)
 	}
 	down.store, down.late = s, nil

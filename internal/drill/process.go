@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/cloakroom-go/sessions/core"
@@ -28,8 +27,13 @@ func newProcess(open Open) *process {
 	}
 }
 
-// Place is where an application keeps its sessions. It is exported, like all in this file, for net/rpc.
-type Place struct{ Address, Prefix string }
+// Place is where an application keeps its sessions, and how many a user may have. It is exported, like all in this file,
+// for net/rpc.
+type Place struct {
+	Address, Prefix string
+	MaxSessions     int
+	OnLimit         core.Limit
+}
 
 // Call is a call of a method of a store, and Answer what came of it.
 type Call struct {
@@ -122,11 +126,35 @@ func (p *process) manager(at Place) (*core.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	made, err := newManager(s, at.Prefix, patience)
+	made, err := newManager(s, at, patience)
 	if err == nil {
 		p.managers[at] = made
 	}
 	return made, err
+}
+
+// Office is an errand of the back office: of a subject, the ids or how many were ended.
+type Office struct {
+	Place   Place
+	Revoke  bool // all of the subject's sessions, else they are listed
+	Subject string
+}
+
+// Do does the errand and returns the ids that it listed.
+func (p *process) Do(o Office, ids *[]string) error {
+	m, err := p.manager(o.Place)
+	if err != nil {
+		return err
+	}
+	if o.Revoke {
+		_, err := m.RevokeAll(context.Background(), o.Subject)
+		return err
+	}
+	list, err := m.List(context.Background(), o.Subject)
+	for i := range list {
+		*ids = append(*ids, list[i].ID)
+	}
+	return err
 }
 
 // Arrival begins a request.
@@ -161,6 +189,7 @@ type Departure struct {
 // Reply is what the browser gets, and what the handler saw in the end.
 type Reply struct {
 	SetCookie string
+	Refused   bool // a login beyond the limit
 	IsNew     bool
 	Subject   string
 	Values    map[string]int
@@ -177,6 +206,10 @@ func (p *process) Leave(d Departure, r *Reply) error {
 		return err
 	}
 	setCookie, err := leave(sc)
+	if errors.Is(err, core.ErrLimit) {
+		*r = Reply{Refused: true}
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -195,30 +228,22 @@ type Crowd struct {
 	Workers, Each int
 }
 
-// Count has all workers count, each in requests one after the other, and returns how many were refused and made again:
-// where very many requests want one session, some are told that it stayed contended, which says that nothing was saved.
-// Workers leave a session alone that is not there.
-func (p *process) Count(c Crowd, refused *int) error {
+// Count has all workers count, each in requests one after the other. They leave a session alone that is not there.
+func (p *process) Count(c Crowd, _ *int) error {
 	m, err := p.manager(c.Place)
 	if err != nil {
 		return err
 	}
 	errs := make([]error, c.Workers)
-	var again atomic.Int64
 	var all sync.WaitGroup
 	for n := range c.Workers {
 		all.Go(func() {
 			for i := 0; i < c.Each && errs[n] == nil; i++ {
 				errs[n] = countOne(browser{m, c.Cookie}, c.Name+strconv.Itoa(n))
-				if errors.Is(errs[n], core.ErrConflict) {
-					again.Add(1)
-					errs[n], i = nil, i-1
-				}
 			}
 		})
 	}
 	all.Wait()
-	*refused = int(again.Load())
 	return errors.Join(errs...)
 }
 

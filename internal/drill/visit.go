@@ -16,9 +16,9 @@ const timeout = 2 * time.Second
 
 // newManager makes a manager as an application does. The grace outlasts every fault, because a browser learns of its new
 // secret only from an answer that arrives.
-func newManager(s store.Store, prefix string, timeout time.Duration) (*core.Manager, error) {
+func newManager(s store.Store, at Place, timeout time.Duration) (*core.Manager, error) {
 	return core.NewManager(core.Options{
-		Store: s, Prefix: prefix, StoreTimeout: timeout, Grace: 10 * time.Minute,
+		Store: s, Prefix: at.Prefix, MaxSessions: at.MaxSessions, OnLimit: at.OnLimit, StoreTimeout: timeout, Grace: 10 * time.Minute,
 		PurgeInterval: time.Second, Logger: slog.New(slog.DiscardHandler),
 	})
 }
@@ -74,7 +74,7 @@ func writes() []Deed {
 // arrive begins a request, as an adapter does.
 func arrive(ctx context.Context, m *core.Manager, cookie string) (*core.Scope, error) {
 	sc := new(core.Scope)
-	err := sc.Open(ctx, m, cookie)
+	err := sc.Open(ctx, m, nil, cookie)
 	return sc, err
 }
 

@@ -40,3 +40,8 @@ func TestProcesses(t *testing.T) {
 	t.Parallel()
 	drill.Processes(t, testserver.Shared(t, roomy()).Addr())
 }
+
+func TestAccounts(t *testing.T) {
+	t.Parallel()
+	drill.Accounts(t, openAt, testserver.Shared(t, roomy()).Addr())
+}

@@ -65,3 +65,8 @@ func TestProcesses(t *testing.T) {
 	t.Parallel()
 	drill.Processes(t, newPlace(t).address())
 }
+
+func TestAccounts(t *testing.T) {
+	t.Parallel()
+	drill.Accounts(t, openAt, newPlace(t).address())
+}

@@ -92,3 +92,13 @@ func TestProcesses(t *testing.T) {
 		})
 	}
 }
+
+func TestAccounts(t *testing.T) {
+	t.Parallel()
+	for name, p := range map[string]place{"Single": single(t), "Cluster": cluster(t), "Valkey": valkey(t)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			drill.Accounts(t, openAt, p.Where)
+		})
+	}
+}

@@ -65,6 +65,15 @@ func TestProcesses(t *testing.T) {
 	})
 }
 
+func TestAccounts(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, p place) {
+		t.Helper()
+		newStore(t, p.db(t), quiet(p.Dialect)) // which creates the table
+		drill.Accounts(t, openAt, p.address())
+	})
+}
+
 // child starts the test binary in a role. It ends with the test.
 func child(tb testing.TB, role string, args ...string) (cmd *exec.Cmd, in io.WriteCloser, out io.Reader) {
 	tb.Helper()

@@ -1,0 +1,358 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cloakroom-go/sessions/core/memstore"
+)
+
+// idsOf returns the ids of what a list shows.
+func idsOf(infos []Info) (ids []string) {
+	for i := range infos {
+		ids = append(ids, infos[i].ID)
+	}
+	return ids
+}
+
+// sameIDs fails the test unless the ids are the wanted ones, in this order.
+func sameIDs(tb testing.TB, what string, infos []Info, wanted ...string) {
+	tb.Helper()
+	if got := idsOf(infos); !slices.Equal(got, wanted) {
+		tb.Errorf("%s: ids are %v, want %v", what, got, wanted)
+	}
+}
+
+// damage overwrites a stored record with bytes that are none.
+func damage(tb testing.TB, store Store, key string) {
+	tb.Helper()
+	rec, err := store.Load(tb.Context(), key)
+	want(tb, err, nil)
+	rec.Data = []byte{9, 9, 9}
+	_, err = store.Save(tb.Context(), rec)
+	want(tb, err, nil)
+}
+
+// A list shows a subject's sessions, the one used last first, and all that is known of them.
+func TestList(t *testing.T) {
+	t.Parallel()
+	eachIndexed(t, func(t *testing.T, store Store) {
+		t.Helper()
+		m := newTestManager(t, Options{Store: store, Expiry: 20 * time.Hour, Cookie: Cookie{SessionOnly: true}})
+		begun := time.Now()
+		phone, laptop := newClient(t, m), newClient(t, m)
+		phone.from(&visitor{ip: "192.0.2.7", agent: "Phone"}, func(s *Session) {
+			want(t, s.LoginWith("ann", Auth{Methods: []string{"pwd"}, Level: 1}), nil)
+		})
+		newSignedIn(t, m, "bob")
+		newClient(t, m).visit(set(t, 1))
+		time.Sleep(time.Minute)
+		laptop.visit(func(s *Session) { want(t, s.Login("ann"), nil); want(t, s.Remember(true), nil) })
+		list, err := m.List(t.Context(), "ann")
+		want(t, err, nil)
+		sameIDs(t, "after the logins", list, laptop.id(), phone.id())
+		// A touch counts as use, though it leaves the record as it is.
+		time.Sleep(3 * time.Hour)
+		phone.visit(read)
+		time.Sleep(time.Minute)
+		list, err = m.List(t.Context(), "ann")
+		want(t, err, nil)
+		sameIDs(t, "after a touch", list, phone.id(), laptop.id())
+		seen := begun.Add(3*time.Hour + time.Minute)
+		equal(t, "first entry", fmt.Sprintf("%+v", list[0]), fmt.Sprintf("%+v", Info{
+			ID: phone.id(), Subject: "ann", Created: begun, LastSeen: seen, Expires: seen.Add(20 * time.Hour),
+			AuthenticatedAt: begun, Auth: Auth{Methods: []string{"pwd"}, Level: 1}, IP: "192.0.2.7", UserAgent: "Phone",
+		}))
+		equal(t, "the remembered one is persistent", list[1].Persistent, true)
+		one, err := m.Lookup(t.Context(), phone.id())
+		want(t, err, nil)
+		equal(t, "looked up", fmt.Sprintf("%+v", one), fmt.Sprintf("%+v", list[0]))
+		for _, c := range []*client{phone, laptop} {
+			_, value, _ := strings.Cut(c.cookie, "=")
+			if printed := fmt.Sprintf("%+v %#v", list, list); strings.Contains(printed, value) || strings.Contains(printed, value[22:]) {
+				t.Error("the list shows a secret")
+			}
+		}
+		nobody, err := m.List(t.Context(), "")
+		want(t, err, nil)
+		equal(t, "sessions of nobody", len(nobody), 0)
+	})
+}
+
+// Two that were used at the same instant come in the order of their ids.
+func TestListIsStable(t *testing.T) {
+	t.Parallel()
+	eachIndexed(t, func(t *testing.T, store Store) {
+		t.Helper()
+		m := newTestManager(t, Options{Store: store})
+		var ids []string
+		for range 5 {
+			ids = append(ids, newSignedIn(t, m, "ann").id())
+		}
+		slices.Sort(ids)
+		for range 3 {
+			list, err := m.List(t.Context(), "ann")
+			want(t, err, nil)
+			sameIDs(t, "order", list, ids...)
+		}
+	})
+}
+
+// K3, K4: a list shows the sessions of this manager and of this very subject.
+func TestK4ListsShowTheirOwn(t *testing.T) {
+	t.Parallel()
+	eachIndexed(t, func(t *testing.T, store Store) {
+		t.Helper()
+		m := newTestManager(t, Options{Store: store})
+		mine := newSignedIn(t, m, "ann").id()
+		for name, o := range map[string]Options{
+			"another prefix":                 {Prefix: "other:"},
+			"a prefix that begins with mine": {Prefix: "session:x:"},
+			"another cookie":                 {Cookie: Cookie{Name: "other"}},
+		} {
+			o.Store = store
+			other := newTestManager(t, o)
+			theirs := newSignedIn(t, other, "ann")
+			list, err := m.List(t.Context(), "ann")
+			want(t, err, nil)
+			sameIDs(t, name+": list", list, mine)
+			for info, err := range m.All(t.Context()) {
+				want(t, err, nil)
+				equal(t, name+": all", info.ID, mine)
+			}
+			id := theirs.id()
+			_, err = m.Lookup(t.Context(), id)
+			want(t, err, ErrNotFound)
+			want(t, m.Revoke(t.Context(), "ann", id), ErrNotFound)
+			n, err := m.RevokeAll(t.Context(), "ann", mine)
+			want(t, err, nil)
+			equal(t, name+": revoked", n, 0)
+			equal(t, name+": theirs", theirs.arrive().Subject(), "ann")
+		}
+		for _, subject := range []string{"an", "ann ", "Ann", "ann\x00", "*", "a:nn", strings.Repeat("a", 1<<20)} {
+			list, err := m.List(t.Context(), subject)
+			want(t, err, nil)
+			equal(t, "sessions of another subject", len(list), 0)
+		}
+		n, err := m.RevokeEverything(t.Context())
+		want(t, err, nil)
+		equal(t, "everything of this manager", n, 1)
+	})
+}
+
+// What has expired by the policy of today, and what cannot be read, is in no list; the latter is reported.
+func TestListsSkipTheDead(t *testing.T) {
+	t.Parallel()
+	eachIndexed(t, func(t *testing.T, store Store) {
+		t.Helper()
+		logger, log := debugLog()
+		m := newTestManager(t, Options{Store: store, Expiry: time.Hour, Logger: logger})
+		long := newTestManager(t, Options{Store: store, Expiry: 100 * time.Hour})
+		bad := newSignedIn(t, long, "ann").id()
+		old := newSignedIn(t, long, "ann").id()
+		damage(t, store, "session:"+bad)
+		time.Sleep(time.Hour)
+		good := newSignedIn(t, m, "ann").id()
+		list, err := m.List(t.Context(), "ann")
+		want(t, err, nil)
+		sameIDs(t, "list", list, good)
+		equal(t, "damage in the log", strings.Count(log.String(), "undecodable"), 1)
+		page, next, err := m.Page(t.Context(), "", 1000)
+		want(t, err, nil)
+		sameIDs(t, "page", page, good)
+		equal(t, "damage in the log", strings.Count(log.String(), "undecodable"), 2)
+		_ = next
+		for _, id := range []string{bad, old} {
+			_, err := m.Lookup(t.Context(), id)
+			want(t, err, ErrNotFound)
+		}
+	})
+}
+
+// K1: an id that is none costs no call of the store, whatever it holds.
+func TestK1HostileIDs(t *testing.T) {
+	t.Parallel()
+	store := newFullSpy()
+	m := newTestManager(t, Options{Store: store})
+	id := newSignedIn(t, m, "ann").id()
+	store.forget()
+	for _, hostile := range []string{
+		"", " ", id + " ", " " + id, id + "\x00", strings.ToUpper(id), "{" + id + "}", "urn:uuid:" + id, strings.ReplaceAll(id, "-", ""),
+		id[:35], id + "0", "*", "session:" + id, "../" + id, strings.Repeat("a", 1<<20), "gggggggg-gggg-7ggg-8ggg-gggggggggggg",
+	} {
+		_, err := m.Lookup(t.Context(), hostile)
+		want(t, err, ErrNotFound)
+		want(t, m.Revoke(t.Context(), "ann", hostile), ErrNotFound)
+	}
+	equal(t, "calls", store.count(""), 0)
+	_, err := m.Lookup(t.Context(), id)
+	want(t, err, nil)
+}
+
+func TestLookupOutage(t *testing.T) {
+	t.Parallel()
+	store := newSpy()
+	m := newTestManager(t, Options{Store: store})
+	c := newSignedIn(t, m, "ann")
+	store.fail("load", errDown)
+	_, err := m.Lookup(t.Context(), c.ticketOf().id.String())
+	want(t, err, ErrStore)
+	want(t, m.Revoke(t.Context(), "ann", c.ticketOf().id.String()), ErrStore)
+}
+
+// The pages together show every session, signed in or not, and stop where their reader stops.
+func TestPagesAndAll(t *testing.T) {
+	t.Parallel()
+	eachIndexed(t, func(t *testing.T, store Store) {
+		t.Helper()
+		m := newTestManager(t, Options{Store: store})
+		var ids, paged, walked []string
+		for i := range 250 {
+			c := newClient(t, m)
+			c.visit(set(t, i))
+			ids = append(ids, c.ticketOf().id.String())
+		}
+		for cursor := ""; ; {
+			page, next, err := m.Page(t.Context(), cursor, 10)
+			want(t, err, nil)
+			paged = append(paged, idsOf(page)...)
+			if cursor = next; cursor == "" {
+				break
+			}
+		}
+		for info, err := range m.All(t.Context()) {
+			want(t, err, nil)
+			walked = append(walked, info.ID)
+		}
+		for what, got := range map[string][]string{"pages": paged, "all": walked} {
+			slices.Sort(got)
+			equal(t, what+" show them all", slices.Equal(slices.Compact(got), slices.Sorted(slices.Values(ids))), true)
+		}
+		n := 0
+		for _, err := range m.All(t.Context()) {
+			want(t, err, nil)
+			if n++; n == 3 {
+				break
+			}
+		}
+		equal(t, "read until stopped", n, 3)
+		_, _, err := m.Page(t.Context(), "no cursor", 10)
+		want(t, err, ErrStore)
+	})
+}
+
+func TestAllYieldsTheErrorLast(t *testing.T) {
+	t.Parallel()
+	store := newFullSpy()
+	m := newTestManager(t, Options{Store: store})
+	for range 250 {
+		newClient(t, m).visit(set(t, 1))
+	}
+	store.forget()
+	store.hook(func(context.Context, string, string) error {
+		if store.count("list") == 2 {
+			return errDown
+		}
+		return nil
+	})
+	var last error
+	n := 0
+	for info, err := range m.All(t.Context()) {
+		want(t, last, nil)
+		if last = err; err == nil {
+			n++
+			equal(t, "id is there", info.ID != "", true)
+		}
+	}
+	want(t, last, ErrStore)
+	equal(t, "some were there before", n > 0, true)
+	_, err := m.RevokeEverything(t.Context())
+	want(t, err, nil)
+}
+
+// walking is a store that cannot count, uncounting one that says so only when asked.
+type (
+	walking struct {
+		Store
+		Lister
+	}
+	uncounting struct{ fullSpy }
+)
+
+func (uncounting) Count(context.Context, string) (int, error) { return 0, errors.ErrUnsupported }
+
+func TestCount(t *testing.T) {
+	t.Parallel()
+	memory := memstore.New(memstore.Options{})
+	spied := fullSpy{touchSpy{&spy{store: memory}}}
+	newTestManager(t, Options{Store: memory, Prefix: "other:"})
+	newClient(t, newTestManager(t, Options{Store: memory, Prefix: "other:"})).visit(set(t, 1))
+	for range 120 {
+		newClient(t, newTestManager(t, Options{Store: memory})).visit(set(t, 1))
+	}
+	for name, store := range map[string]Store{
+		"counter": spied, "lister": walking{memory, memory}, "unsupported counter": uncounting{spied},
+	} {
+		n, err := newTestManager(t, Options{Store: store}).Count(t.Context())
+		want(t, err, nil)
+		equal(t, name, n, 120)
+	}
+	equal(t, "calls of Count", spied.count("count"), 1)
+	for _, op := range []string{"count", "list"} {
+		spied.fail(op, errDown)
+		var store Store = spied
+		if op == "list" {
+			store = uncounting{spied}
+		}
+		n, err := newTestManager(t, Options{Store: store}).Count(t.Context())
+		want(t, err, ErrStore)
+		equal(t, "count beside the error", n, 0)
+	}
+}
+
+// refusing is a store whose optional methods all say that it cannot.
+type refusing struct{ *spy }
+
+func (refusing) BySubject(context.Context, string) ([]Record, error) {
+	return nil, errors.ErrUnsupported
+}
+
+func (refusing) List(context.Context, string, string, int) ([]Record, string, error) {
+	return nil, "", errors.ErrUnsupported
+}
+
+// A store without an index, or one that says so when it is asked, is told from one that fails; what needs no index works.
+func TestUnsupported(t *testing.T) {
+	t.Parallel()
+	for name, store := range map[string]Store{"no index": newSpy(), "refuses": refusing{newSpy()}} {
+		logger, log := debugLog()
+		m := newTestManager(t, Options{Store: store, Logger: logger})
+		c := newSignedIn(t, m, "ann")
+		_, list := m.List(t.Context(), "ann")
+		_, all := m.RevokeAll(t.Context(), "ann")
+		_, others := m.RevokeOthers(t.Context(), c.arrive())
+		_, everything := m.RevokeEverything(t.Context())
+		_, count := m.Count(t.Context())
+		_, _, page := m.Page(t.Context(), "", 0)
+		for i, err := range []error{list, all, others, everything, count, page} {
+			want(t, err, errors.ErrUnsupported)
+			equal(t, fmt.Sprint(name, ": an outage, ", i), errors.Is(err, ErrStore), false)
+		}
+		for _, err := range m.All(t.Context()) {
+			want(t, err, errors.ErrUnsupported)
+		}
+		equal(t, name+": log", log.String(), "")
+		equal(t, name+": subject", c.arrive().Subject(), "ann")
+		_, err := m.Lookup(t.Context(), c.id())
+		want(t, err, nil)
+		want(t, m.Revoke(t.Context(), "ann", c.id()), nil)
+		equal(t, name+": IsNew", c.arrive().IsNew(), true)
+		_, err = NewManager(Options{Store: store, MaxSessions: 1})
+		want(t, err, errors.ErrUnsupported)
+	}
+}

@@ -1,0 +1,212 @@
+package core
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cloakroom-go/sessions/core/memstore"
+)
+
+// Each preset has its ceilings: what is left open gets them, what is at them is let through, a second more is refused.
+func TestPresetCeilings(t *testing.T) {
+	t.Parallel()
+	for preset, limit := range map[Preset]struct{ idle, life time.Duration }{
+		PresetAAL1:  {720 * time.Hour, 720 * time.Hour},
+		PresetAAL2:  {time.Hour, 24 * time.Hour},
+		PresetAAL3:  {15 * time.Minute, 12 * time.Hour},
+		PresetASVS1: {720 * time.Hour, 720 * time.Hour},
+		PresetASVS2: {time.Hour, 24 * time.Hour},
+		PresetASVS3: {15 * time.Minute, 12 * time.Hour},
+	} {
+		name := preset.String()
+		m := newTestManager(t, Options{Preset: preset})
+		equal(t, name+": Expiry", m.expiry, limit.idle)
+		equal(t, name+": Lifetime", m.lifetime, limit.life)
+		for what, test := range map[string]struct {
+			o  Options
+			ok bool
+		}{
+			"at the ceilings":    {Options{Expiry: limit.idle, Lifetime: limit.life}, true},
+			"below":              {Options{Expiry: time.Minute, Lifetime: time.Hour}, true},
+			"idle beyond":        {Options{Expiry: limit.idle + time.Second}, false},
+			"life beyond":        {Options{Lifetime: limit.life + time.Second}, false},
+			"permanent":          {Options{Expiry: Permanent}, false},
+			"negative":           {Options{Lifetime: -time.Hour}, false},
+			"short life alone":   {Options{Lifetime: 5 * time.Minute}, true},
+			"life below idle":    {Options{Expiry: 10 * time.Minute, Lifetime: 5 * time.Minute}, false},
+			"session-only":       {Options{Cookie: Cookie{SessionOnly: true}}, true},
+			"host name":          {Options{Cookie: Cookie{Name: "__Host-id"}}, true},
+			"host name, in caps": {Options{Cookie: Cookie{Name: "__HOST-id"}}, true},
+		} {
+			test.o.Preset = preset
+			_, err := NewManager(test.o)
+			if (err == nil) != test.ok {
+				t.Errorf("%s, %s: error is %v", name, what, err)
+			}
+		}
+		m = newTestManager(t, Options{Preset: preset, Lifetime: 5 * time.Minute})
+		equal(t, name+": Expiry under a short Lifetime", m.expiry, 5*time.Minute)
+	}
+	_, err := NewManager(Options{Preset: PresetASVS3 + 1})
+	equal(t, "unknown preset refused", err != nil, true)
+	equal(t, "name of an unknown preset", (PresetASVS3 + 1).String(), "unknown")
+	equal(t, "name of none", Preset(0).String(), "none")
+}
+
+// Those of ASVS have rules for the cookie, and those of NIST have none.
+func TestPresetCookies(t *testing.T) {
+	t.Parallel()
+	for what, test := range map[string]struct {
+		c      Cookie
+		levels string // which of 1 to 3 allow it
+		name   string // what the cookie is called then
+	}{
+		"nothing said":          {Cookie{}, "123", "__Host-session"},
+		"shared by a domain":    {Cookie{Domain: "example.com"}, "123", "__Secure-session"},
+		"of one path":           {Cookie{Path: "/app"}, "1", "__Secure-session"},
+		"path and domain":       {Cookie{Path: "/app", Domain: "example.com"}, "123", "__Secure-session"},
+		"secure name, one host": {Cookie{Name: "__Secure-id"}, "1", "__Secure-id"},
+		"secure name, domain":   {Cookie{Name: "__Secure-id", Domain: "example.com"}, "123", "__Secure-id"},
+		"name without prefix":   {Cookie{Name: "session"}, "", ""},
+		"http prefix":           {Cookie{Name: "__Http-id"}, "", ""},
+		"host and http prefix":  {Cookie{Name: "__Host-Http-id"}, "123", "__Host-Http-id"},
+		"insecure":              {Cookie{Insecure: true}, "", ""},
+		"for scripts":           {Cookie{ScriptAccess: true}, "1", "__Host-session"},
+		"no SameSite":           {Cookie{SameSite: SameSiteUnset}, "1", "__Host-session"},
+		"SameSite none":         {Cookie{SameSite: SameSiteNone}, "123", "__Host-session"},
+		"SameSite strict":       {Cookie{SameSite: SameSiteStrict}, "123", "__Host-session"},
+	} {
+		for level := 1; level <= 3; level++ {
+			m, err := NewManager(Options{Preset: PresetASVS1 + Preset(level-1), Cookie: test.c})
+			allowed := strings.Contains(test.levels, sprint(level))
+			if (err == nil) != allowed {
+				t.Errorf("%s, level %d: error is %v", what, level, err)
+			}
+			if err == nil {
+				equal(t, what+": name", m.CookieName(), test.name)
+			}
+		}
+	}
+	m := newTestManager(t, Options{Preset: PresetAAL3, Cookie: Cookie{Insecure: true, ScriptAccess: true, SameSite: SameSiteUnset}})
+	equal(t, "name under NIST's", m.CookieName(), "session")
+}
+
+// X8: the preset caps what a session chose for itself, also one that chose before.
+func TestX8PresetCapsSetExpiry(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, store Store) {
+		t.Helper()
+		free := newTestManager(t, Options{Store: store})
+		m := newTestManager(t, Options{Store: store, Preset: PresetAAL3, Expiry: 5 * time.Minute})
+		for name, chosen := range map[string]time.Duration{"long": 48 * time.Hour, "permanent": Permanent} {
+			c := newClient(t, m)
+			before := newClient(t, free)
+			for _, c := range []*client{c, before} {
+				c.visit(func(s *Session) { want(t, s.SetExpiry(chosen), nil); want(t, visits.Set(s, 1), nil) })
+			}
+			before.m = m
+			for _, c := range []*client{c, before} {
+				equal(t, name+": remaining", c.arrive().Remaining(), 15*time.Minute)
+			}
+			time.Sleep(15*time.Minute - time.Millisecond)
+			for _, c := range []*client{c, before} {
+				equal(t, name+": before the cap, IsNew", c.arrive().IsNew(), false)
+			}
+			time.Sleep(time.Millisecond)
+			for _, c := range []*client{c, before} {
+				equal(t, name+": at the cap, IsNew", c.arrive().IsNew(), true)
+			}
+		}
+		// A session may choose more than Expiry and less than the preset's limit, or less than both.
+		c := newClient(t, m)
+		c.visit(func(s *Session) { want(t, s.SetExpiry(10*time.Minute), nil); want(t, visits.Set(s, 1), nil) })
+		equal(t, "its own choice", c.arrive().Remaining(), 10*time.Minute)
+		c.visit(func(s *Session) { want(t, s.SetExpiry(0), nil) })
+		equal(t, "the manager's", c.arrive().Remaining(), 5*time.Minute)
+		c.visit(func(s *Session) { want(t, s.SetExpiry(48*time.Hour), nil) })
+		for range 100 {
+			time.Sleep(14 * time.Minute)
+			if c.arrive().IsNew() {
+				break
+			}
+			c.visit(read)
+		}
+		equal(t, "12 hours end it all the same, IsNew", c.arrive().IsNew(), true)
+	})
+}
+
+func TestPolicyInWords(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		o      Options
+		policy string
+	}{
+		"defaults": {Options{}, `preset: none
+idle timeout: 720h0m0s, unless a session has one of its own
+absolute timeout: none
+secret renewed: at login and step-up, and where the application asks for it
+grace for a former secret after renewal: 30s
+a former secret used after its grace: reported
+sessions per subject: any number
+cookie: session; Path=/; HttpOnly; Secure; SameSite=Lax, kept by the browser until the session ends
+IP address and user agent of signed-in sessions: kept in the session's record
+`},
+		"strict": {Options{
+			Preset: PresetASVS3, RenewEvery: 5 * time.Minute, Grace: NoGrace, RevokeOnReuse: true, MaxSessions: 3, OnLimit: EvictIdle,
+			NoDevice: true, Cookie: Cookie{SessionOnly: true, SameSite: SameSiteStrict},
+		}, `preset: OWASP ASVS 5.0 level 3
+idle timeout: 15m0s, for a session of its own choice at most 15m0s
+absolute timeout: 12h0m0s
+secret renewed: at login and step-up, and every 5m0s
+grace for a former secret after renewal: none
+a former secret used after its grace: reported, and the session is ended
+sessions per subject: at most 3, beyond it the one idle longest is ended
+cookie: __Host-session; Path=/; HttpOnly; Secure; SameSite=Strict, dropped when the browser closes
+IP address and user agent of signed-in sessions: not kept
+`},
+		"permanent": {Options{
+			Expiry: Permanent, MaxSessions: 1, OnLimit: RefuseLogin, Store: memstore.New(memstore.Options{}), Cookie: Cookie{Domain: ".example.com", Path: "/app"},
+		}, `preset: none
+idle timeout: none, sessions are permanent, unless a session has one of its own
+absolute timeout: none
+secret renewed: at login and step-up, and where the application asks for it
+grace for a former secret after renewal: 30s
+a former secret used after its grace: reported
+sessions per subject: at most 1, beyond it a login is refused
+cookie: session; Path=/app; Domain=example.com; HttpOnly; Secure; SameSite=Lax, kept by the browser until the session ends
+IP address and user agent of signed-in sessions: kept in the session's record
+`},
+	} {
+		equal(t, name, "\n"+newTestManager(t, test.o).Policy(), "\n"+test.policy)
+	}
+	equal(t, "oldest", EvictOldest.String(), "the oldest is ended")
+	equal(t, "no limit of ours", Limit(9).String(), "unknown")
+}
+
+func TestValidateSubjects(t *testing.T) {
+	t.Parallel()
+	hook := func(Event) {}
+	for name, test := range map[string]struct {
+		o  Options
+		ok bool
+	}{
+		"renewed every second":    {Options{RenewEvery: time.Second, Grace: time.Second}, true},
+		"without a unit":          {Options{RenewEvery: 900, Grace: time.Millisecond}, false},
+		"negative renewal":        {Options{RenewEvery: -time.Hour}, false},
+		"renewal as the grace":    {Options{RenewEvery: 30 * time.Second}, true},
+		"renewal below the grace": {Options{RenewEvery: 29 * time.Second}, false},
+		"renewal without grace":   {Options{RenewEvery: time.Second, Grace: NoGrace}, true},
+		"negative limit":          {Options{MaxSessions: -1}, false},
+		"limit":                   {Options{MaxSessions: 1, OnLimit: RefuseLogin}, true},
+		"unknown limit":           {Options{MaxSessions: 1, OnLimit: RefuseLogin + 1}, false},
+		"what to do without one":  {Options{OnLimit: RefuseLogin}, false},
+		"store events":            {Options{StoreEvents: true, OnEvent: hook}, true},
+		"store events for nobody": {Options{StoreEvents: true}, false},
+	} {
+		_, err := NewManager(test.o)
+		if (err == nil) != test.ok {
+			t.Errorf("%s: error is %v", name, err)
+		}
+	}
+}

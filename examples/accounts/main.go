@@ -1,0 +1,178 @@
+// Command accounts is the recipes of docs/accounts.md as one small program, on Gin. The password of everybody is "open
+// sesame", and the code from everybody's telephone is 123456.
+package main
+
+import (
+	"errors"
+	"log"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	sessions "github.com/cloakroom-go/sessions/gin"
+)
+
+func main() {
+	m, err := sessions.NewManager(options())
+	if err != nil {
+		log.Fatal(err)
+	}
+	log.Print("the policy in force:\n" + m.Policy())
+	log.Fatal(app(m).Run("localhost:8080"))
+}
+
+func options() sessions.Options {
+	return sessions.Options{
+		Expiry:        time.Hour,                                          // signed out after an hour without a click
+		Lifetime:      30 * 24 * time.Hour,                                // and after thirty days in any case
+		RenewEvery:    15 * time.Minute,                                   // a copied cookie is worth little for long
+		RevokeOnReuse: true,                                               // and its use ends the session
+		MaxSessions:   5,                                                  // devices a user may be signed in on; the oldest goes
+		Cookie:        sessions.Cookie{SessionOnly: true, Insecure: true}, // Insecure: for http on localhost only
+	}
+}
+
+func app(m *sessions.Manager) *gin.Engine {
+	gin.SetMode(gin.ReleaseMode)
+	a := &accounts{sessions: m}
+	r := gin.New()
+	r.Use(gin.Recovery(), sessions.Middleware(m))
+	r.POST("/login", a.login)
+	r.POST("/logout", a.logout)
+	in := r.Group("/", signedIn)
+	in.GET("/me", a.me)
+	in.POST("/step-up", a.stepUp)
+	in.GET("/devices", a.devices)
+	fresh := in.Group("/", confirmed)
+	fresh.POST("/password", a.changePassword)
+	fresh.POST("/devices/:id/revoke", a.revoke)
+	fresh.POST("/devices/revoke-others", a.revokeOthers)
+	return r
+}
+
+type accounts struct{ sessions *sessions.Manager }
+
+// passwordOK and codeOK stand for what an application has there.
+func passwordOK(user, password string) bool { return user != "" && password == "open sesame" }
+
+func codeOK(code string) bool { return code == "123456" }
+
+func fail(c *gin.Context, err error) {
+	_ = c.Error(err)
+	c.AbortWithStatus(http.StatusInternalServerError)
+}
+
+func (a *accounts) login(c *gin.Context) {
+	s, user := sessions.Get(c), c.PostForm("user")
+	if !passwordOK(user, c.PostForm("password")) {
+		c.String(http.StatusUnauthorized, "wrong name or password")
+		return
+	}
+	if s.Subject() != "" && s.Subject() != user {
+		_ = s.Clear() // what the one before kept is not for this one
+	}
+	if err := s.LoginWith(user, sessions.Auth{Methods: []string{"pwd"}, Level: 1}); err != nil {
+		fail(c, err)
+		return
+	}
+	if c.PostForm("remember") != "" {
+		_ = s.Remember(true)                 // the cookie outlives the browser
+		_ = s.SetExpiry(30 * 24 * time.Hour) // and the session the hour
+	}
+	if err := sessions.Commit(c); errors.Is(err, sessions.ErrLimit) { // only with OnLimit: RefuseLogin
+		c.String(http.StatusConflict, "signed in on as many devices as allowed; sign out on one first")
+		return
+	}
+	c.String(http.StatusOK, "signed in as "+user)
+}
+
+func (a *accounts) logout(c *gin.Context) {
+	sessions.Get(c).Destroy()
+	c.String(http.StatusOK, "signed out")
+}
+
+// signedIn lets nobody pass who has not signed in.
+func signedIn(c *gin.Context) {
+	if sessions.Get(c).Subject() == "" {
+		c.String(http.StatusUnauthorized, "please sign in")
+		c.Abort()
+	}
+}
+
+// confirmed lets nobody pass who has not proved who they are in the last five minutes.
+func confirmed(c *gin.Context) {
+	if !sessions.Get(c).Fresh(5 * time.Minute) {
+		c.String(http.StatusForbidden, "please confirm with your code")
+		c.Abort()
+	}
+}
+
+func (a *accounts) stepUp(c *gin.Context) {
+	if !codeOK(c.PostForm("code")) {
+		c.String(http.StatusForbidden, "wrong code")
+		return
+	}
+	if err := sessions.Get(c).StepUp(sessions.Auth{Methods: []string{"otp"}, Level: 2}); err != nil {
+		fail(c, err)
+		return
+	}
+	c.String(http.StatusOK, "confirmed")
+}
+
+func (a *accounts) changePassword(c *gin.Context) {
+	s := sessions.Get(c)
+	// Store the new password here. Then nobody stays signed in who knew only the old one.
+	if _, err := a.sessions.RevokeOthers(c.Request.Context(), s); err != nil {
+		fail(c, err)
+		return
+	}
+	// Typing it was a proof of who they are. The new secret leaves out whoever has a copy of this device's cookie, too.
+	if err := s.StepUp(sessions.Auth{Methods: []string{"pwd"}}); err != nil {
+		fail(c, err)
+		return
+	}
+	c.String(http.StatusOK, "password changed, other devices signed out")
+}
+
+func (a *accounts) devices(c *gin.Context) {
+	s := sessions.Get(c)
+	list, err := a.sessions.List(c.Request.Context(), s.Subject())
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	for i := range list {
+		here := ""
+		if list[i].ID == s.ID() {
+			here = " (this device)"
+		}
+		c.Writer.WriteString(list[i].ID + " " + list[i].IP + " " + list[i].UserAgent + here + "\n")
+	}
+}
+
+func (a *accounts) revoke(c *gin.Context) {
+	err := a.sessions.Revoke(c.Request.Context(), sessions.Get(c).Subject(), c.Param("id"))
+	if errors.Is(err, sessions.ErrNotFound) { // somebody else's counts as not there
+		c.String(http.StatusNotFound, "no such device")
+		return
+	}
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	c.String(http.StatusOK, "signed out there")
+}
+
+func (a *accounts) revokeOthers(c *gin.Context) {
+	if _, err := a.sessions.RevokeOthers(c.Request.Context(), sessions.Get(c)); err != nil {
+		fail(c, err)
+		return
+	}
+	c.String(http.StatusOK, "signed out everywhere else")
+}
+
+func (a *accounts) me(c *gin.Context) {
+	s := sessions.Get(c)
+	c.String(http.StatusOK, "%s, signed in for another %s", s.Subject(), s.Remaining().Round(time.Minute))
+}

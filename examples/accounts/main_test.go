@@ -1,0 +1,194 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	sessions "github.com/cloakroom-go/sessions/gin"
+)
+
+// device is a browser of somebody's.
+type device struct {
+	t       *testing.T
+	app     *gin.Engine
+	cookies map[string]string
+	reply   *http.Response
+}
+
+func newDevice(t *testing.T, app *gin.Engine) *device {
+	t.Helper()
+	return &device{t: t, app: app, cookies: map[string]string{}}
+}
+
+// do sends a request and wants that status and that text.
+func (d *device) do(method, path, form string, status int, text string) {
+	d.t.Helper()
+	r := httptest.NewRequest(method, path, strings.NewReader(form))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	for name, value := range d.cookies {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	w := httptest.NewRecorder()
+	d.app.ServeHTTP(w, r)
+	d.reply = w.Result()
+	for _, c := range d.reply.Cookies() {
+		if d.cookies[c.Name] = c.Value; c.MaxAge < 0 {
+			delete(d.cookies, c.Name)
+		}
+	}
+	if w.Code != status || !strings.Contains(w.Body.String(), text) {
+		d.t.Errorf("%s %s: %d %q, want %d with %q", method, path, w.Code, w.Body.String(), status, text)
+	}
+}
+
+func (d *device) post(path, form string, status int, text string) {
+	d.t.Helper()
+	d.do(http.MethodPost, path, form, status, text)
+}
+
+func (d *device) get(path string, status int, text string) {
+	d.t.Helper()
+	d.do(http.MethodGet, path, "", status, text)
+}
+
+func (d *device) login(user string, more ...string) {
+	d.t.Helper()
+	form := url.Values{"user": {user}, "password": {"open sesame"}}
+	for _, field := range more {
+		form.Set(field, "yes")
+	}
+	d.post("/login", form.Encode(), http.StatusOK, "signed in as "+user)
+}
+
+func start(t *testing.T) *gin.Engine {
+	t.Helper()
+	m, err := sessions.NewManager(options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return app(m)
+}
+
+// TestPage holds docs/accounts.md to this program: every block of Go there stands in it.
+func TestPage(t *testing.T) {
+	t.Parallel()
+	program, page := readFile(t, "main.go"), readFile(t, "../../docs/accounts.md")
+	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(page, -1)
+	if len(blocks) < 7 {
+		t.Errorf("the page has %d blocks of Go", len(blocks))
+	}
+	for _, block := range blocks {
+		if !strings.Contains(flat(program), flat(block[1])) {
+			t.Errorf("the program does not have:\n%s", block[1])
+		}
+	}
+}
+
+// flat returns Go source without its indentation.
+func flat(source string) string { return regexp.MustCompile(`[ \t]+`).ReplaceAllString(source, " ") }
+
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(name) //nolint:gosec // a file of this repository
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestLoginAndLogout(t *testing.T) {
+	t.Parallel()
+	d := newDevice(t, start(t))
+	d.get("/me", http.StatusUnauthorized, "please sign in")
+	d.post("/login", "user=ann&password=guess", http.StatusUnauthorized, "wrong")
+	d.login("ann")
+	if cookie := d.reply.Header.Get("Set-Cookie"); strings.Contains(cookie, "Max-Age") {
+		t.Errorf("not remembered, but %s", cookie)
+	}
+	d.get("/me", http.StatusOK, "ann, signed in for another 1h0m0s")
+	old := d.cookies["session"]
+	d.post("/logout", "", http.StatusOK, "signed out")
+	d.cookies["session"] = old
+	d.get("/me", http.StatusUnauthorized, "please sign in")
+	d.login("ann", "remember")
+	if cookie := d.reply.Header.Get("Set-Cookie"); !strings.Contains(cookie, "Max-Age=2592000") {
+		t.Errorf("remembered, but %s", cookie)
+	}
+	d.get("/me", http.StatusOK, "ann, signed in for another 720h0m0s")
+}
+
+func TestStepUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDevice(t, start(t))
+		d.login("ann")
+		time.Sleep(6 * time.Minute)
+		d.post("/password", "", http.StatusForbidden, "please confirm")
+		d.post("/step-up", "code=1", http.StatusForbidden, "wrong code")
+		d.post("/password", "", http.StatusForbidden, "please confirm")
+		d.post("/step-up", "code=123456", http.StatusOK, "confirmed")
+		d.post("/password", "", http.StatusOK, "password changed")
+	})
+}
+
+func TestDevices(t *testing.T) {
+	t.Parallel()
+	app := start(t)
+	phone, desk, bob := newDevice(t, app), newDevice(t, app), newDevice(t, app)
+	phone.login("ann")
+	desk.login("ann")
+	bob.login("bob")
+	ids := map[bool]string{}
+	desk.get("/devices", http.StatusOK, "192.0.2.1") // httptest's client
+	body := lines(t, app, desk)
+	for _, line := range body {
+		id, rest, _ := strings.Cut(line, " ")
+		ids[strings.HasSuffix(rest, "(this device)")] = id
+	}
+	if len(body) != 2 || ids[true] == "" || ids[false] == "" {
+		t.Fatalf("devices: %q", body)
+	}
+	bob.post("/devices/"+ids[false]+"/revoke", "", http.StatusNotFound, "no such device")
+	desk.post("/devices/"+ids[false]+"/revoke", "", http.StatusOK, "signed out there")
+	phone.get("/me", http.StatusUnauthorized, "please sign in")
+	phone.login("ann")
+	desk.post("/password", "", http.StatusOK, "other devices signed out")
+	phone.get("/me", http.StatusUnauthorized, "please sign in")
+	desk.get("/me", http.StatusOK, "ann")
+	phone.login("ann")
+	phone.post("/devices/revoke-others", "", http.StatusOK, "everywhere else")
+	desk.get("/me", http.StatusUnauthorized, "please sign in")
+	bob.get("/me", http.StatusOK, "bob")
+}
+
+// lines returns the lines of the devices page.
+func lines(t *testing.T, app *gin.Engine, d *device) []string {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodGet, "/devices", nil)
+	r.AddCookie(&http.Cookie{Name: "session", Value: d.cookies["session"]})
+	w := httptest.NewRecorder()
+	app.ServeHTTP(w, r)
+	return strings.Split(strings.TrimSpace(w.Body.String()), "\n")
+}
+
+func TestLimit(t *testing.T) {
+	t.Parallel()
+	app := start(t)
+	devices := make([]*device, 6)
+	for i := range devices {
+		devices[i] = newDevice(t, app)
+		devices[i].login("ann")
+	}
+	devices[0].get("/me", http.StatusUnauthorized, "please sign in")
+	for _, d := range devices[1:] {
+		d.get("/me", http.StatusOK, "ann")
+	}
+}
