@@ -1,0 +1,45 @@
+package readme
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestSnippetsAreInExamples makes sure that the code on the page about testing an application is code that runs: each block
+// stands in one of the frameworks' example tests, indented as it may be.
+func TestSnippetsAreInExamples(t *testing.T) {
+	t.Parallel()
+	var examples strings.Builder
+	for _, framework := range []string{"gin", "echo", "fiber"} {
+		examples.WriteString(unindented(readFile(t, filepath.Join(root, framework, "example_sessiontest_test.go"))))
+	}
+	blocks := strings.Split(readFile(t, filepath.Join(root, "docs", "testing-your-application.md")), "```go\n")[1:]
+	if len(blocks) == 0 {
+		t.Fatal("the page shows no code")
+	}
+	for _, block := range blocks {
+		block, _, _ = strings.Cut(block, "```")
+		if !strings.Contains(examples.String(), uncommented(unindented(block))) {
+			t.Errorf("no example test has this code of the page:\n%s", block)
+		}
+	}
+}
+
+// unindented returns the lines without the space before them.
+func unindented(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimSpace(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// uncommented returns a block of one line without the remark behind it.
+func uncommented(block string) string {
+	if strings.Count(block, "\n") > 1 {
+		return block
+	}
+	code, _, _ := strings.Cut(block, " // ")
+	return strings.TrimSpace(code)
+}
