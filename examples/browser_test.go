@@ -118,7 +118,7 @@ func walk(ctx context.Context, t *testing.T, base string) {
 	if len(jar) != 1 {
 		t.Fatalf("%d cookies while signed in", len(jar))
 	}
-	want := stored{Domain: "localhost", Path: "/", HTTPOnly: true, SameSite: network.CookieSameSiteLax, Days: 30}
+	want := stored{Domain: "localhost", Path: "/", HTTPOnly: true, Session: true, SameSite: network.CookieSameSiteLax}
 	if got := attributes(jar[0]); got != want {
 		t.Errorf("stored as %+v\n      want %+v", got, want)
 	}
@@ -165,7 +165,7 @@ func crossOriginPosts(ctx context.Context, t *testing.T, base string) {
 	defer trap.Close()
 	do(ctx, t, chromedp.Navigate(base), chromedp.SendKeys(chromedp.CSS("#name"), "Ada"), chromedp.Click(chromedp.CSS("#signin")), chromedp.WaitVisible(signOut))
 	for _, origin := range []string{trap.URL, strings.Replace(trap.URL, "127.0.0.1", "localhost", 1)} {
-		for _, path := range []string{"/signin", "/signout", "/counter", "/preferences", "/session/renew"} {
+		for _, path := range []string{"/signin", "/signout", "/counter", "/preferences", "/session/renew", "/devices/revoke-others", "/operator/end"} {
 			do(ctx, t, chromedp.Navigate(origin+path), chromedp.Click(chromedp.CSS("button")), chromedp.WaitVisible(chromedp.CSS("main h1")))
 			if page := text(ctx, t, "main"); !strings.Contains(page, "Not from this site") {
 				t.Errorf("a post from %s to %s was answered by\n%s", origin, path, page)

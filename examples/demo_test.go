@@ -384,7 +384,7 @@ func renew(v *visitor) {
 
 // pages are all that answer to GET, and are no stream.
 func pages() []string {
-	return []string{"/", "/goodbye", "/preferences", "/counter", "/counter/hits", "/live", "/session", "/style.css", "/app.js", "/favicon.svg", "/nowhere", "/signin"}
+	return []string{"/", "/goodbye", "/preferences", "/counter", "/counter/hits", "/live", "/session", "/devices", "/confirm", "/password", "/operator", "/style.css", "/app.js", "/favicon.svg", "/nowhere", "/signin"}
 }
 
 // head compares with GET.
@@ -455,6 +455,8 @@ func keepsTheSecret(v *visitor) {
 	all()
 	v.post("/session/renew", nil)
 	all()
+	v.confirm()
+	all()
 	last := v.token()
 	v.post("/signout", nil)
 	for _, path := range pages() {
@@ -463,7 +465,7 @@ func keepsTheSecret(v *visitor) {
 	all()
 	found := 0
 	v.secrets.Range(func(any, any) bool { found++; return true })
-	if found < 4 {
-		v.Errorf("%d secrets seen, want one for the first session, the sign-in, the renewal and the session after signing out", found)
+	if found < 5 {
+		v.Errorf("%d secrets seen, want one for the first session, the sign-in, the renewal, the confirmation and the session after signing out", found)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -142,13 +143,15 @@ func (a *accounts) devices(c *gin.Context) {
 		fail(c, err)
 		return
 	}
+	var page strings.Builder
 	for i := range list {
 		here := ""
 		if list[i].ID == s.ID() {
 			here = " (this device)"
 		}
-		c.Writer.WriteString(list[i].ID + " " + list[i].IP + " " + list[i].UserAgent + here + "\n")
+		page.WriteString(list[i].ID + " " + list[i].IP + " " + list[i].UserAgent + here + "\n")
 	}
+	c.String(http.StatusOK, "%s", page.String())
 }
 
 func (a *accounts) revoke(c *gin.Context) {

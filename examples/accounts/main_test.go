@@ -32,10 +32,10 @@ func newDevice(t *testing.T, app *gin.Engine) *device {
 // do sends a request and wants that status and that text.
 func (d *device) do(method, path, form string, status int, text string) {
 	d.t.Helper()
-	r := httptest.NewRequest(method, path, strings.NewReader(form))
+	r := httptest.NewRequestWithContext(d.t.Context(), method, path, strings.NewReader(form))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	for name, value := range d.cookies {
-		r.AddCookie(&http.Cookie{Name: name, Value: value})
+		r.AddCookie(&http.Cookie{Name: name, Value: value}) //nolint:gosec // a request's cookie has no attributes
 	}
 	w := httptest.NewRecorder()
 	d.app.ServeHTTP(w, r)
@@ -172,8 +172,8 @@ func TestDevices(t *testing.T) {
 // lines returns the lines of the devices page.
 func lines(t *testing.T, app *gin.Engine, d *device) []string {
 	t.Helper()
-	r := httptest.NewRequest(http.MethodGet, "/devices", nil)
-	r.AddCookie(&http.Cookie{Name: "session", Value: d.cookies["session"]})
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/devices", nil)
+	r.AddCookie(&http.Cookie{Name: "session", Value: d.cookies["session"]}) //nolint:gosec // likewise
 	w := httptest.NewRecorder()
 	app.ServeHTTP(w, r)
 	return strings.Split(strings.TrimSpace(w.Body.String()), "\n")

@@ -1,11 +1,13 @@
-// Package demo is the small web application that the example programs share: signing in and out, a visit counter, flash
-// messages, preferences, a counter under parallel requests, a stream, and a page with the session's own facts.
+// Package demo is the small web application that the example programs share: signing in and out, being remembered, the
+// devices of a user, asking again before something sensitive, a visit counter, flash messages, preferences, a counter under
+// parallel requests, a stream, a page with the session's own facts, and a page for the operator.
 //
-// It knows sessions and no framework. A framework hands each handler the session and a [Request], and sends the [Response];
-// what that takes is the whole of each example program.
+// It knows sessions and no framework. A framework mounts the middleware of the application's manager, hands each handler the
+// session and a [Request], and sends the [Response]; what that takes is the whole of each example program.
 package demo
 
 import (
+	"context"
 	"embed"
 	"fmt"
 	"html/template"
@@ -13,7 +15,6 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/sessions/core"
-	"github.com/cloakroom-go/sessions/core/store"
 )
 
 //go:embed web
@@ -31,48 +32,68 @@ const (
 // App is the application. It is safe for concurrent use.
 type App struct {
 	framework string
-	store     store.Store
+	sessions  *core.Manager
+	journal   *journal
 	done      <-chan struct{}
 	tick      time.Duration
 	pages     map[string]*template.Template
 	guard     *http.CrossOriginProtection
-
-	storeTimeout time.Duration // 0 for the usual
 }
 
-// New returns the application, to be run on the framework of that name, with its sessions in the store. Its streams end
-// when done is closed.
-func New(framework string, sessions store.Store, done <-chan struct{}) (*App, error) {
+// New returns the application, to be run on the framework of that name, with its sessions in the store of the options and
+// within their StoreTimeout; the other options are its own. Its streams end when done is closed. Whoever made it closes it.
+func New(framework string, o core.Options, done <-chan struct{}) (*App, error) {
 	a := &App{
 		framework: framework,
-		store:     sessions,
+		journal:   &journal{},
 		done:      done,
 		tick:      500 * time.Millisecond,
 		pages:     map[string]*template.Template{},
 		guard:     http.NewCrossOriginProtection(),
 	}
-	for _, name := range []string{"home", "preferences", "counter", "live", "session", "goodbye", "error"} {
+	for _, name := range pageNames() {
 		page, err := template.ParseFS(web, "web/layout.html", "web/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("demo: page %s: %w", name, err)
 		}
 		a.pages[name] = page
 	}
+	var err error
+	if a.sessions, err = core.NewManager(a.options(o)); err != nil {
+		return nil, fmt.Errorf("demo: %w", err)
+	}
 	return a, nil
 }
 
-// Options configures the sessions of the demo: the defaults, except that they are in the store that was chosen, which is
-// waited for as long as was asked, and that the cookie may travel over plain http.
+func pageNames() []string {
+	return []string{"home", "preferences", "counter", "live", "session", "devices", "confirm", "password", "operator", "goodbye", "error"}
+}
+
+const (
+	idleTime       = 24 * time.Hour      // after which a visitor who does nothing is forgotten
+	rememberedTime = 30 * 24 * time.Hour // the same for who asked to be remembered
+)
+
+// options configures the sessions of the demo. The cookie goes when the browser closes, unless its user asked to be
+// remembered, and it may travel over plain http.
 //
 // Browsers that take localhost for a secure place keep a Secure cookie from http://localhost too, but Safari does not,
 // nor does curl. A site that people visit has https and leaves Insecure alone.
-func (a *App) Options() core.Options {
+func (a *App) options(o core.Options) core.Options {
 	return core.Options{
-		Store:        a.store, // all there is to swap the store
-		StoreTimeout: a.storeTimeout,
-		Cookie:       core.Cookie{Insecure: true},
+		Store:        o.Store, // all there is to swap the store
+		StoreTimeout: o.StoreTimeout,
+		Expiry:       idleTime,
+		Cookie:       core.Cookie{SessionOnly: true, Insecure: true},
+		OnEvent:      a.journal.add,
 	}
 }
+
+// Sessions returns the manager of the sessions, whose middleware the framework mounts in front of the routes.
+func (a *App) Sessions() *core.Manager { return a.sessions }
+
+// Close ends the goroutine that writes down events. The store belongs to whoever opened it.
+func (a *App) Close(ctx context.Context) error { return a.sessions.Close(ctx) }
 
 // Route is a path of the application.
 type Route struct {
@@ -92,6 +113,7 @@ func (a *App) Routes() []Route {
 		{http.MethodPost, "/preferences", a.savePreferences},
 		{http.MethodGet, "/counter", a.counter},
 		{http.MethodPost, "/counter", a.count},
+		{http.MethodPost, "/counter/slowly", a.countSlowly},
 		{http.MethodGet, "/counter/hits", a.hits},
 		{http.MethodPost, "/counter/hits", a.hit},
 		{http.MethodGet, "/live", a.live},
@@ -99,6 +121,15 @@ func (a *App) Routes() []Route {
 		{http.MethodGet, "/live/plain", a.lines},
 		{http.MethodGet, "/session", a.session},
 		{http.MethodPost, "/session/renew", a.renew},
+		{http.MethodGet, "/devices", a.devices},
+		{http.MethodPost, "/devices/revoke", confirmed(a.revoke)},
+		{http.MethodPost, "/devices/revoke-others", confirmed(a.revokeOthers)},
+		{http.MethodGet, "/confirm", signedIn(a.askAgain)},
+		{http.MethodPost, "/confirm", signedIn(a.confirm)},
+		{http.MethodGet, "/password", confirmed(a.password)},
+		{http.MethodPost, "/password", confirmed(a.changePassword)},
+		{http.MethodGet, "/operator", a.operators(a.operator)},
+		{http.MethodPost, "/operator/end", a.operators(a.end)},
 		{http.MethodGet, "/style.css", asset("style.css", "text/css; charset=utf-8")},
 		{http.MethodGet, "/app.js", asset("app.js", "text/javascript; charset=utf-8")},
 		{http.MethodGet, "/favicon.svg", asset("favicon.svg", "image/svg+xml")},

@@ -13,11 +13,14 @@ import (
 // Request is what the application wants to know of a request. It is good until the handler returns, as some frameworks use
 // the memory again.
 type Request struct {
-	Method string
-	Path   string
-	Host   string
-	Header func(name string) string // a header field, "" if it is absent
-	Field  func(name string) string // a field of the form that was posted, "" if it is absent
+	Context context.Context //nolint:containedctx // a request has one, as in net/http
+	Method  string
+	Path    string
+	Host    string
+	Remote  string                   // address and port at the other end of the connection
+	Header  func(name string) string // a header field, "" if it is absent
+	Query   func(name string) string // a parameter of the URL, "" if it is absent
+	Field   func(name string) string // a field of the form that was posted, "" if it is absent
 }
 
 // Response is what the framework is to send: header fields and a body, or a stream in its place.
@@ -140,6 +143,11 @@ func (a *App) failure(s *core.Session, status int, title, text string) Response 
 // refused answers for a session that does not take a change.
 func (a *App) refused(s *core.Session, err error) Response {
 	return a.failure(s, core.StatusCode(err), "That did not work", "The session could not be changed. Please try again.")
+}
+
+// broken answers for a store that does not do what the manager asks of it.
+func (a *App) broken(s *core.Session, err error) Response {
+	return a.failure(s, core.StatusCode(err), "That did not work", "The sessions could not be reached. Please try again.")
 }
 
 // NotFound answers for all paths that are not a route.

@@ -71,10 +71,9 @@ func (c *config) run(ctx context.Context, out io.Writer, framework string, mount
 	if err != nil {
 		return err
 	}
-	app, err := New(framework, sessions, ctx.Done())
+	app, err := New(framework, core.Options{Store: sessions, StoreTimeout: c.storeTimeout}, ctx.Done()) //nolint:contextcheck // a manager is made once, and outlives the start
 	if err == nil {
-		app.storeTimeout = c.storeTimeout
-		err = c.serve(ctx, out, app, mount)
+		err = errors.Join(c.serve(ctx, out, app, mount), app.Close(context.WithoutCancel(ctx)))
 	}
 	return errors.Join(err, closeStore())
 }

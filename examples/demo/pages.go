@@ -3,6 +3,7 @@ package demo
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -15,36 +16,14 @@ func increment(n int) int { return n + 1 }
 
 // welcome is the content of the home page.
 type welcome struct {
-	Visits int
-	Entry  string // what was entered as a name
-	Error  string
+	Visits   int
+	Entry    string // what was entered as a name
+	Remember bool   // what was ticked
+	Error    string
 }
 
 func (a *App) home(s *core.Session, _ Request) Response {
 	return a.page(s, http.StatusOK, "home", welcome{Visits: visits.Update(s, increment)})
-}
-
-// signIn takes anybody's word for who they are; a real application checks a password or a passkey first. What the
-// visitor did before stays: signing in changes the session's secret and nothing else.
-func (a *App) signIn(s *core.Session, r Request) Response {
-	user, ok := nameIn(r.Field("user"))
-	if !ok || user == "" {
-		return a.page(s, http.StatusUnprocessableEntity, "home",
-			welcome{Visits: visits.Get(s), Entry: user, Error: "Please enter a name of up to 40 letters."})
-	}
-	if err := s.Login(user); err != nil {
-		return a.refused(s, err)
-	}
-	if err := flash.Set(s, "Welcome, "+user+". Your session has a new secret and kept everything else."); err != nil {
-		return a.refused(s, err)
-	}
-	return seeOther("/")
-}
-
-// signOut ends the session: the record and the cookie go, and requests that are still under way cannot bring them back.
-func (a *App) signOut(s *core.Session, _ Request) Response {
-	s.Destroy()
-	return seeOther("/goodbye")
 }
 
 func (a *App) goodbye(s *core.Session, _ Request) Response {
@@ -120,6 +99,19 @@ func (a *App) count(s *core.Session, _ Request) Response {
 	return seeOther("/counter")
 }
 
+// countSlowly is under way for a while before it writes. When the session is ended from elsewhere meanwhile its write finds
+// nothing, and its response brings no cookie.
+func (a *App) countSlowly(s *core.Session, r Request) Response {
+	work := time.NewTimer(ticks * a.tick)
+	defer work.Stop()
+	select {
+	case <-work.C:
+	case <-r.Context.Done():
+	case <-a.done:
+	}
+	return a.count(s, r)
+}
+
 // hit adds one for scripts. When other requests change the session at the same time the function given to Update runs
 // again on their result, so that none is lost.
 func (a *App) hit(s *core.Session, _ Request) Response {
@@ -141,8 +133,33 @@ type moment struct{ time.Time }
 // Exact returns the time for people.
 func (m moment) Exact() string { return m.UTC().Format("2 January 2006, 15:04:05 UTC") }
 
+// Clock returns the time of the day.
+func (m moment) Clock() string { return m.UTC().Format("15:04:05") }
+
 // Machine returns the time for the datetime attribute.
 func (m moment) Machine() string { return m.UTC().Format(time.RFC3339) }
+
+// Ago returns how long it is past, in words.
+func (m moment) Ago() string {
+	past := time.Since(m.Time)
+	switch {
+	case past < time.Minute:
+		return "just now"
+	case past < time.Hour:
+		return plural(int(past/time.Minute), "minute") + " ago"
+	case past < 48*time.Hour:
+		return plural(int(past/time.Hour), "hour") + " ago"
+	}
+	return plural(int(past/(24*time.Hour)), "day") + " ago"
+}
+
+// plural returns the number with the noun that goes with it.
+func plural(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return strconv.Itoa(n) + " " + noun
+}
 
 // session shows a visitor without a session that there is none: looking makes neither a record nor a cookie.
 func (a *App) session(s *core.Session, _ Request) Response {

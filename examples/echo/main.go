@@ -13,7 +13,7 @@ func main() { demo.Main("Echo", mount) }
 
 func mount(app *demo.App) demo.Server {
 	e := echo.New()
-	e.Use(middleware.Recover(), sessions.New(app.Options()))
+	e.Use(middleware.Recover(), sessions.Middleware(app.Sessions()))
 	for _, route := range app.Routes() {
 		e.Add(route.Method, route.Path, handle(route.Handler))
 	}
@@ -24,7 +24,10 @@ func mount(app *demo.App) demo.Server {
 func handle(h demo.Handler) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
-		res := h(sessions.Get(c), demo.Request{Method: r.Method, Path: r.URL.Path, Host: r.Host, Header: r.Header.Get, Field: r.PostFormValue})
+		res := h(sessions.Get(c), demo.Request{
+			Context: r.Context(), Method: r.Method, Path: r.URL.Path, Host: r.Host, Remote: r.RemoteAddr,
+			Header: r.Header.Get, Query: c.QueryParam, Field: r.PostFormValue,
+		})
 		for name, value := range res.Header {
 			c.Response().Header().Set(name, value)
 		}

@@ -18,7 +18,7 @@ func main() { demo.Main("Fiber", mount) }
 
 func mount(app *demo.App) demo.Server {
 	f := fiber.New(fiber.Config{DisableStartupMessage: true, BodyLimit: 64 << 10, IdleTimeout: 2 * time.Minute})
-	f.Use(recover.New(), sessions.New(app.Options()))
+	f.Use(recover.New(), sessions.Middleware(app.Sessions()))
 	for _, route := range app.Routes() {
 		f.Add(route.Method, route.Path, handle(route.Handler))
 	}
@@ -39,8 +39,9 @@ func handle(h demo.Handler) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		r := c.Request()
 		res := h(sessions.Get(c), demo.Request{
-			Method: c.Method(), Path: c.Path(), Host: string(r.Host()),
+			Context: c.UserContext(), Method: c.Method(), Path: c.Path(), Host: string(r.Host()), Remote: c.Context().RemoteAddr().String(),
 			Header: func(name string) string { return c.Get(name) },
+			Query:  func(name string) string { return c.Query(name) },
 			Field:  func(name string) string { return string(r.PostArgs().Peek(name)) },
 		})
 		for name, value := range res.Header {

@@ -13,7 +13,7 @@ func main() { demo.Main("Gin", mount) }
 func mount(app *demo.App) demo.Server {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
-	r.Use(gin.Recovery(), sessions.New(app.Options()))
+	r.Use(gin.Recovery(), sessions.Middleware(app.Sessions()))
 	for _, route := range app.Routes() {
 		r.Handle(route.Method, route.Path, handle(route.Handler))
 	}
@@ -24,7 +24,10 @@ func mount(app *demo.App) demo.Server {
 func handle(h demo.Handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		r := c.Request
-		res := h(sessions.Get(c), demo.Request{Method: r.Method, Path: r.URL.Path, Host: r.Host, Header: c.GetHeader, Field: c.PostForm})
+		res := h(sessions.Get(c), demo.Request{
+			Context: r.Context(), Method: r.Method, Path: r.URL.Path, Host: r.Host, Remote: r.RemoteAddr,
+			Header: c.GetHeader, Query: c.Query, Field: c.PostForm,
+		})
 		for name, value := range res.Header {
 			c.Header(name, value)
 		}
