@@ -60,6 +60,23 @@ func (k packed) is(key string) bool {
 	return prefix >= 0 && string(k[1+rawUUID:]) == key[:prefix] && string(appendUUID(text[:0], k[1:])) == key[prefix:]
 }
 
+// starts reports whether the key starts with prefix. It writes the UUID out only if the prefix reaches into it.
+func (k packed) starts(prefix string) bool {
+	if k[0] == plain {
+		return startsWith(k[1:], prefix)
+	}
+	head := k[1+rawUUID:]
+	if len(prefix) <= len(head) {
+		return startsWith(head, prefix)
+	}
+	var text [textUUID]byte
+	return string(head) == prefix[:len(head)] && startsWith(appendUUID(text[:0], k[1:]), prefix[len(head):])
+}
+
+func startsWith(text []byte, prefix string) bool {
+	return len(text) >= len(prefix) && string(text[:len(prefix)]) == prefix
+}
+
 // parseUUID reads the one canonical form.
 func parseUUID(id *[rawUUID]byte, text string) bool {
 	var digits [2 * rawUUID]byte

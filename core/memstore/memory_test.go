@@ -351,6 +351,14 @@ func FuzzPackedKey(f *testing.F) {
 		if back := string(k.append(nil)); back != key || k.length() != len(key) {
 			t.Errorf("%q comes back as %q, its length as %d", key, back, k.length())
 		}
+		if k.starts(other) != strings.HasPrefix(key, other) {
+			t.Errorf("%q starts with %q: %v", key, other, k.starts(other))
+		}
+		for i := range min(len(key)+1, 200) {
+			if !k.starts(key[:i]) || k.starts(key[:i]+"\x00"+key[i:]) {
+				t.Errorf("%q does not start with its first %d bytes, or starts with what is longer", key, i)
+			}
+		}
 		if k.is(other) != (key == other) || !k.is(key) {
 			t.Errorf("%q is %q: %v, is itself: %v", key, other, k.is(other), k.is(key))
 		}

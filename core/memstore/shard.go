@@ -155,19 +155,31 @@ func (sh *shard) bySubject(out []store.Record, subject string, now time.Time) []
 	return out
 }
 
-func (sh *shard) list(out []store.Record, prefix string, now time.Time) []store.Record {
+// list adds to a page what it has room for, from the slots below one downwards, and returns the slot that it got to.
+func (sh *shard) list(p *page, below uint32) uint32 {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	var it item
-	var key []byte
-	for i := range sh.slots.n {
-		sh.item(i, &it)
-		key = it.key.append(key[:0])
-		if len(key) >= len(prefix) && string(key[:len(prefix)]) == prefix && !sh.slots.at(i).expired(now) {
-			out = append(out, sh.record(i, &it, string(key)))
+	var buf [64]byte
+	i := min(below, sh.slots.n) // the shard may have shrunk since the page before
+	for ; i > 0 && !p.full(); i-- {
+		if sh.matches(i-1, p.prefix, p.now, &it) {
+			p.records = append(p.records, sh.record(i-1, &it, string(it.key.append(buf[:0]))))
 		}
 	}
-	return out
+	return i
+}
+
+func (sh *shard) count(prefix string, now time.Time) (n int) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	var it item
+	for i := range sh.slots.n {
+		if sh.matches(i, prefix, now, &it) {
+			n++
+		}
+	}
+	return n
 }
 
 // dropExpired drops some expired records and reports whether there were any.

@@ -39,6 +39,15 @@ func (sh *shard) holds(i uint32, k ref, it *item) bool {
 	return it.key.is(k.key)
 }
 
+// matches reports whether a slot is that of a living record whose key starts with prefix, and if so reads the item into it.
+func (sh *shard) matches(i uint32, prefix string, now time.Time, it *item) bool {
+	if sh.slots.at(i).expired(now) {
+		return false
+	}
+	sh.item(i, it)
+	return it.key.starts(prefix)
+}
+
 // live is find, but for a record whose time is over: that is dropped.
 func (sh *shard) live(k ref, now time.Time, it *item) uint32 {
 	i := sh.find(k, it)

@@ -15,7 +15,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -158,25 +157,4 @@ func (s *Store) BySubject(_ context.Context, subject string) ([]store.Record, er
 		out = s.shards[i].bySubject(out, subject, now)
 	}
 	return out, nil
-}
-
-// List returns the records of one shard after the other, at least limit of them while there are more.
-func (s *Store) List(_ context.Context, prefix, cursor string, limit int) ([]store.Record, string, error) {
-	at := 0
-	if cursor != "" {
-		n, err := strconv.Atoi(cursor)
-		if err != nil || n < 1 || n >= shardCount || strconv.Itoa(n) != cursor {
-			return nil, "", fmt.Errorf("sessions: memstore: %q is not a cursor of this store", cursor)
-		}
-		at = n
-	}
-	var page []store.Record
-	now := time.Now()
-	for ; at < shardCount; at++ {
-		if len(page) > 0 && len(page) >= limit {
-			return page, strconv.Itoa(at), nil
-		}
-		page = s.shards[at].list(page, prefix, now)
-	}
-	return page, "", nil
 }

@@ -762,7 +762,7 @@ func (s *listBroken) List(ctx context.Context, prefix, cursor string, limit int)
 	case s.firstPageOnly:
 		next = ""
 	case s.endless && next == "":
-		next = "1"
+		next = "0-0"
 	}
 	return page, next, err
 }
