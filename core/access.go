@@ -3,6 +3,7 @@ package core
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // The methods below expect s.mu to be held, unless they say otherwise.
@@ -41,13 +42,25 @@ func (s *Session) subject() string {
 	return string(s.base.head.subject)
 }
 
+// end returns when the session ends unless it is used again, in milliseconds; 0: never. A new idle timeout counts from now.
+func (s *Session) end() int64 {
+	h := s.base.head
+	for _, d := range [...]*delta{&s.saving, &s.pending} {
+		if d.policy() {
+			s.manager.applyPolicy(&h, d)
+			h.seen = time.Now().UnixMilli()
+		}
+	}
+	return s.manager.end(&h, h.seen)
+}
+
 // steady reports whether what is looked up can be relied on: no merge under way may still change it.
 func (s *Session) steady(key string) bool {
 	if s.err != nil || !s.saving.empty() || s.stale {
 		return false
 	}
 	c := s.pending.find(key)
-	return c == nil || len(c.updates) == 0
+	return c == nil || c.update == nil
 }
 
 // lookup returns the encoded value under key as this request sees it.

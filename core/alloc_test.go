@@ -18,8 +18,8 @@ func TestAllocations(t *testing.T) {
 		"existing session, read":     {false, read, 2},
 		"existing session, subject":  {false, func(s *Session) { s.Subject() }, 2},
 		"existing session, same set": {false, func(s *Session) { _ = visits.Set(s, 1) }, 3},
-		"increment":                  {false, increment, 8},
-		"new session":                {true, func(s *Session) { _ = visits.Set(s, 1) }, 10},
+		"increment":                  {false, increment, 7},
+		"new session":                {true, func(s *Session) { _ = visits.Set(s, 1) }, 9},
 	} {
 		m := newTestManager(t, Options{})
 		c := newClient(t, m)

@@ -41,12 +41,23 @@ const (
 type change struct {
 	key     string
 	value   []byte
-	present bool     // false: deleted
-	updates []update // not empty: value is their result over the base, and is worked out again over another base
+	present bool   // false: deleted
+	update  update // if there is one, value is its result over the base, and is worked out again over another base
 }
 
 // update works out a new encoded value from the stored one; present is false where there is none.
 type update func(old []byte, present bool) (value []byte, err error)
+
+// then returns the update that does u and then next.
+func (u update) then(next update) update {
+	return func(old []byte, present bool) ([]byte, error) {
+		value, err := u(old, present)
+		if err != nil {
+			return nil, err
+		}
+		return next(value, true)
+	}
+}
 
 // empty reports whether there is nothing to save.
 func (d *delta) empty() bool {
@@ -84,13 +95,13 @@ func (d *delta) put(c change) {
 func (d *delta) amend(key string, fn update, value []byte) {
 	old := d.find(key)
 	switch {
-	case old == nil && d.cleared, old != nil && len(old.updates) == 0:
+	case old == nil && d.cleared, old != nil && old.update == nil:
 		d.put(change{key: key, value: value, present: true})
 	case old == nil:
-		d.put(change{key: key, value: value, present: true, updates: []update{fn}})
+		d.put(change{key: key, value: value, present: true, update: fn})
 	default:
 		old.value, old.present = value, true
-		old.updates = append(old.updates, fn)
+		old.update = old.update.then(fn)
 	}
 }
 
@@ -108,15 +119,15 @@ func (d *delta) follow(next delta) {
 		old := d.find(c.key)
 		switch {
 		case old == nil && d.cleared:
-			c.updates = nil
+			c.update = nil
 			d.put(c)
-		case old == nil || len(c.updates) == 0:
+		case old == nil || c.update == nil:
 			d.put(c)
-		case len(old.updates) == 0:
+		case old.update == nil:
 			old.value, old.present = c.value, c.present
 		default:
 			old.value, old.present = c.value, c.present
-			old.updates = append(old.updates, c.updates...)
+			old.update = old.update.then(c.update)
 		}
 	}
 	if next.secret > d.secret {
@@ -140,18 +151,14 @@ func (d *delta) rebased(base *snapshot) (delta, error) {
 	out.keys = slices.Clone(d.keys)
 	for i := range out.keys {
 		c := &out.keys[i]
-		if len(c.updates) == 0 {
+		if c.update == nil {
 			continue
 		}
-		value, present := base.find(c.key)
-		for _, fn := range c.updates {
-			next, err := fn(value, present)
-			if err != nil {
-				return delta{}, err
-			}
-			value, present = next, true
+		value, err := c.update(base.find(c.key))
+		if err != nil {
+			return delta{}, err
 		}
-		c.value, c.present = value, present
+		c.value, c.present = value, true
 	}
 	return out, nil
 }

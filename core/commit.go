@@ -118,7 +118,7 @@ func (s *Session) flushLocked(ctx context.Context) error {
 }
 
 func (s *Session) flushOnce(ctx context.Context) error {
-	if idle, err := s.idle(); idle {
+	if idle, err := s.idle(ctx); idle {
 		return err
 	}
 	return s.flushWork(ctx)

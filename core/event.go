@@ -64,7 +64,7 @@ const (
 
 // The reasons in Event.Reason.
 const (
-	// ReasonRevoked: [Manager.Revoke].
+	// ReasonRevoked: [Manager.Revoke] or [Manager.End].
 	ReasonRevoked = "revoked"
 	// ReasonRevokedAll: [Manager.RevokeAll] or [Manager.RevokeOthers].
 	ReasonRevokedAll = "all of the subject revoked"
@@ -100,7 +100,7 @@ type Event struct {
 	Err       error     // why, where there is a why
 	Dropped   uint64    // how many events before this one were dropped because the hook blocked
 
-	Operation string        // for EventStoreCalled and EventStoreFailed: "load", "save", "touch", "delete", "list", "list subject" or "count"
+	Operation string        // for EventStoreCalled and EventStoreFailed: "load", "save", "touch", "delete", "list", "list subject", "count" or "purge"
 	Took      time.Duration // for EventStoreCalled
 
 	// Context is that of the request, nil where there is none, for the values in it, such as a trace. It may have ended.

@@ -599,3 +599,42 @@ func TestChoicesDuringAFailedSave(t *testing.T) {
 	equal(t, "cookie", reply.SetCookie, c.cookie+"; Path=/; HttpOnly; Secure; SameSite=Lax")
 	equal(t, "idle timeout", c.arrive().Expires().Sub(c.arrive().LastSeen()), time.Hour)
 }
+
+// A session that fits goes on living when a renewal makes it outgrow MaxSize by the secrets it keeps.
+func TestRenewalOfALargeSession(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, store Store) {
+		t.Helper()
+		m := newTestManager(t, Options{Store: store, MaxSize: 400, Expiry: 30 * 24 * time.Hour, RenewEvery: time.Hour})
+		c := newClient(t, m)
+		c.visit(func(s *Session) { want(t, note.Set(s, strings.Repeat("x", 290)), nil) })
+		for range 40 {
+			time.Sleep(24 * time.Hour)
+			c.visit(read)
+		}
+		equal(t, "IsNew", c.arrive().IsNew(), false)
+		equal(t, "renewals", m.Stats().Renewed, 40)
+		s := c.arrive()
+		want(t, note.Set(s, strings.Repeat("x", 399)), ErrTooLarge)
+	})
+}
+
+// A new idle timeout shows at once.
+func TestRemainingAfterSetExpiry(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, store Store) {
+		t.Helper()
+		c := newClient(t, newTestManager(t, Options{Store: store, Expiry: time.Hour}))
+		c.visit(set(t, 1))
+		time.Sleep(time.Minute)
+		c.visit(func(s *Session) {
+			want(t, s.SetExpiry(2*time.Hour), nil)
+			equal(t, "remaining", s.Remaining(), 2*time.Hour)
+			equal(t, "expires", s.Expires().Equal(time.Now().Add(2*time.Hour)), true)
+			want(t, s.SetExpiry(Permanent), nil)
+			equal(t, "remaining for ever", s.Remaining(), Permanent)
+			want(t, s.SetExpiry(0), nil)
+			equal(t, "remaining by the policy", s.Remaining(), time.Hour)
+		})
+	})
+}

@@ -65,9 +65,10 @@ func (m *Manager) signInAndEvict(ctx context.Context, w *work) error {
 		return err
 	}
 	l := *w.delta.login // the session shows its own to the handler
+	latest := w.now.Add(maxSkew).UnixMilli()
 	for i := range others {
 		// A login that follows another is later, even where this process's clock is behind.
-		l.at = max(l.at, m.rank(&others[i])+1)
+		l.at = max(l.at, m.rank(&others[i], latest)+1)
 	}
 	w.delta.login, w.undoable = &l, true
 	if err := m.put(ctx, w); err != nil {
@@ -86,7 +87,10 @@ func (m *Manager) evict(ctx context.Context, w *work) error {
 		return err
 	}
 	order := pointers(all)
-	slices.SortFunc(order, m.evictionOrder)
+	latest := max(w.now.Add(maxSkew).UnixMilli(), w.delta.login.at+time.Second.Milliseconds())
+	slices.SortFunc(order, func(a, b *snapshot) int {
+		return cmp.Or(cmp.Compare(m.rank(a, latest), m.rank(b, latest)), strings.Compare(a.rec.Key, b.rec.Key))
+	})
 	ended := false
 	for _, snap := range order[:len(order)-m.maxSessions] {
 		m.limitReached(ctx, w, snap)
@@ -109,17 +113,20 @@ func pointers(snaps []snapshot) []*snapshot {
 	return out
 }
 
-// evictionOrder puts first what is to be ended first.
-func (m *Manager) evictionOrder(a, b *snapshot) int {
-	return cmp.Or(cmp.Compare(m.rank(a), m.rank(b)), strings.Compare(a.rec.Key, b.rec.Key))
-}
+// maxSkew is how far the clocks of several servers may be apart.
+const maxSkew = time.Minute
 
-// rank returns the time that counts for the limit: of the login, which is a use too, or of the last use.
-func (m *Manager) rank(snap *snapshot) int64 {
+// rank returns the time by which sessions are ended, the earliest first: of the login, which is a use too, or of the last
+// use. One after latest, which no clock that is right can have told, goes before all others.
+func (m *Manager) rank(snap *snapshot, latest int64) int64 {
+	at := snap.head.auth
 	if m.onLimit == EvictIdle {
-		return max(snap.head.seen, snap.head.auth)
+		at = max(snap.head.seen, at)
 	}
-	return snap.head.auth
+	if at > latest {
+		return 0
+	}
+	return at
 }
 
 // signInOrRefuse saves the login if there is a place for it. Those of several processes who find that together they took
@@ -167,13 +174,19 @@ func (m *Manager) takeBack(ctx context.Context, w *work, err error) error {
 	return err
 }
 
-// withdraw undoes a login that nobody has been told of, and makes w what it was before.
+// withdraw undoes a login that nobody has been told of, and makes w what it was before. It has a deadline of its own,
+// because the commit's may be what has failed.
 func (m *Manager) withdraw(ctx context.Context, w *work) error {
-	saved := w.snap.rec
+	ctx, cancel := m.outlive(ctx)
+	defer cancel()
+	saved, login := w.snap.rec, w.delta.login
 	*w = *w.before
 	w.undoable = true
 	if w.kind == workCreate {
 		return m.withdrawNew(ctx, w, saved.Key)
+	}
+	if who := string(w.snap.head.subject); who != "" && who != login.subject {
+		return m.withdrawToo(ctx, saved.Key)
 	}
 	undone := w.snap.rec
 	undone.Version = saved.Version
@@ -186,6 +199,15 @@ func (m *Manager) withdraw(ctx context.Context, w *work) error {
 	}
 	w.snap.rec.Version, w.undone = rec.Version, true
 	return nil
+}
+
+// withdrawToo ends the session of another subject who was signed in before: while it was not in the index under that name, all
+// of that subject's sessions may have been revoked.
+func (m *Manager) withdrawToo(ctx context.Context, k string) error {
+	if err := m.remove(ctx, k); err != nil {
+		return m.outage(ctx, "delete", k, err)
+	}
+	return ErrNotFound
 }
 
 // withdrawNew deletes a session that began with the login, and draws another ticket: a key that was deleted is not used

@@ -330,7 +330,7 @@ func TestReuseBeforeALogin(t *testing.T) {
 func TestReuseBySlowRequest(t *testing.T) {
 	t.Parallel()
 	for name, handler := range map[string]func(s *Session){
-		"write": set(t, 2), "touch": read, "renew": renew, "logout": (*Session).Destroy,
+		"write": set(t, 2), "touch": read, "renew": renew,
 	} {
 		inBubble(t, func(t *testing.T, store Store) {
 			t.Helper()
@@ -344,8 +344,28 @@ func TestReuseBySlowRequest(t *testing.T) {
 			equal(t, name+": cookie", a.leave(slow).SetCookie, "")
 			equal(t, name+": alarms", m.Stats().Reused, 0)
 			equal(t, name+": gone or refused", m.Stats().Gone, 1)
-			equal(t, name+": refused", m.Stats().Refused == 1, name != "logout")
+			equal(t, name+": refused", m.Stats().Refused, 1)
 			equal(t, name+": subject", c.arrive().Subject(), "ann")
+		})
+	}
+}
+
+// A logout is one, however slow: nobody is told that they are signed out who is not.
+func TestR8SlowLogout(t *testing.T) {
+	t.Parallel()
+	for _, grace := range []time.Duration{0, NoGrace} {
+		inBubble(t, func(t *testing.T, store Store) {
+			t.Helper()
+			m := newTestManager(t, Options{Store: store, RevokeOnReuse: true, Grace: grace})
+			c := newSignedIn(t, m, "ann")
+			a := c.with()
+			slow := a.arrive()
+			lineOf(c, 2)
+			time.Sleep(time.Hour)
+			slow.Destroy()
+			equal(t, "cookie is removed", strings.Contains(a.leave(slow).SetCookie, "Max-Age=0"), true)
+			equal(t, "subject", c.arrive().Subject(), "")
+			equal(t, "alarms", m.Stats().Reused, 0)
 		})
 	}
 }
@@ -524,4 +544,53 @@ func TestT3LineageHidesItsSecrets(t *testing.T) {
 		equal(t, "shared by the line", bytes.Equal(s[:sharedSize], tickets[0].secret[:sharedSize]), true)
 		equal(t, "own halves differ", slices.Index(tickets, tickets[i]), i)
 	}
+}
+
+// A browser that sends the former cookie beside the current one, as after a change of the cookie's path, is no thief.
+func TestReuseBesideTheCurrentSecret(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, store Store) {
+		t.Helper()
+		m := newTestManager(t, Options{Store: store, RevokeOnReuse: true})
+		c := newSignedIn(t, m, "ann")
+		former := c.cookie
+		lineOf(c, 1)
+		time.Sleep(time.Hour)
+		current := c.cookie
+		for _, cookie := range []string{former + "; " + current, current + "; " + former} {
+			c.cookie = cookie
+			equal(t, "subject", c.arrive().Subject(), "ann")
+		}
+		equal(t, "alarms", m.Stats().Reused, 0)
+		// Beside another session's it is an alarm as ever.
+		c.cookie = former + "; " + newSignedIn(t, m, "bob").cookie
+		equal(t, "subject of the other", c.arrive().Subject(), "bob")
+		equal(t, "alarms", m.Stats().Reused, 1)
+		c.cookie = current
+		equal(t, "the session, IsNew", c.arrive().IsNew(), true)
+	})
+}
+
+// A client that has gone away does not get a new secret, so its old one must stay good.
+func TestNoRenewalForAClientThatHasGone(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, store Store) {
+		t.Helper()
+		m := newTestManager(t, Options{Store: store, RevokeOnReuse: true, RenewEvery: time.Hour})
+		c := newSignedIn(t, m, "ann")
+		time.Sleep(2 * time.Hour)
+		s := c.arrive()
+		read(s)
+		_, err := s.Finish(hungUp(t))
+		want(t, err, nil)
+		equal(t, "renewals", m.Stats().Renewed, 0)
+		time.Sleep(time.Hour)
+		equal(t, "subject", c.arrive().Subject(), "ann")
+		// What the handler changed is saved all the same.
+		s = c.arrive()
+		increment(s)
+		_, err = s.Finish(hungUp(t))
+		want(t, err, nil)
+		equal(t, "visits", visits.Get(c.arrive()), 1)
+	})
 }

@@ -61,13 +61,33 @@ func (m *Manager) first(ctx context.Context, tickets []ticket) (admitted, error)
 	}
 	ctx, cancel := m.bound(ctx)
 	defer cancel()
+	var reused []snapshot
 	for i := range tickets {
 		a, err := m.open(ctx, &tickets[i])
-		if !errors.Is(err, ErrNotFound) {
+		switch {
+		case errors.Is(err, errReused):
+			reused = append(reused, a.snap)
+		case err == nil:
+			return a, m.reusedAll(ctx, reused, a.snap.rec.Key)
+		case !errors.Is(err, ErrNotFound):
 			return a, err
 		}
 	}
-	return admitted{}, nil
+	return admitted{}, m.reusedAll(ctx, reused, "")
+}
+
+// reusedAll deals with the secrets of a request that were replaced, but for those of the session that the request opens:
+// a browser may hold an old cookie beside the new one, after a change of its domain or path.
+func (m *Manager) reusedAll(ctx context.Context, reused []snapshot, opened string) error {
+	for i := range reused {
+		if reused[i].rec.Key == opened {
+			continue
+		}
+		if err := m.reused(ctx, &reused[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // open loads the session of one ticket: ErrNotFound if there is none that the ticket opens.
@@ -78,11 +98,8 @@ func (m *Manager) open(ctx context.Context, t *ticket) (admitted, error) {
 		return admitted{}, m.loadError(ctx, k, err)
 	}
 	a, err := m.admit(ctx, rec, t)
-	switch {
-	case err == nil:
+	if err == nil {
 		m.tell(ctx, EventLoaded, &a.snap)
-	case errors.Is(err, errReused):
-		return admitted{}, m.reused(ctx, &a.snap)
 	}
 	return a, err
 }
@@ -93,14 +110,11 @@ func (m *Manager) reused(ctx context.Context, snap *snapshot) error {
 	e.Err = errReused
 	m.report(ctx, slog.LevelWarn, e)
 	if !m.revokeOnReuse {
-		return ErrNotFound
+		return nil
 	}
 	ctx, cancel := m.outlive(ctx) // hanging up does not save the thief
 	defer cancel()
-	if err := m.revoke(ctx, snap, ReasonReuse); err != nil {
-		return err
-	}
-	return ErrNotFound
+	return m.revoke(ctx, snap, ReasonReuse)
 }
 
 // idOf returns the session id in a store key.

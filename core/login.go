@@ -17,7 +17,7 @@ const maxSubject = 1024
 // non-empty string of at most 1024 bytes. After the response has begun it is [ErrLate].
 //
 // Where [Options.MaxSessions] makes the manager refuse a login, the commit fails with [ErrLimit]; commit explicitly to answer
-// it in the handler. The session then is as it was before the login.
+// it in the handler. What was changed since the last commit is dropped then, so that the session is as it was before.
 func (s *Session) Login(subject string) error { return s.LoginWith(subject, Auth{}) }
 
 // LoginWith is [Session.Login] that records how the subject has proved who they are, in place of what was recorded before.
@@ -73,7 +73,8 @@ func (s *Session) AuthenticatedAt() time.Time {
 // do something sensitive. An anonymous session is never fresh.
 func (s *Session) Fresh(maxAge time.Duration) bool {
 	at := s.AuthenticatedAt()
-	return !at.IsZero() && time.Since(at) <= maxAge
+	age := time.Since(at)
+	return !at.IsZero() && age <= maxAge && age >= -maxAge // a proof from the future is none
 }
 
 // Auth returns how the subject has proved who they are since the login; the zero value while anonymous, or where the

@@ -376,3 +376,26 @@ func TestR2ParallelAuthentications(t *testing.T) {
 		equal(t, "winners", len(in), 1)
 	})
 }
+
+// What one user chose for how long to be remembered is not for the next in the same browser.
+func TestRememberIsNotInherited(t *testing.T) {
+	t.Parallel()
+	m := newTestManager(t, Options{Expiry: time.Hour, Cookie: Cookie{SessionOnly: true}})
+	c := newClient(t, m)
+	remembered := func(user string) func(s *Session) {
+		return func(s *Session) {
+			want(t, s.Login(user), nil)
+			want(t, s.Remember(true), nil)
+			want(t, s.SetExpiry(720*time.Hour), nil)
+		}
+	}
+	c.visit(remembered("ann"))
+	equal(t, "ann's remaining", c.arrive().Remaining() > 700*time.Hour, true)
+	c.visit(as(t, "ann"))
+	equal(t, "ann's after another login", c.arrive().Remaining() > 700*time.Hour, true)
+	reply := c.visit(as(t, "bob"))
+	equal(t, "bob's cookie has a life", strings.Contains(reply.SetCookie, "Max-Age"), false)
+	equal(t, "bob's remaining", c.arrive().Remaining() <= time.Hour, true)
+	reply = c.visit(remembered("eve"))
+	equal(t, "eve's cookie has a life", strings.Contains(reply.SetCookie, "Max-Age"), true)
+}

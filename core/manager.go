@@ -118,7 +118,7 @@ func (m *Manager) Lazy() bool { return m.lazy }
 // used afterwards, but nobody is told of it.
 func (m *Manager) Close(ctx context.Context) error {
 	if err := m.purger.close(ctx); err != nil || m.events == nil {
-		return err
+		return err // it may be called again
 	}
 	return m.events.close(ctx)
 }

@@ -66,7 +66,10 @@ func (p *purger) purge(ctx context.Context) {
 func (p *purger) batch(ctx context.Context) (int, error) {
 	ctx, cancel := p.manager.bound(ctx)
 	defer cancel()
-	return p.store.Purge(ctx, purgeBatch)
+	start := p.manager.clock()
+	n, err := p.store.Purge(ctx, purgeBatch)
+	p.manager.measured(ctx, start, "purge", "", err)
+	return n, err
 }
 
 // report tells of a failure, which is none where there was nothing to do or the manager has been closed.
@@ -74,7 +77,7 @@ func (p *purger) report(ctx context.Context, err error) {
 	if ctx.Err() != nil || errors.Is(err, errors.ErrUnsupported) {
 		return
 	}
-	p.manager.report(ctx, slog.LevelWarn, Event{Kind: EventStoreFailed, Err: failed("purge", err)})
+	p.manager.report(ctx, slog.LevelWarn, Event{Kind: EventStoreFailed, Operation: "purge", Err: failed("purge", err)})
 }
 
 // close ends the goroutine and waits for it, or returns the context's error if the store does not let it.

@@ -8,16 +8,29 @@ import (
 )
 
 // Revoke ends one session of a subject for good, by its public id. A session that is not the subject's, or does not exist,
-// is [ErrNotFound] and stays as it is, so an id from a request can be passed on as it came. The empty subject stands for
-// anonymous sessions. A client that goes away does not stop it.
+// is [ErrNotFound] and stays as it is, so an id from a request can be passed on as it came. The empty subject is nobody's. A
+// client that goes away does not stop it.
 func (m *Manager) Revoke(ctx context.Context, subject, id string) error {
+	if subject == "" {
+		return ErrNotFound
+	}
+	return m.endIf(ctx, id, func(owner string) bool { return owner == subject })
+}
+
+// End ends one session for good by its public id, whoever it belongs to, signed in or not: for the back office. If there is
+// none it is [ErrNotFound]. A client that goes away does not stop it.
+func (m *Manager) End(ctx context.Context, id string) error {
+	return m.endIf(ctx, id, func(string) bool { return true })
+}
+
+func (m *Manager) endIf(ctx context.Context, id string, may func(owner string) bool) error {
 	ctx, cancel := m.outlive(ctx)
 	defer cancel()
 	snap, err := m.lookup(ctx, id)
 	if err != nil {
 		return err
 	}
-	if string(snap.head.subject) != subject {
+	if !may(string(snap.head.subject)) {
 		return ErrNotFound
 	}
 	return m.revoke(ctx, &snap, ReasonRevoked)

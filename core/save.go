@@ -35,7 +35,7 @@ func (m *Manager) create(ctx context.Context, w *work) error {
 			return nil
 		}
 		if !errors.Is(err, ErrConflict) {
-			return m.createError(ctx, w, err)
+			return m.confirm(ctx, w, m.createError(ctx, w, err))
 		}
 		if w.ticket, err = m.newTicket(); err != nil {
 			return err
@@ -103,7 +103,26 @@ func (m *Manager) attempt(ctx context.Context, w *work) (current Record, err err
 		*w = base
 		return rec, ErrConflict
 	}
-	return Record{}, m.saveError(ctx, w.snap.rec.Key, err)
+	return Record{}, m.confirm(ctx, w, m.saveError(ctx, w.snap.rec.Key, err))
+}
+
+// confirm asks once whether a login that failed was stored after all, and is nil if it was: else its place and its data would
+// belong to a secret that nobody holds. Without an answer the failure stays.
+func (m *Manager) confirm(ctx context.Context, w *work, err error) error {
+	if !w.login || !errors.Is(err, ErrStore) {
+		return err
+	}
+	ctx, cancel := m.outlive(ctx)
+	defer cancel()
+	rec, loadErr := m.load(ctx, w.snap.rec.Key)
+	if loadErr != nil {
+		return err
+	}
+	if snap, damaged := decodeRecord(rec); damaged != nil || snap.head.digest != w.snap.head.digest {
+		return err
+	}
+	w.snap.rec.Version = rec.Version
+	return nil
 }
 
 // merge moves the work onto the record that is stored now. It reports true when nothing is left to do.
@@ -221,7 +240,8 @@ func (m *Manager) compose(w *work) error {
 	rec.Expires = instantOf(m.end(&h, h.seen))
 	var room [16]entry
 	w.snap = encodeRecord(rec, &h, w.delta.entries(room[:0], &w.snap))
-	if size := len(w.snap.rec.Data); size > m.maxSize {
+	// What the handler did not touch is not its fault: a session that fits may outgrow the bound by what a renewal adds.
+	if size := len(w.snap.rec.Data); size > m.maxSize && (isNew || len(w.delta.keys) > 0) {
 		return tooLarge("session", size, m.maxSize)
 	}
 	return nil
@@ -229,6 +249,9 @@ func (m *Manager) compose(w *work) error {
 
 // applyPolicy sets the idle timeout, the session's own or the policy's of today, and the life of its cookie.
 func (m *Manager) applyPolicy(h *head, d *delta) {
+	if d.login != nil && len(h.subject) != 0 && d.login.subject != string(h.subject) {
+		h.own, h.span = false, spanPolicy // chosen by somebody else
+	}
 	if d.expiry != nil {
 		h.own = *d.expiry != expiryPolicy
 		h.idle = max(*d.expiry, 0)

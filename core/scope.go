@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync"
 )
 
 // Scope carries a session through one request, for adapters. It is the request's context with the session in it, and it
@@ -11,12 +12,21 @@ import (
 type Scope struct {
 	context.Context //nolint:containedctx // a scope is a context: that of the request around, set by Open
 
-	session Session
+	manager *Manager
 	client  Client
 	outer   *Scope // of another manager's middleware around this one
 	reply   Reply
 	begun   bool // the commit before the first byte has been tried
 	err     error
+
+	tickets []ticket  // what the request presented
+	inline  [1]ticket // room for the usual single one
+
+	// The session is made when there is something to hold: most requests bring no cookie and ask for nothing, and a session
+	// is the largest thing there is to allocate.
+	mu     sync.Mutex
+	held   *Session
+	sealed bool // before there was a session
 }
 
 // ScopeKey is the context key of the innermost scope of a request.
@@ -39,7 +49,7 @@ func (sc *Scope) Value(key any) any {
 // Of returns the scope of m among sc and those around it, nil if there is none. A nil sc has none.
 func (sc *Scope) Of(m *Manager) *Scope {
 	for ; sc != nil; sc = sc.outer {
-		if sc.session.manager == m {
+		if sc.manager == m {
 			return sc
 		}
 	}
@@ -58,22 +68,39 @@ type Client interface {
 // The error is that of [Session.Load]. It panics if a scope around uses a cookie of the same name, because one cookie
 // cannot hold two sessions.
 func (sc *Scope) Open(ctx context.Context, m *Manager, client Client, cookieFields ...string) error {
-	sc.Context, sc.client, sc.outer = ctx, client, ScopeOf(ctx)
+	sc.Context, sc.manager, sc.client, sc.outer = ctx, m, client, ScopeOf(ctx)
 	for around := sc.outer; around != nil; around = around.outer {
-		if around.session.manager.name == m.name {
+		if around.manager.name == m.name {
 			panic("sessions: two managers use the cookie " + m.name + " in one request; mount one manager in both places, or give one of them another Cookie.Name")
 		}
 	}
-	m.Attach(&sc.session, cookieFields...)
-	if m.lazy {
+	sc.tickets = findTickets(sc.inline[:0], m.name, cookieFields)
+	if m.lazy || len(sc.tickets) == 0 {
 		return nil
 	}
-	return sc.session.Load(ctx)
+	return sc.session().Load(ctx)
+}
+
+// session returns the request's session, not loaded yet if nobody has asked for it before.
+func (sc *Scope) session() *Session {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	if sc.held == nil {
+		sc.held = &Session{manager: sc.manager, tickets: sc.tickets, sealed: sc.sealed}
+	}
+	return sc.held
+}
+
+// asked returns the request's session, nil if nobody has asked for one.
+func (sc *Scope) asked() *Session {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	return sc.held
 }
 
 // Format keeps the session's insides, its secret among them, out of everything that is printed: contexts end up in logs.
 func (sc *Scope) Format(f fmt.State, _ rune) {
-	_, _ = io.WriteString(f, "sessions: request of "+sc.session.String())
+	_, _ = io.WriteString(f, "sessions: request of "+sc.asked().String())
 }
 
 // Outer returns the scope of the next middleware outside, nil if there is none.
@@ -83,7 +110,7 @@ func (sc *Scope) Outer() *Scope { return sc.outer }
 // commit fail. On a nil scope it panics, because the middleware is missing.
 func (sc *Scope) Get() *Session {
 	_, _ = sc.Load() // the session remembers the error
-	return &sc.session
+	return sc.session()
 }
 
 // Load is Get with the error of loading, which the handler answers.
@@ -91,10 +118,11 @@ func (sc *Scope) Load() (*Session, error) {
 	if sc == nil {
 		panic("sessions: no session in this request; mount sessions.New or sessions.Middleware in front of the handler")
 	}
-	if err := sc.session.Load(sc.Context); err != nil {
+	s := sc.session()
+	if err := s.Load(sc.Context); err != nil {
 		return nil, err
 	}
-	return &sc.session, nil
+	return s, nil
 }
 
 // Commit saves the sessions of sc and of the scopes around it before the response has begun, and hands each reply to apply.
@@ -103,8 +131,12 @@ func (sc *Scope) Commit(apply func(*Reply)) error {
 		return err
 	}
 	for ; sc != nil; sc = sc.outer {
-		sc.identify()
-		reply, err := sc.session.Commit(sc.Context)
+		s := sc.asked()
+		if s == nil {
+			continue
+		}
+		sc.identify(s)
+		reply, err := s.Commit(sc.Context)
 		if err != nil {
 			return err
 		}
@@ -132,18 +164,31 @@ func (sc *Scope) Finish() (*Reply, error) {
 	if sc.begun {
 		return &Reply{}, sc.err
 	}
-	sc.identify()
+	s := sc.asked()
+	if s != nil {
+		sc.identify(s)
+	}
 	sc.begun = true
-	sc.reply, sc.err = sc.session.Finish(sc.Context)
+	if s = sc.seal(); s != nil {
+		sc.reply, sc.err = s.Finish(sc.Context)
+	}
 	return &sc.reply, sc.err
 }
 
 // identify tells the session where the request came from. The client is the framework's, who may use it again when the
 // response has begun.
-func (sc *Scope) identify() {
+func (sc *Scope) identify(s *Session) {
 	if !sc.begun {
-		sc.session.identify(sc.client)
+		s.identify(sc.client)
 	}
+}
+
+// seal records that a session which is made from now on can send no cookie, and returns the one there is.
+func (sc *Scope) seal() *Session {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	sc.sealed = true
+	return sc.held
 }
 
 // Begun reports whether Begin or Finish has been called.
@@ -153,13 +198,17 @@ func (sc *Scope) Begun() bool { return sc.begun }
 func (sc *Scope) CommitErr() error { return sc.err }
 
 // Seal records that the response's header is out of reach: see [Session.Seal].
-func (sc *Scope) Seal() { sc.session.Seal() }
+func (sc *Scope) Seal() {
+	if s := sc.seal(); s != nil {
+		s.Seal()
+	}
+}
 
 // Close saves what was changed after the response had begun. After a handler that panicked or a commit that failed
 // there is nothing to save.
 func (sc *Scope) Close() error {
-	if sc.begun && sc.err == nil {
-		_, err := sc.session.Finish(sc.Context)
+	if s := sc.asked(); s != nil && sc.begun && sc.err == nil {
+		_, err := s.Finish(sc.Context)
 		return err
 	}
 	return nil

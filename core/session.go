@@ -112,7 +112,7 @@ func (s *Session) Expires() time.Time {
 	if !s.base.stored() {
 		return time.Time{}
 	}
-	return instantOf(s.manager.end(&s.base.head, s.base.head.seen))
+	return instantOf(s.end())
 }
 
 // Remaining returns how long the session lasts unless it is used again: [Permanent] for one that never ends, 0 for one that
@@ -124,7 +124,7 @@ func (s *Session) Remaining() time.Duration {
 	if !s.base.stored() || s.state == stateGone {
 		return 0
 	}
-	end := s.manager.end(&s.base.head, s.base.head.seen)
+	end := s.end()
 	if end == 0 {
 		return Permanent
 	}
@@ -274,6 +274,9 @@ func (s *Session) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.Strin
 
 // String returns the session's id and nothing else.
 func (s *Session) String() string {
+	if s == nil {
+		return "session()"
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return "session(" + s.id() + ")"

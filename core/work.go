@@ -48,10 +48,16 @@ const (
 
 // idle reports whether a commit has nothing to do, and why it fails all the same. It is apart from begin so that requests
 // which only read, which is most of them, do not pay for the room that work takes.
-func (s *Session) idle() (bool, error) {
+//
+// Nor is there anything to do for a client that has gone away when the handler has changed nothing: a new secret would not
+// reach it, and its old one would look stolen later.
+func (s *Session) idle(ctx context.Context) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	kind, _ := s.due(time.Now())
+	if kind != workNone && s.pending.empty() && ctx.Err() != nil {
+		kind = workNone
+	}
 	return (kind == workNone || s.err != nil) && s.doomed.key == "", s.err
 }
 
@@ -142,9 +148,11 @@ func (s *Session) carryOut(ctx context.Context, w *work) error {
 		return nil
 	case w.kind == workTouch:
 		// What the handler read is good; the next request extends the session's life.
+		s.manager.refused(ctx, w, err)
 		return nil
 	case w.idle:
 		// Likewise; the next request renews.
+		s.manager.refused(ctx, w, err)
 		s.forgo(w)
 		return nil
 	}
@@ -208,25 +216,32 @@ func (s *Session) forgo(w *work) {
 	}
 }
 
-// giveBack makes the changes of a failed commit pending again, but for a login that the limit refused.
+// giveBack makes the changes of a failed commit pending again. With a login that the limit refused they are dropped: what a
+// handler changes for who signs in is not for who was there before.
 func (s *Session) giveBack(w *work, err error) {
 	if w.kind != workCreate && w.kind != workReplace {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.saving.follow(s.pending)
-	s.pending, s.saving = s.saving, delta{}
-	s.stale = s.stale || w.stale
-	if s.key != w.began {
-		return // Destroy came meanwhile
-	}
 	if errors.Is(err, ErrLimit) {
-		s.pending.login, s.pending.secret = nil, secretKeep
+		s.stale = !s.pending.empty()
+	} else {
+		s.saving.follow(s.pending)
+		s.pending, s.stale = s.saving, s.stale || w.stale
 	}
-	if w.undone {
+	s.saving = delta{}
+	if w.undone && s.key == w.began { // else Destroy came meanwhile
 		s.base, s.ticket, s.key = w.snap, w.ticket, w.snap.rec.Key
 		s.stale = s.stale || w.merged
+	}
+}
+
+// refused tells of a store that finds a record too large in which the handler has changed nothing. Other failures have been
+// told of.
+func (m *Manager) refused(ctx context.Context, w *work, err error) {
+	if errors.Is(err, ErrTooLarge) {
+		_ = m.outage(ctx, "save", w.snap.rec.Key, err)
 	}
 }
 

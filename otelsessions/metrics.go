@@ -110,7 +110,7 @@ func outcomeOf(err error) outcome {
 
 // operations returns the values of Event.Operation.
 func operations() []string {
-	return []string{"load", "save", "touch", "delete", "list", "list subject", "count", other}
+	return []string{"load", "save", "touch", "delete", "list", "list subject", "count", "purge", other}
 }
 
 // reasons returns the values of Event.Reason.

@@ -191,6 +191,19 @@ func TestUnknownValuesAreBounded(t *testing.T) {
 	same(t, "calls", r.counts("session.store.duration"), map[string]int64{"other ok": 10})
 }
 
+// Each operation that core names has a series of its own.
+func TestOperationsAreTold(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, core.Options{}, otelsessions.Options{})
+	hook := r.telemetry.Instrument(core.Options{}).OnEvent
+	wanted := map[string]int64{}
+	for _, operation := range []string{"load", "save", "touch", "delete", "list", "list subject", "count", "purge"} {
+		hook(core.Event{Kind: core.EventStoreCalled, Operation: operation})
+		wanted[strings.ReplaceAll(operation, " ", "_")+" ok"] = 1
+	}
+	same(t, "calls", r.counts("session.store.duration"), wanted)
+}
+
 // Two managers in one program are told apart by name.
 func TestManagerName(t *testing.T) {
 	t.Parallel()

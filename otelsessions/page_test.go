@@ -54,7 +54,7 @@ func TestPageNamesEverything(t *testing.T) {
 	for _, end := range append(endings(), ended{}) {
 		hook(core.Event{Kind: core.EventStoreCalled, Operation: "load", Err: end.err})
 	}
-	for _, operation := range []string{"save", "touch", "delete", "list", "list subject", "count"} {
+	for _, operation := range []string{"save", "touch", "delete", "list", "list subject", "count", "purge"} {
 		hook(core.Event{Kind: core.EventStoreCalled, Operation: operation})
 	}
 	for name := range r.collect() {

@@ -28,6 +28,11 @@ func manager(t *testing.T, o core.Options) *core.Manager {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { // a bubble would wait for the purge
+		if err := m.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
 	return m
 }
 

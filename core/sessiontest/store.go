@@ -23,6 +23,7 @@ const (
 	BySubject Op = "list subject"
 	List      Op = "list"
 	Count     Op = "count"
+	Purge     Op = "purge"
 )
 
 // ErrDown is what a [Fault] without another error says: that the store cannot be reached.
@@ -46,6 +47,9 @@ type Fault struct {
 // Store passes calls on to another store, counts them, and lets them fail or take long on demand. It offers every optional
 // interface but the one that marks a store which cannot wait, so the manager treats it like one on a network; what the store
 // within has not is answered with [errors.ErrUnsupported]. It is safe for concurrent use.
+//
+// As it may be one that is to be purged, its manager has a goroutine: call [core.Manager.Close] at the end of the test, or
+// give the manager a negative PurgeInterval. Without that a bubble of testing/synctest does not end.
 type Store struct {
 	inner   core.Store
 	instant bool
@@ -61,6 +65,7 @@ var (
 	_ core.Indexer = (*Store)(nil)
 	_ core.Lister  = (*Store)(nil)
 	_ core.Counter = (*Store)(nil)
+	_ core.Purger  = (*Store)(nil)
 )
 
 // NewStore returns a store in front of inner. Nil: in front of a memory store.
@@ -156,6 +161,15 @@ func (s *Store) Count(ctx context.Context, prefix string) (int, error) {
 		return 0, errors.ErrUnsupported
 	}
 	return call(ctx, s, Count, func() (int, error) { return inner.Count(ctx, prefix) })
+}
+
+// Purge deletes expired records, at most limit of them, if the store within can.
+func (s *Store) Purge(ctx context.Context, limit int) (int, error) {
+	inner, ok := s.inner.(core.Purger)
+	if !ok {
+		return 0, errors.ErrUnsupported
+	}
+	return call(ctx, s, Purge, func() (int, error) { return inner.Purge(ctx, limit) })
 }
 
 // none is what a call returns beside its error, and page what List does.

@@ -45,6 +45,16 @@ func (*indexless) BySubject(context.Context, string) ([]store.Record, error) {
 	return nil, errors.ErrUnsupported
 }
 
+// purgeable is a memory store that says it has purged as much as it was asked to.
+type purgeable struct{ *memstore.Store }
+
+func (purgeable) Purge(_ context.Context, limit int) (int, error) { return limit, nil }
+
+// whole returns a store with everything optional.
+func whole() *sessiontest.Store {
+	return sessiontest.NewStore(purgeable{memstore.New(memstore.Options{})})
+}
+
 // operation is a call of one of a store's methods, for a record that is there.
 type operation struct {
 	op   sessiontest.Op
@@ -73,6 +83,10 @@ func operations() []operation {
 		{sessiontest.Count, func(ctx context.Context, s *sessiontest.Store, _ store.Record) error {
 			got, err := s.Count(ctx, "")
 			return leftover(got != 0, err)
+		}},
+		{sessiontest.Purge, func(ctx context.Context, s *sessiontest.Store, _ store.Record) error {
+			got, err := s.Purge(ctx, 7)
+			return leftover(got == 7, err)
 		}},
 		{sessiontest.Delete, func(ctx context.Context, s *sessiontest.Store, rec store.Record) error { return s.Delete(ctx, rec.Key) }},
 	}
@@ -103,7 +117,7 @@ func TestFaultsOfEachOperation(t *testing.T) {
 	for _, o := range operations() {
 		t.Run(string(o.op), func(t *testing.T) {
 			t.Parallel()
-			s := sessiontest.NewStore(nil)
+			s := whole()
 			rec := record(t, s)
 			before := s.Calls(o.op)
 			s.Fail(sessiontest.Fault{On: o.op, Times: 2})
@@ -123,7 +137,7 @@ func TestFaultsOfEachOperation(t *testing.T) {
 func TestFaultLeavesOtherOperationsAlone(t *testing.T) {
 	t.Parallel()
 	for _, faulty := range operations() {
-		s := sessiontest.NewStore(nil)
+		s := whole()
 		rec := record(t, s)
 		s.Fail(sessiontest.Fault{On: faulty.op})
 		for _, o := range operations() {
@@ -140,7 +154,7 @@ func TestFaultLeavesOtherOperationsAlone(t *testing.T) {
 
 func TestFaultOnAllUntilHealed(t *testing.T) {
 	t.Parallel()
-	s := sessiontest.NewStore(nil)
+	s := whole()
 	rec := record(t, s)
 	s.Fail(sessiontest.Fault{})
 	for range 3 {
@@ -190,7 +204,7 @@ func TestDelay(t *testing.T) {
 	t.Parallel()
 	for _, o := range operations() {
 		synctest.Test(t, func(t *testing.T) {
-			s := sessiontest.NewStore(nil)
+			s := whole()
 			rec := record(t, s)
 			start := time.Now()
 			s.Fail(sessiontest.Fault{On: o.op, Delay: time.Minute})
@@ -266,6 +280,20 @@ func TestOptionalInterfaces(t *testing.T) {
 	}
 }
 
+// TestManagerPurgesThroughIt has a manager find the store in front of one that is to be purged.
+func TestManagerPurgesThroughIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := whole()
+		m := manager(t, core.Options{Store: s, PurgeInterval: time.Minute})
+		s.Fail(sessiontest.Fault{On: sessiontest.Purge})
+		time.Sleep(time.Hour)
+		if s.Calls(sessiontest.Purge) < 40 || m.Stats().StoreFailures != uint64(s.Calls(sessiontest.Purge)) {
+			t.Errorf("%d purges and %d failures in an hour, want one each minute or so", s.Calls(sessiontest.Purge), m.Stats().StoreFailures)
+		}
+	})
+}
+
 // TestIndexIsAskedFor has the manager find out through the store in between that there is no index.
 func TestIndexIsAskedFor(t *testing.T) {
 	t.Parallel()
@@ -277,7 +305,7 @@ func TestIndexIsAskedFor(t *testing.T) {
 		{&bare{memstore.New(memstore.Options{})}, errors.ErrUnsupported},
 		{&indexless{&bare{memstore.New(memstore.Options{})}}, errors.ErrUnsupported},
 	} {
-		_, err := core.NewManager(core.Options{Store: sessiontest.NewStore(c.inner), MaxSessions: 1})
+		_, err := core.NewManager(core.Options{Store: sessiontest.NewStore(c.inner), MaxSessions: 1, PurgeInterval: -1})
 		if !errors.Is(err, c.want) {
 			t.Errorf("over %T: NewManager = %v, want %v", c.inner, err, c.want)
 		}

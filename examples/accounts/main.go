@@ -38,6 +38,7 @@ func app(m *sessions.Manager) *gin.Engine {
 	gin.SetMode(gin.ReleaseMode)
 	a := &accounts{sessions: m}
 	r := gin.New()
+	_ = r.SetTrustedProxies(nil) // no proxy in front: nobody but the connection says where a device is
 	r.Use(gin.Recovery(), sessions.Middleware(m))
 	r.POST("/login", a.login)
 	r.POST("/logout", a.logout)
@@ -70,22 +71,38 @@ func (a *accounts) login(c *gin.Context) {
 		c.String(http.StatusUnauthorized, "wrong name or password")
 		return
 	}
-	if s.Subject() != "" && s.Subject() != user {
-		_ = s.Clear() // what the one before kept is not for this one
-	}
-	if err := s.LoginWith(user, sessions.Auth{Methods: []string{"pwd"}, Level: 1}); err != nil {
+	if err := enter(s, user, c.PostForm("remember") != ""); err != nil {
 		fail(c, err)
 		return
 	}
-	if c.PostForm("remember") != "" {
-		_ = s.Remember(true)                 // the cookie outlives the browser
-		_ = s.SetExpiry(30 * 24 * time.Hour) // and the session the hour
-	}
-	if err := sessions.Commit(c); errors.Is(err, sessions.ErrLimit) { // only with OnLimit: RefuseLogin
+	err := sessions.Commit(c)
+	if errors.Is(err, sessions.ErrLimit) { // only with OnLimit: RefuseLogin
 		c.String(http.StatusConflict, "signed in on as many devices as allowed; sign out on one first")
 		return
 	}
+	if err != nil { // ErrGone: another login or a logout was faster; else the store failed
+		fail(c, err)
+		return
+	}
 	c.String(http.StatusOK, "signed in as "+user)
+}
+
+// enter signs a user in, with nothing of what another one left.
+func enter(s *sessions.Session, user string, remember bool) error {
+	if s.Subject() != "" && s.Subject() != user {
+		if err := s.Clear(); err != nil { // what the one before kept is not for this one
+			return err
+		}
+	}
+	if err := s.LoginWith(user, sessions.Auth{Methods: []string{"pwd"}, Level: 1}); err != nil {
+		return err
+	}
+	var expiry time.Duration // 0: that of the options
+	if remember {
+		expiry = 30 * 24 * time.Hour
+	}
+	// Not only for who ticked the box: the choice of the login before would stay.
+	return errors.Join(s.Remember(remember), s.SetExpiry(expiry))
 }
 
 func (a *accounts) logout(c *gin.Context) {

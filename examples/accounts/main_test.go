@@ -1,18 +1,22 @@
 package main
 
 import (
+	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/cloakroom-go/sessions/core/sessiontest"
 	sessions "github.com/cloakroom-go/sessions/gin"
 )
 
@@ -22,6 +26,7 @@ type device struct {
 	app     *gin.Engine
 	cookies map[string]string
 	reply   *http.Response
+	claims  string // what its requests say in X-Forwarded-For
 }
 
 func newDevice(t *testing.T, app *gin.Engine) *device {
@@ -34,6 +39,9 @@ func (d *device) do(method, path, form string, status int, text string) {
 	d.t.Helper()
 	r := httptest.NewRequestWithContext(d.t.Context(), method, path, strings.NewReader(form))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if d.claims != "" {
+		r.Header.Set("X-Forwarded-For", d.claims)
+	}
 	for name, value := range d.cookies {
 		r.AddCookie(&http.Cookie{Name: name, Value: value}) //nolint:gosec // a request's cookie has no attributes
 	}
@@ -60,6 +68,9 @@ func (d *device) get(path string, status int, text string) {
 	d.do(http.MethodGet, path, "", status, text)
 }
 
+// setCookie returns what the last response set.
+func (d *device) setCookie() string { return d.reply.Header.Get("Set-Cookie") }
+
 func (d *device) login(user string, more ...string) {
 	d.t.Helper()
 	form := url.Values{"user": {user}, "password": {"open sesame"}}
@@ -71,10 +82,23 @@ func (d *device) login(user string, more ...string) {
 
 func start(t *testing.T) *gin.Engine {
 	t.Helper()
-	m, err := sessions.NewManager(options())
+	return startWith(t, nil)
+}
+
+// startWith starts the program with its policy on a store; nil is one in memory.
+func startWith(t *testing.T, store sessions.Store) *gin.Engine {
+	t.Helper()
+	o := options()
+	o.Store, o.Logger = store, slog.New(slog.NewTextHandler(t.Output(), nil))
+	m, err := sessions.NewManager(o)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { // a bubble would wait for the purge
+		if err := m.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
 	return app(m)
 }
 
@@ -111,7 +135,7 @@ func TestLoginAndLogout(t *testing.T) {
 	d.get("/me", http.StatusUnauthorized, "please sign in")
 	d.post("/login", "user=ann&password=guess", http.StatusUnauthorized, "wrong")
 	d.login("ann")
-	if cookie := d.reply.Header.Get("Set-Cookie"); strings.Contains(cookie, "Max-Age") {
+	if cookie := d.setCookie(); strings.Contains(cookie, "Max-Age") {
 		t.Errorf("not remembered, but %s", cookie)
 	}
 	d.get("/me", http.StatusOK, "ann, signed in for another 1h0m0s")
@@ -120,10 +144,71 @@ func TestLoginAndLogout(t *testing.T) {
 	d.cookies["session"] = old
 	d.get("/me", http.StatusUnauthorized, "please sign in")
 	d.login("ann", "remember")
-	if cookie := d.reply.Header.Get("Set-Cookie"); !strings.Contains(cookie, "Max-Age=2592000") {
+	if cookie := d.setCookie(); !strings.Contains(cookie, "Max-Age=2592000") {
 		t.Errorf("remembered, but %s", cookie)
 	}
 	d.get("/me", http.StatusOK, "ann, signed in for another 720h0m0s")
+}
+
+// TestRememberIsForOneLogin has nobody be remembered because of a login before: neither the next user of the browser nor
+// the same one.
+func TestRememberIsForOneLogin(t *testing.T) {
+	t.Parallel()
+	for _, next := range []string{"ann", "bob"} {
+		d := newDevice(t, start(t))
+		d.login("ann", "remember")
+		d.get("/me", http.StatusOK, "ann, signed in for another 720h0m0s")
+		d.login(next)
+		if cookie := d.setCookie(); cookie == "" || strings.Contains(cookie, "Max-Age") || strings.Contains(cookie, "Expires") {
+			t.Errorf("%s did not ask to be remembered, but %q", next, cookie)
+		}
+		d.get("/me", http.StatusOK, next+", signed in for another 1h0m0s")
+	}
+}
+
+// TestParallelLogins has two requests of one browser sign in at once: the one that comes too late must not say that it did.
+func TestParallelLogins(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := sessiontest.NewStore(nil)
+		fast := newDevice(t, startWith(t, store))
+		fast.login("ann")
+		slow := newDevice(t, fast.app)
+		slow.cookies["session"] = fast.cookies["session"]
+		store.Fail(sessiontest.Fault{On: sessiontest.Save, Times: 1, Delay: time.Second})
+		var wg sync.WaitGroup
+		wg.Go(func() { slow.post("/login", "user=bob&password=open+sesame", http.StatusInternalServerError, "") })
+		synctest.Wait() // it waits for the store
+		fast.login("ann")
+		wg.Wait()
+		if cookie := slow.setCookie(); cookie != "" {
+			t.Errorf("a login that failed set %s", cookie)
+		}
+		fast.get("/me", http.StatusOK, "ann")
+	})
+}
+
+func TestLoginWhileTheStoreFails(t *testing.T) {
+	t.Parallel()
+	store := sessiontest.NewStore(nil)
+	d := newDevice(t, startWith(t, store))
+	store.Fail(sessiontest.Fault{On: sessiontest.Save})
+	d.post("/login", "user=ann&password=open+sesame", http.StatusServiceUnavailable, "")
+	if cookie := d.setCookie(); cookie != "" {
+		t.Errorf("a login that failed set %s", cookie)
+	}
+	store.Heal()
+	store.Fail(sessiontest.Fault{On: sessiontest.Save, Times: 1})
+	d.post("/login", "user=ann&password=open+sesame", http.StatusInternalServerError, "")
+}
+
+// TestAddressIsTheConnections has a device write an address into its own requests. The page shows where it really is.
+func TestAddressIsTheConnections(t *testing.T) {
+	t.Parallel()
+	d := newDevice(t, start(t))
+	d.claims = "198.51.100.7"
+	d.login("ann")
+	d.get("/devices", http.StatusOK, " 192.0.2.1 ") // httptest's client
 }
 
 func TestStepUp(t *testing.T) {

@@ -102,10 +102,7 @@ func (a *App) end(s *core.Session, r Request) Response {
 		s.Destroy()
 		return seeOther("/operator")
 	}
-	info, err := a.sessions.Lookup(r.Context, id)
-	if err == nil {
-		err = a.sessions.Revoke(r.Context, info.Subject, info.ID)
-	}
+	err := a.sessions.End(r.Context, id)
 	switch {
 	case errors.Is(err, core.ErrNotFound):
 		return a.failure(s, http.StatusNotFound, "No such session", "It may have ended already.")

@@ -13,6 +13,7 @@ func main() { demo.Main("Echo", mount) }
 
 func mount(app *demo.App) demo.Server {
 	e := echo.New()
+	e.IPExtractor = echo.ExtractIPDirect() // there is no proxy in front that says where a device is
 	e.Use(middleware.Recover(), sessions.Middleware(app.Sessions()))
 	for _, route := range app.Routes() {
 		e.Add(route.Method, route.Path, handle(route.Handler))

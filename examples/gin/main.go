@@ -13,6 +13,7 @@ func main() { demo.Main("Gin", mount) }
 func mount(app *demo.App) demo.Server {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
+	_ = r.SetTrustedProxies(nil) // there is no proxy in front that says where a device is
 	r.Use(gin.Recovery(), sessions.Middleware(app.Sessions()))
 	for _, route := range app.Routes() {
 		r.Handle(route.Method, route.Path, handle(route.Handler))
