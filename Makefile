@@ -18,7 +18,7 @@ CHECKED := $(MODULES) ./build
 # $(call each,COMMAND) runs it in every module and fails at the end if it failed in one.
 each = @failed=; for m in $(CHECKED); do echo "== $$m: $(1)"; (cd $$m && $(1)) || failed=1; done; test -z "$$failed"
 
-.PHONY: help test soak bench-stores lint lint-code lint-format lint-modules lint-core lint-vulnerabilities cover fmt
+.PHONY: help test soak bench bench-stores lint lint-code lint-format lint-modules lint-core lint-vulnerabilities cover fmt
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 22
@@ -36,6 +36,9 @@ soak: ## Random faults under traffic, checked exactly; SOAK=60s STORE=redis SEED
 bench-stores: ## Measure every store side by side; BENCHTIME=200x for a quick look.
 	go -C internal/testserver run ./cmd/install
 	build/bench-stores.sh
+
+bench: ## Measure beside the peers and write docs/benchmarks.md, in about ten minutes; BENCH=quick takes two.
+	TEST_REQUIRE=redis go -C bench test -run '^$$' -bench '^BenchmarkReport$$' -benchtime 1x -timeout 2h -v .
 
 lint: lint-format lint-code lint-modules lint-core lint-vulnerabilities ## Run every check below.
 

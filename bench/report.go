@@ -1,0 +1,220 @@
+package bench
+
+import (
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// markdown returns the report as a page.
+func (r *report) markdown() string {
+	var b strings.Builder
+	section := func(title, text string, t *table) {
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n%s", title, text, t)
+	}
+	b.WriteString(r.intro())
+	section("Targets", targetText, r.targetTable())
+	b.WriteString("\n![Memory stores: time of one request](bench-memory.svg)\n")
+	for _, framework := range frameworks() {
+		section("Memory stores on "+framework, caseText, r.caseTable(r.memory, framework, useCases()))
+	}
+	b.WriteString("\n![Redis: time of one request](bench-redis.svg)\n")
+	for _, framework := range frameworks() {
+		section("Redis on "+framework, "Below each time: commands and round trips of one request.", r.caseTable(r.remote, framework, useCases()[:3]))
+	}
+	section("Redis and nothing else", "The very commands that Cloakroom sends, sent again by the bare client, in the same rounds.", r.floorTable())
+	section("Reading one key of a larger session", "Times with bytes allocated.", r.payloadTable("a"))
+	section("Changing one key of a larger session", "Times with bytes allocated.", r.payloadTable("b"))
+	section("Two processors", fmt.Sprintf("Requests in a second that read one key, over %d sessions, framework included.", r.size.sessions), r.parallelTable())
+	b.WriteString("\n![Bytes of the heap for one session](bench-heap.svg)\n")
+	section(fmt.Sprintf("Memory stores with %d sessions", r.size.heap), heapText, r.heapTable())
+	section("16 writers on one session", fmt.Sprintf("%d increments of one counter, framework included.", writers*r.size.changes), r.contentionTable())
+	section("Over HTTP", fmt.Sprintf("%d connections that are kept alive, each with a session of its own; the load generator runs in the same process. Framework included.", clients), r.loadTable())
+	return b.String()
+}
+
+const targetText = "Times are net of the bare framework. Ratios of a memory store are to the fastest peer with a memory store on the same " +
+	"framework; after \"CPU\" stands the same by the time that processors were busy, garbage collection included, which other " +
+	"programs on the machine disturb less than a clock."
+
+const caseText = "Time, allocations and bytes of one request; in brackets how many times as long as Cloakroom."
+
+const heapText = "Sessions of one small key, put into the stores themselves as their libraries do. The stall is the longest read while half of " +
+	"the sessions expire, beside the longest of an equal time in which nothing expires, which is the machine's own. The peers' " +
+	"stores sweep every 10 seconds here, scs every minute unless told so."
+
+func (r *report) intro() string {
+	return fmt.Sprintf(`# Benchmarks
+
+Written by `+"`make bench`"+`. Cloakroom and its peers, measured side by side in one run: %s, %d processors, %s on
+%s/%s, seed %d, in %s. Everything runs on that one machine, Redis and the load generator included.
+
+Each contender proves before it is measured that sessions are loaded, changed and stored, and afterwards that each request
+did what it was to do. Requests and response writers are used again and allocate nothing. Contenders take turns in short
+slots, %d rounds for memory stores and %d for Redis, in an order drawn for each round; figures are medians over the rounds.
+What the bare framework takes with the same handler, in the same round, is subtracted.
+
+| case | |
+|---|---|
+%s
+Sessions have five short keys unless stated otherwise.
+`, r.began.UTC().Format(time.DateOnly), r.processors, runtime.Version(), runtime.GOOS, runtime.GOARCH, r.seed,
+		r.took.Round(time.Second), r.size.memory.rounds, r.size.remote.rounds, cases())
+}
+
+func cases() string {
+	var b strings.Builder
+	for _, u := range useCases() {
+		fmt.Fprintf(&b, "| %s | %s |\n", u.name, u.text)
+	}
+	return b.String()
+}
+
+func (r *report) targetTable() *table {
+	t := &table{header: []string{"target", "where", "measured", "wanted", "met"}}
+	for _, g := range r.targets() {
+		t.add(g.what, g.where, g.measured, g.wanted, string(g.met))
+	}
+	return t
+}
+
+// caseTable has a row for each contender on a framework and a column for each case.
+func (r *report) caseTable(all results, framework string, uses []useCase) *table {
+	t := &table{header: []string{"library", "store"}}
+	for _, u := range uses {
+		t.header = append(t.header, u.name)
+	}
+	for _, c := range contenders() {
+		if c.framework != framework {
+			continue
+		}
+		row, found := []string{bold(c.library, c.isOurs()), c.store}, false
+		for _, u := range uses {
+			own := all.where(func(o *result) bool { return o.contender.String() == c.String() && o.use == u.name })
+			found = found || len(own) > 0
+			row = append(row, r.cell(all, own, u.name))
+		}
+		if found {
+			t.add(row...)
+		}
+	}
+	return t
+}
+
+// cell is a contender's result in a case.
+func (r *report) cell(all, own results, use string) string {
+	if len(own) == 0 {
+		return ""
+	}
+	o := own[0]
+	if o.failure != nil {
+		return "cannot"
+	}
+	text := fmt.Sprintf("%s, %s, %s", span(o.net.nanos), whole(o.net.allocs), amount(o.net.bytes))
+	if us := all.ours(o.contender.framework, strings.Replace(o.contender.store, cookieStore, memoryStore, 1), use); us != nil && !o.contender.isOurs() && !o.contender.isBare() {
+		text += " (" + times(ratio(o.net.nanos, us.net.nanos)) + ")"
+	}
+	return text + r.sentBy(o.contender, use)
+}
+
+// sentBy is what a contender sends to Redis in a case, on a line of its own.
+func (r *report) sentBy(of *contender, use string) string {
+	for c, uses := range r.traffic {
+		if c.String() == of.String() {
+			t := uses[use]
+			return fmt.Sprintf("<br>%s in %s: %s", whole(t.commands), whole(t.trips), strings.Join(t.names, " "))
+		}
+	}
+	return ""
+}
+
+func (r *report) floorTable() *table {
+	t := &table{header: []string{"case", "bare client", "Gin", "Echo", "Fiber"}}
+	for _, u := range useCases()[:3] {
+		floor := r.floor[u.name]
+		row := []string{u.name, fmt.Sprintf("%s, %s allocations", span(floor.nanos), whole(floor.allocs))}
+		for _, framework := range ourFrameworks() {
+			if own := r.remote.ours(framework, redisStore, u.name); own != nil {
+				row = append(row, fmt.Sprintf("%.2f of it", ratio(own.net.nanos, floor.nanos)))
+			}
+		}
+		t.add(row...)
+	}
+	return t
+}
+
+func (r *report) payloadTable(use string) *table {
+	t := &table{header: []string{"framework", "library", "store"}}
+	for _, p := range payloads() {
+		t.header = append(t.header, p.name)
+	}
+	for _, c := range contenders() {
+		row, found := []string{c.framework, bold(c.library, c.isOurs()), c.store}, false
+		for _, p := range payloads() {
+			own := r.payload.where(func(o *result) bool {
+				return o.contender.String() == c.String() && o.use == use && o.payload == p.name && !c.isBare()
+			})
+			text := ""
+			if len(own) > 0 {
+				found, text = true, "cannot"
+				if o := own[0]; o.failure == nil {
+					text = span(o.net.nanos) + ", " + amount(o.net.bytes)
+				}
+			}
+			row = append(row, text)
+		}
+		if found {
+			t.add(row...)
+		}
+	}
+	return t
+}
+
+func (r *report) parallelTable() *table {
+	t := &table{header: []string{"framework", "library", "one processor", "two", "ratio"}}
+	for _, p := range r.throughput {
+		c := p.contender
+		t.add(c.framework, bold(c.library, c.isOurs()), whole(p.one), whole(p.two), fmt.Sprintf("%.2f", ratio(p.two, p.one)))
+	}
+	return t
+}
+
+func (r *report) heapTable() *table {
+	t := &table{header: []string{"store of", "bytes for a session", "heap objects", "full collection", "longest read", "while half expire"}}
+	for i, f := range r.footprints {
+		calm, stall := spanOf(f.calm), spanOf(f.stall)
+		if !f.sweeps {
+			calm, stall = "", "never drops any"
+		}
+		t.add(bold(f.name, i == 0), whole(f.bytes), fmt.Sprintf("%.1f", f.objects), spanOf(f.collection), calm, stall)
+	}
+	return t
+}
+
+func (r *report) contentionTable() *table {
+	t := &table{header: []string{"framework", "library", "store", "one after another", "16 at once", "ratio", "changes lost", "refused"}}
+	for _, c := range r.contended {
+		of := c.contender
+		t.add(of.framework, bold(of.library, of.isOurs()), of.store, spanOf(c.one), spanOf(c.together),
+			times(ratio(float64(c.together), float64(c.one))), fmt.Sprintf("%d %%", 100*c.lost/max(c.all, 1)), strconv.Itoa(c.refused))
+	}
+	return t
+}
+
+func (r *report) loadTable() *table {
+	t := &table{header: []string{"framework", "library", "store", "read: requests a second", "p99", "increment: requests a second", "p99"}}
+	for _, of := range contenders() {
+		row := []string{of.framework, bold(of.library, of.isOurs()), of.store}
+		for _, s := range r.served {
+			if s.contender.String() == of.String() {
+				row = append(row, whole(s.rate), spanOf(s.tail))
+			}
+		}
+		if len(row) > 3 {
+			t.add(row...)
+		}
+	}
+	return t
+}

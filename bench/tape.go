@@ -1,0 +1,137 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// tape is the floor for a contender with Redis: the commands that its requests have sent, sent again by a client and
+// nothing else, with the database as it was. It has a database of its own.
+type tape struct {
+	name    string
+	client  *redis.Client
+	before  map[string]string // the database as it was, each key dumped
+	after   map[string]string // and as the commands have left it, each key as text
+	played  [][][]any         // the commands of each request
+	figures []figure
+}
+
+// record lets a contender carry out as many requests as a slot is to have.
+func record(ctx context.Context, c *contender, u *useCase, w world, requests int) (*tape, error) {
+	out := &tape{name: u.name, client: newClient(w)}
+	if err := out.client.FlushDB(ctx).Err(); err != nil {
+		return out, err
+	}
+	wire, err := newWire(ctx, w.redis)
+	if err != nil {
+		return out, err
+	}
+	defer wire.close()
+	w.redis = wire.addr()
+	t, err := newTrial(ctx, c, *u, w)
+	if err != nil {
+		return out, err
+	}
+	defer t.close()
+	if out.before, err = out.each(ctx, out.dump); err != nil {
+		return out, err
+	}
+	wire.take()
+	for range requests {
+		if err := t.send(1); err != nil {
+			return out, err
+		}
+		commands, _ := wire.take()
+		out.played = append(out.played, arguments(commands))
+	}
+	out.after, err = out.each(ctx, out.content)
+	return out, err
+}
+
+func arguments(commands [][]string) [][]any {
+	out := make([][]any, len(commands))
+	for i, command := range commands {
+		for _, arg := range command {
+			out[i] = append(out[i], arg)
+		}
+	}
+	return out
+}
+
+// each returns something of each key.
+func (t *tape) each(ctx context.Context, of func(ctx context.Context, key string) (string, error)) (map[string]string, error) {
+	keys, err := t.client.Keys(ctx, "*").Result()
+	out := make(map[string]string, len(keys))
+	for _, key := range keys {
+		if out[key], err = of(ctx, key); err != nil {
+			return nil, err
+		}
+	}
+	return out, err
+}
+
+func (t *tape) dump(ctx context.Context, key string) (string, error) {
+	return t.client.Dump(ctx, key).Result()
+}
+
+// content is text in which equal values are equal; in a dump the fields of a hash have no order.
+func (t *tape) content(ctx context.Context, key string) (string, error) {
+	fields, err := t.client.HGetAll(ctx, key).Result()
+	if redis.HasErrorPrefix(err, "WRONGTYPE") {
+		return t.client.Get(ctx, key).Result()
+	}
+	return fmt.Sprint(fields), err // maps are printed in order
+}
+
+// rewind brings the database back to where the tape begins.
+func (t *tape) rewind(ctx context.Context) error {
+	err := t.client.FlushDB(ctx).Err()
+	for key, value := range t.before {
+		if err == nil {
+			err = t.client.Restore(ctx, key, time.Hour, value).Err()
+		}
+	}
+	return err
+}
+
+// play sends the commands of one request.
+func (t *tape) play(ctx context.Context, request int) error {
+	for _, command := range t.played[request] {
+		if err := t.client.Do(ctx, command...).Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tape) calibrate(time.Duration) error { return nil }
+
+// slot plays the whole tape.
+func (t *tape) slot(ctx context.Context) error {
+	if err := t.rewind(ctx); err != nil {
+		return err
+	}
+	f, err := measure(len(t.played), func() error {
+		for i := range t.played {
+			if err := t.play(ctx, i); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	t.figures = append(t.figures, f)
+	return err
+}
+
+// check proves that the commands have done what they did when they were recorded.
+func (t *tape) check(ctx context.Context) error {
+	now, err := t.each(ctx, t.content)
+	if err == nil && !maps.Equal(now, t.after) {
+		err = fmt.Errorf("case %s: the commands played again have another outcome", t.name)
+	}
+	return err
+}
