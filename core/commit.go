@@ -126,7 +126,7 @@ func (s *Session) flushOnce(ctx context.Context) error {
 
 func (s *Session) flushWork(ctx context.Context) error {
 	var w work
-	err := s.begin(&w)                    //nolint:contextcheck // a change that came too late is the handler's, which has no context
+	err := s.begin(&w)
 	ctx, cancel := s.manager.outlive(ctx) // a browser that hangs up must not lose the write
 	defer cancel()
 	if eraseErr := s.erase(ctx, w.doomed); eraseErr != nil {

@@ -189,9 +189,14 @@ func (d *dispatcher) close(ctx context.Context) error {
 
 // emit counts e and sends it to the hook, if there is one.
 func (m *Manager) emit(ctx context.Context, e Event) {
+	e.Context = ctx
+	m.send(e)
+}
+
+func (m *Manager) send(e Event) {
 	m.tally.add(e.Kind, e.SessionID)
 	if m.events != nil {
-		e.Time, e.Context = time.Now(), ctx
+		e.Time = time.Now()
 		m.events.send(e)
 	}
 }
@@ -219,7 +224,7 @@ func (m *Manager) report(ctx context.Context, level slog.Level, e Event) {
 // warn reports where there is no context: what a handler does to a session has none.
 func (m *Manager) warn(e Event) {
 	m.log.Warn("sessions: "+e.Kind.String(), e.attrs()...)
-	m.emit(nil, e) //nolint:staticcheck // there is none
+	m.send(e)
 }
 
 // attrs returns what the log shows of an event.

@@ -64,7 +64,7 @@ func signIn(ctx context.Context, m *core.Manager) {
 		fmt.Println(err)
 		return
 	}
-	if err := sc.Get().Login("ann"); err != nil { //nolint:contextcheck // the scope is the request's context
+	if err := sc.Get().Login("ann"); err != nil {
 		fmt.Println(err)
 	}
 	if _, err := sc.Finish(); err != nil {

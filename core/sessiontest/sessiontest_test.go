@@ -211,7 +211,7 @@ func handler(m *core.Manager) http.Handler {
 			http.Error(w, "", http.StatusServiceUnavailable)
 			return
 		}
-		n := hats.Update(&s, func(n int) int { return n + 1 }) //nolint:contextcheck // a handler changes its session without one
+		n := hats.Update(&s, func(n int) int { return n + 1 })
 		reply, err := s.Finish(r.Context())
 		if err != nil {
 			http.Error(w, "", core.StatusCode(err))

@@ -50,7 +50,7 @@ func (a *App) stream(s *core.Session, mediaType string, f format) Response {
 		if !a.run(ctx, send, f) {
 			return
 		}
-		total := watched.Update(s, increment) //nolint:contextcheck // what is done to a session has none
+		total := watched.Update(s, increment)
 		if s.Save(ctx) == nil {
 			_ = send(f.end(total)) // whoever has gone away by now has seen it all
 		}
