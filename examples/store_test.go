@@ -97,6 +97,7 @@ func (p program) launch(v *visitor) (stop func() (complaints string)) {
 // works is what a visitor does who finds nothing amiss. It leaves the visitor signed in, with a click and preferences.
 func (p program) works(v *visitor) {
 	v.Helper()
+	p.flags = []string{"-store-timeout", "1m"} // many clicks at once on one session wait for each other, and for a slow server
 	stop := p.launch(v)
 	signInAndOut(v)
 	losesNoClick(visit(v.T, v.base))
