@@ -22,11 +22,15 @@ func (m *Manager) save(ctx context.Context, rec Record) (Record, error) {
 	return saved, err
 }
 
+// remove deletes a record. A failure has been told of.
 func (m *Manager) remove(ctx context.Context, k string) error {
 	start := m.clock()
 	err := m.store.Delete(ctx, k)
 	m.measured(ctx, start, "delete", k, err)
-	return err
+	if err != nil {
+		return m.outage(ctx, "delete", k, err)
+	}
+	return nil
 }
 
 func (m *Manager) extend(ctx context.Context, rec Record) error {

@@ -76,8 +76,5 @@ func (m *Manager) bury(ctx context.Context, g *grave) error {
 			return errOtherSecret
 		}
 	}
-	if err := m.remove(ctx, g.key); err != nil {
-		return m.outage(ctx, "delete", g.key, err)
-	}
-	return nil
+	return m.remove(ctx, g.key)
 }

@@ -186,7 +186,8 @@ func (m *Manager) withdraw(ctx context.Context, w *work) error {
 		return m.withdrawNew(ctx, w, saved.Key)
 	}
 	if who := string(w.snap.head.subject); who != "" && who != login.subject {
-		return m.withdrawToo(ctx, saved.Key)
+		// While the session was not in the index under that name, all of its sessions may have been revoked.
+		return cmp.Or(m.remove(ctx, saved.Key), ErrNotFound)
 	}
 	undone := w.snap.rec
 	undone.Version = saved.Version
@@ -201,20 +202,11 @@ func (m *Manager) withdraw(ctx context.Context, w *work) error {
 	return nil
 }
 
-// withdrawToo ends the session of another subject who was signed in before: while it was not in the index under that name, all
-// of that subject's sessions may have been revoked.
-func (m *Manager) withdrawToo(ctx context.Context, k string) error {
-	if err := m.remove(ctx, k); err != nil {
-		return m.outage(ctx, "delete", k, err)
-	}
-	return ErrNotFound
-}
-
 // withdrawNew deletes a session that began with the login, and draws another ticket: a key that was deleted is not used
 // again.
 func (m *Manager) withdrawNew(ctx context.Context, w *work, k string) error {
 	if err := m.remove(ctx, k); err != nil {
-		return m.outage(ctx, "delete", k, err)
+		return err
 	}
 	t, err := m.newTicket()
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
-	"fmt"
 	"io"
 )
 
@@ -148,9 +147,7 @@ func (l lineage) extend(old, next secret, now, until int64) lineage {
 
 // successor draws the secret that takes the place of s in its line.
 func (s *secret) successor(random io.Reader) (next secret, err error) {
-	copy(next[:], s[:sharedSize])
-	if _, err = io.ReadFull(random, next[sharedSize:]); err != nil {
-		return secret{}, fmt.Errorf("sessions: drawing a secret: %w", err)
-	}
-	return next, nil
+	next, err = newSecret(random)
+	copy(next[:sharedSize], s[:])
+	return next, err
 }

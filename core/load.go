@@ -216,9 +216,7 @@ func (a *admitted) unlock(now int64, grace time.Duration) fit {
 // forget deletes a record whose time is over by a policy that is shorter than the one it was stored under. If that fails,
 // the record is as dead as before.
 func (m *Manager) forget(ctx context.Context, snap *snapshot) {
-	if err := m.remove(ctx, snap.rec.Key); err != nil {
-		_ = m.outage(ctx, "delete", snap.rec.Key, err)
-	}
+	_ = m.remove(ctx, snap.rec.Key)
 }
 
 // subjectKey returns the index key of a subject. Hashing keeps hostile and very long names out of the store's key space,

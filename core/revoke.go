@@ -150,16 +150,13 @@ func (m *Manager) revokeOne(ctx context.Context, snap *snapshot, is standing, re
 	if is == live {
 		return m.revoke(ctx, snap, reason)
 	}
-	if err := m.remove(ctx, snap.rec.Key); err != nil {
-		return m.outage(ctx, "delete", snap.rec.Key, err)
-	}
-	return nil
+	return m.remove(ctx, snap.rec.Key)
 }
 
 // revoke ends one session from outside.
 func (m *Manager) revoke(ctx context.Context, snap *snapshot, reason string) error {
 	if err := m.remove(ctx, snap.rec.Key); err != nil {
-		return m.outage(ctx, "delete", snap.rec.Key, err)
+		return err
 	}
 	e := m.eventOf(EventRevoked, snap)
 	e.Reason = reason

@@ -143,6 +143,7 @@ func (s *Session) carryOut(ctx context.Context, w *work) error {
 	switch {
 	case err == nil:
 		s.install(ctx, w)
+		return nil
 	case errors.Is(err, ErrNotFound):
 		s.giveUp(ctx, w)
 		return nil
