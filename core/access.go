@@ -19,39 +19,50 @@ func (s *Session) use() {
 
 var errNotLoaded = errors.New("sessions: session was used before it was loaded; use the middleware's Get or Load")
 
+// key returns the store key of this session, "" until it has an id.
+func (s *Session) key() string { return s.snap.rec.Key }
+
 func (s *Session) id() string {
-	if s.key == "" {
+	if s.key() == "" {
 		return ""
 	}
-	return s.manager.idOf(s.key)
+	return s.manager.idOf(s.key())
 }
 
 // mint draws the ticket of a new session.
-func (s *Session) mint() error {
-	if err := s.manager.drawTicket(&s.ticket); err != nil {
+func (s *Session) mint(now time.Time) error {
+	if err := s.manager.drawTicket(&s.ticket, now); err != nil {
 		return err
 	}
-	s.key = key(s.manager.prefix, s.ticket.id)
+	s.snap.rec.Key = key(s.manager.prefix, s.ticket.id)
 	return nil
+}
+
+// change returns what the next commit is to change, to add to it.
+func (s *Session) change() *delta {
+	if s.pending == nil {
+		s.pending = &delta{}
+	}
+	return s.pending
 }
 
 func (s *Session) subject() string {
 	if l := s.login(); l != nil {
 		return l.subject
 	}
-	return string(s.base.head.subject)
+	return s.snap.subject()
 }
 
 // end returns when the session ends unless it is used again, in milliseconds; 0: never. A new idle timeout counts from now.
 func (s *Session) end() int64 {
-	h := s.base.head
-	for _, d := range [...]*delta{&s.saving, &s.pending} {
+	h := s.snap.head()
+	for _, d := range [...]*delta{s.saving, s.pending} {
 		if d.policy() {
 			s.manager.applyPolicy(&h, d)
 			h.seen = time.Now().UnixMilli()
 		}
 	}
-	return s.manager.end(&h, h.seen)
+	return s.manager.end(&h.life, h.seen)
 }
 
 // steady reports whether what is looked up can be relied on: no merge under way may still change it.
@@ -63,17 +74,27 @@ func (s *Session) steady(key string) bool {
 	return c == nil || c.update == nil
 }
 
-// lookup returns the encoded value under key as this request sees it.
-func (s *Session) lookup(key string) ([]byte, bool) {
-	for _, d := range [...]*delta{&s.pending, &s.saving} {
+// lookup returns the encoded value under key as this request sees it, and the key in bytes of the session's own if it has
+// some.
+func (s *Session) lookup(key string) (name, value []byte, ok bool) {
+	for _, d := range [...]*delta{s.pending, s.saving} {
 		if c := d.find(key); c != nil {
-			return c.value, c.present
+			return c.key, c.value, c.present
 		}
-		if d.cleared {
-			return nil, false
+		if d.wipes() {
+			return nil, nil, false
 		}
 	}
-	return s.base.find(key)
+	return s.snap.find(key)
+}
+
+// kept returns the key in bytes that stay as they are: those that lookup found, or a copy, for the framework may own the
+// caller's string.
+func kept(name []byte, key string) []byte {
+	if name != nil {
+		return name
+	}
+	return []byte(key)
 }
 
 // writable reports why the session cannot be changed, if so. needsCookie says that the change needs a cookie sent.
@@ -83,7 +104,7 @@ func (s *Session) writable(needsCookie bool) error {
 		return s.err
 	case s.state == stateGone:
 		return ErrGone
-	case s.sealed && (needsCookie || !s.base.stored()):
+	case s.sealed && (needsCookie || !s.snap.stored()):
 		s.late = true
 		return ErrLate
 	}
@@ -107,20 +128,22 @@ func (s *Session) read(key string) ([]byte, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.use()
-	return s.lookup(key)
+	_, value, ok := s.lookup(key)
+	return value, ok
 }
 
 // remove deletes the value under key if it is still old, and reports whether it was. It takes s.mu.
 func (s *Session) remove(key string, old []byte) (bool, error) {
 	s.mu.Lock()
 	defer s.unlock()
-	if now, ok := s.lookup(key); !sameBytes(now, ok, old, true) {
+	name, now, ok := s.lookup(key)
+	if !sameBytes(now, ok, old, true) {
 		return false, nil
 	}
 	if err := s.writable(false); err != nil {
 		return false, err
 	}
-	s.pending.put(change{key: string([]byte(key))})
+	s.change().put(change{key: kept(name, key)})
 	return true, nil
 }
 
@@ -132,13 +155,14 @@ func (s *Session) write(key string, data []byte) error {
 	s.mu.Lock()
 	defer s.unlock()
 	s.use()
-	if old, ok := s.lookup(key); sameBytes(old, ok, data, true) && s.steady(key) {
+	name, old, ok := s.lookup(key)
+	if sameBytes(old, ok, data, true) && s.steady(key) {
 		return nil
 	}
 	if err := s.writable(false); err != nil {
 		return err
 	}
-	s.pending.put(change{key: string([]byte(key)), value: data, present: true})
+	s.change().put(change{key: kept(name, key), value: data, present: true})
 	return nil
 }
 
@@ -155,7 +179,8 @@ type result struct {
 func (s *Session) settle(key string, again update, r result) bool {
 	s.mu.Lock()
 	defer s.unlock()
-	if now, ok := s.lookup(key); !sameBytes(now, ok, r.old, r.present) {
+	name, now, ok := s.lookup(key)
+	if !sameBytes(now, ok, r.old, r.present) {
 		return false
 	}
 	if r.err == nil && sameBytes(r.old, r.present, r.value, true) && s.steady(key) {
@@ -169,7 +194,7 @@ func (s *Session) settle(key string, again update, r result) bool {
 	}
 	switch {
 	case r.err == nil:
-		s.pending.amend(string([]byte(key)), again, r.value)
+		s.change().amend(kept(name, key), again, r.value)
 	case errors.Is(r.err, ErrGone):
 		s.lost = true
 	default:

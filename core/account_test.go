@@ -131,7 +131,7 @@ func TestNoDevice(t *testing.T) {
 		asked := v.asked
 		m := newTestManager(t, Options{Store: store, NoDevice: true})
 		writes.m, touches.m = m, m
-		kept := func(c *client) device { return c.arrive().base.head.account.device() }
+		kept := func(c *client) device { return c.arrive().snap.holder().account.device() }
 		equal(t, "what a list shows of before", writes.info().IP+writes.info().UserAgent, "")
 		writes.from(v, increment)
 		equal(t, "kept after a write", kept(writes), device{})
@@ -157,7 +157,7 @@ func TestAnonymousHaveNoDevice(t *testing.T) {
 		time.Sleep(10 * 24 * time.Hour)
 		c.from(v, read)
 		equal(t, "asked", v.asked, 0)
-		equal(t, "account", len(c.arrive().base.head.account), 0)
+		equal(t, "account", len(c.arrive().snap.holder().account), 0)
 		equal(t, "IP", c.info().IP, "")
 	})
 }

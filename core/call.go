@@ -15,9 +15,9 @@ func (m *Manager) load(ctx context.Context, k string) (Record, error) {
 	return rec, err
 }
 
-func (m *Manager) save(ctx context.Context, rec Record) (Record, error) {
+func (m *Manager) save(ctx context.Context, rec *Record) (Record, error) {
 	start := m.clock()
-	saved, err := m.store.Save(ctx, rec)
+	saved, err := m.store.Save(ctx, *rec)
 	m.measured(ctx, start, "save", rec.Key, err)
 	return saved, err
 }

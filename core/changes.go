@@ -1,15 +1,19 @@
 package core
 
-import "slices"
+import (
+	"bytes"
+	"slices"
+)
 
-// delta is what a request wants to change: nothing else of it is ever written, so that requests merge.
+// delta is what a request wants to change: nothing else of it is ever written, so that requests merge. Nil is nothing.
 type delta struct {
 	cleared bool // all keys went before the changes below
-	keys    []change
 	secret  secretChange
-	login   *login     // with secretLogin
-	expiry  *int64     // a new idle timeout in milliseconds, 0 permanent, -1 back to the policy
 	span    cookieSpan // spanPolicy: as it was
+	keys    []change
+	login   *login    // with secretLogin
+	expiry  *int64    // a new idle timeout in milliseconds, 0 permanent, -1 back to the policy
+	inline  [1]change // room for the usual single one
 }
 
 // login is one proof of who the subject is.
@@ -39,7 +43,7 @@ const (
 
 // change is what a request did to one key: it set or deleted it whatever was there, or it updated what was there.
 type change struct {
-	key     string
+	key     []byte // never changed
 	value   []byte
 	present bool   // false: deleted
 	update  update // if there is one, value is its result over the base, and is worked out again over another base
@@ -61,21 +65,35 @@ func (u update) then(next update) update {
 
 // empty reports whether there is nothing to save.
 func (d *delta) empty() bool {
-	return !d.cleared && len(d.keys) == 0 && d.secret == secretKeep && !d.policy()
+	return d == nil || !d.cleared && len(d.keys) == 0 && d.secret == secretKeep && !d.policy()
 }
 
 // policy reports whether the delta changes how long the session or its cookie lives, for which a cookie has to be sent.
-func (d *delta) policy() bool { return d.expiry != nil || d.span != spanPolicy }
+func (d *delta) policy() bool { return d != nil && (d.expiry != nil || d.span != spanPolicy) }
 
 // creates reports whether the delta is reason enough to start a session where there is none.
 func (d *delta) creates() bool {
-	return d.secret == secretLogin || slices.ContainsFunc(d.keys, func(c change) bool { return c.present })
+	return d != nil && (d.secret == secretLogin || slices.ContainsFunc(d.keys, func(c change) bool { return c.present }))
+}
+
+// wipes reports whether the base has no say.
+func (d *delta) wipes() bool { return d != nil && d.cleared }
+
+// proof returns the login, nil for none.
+func (d *delta) proof() *login {
+	if d == nil {
+		return nil
+	}
+	return d.login
 }
 
 // find returns the change to key, nil where there is none.
 func (d *delta) find(key string) *change {
+	if d == nil {
+		return nil
+	}
 	for i := range d.keys {
-		if d.keys[i].key == key {
+		if string(d.keys[i].key) == key {
 			return &d.keys[i]
 		}
 	}
@@ -84,16 +102,19 @@ func (d *delta) find(key string) *change {
 
 // put records c in place of what was recorded for its key.
 func (d *delta) put(c change) {
-	if old := d.find(c.key); old != nil {
+	if old := d.findBytes(c.key); old != nil {
 		*old = c
 		return
+	}
+	if d.keys == nil {
+		d.keys = d.inline[:0]
 	}
 	d.keys = append(d.keys, c)
 }
 
 // amend records an update with its result. After a change that did not depend on the base neither does the result.
-func (d *delta) amend(key string, fn update, value []byte) {
-	old := d.find(key)
+func (d *delta) amend(key []byte, fn update, value []byte) {
+	old := d.findBytes(key)
 	switch {
 	case old == nil && d.cleared, old != nil && old.update == nil:
 		d.put(change{key: key, value: value, present: true})
@@ -111,12 +132,15 @@ func (d *delta) clear() {
 }
 
 // follow makes d the delta that has the effect of d followed by next.
-func (d *delta) follow(next delta) {
+func (d *delta) follow(next *delta) {
+	if next == nil {
+		return
+	}
 	if next.cleared {
 		d.clear()
 	}
 	for _, c := range next.keys {
-		old := d.find(c.key)
+		old := d.findBytes(c.key)
 		switch {
 		case old == nil && d.cleared:
 			c.update = nil
@@ -146,7 +170,7 @@ func (d *delta) follow(next delta) {
 
 // rebased returns the delta with its updates worked out again over another base. The delta itself, which others may be
 // reading, stays as it is.
-func (d *delta) rebased(base *snapshot) (delta, error) {
+func (d *delta) rebased(base *snapshot) (*delta, error) {
 	out := *d
 	out.keys = slices.Clone(d.keys)
 	for i := range out.keys {
@@ -154,13 +178,14 @@ func (d *delta) rebased(base *snapshot) (delta, error) {
 		if c.update == nil {
 			continue
 		}
-		value, err := c.update(base.find(c.key))
+		_, old, present := base.find(string(c.key))
+		value, err := c.update(old, present)
 		if err != nil {
-			return delta{}, err
+			return nil, err
 		}
 		c.value, c.present = value, true
 	}
-	return out, nil
+	return &out, nil
 }
 
 // entries returns the base's entries with the changes applied: kept keys in their order, new ones behind them.
@@ -181,8 +206,8 @@ func (d *delta) entries(dst []entry, base *snapshot) []entry {
 		if !c.present {
 			continue
 		}
-		if _, kept := base.find(c.key); d.cleared || !kept {
-			dst = append(dst, entry{[]byte(c.key), c.value})
+		if _, _, kept := base.find(string(c.key)); d.cleared || !kept {
+			dst = append(dst, entry{c.key, c.value})
 		}
 	}
 	return dst
@@ -190,17 +215,24 @@ func (d *delta) entries(dst []entry, base *snapshot) []entry {
 
 // keep appends the keys that d sets and over does not change.
 func (d *delta) keep(keys []string, over *delta) []string {
+	if d == nil {
+		return keys
+	}
 	for i := range d.keys {
-		if c := &d.keys[i]; c.present && over.find(c.key) == nil {
-			keys = append(keys, c.key)
+		if c := &d.keys[i]; c.present && over.findBytes(c.key) == nil {
+			keys = append(keys, string(c.key))
 		}
 	}
 	return keys
 }
 
+// findBytes is find without making a string of a key, which may be long.
 func (d *delta) findBytes(key []byte) *change {
+	if d == nil {
+		return nil
+	}
 	for i := range d.keys {
-		if d.keys[i].key == string(key) {
+		if bytes.Equal(d.keys[i].key, key) {
 			return &d.keys[i]
 		}
 	}

@@ -17,6 +17,8 @@ func (s *Session) Commit(ctx context.Context) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return s.reply(), nil
 }
 
@@ -24,11 +26,21 @@ func (s *Session) Commit(ctx context.Context) (Reply, error) {
 // after it. A session that was ended elsewhere is no error here: the response goes out, without a cookie. Called again, it
 // saves what was changed since, and the Reply is empty.
 func (s *Session) Finish(ctx context.Context) (Reply, error) {
+	if reply, ok := s.finishIdle(ctx); ok {
+		return reply, nil
+	}
+	return s.finish(ctx)
+}
+
+func (s *Session) finish(ctx context.Context) (Reply, error) {
 	s.commitMu.Lock() // so that no other goroutine's save comes between the reply and the seal
 	defer s.commitMu.Unlock()
 	err := s.flushLocked(ctx)
-	reply := s.reply()
-	if s.seal() && err != nil && !errors.Is(err, ErrLate) && !errors.Is(err, ErrStore) {
+	s.mu.Lock()
+	reply, before := s.reply(), s.sealed
+	s.sealed = true
+	s.mu.Unlock()
+	if before && err != nil && !errors.Is(err, ErrLate) && !errors.Is(err, ErrStore) {
 		// The client has its answer, so only the operator is left to tell. Late and failed saves are reported where
 		// they occur.
 		s.manager.report(ctx, slog.LevelError, Event{Kind: EventLost, SessionID: s.ID(), Err: err})
@@ -39,16 +51,34 @@ func (s *Session) Finish(ctx context.Context) (Reply, error) {
 	return reply, nil
 }
 
-// Seal records that the head of the response is out of reach, so that a change which needs a cookie is [ErrLate]
-// from now on. Adapters call it before they hand over a connection whose response they do not write.
-func (s *Session) Seal() { s.seal() }
-
-// seal reports whether the session was sealed before.
-func (s *Session) seal() (before bool) {
+// finishIdle finishes a session with which there is nothing to do, as most requests leave it, in one go.
+func (s *Session) finishIdle(ctx context.Context) (reply Reply, ok bool) {
+	if !s.commitMu.TryLock() {
+		return Reply{}, false // another goroutine saves, and may need the cookie sent
+	}
+	defer s.commitMu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before, s.sealed = s.sealed, true
-	return before
+	if idle, err := s.idle(ctx); !idle || err != nil {
+		return Reply{}, false
+	}
+	reply, s.sealed = s.reply(), true
+	return reply, true
+}
+
+// settled reports whether nothing is left to be saved.
+func (s *Session) settled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pending.empty() && s.doomed == nil && s.err == nil
+}
+
+// Seal records that the head of the response is out of reach, so that a change which needs a cookie is [ErrLate]
+// from now on. Adapters call it before they hand over a connection whose response they do not write.
+func (s *Session) Seal() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sealed = true
 }
 
 // Save saves what has changed now, for handlers that outlive their response, as streams and websockets do. Elsewhere
@@ -67,10 +97,8 @@ func (s *Session) Save(ctx context.Context) error {
 	return nil
 }
 
-// reply hands over the cookie that is due, once.
+// reply hands over the cookie that is due, once. It expects s.mu to be held.
 func (s *Session) reply() Reply {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.sealed {
 		return Reply{}
 	}
@@ -79,7 +107,7 @@ func (s *Session) reply() Reply {
 	case cookieSet:
 		r.SetCookie = s.setCookie()
 	case cookieRemove:
-		if s.doomed.key != "" {
+		if s.doomed != nil {
 			return r // not deleted yet, so the cookie stays
 		}
 		r.SetCookie = s.manager.cookie.remove()
@@ -90,12 +118,12 @@ func (s *Session) reply() Reply {
 }
 
 func (s *Session) setCookie() string {
-	m, h := s.manager, &s.base.head
-	if !m.persistent(h) {
+	m, l := s.manager, &s.snap.life
+	if !m.persistent(l) {
 		return m.cookie.setOnly(&s.ticket)
 	}
 	left := maxCookieLife
-	if end := m.end(h, h.seen); end != 0 {
+	if end := m.end(l, l.seen); end != 0 {
 		left = time.Duration(end-time.Now().UnixMilli()) * time.Millisecond
 	}
 	return m.cookie.set(&s.ticket, max(left, 0))
@@ -118,7 +146,10 @@ func (s *Session) flushLocked(ctx context.Context) error {
 }
 
 func (s *Session) flushOnce(ctx context.Context) error {
-	if idle, err := s.idle(ctx); idle {
+	s.mu.Lock()
+	idle, err := s.idle(ctx)
+	s.mu.Unlock()
+	if idle {
 		return err
 	}
 	return s.flushWork(ctx)

@@ -396,7 +396,7 @@ func TestR6LoginEndsTheGrace(t *testing.T) {
 	// The grace of an earlier renewal ends too, in the record itself.
 	c.visit(func(s *Session) { want(t, s.Renew(), nil) })
 	c.visit(func(s *Session) { want(t, s.Login("bob"), nil) })
-	equal(t, "line of secrets in the record", len(c.arrive().base.head.lineage), 0)
+	equal(t, "line of secrets in the record", len(c.arrive().snap.holder().lineage), 0)
 }
 
 // A request that holds the previous secret may renew, sign in and write as any other.

@@ -1,7 +1,6 @@
 package core
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,29 +13,52 @@ const maxTickets = 4
 // maxCookieLife is the longest Max-Age that browsers honour (RFC 6265bis section 5.5).
 const maxCookieLife = 400 * 24 * time.Hour
 
-// findTickets returns the distinct well-formed tickets under name in the values of the request's Cookie fields, at most
-// maxTickets.
-func findTickets(dst []ticket, name string, fields []string) []ticket {
-	for _, field := range fields {
-		for field != "" && len(dst) < maxTickets {
-			var pair string
-			pair, field, _ = strings.Cut(field, ";")
-			if t, ok := matchPair(pair, name); ok && !slices.Contains(dst, t) {
-				dst = append(dst, t)
-			}
-		}
-	}
-	return dst
+// tickets are those that a request presented.
+type tickets struct {
+	n     int
+	first ticket
+	more  *[maxTickets - 1]ticket
 }
 
-// matchPair reads one name=value pair of a Cookie field. Only spaces and tabs around the pair are passed over; a quoted
-// value is not a token.
-func matchPair(pair, name string) (ticket, bool) {
+func (ts *tickets) at(i int) *ticket {
+	if i == 0 {
+		return &ts.first
+	}
+	return &ts.more[i-1]
+}
+
+// find adds the distinct well-formed tickets under name in the values of the request's Cookie fields, up to maxTickets.
+func (ts *tickets) find(name string, fields []string) {
+	for _, field := range fields {
+		for field != "" && ts.n < maxTickets {
+			var pair string
+			pair, field, _ = strings.Cut(field, ";")
+			ts.add(pair, name)
+		}
+	}
+}
+
+// add adds the ticket in one name=value pair of a Cookie field, if there is one and it is not there yet. Only spaces and tabs
+// around the pair are passed over; a quoted value is not a token.
+func (ts *tickets) add(pair, name string) {
 	pair = strings.Trim(pair, " \t")
 	if len(pair) != len(name)+1+tokenLength || pair[len(name)] != '=' || pair[:len(name)] != name {
-		return ticket{}, false
+		return
 	}
-	return parseToken(pair[len(name)+1:])
+	var next ticket
+	if !next.parse(pair[len(name)+1:]) {
+		return
+	}
+	for i := range ts.n {
+		if *ts.at(i) == next {
+			return
+		}
+	}
+	if ts.n == 1 {
+		ts.more = new([maxTickets - 1]ticket)
+	}
+	ts.n++
+	*ts.at(ts.n - 1) = next
 }
 
 // cookieWriter holds the parts of a Set-Cookie value that are the same for every session of a manager.

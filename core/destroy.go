@@ -8,7 +8,7 @@ import (
 
 // grave names a session whose record is to be deleted.
 type grave struct {
-	key     string // "": there is none
+	key     string
 	subject string
 	ticket  ticket // of the request that destroyed it
 }
@@ -22,29 +22,28 @@ func (s *Session) Destroy() {
 	defer s.mu.Unlock()
 	s.use()
 	if s.state == stateLive {
-		s.doomed = grave{key: s.key, subject: string(s.base.head.subject), ticket: s.ticket}
+		s.doomed = &grave{key: s.key(), subject: s.snap.subject(), ticket: s.ticket}
 		s.cookie = cookieRemove
 	}
 	if s.state != stateAttached {
 		s.state = stateNew
 	}
-	s.base, s.pending, s.saving = snapshot{}, delta{}, delta{}
-	s.ticket, s.key, s.follows = ticket{}, "", false
+	s.admitted, s.pending, s.saving, s.follows = admitted{}, nil, nil, false
 }
 
 func (s *Session) isDoomed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.doomed.key != ""
+	return s.doomed != nil
 }
 
 // erase deletes the record of the session that Destroy ended.
-func (s *Session) erase(ctx context.Context, doomed grave) error {
-	if doomed.key == "" {
+func (s *Session) erase(ctx context.Context, doomed *grave) error {
+	if doomed == nil {
 		return nil
 	}
 	e := Event{Kind: EventDestroyed, SessionID: s.manager.idOf(doomed.key), Subject: doomed.subject}
-	err := s.manager.bury(ctx, &doomed)
+	err := s.manager.bury(ctx, doomed)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -54,7 +53,7 @@ func (s *Session) erase(ctx context.Context, doomed grave) error {
 	case err != nil:
 		return err
 	}
-	s.doomed = grave{}
+	s.doomed = nil
 	s.manager.emit(ctx, e)
 	return nil
 }
@@ -69,10 +68,10 @@ func (m *Manager) bury(ctx context.Context, g *grave) error {
 	if err != nil {
 		return m.outage(ctx, "delete", g.key, err)
 	}
-	if snap, err := decodeRecord(rec); err == nil {
-		a := admitted{snap: snap, ticket: g.ticket}
+	a := admitted{ticket: g.ticket}
+	if a.snap.decode(&rec) == nil {
 		// A secret that was merely renewed is still the user's, however slow the request was.
-		if a.unlock(time.Now().UnixMilli(), m.grace) != fitNow && !snap.head.lineage.bore(&g.ticket.secret) {
+		if a.unlock(time.Now().UnixMilli(), m.grace) != fitNow && !a.snap.holder().lineage.bore(&g.ticket.secret) {
 			return errOtherSecret
 		}
 	}

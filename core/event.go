@@ -212,7 +212,7 @@ func (m *Manager) tell(ctx context.Context, kind EventKind, snap *snapshot) {
 
 // eventOf returns an event about a stored session.
 func (m *Manager) eventOf(kind EventKind, snap *snapshot) Event {
-	return Event{Kind: kind, SessionID: m.idOf(snap.rec.Key), Subject: string(snap.head.subject)}
+	return Event{Kind: kind, SessionID: m.idOf(snap.rec.Key), Subject: snap.subject()}
 }
 
 // report logs what an operator must see and sends it to the hook.

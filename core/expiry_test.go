@@ -205,7 +205,7 @@ func TestX3Grace(t *testing.T) {
 		old.leave(inFlight)
 		c.visit(func(s *Session) { equal(t, "visits", visits.Get(s), 3) })
 		// The next write forgets the previous secret for good.
-		equal(t, "former secrets kept", c.arrive().base.head.lineage.count(), 0)
+		equal(t, "former secrets kept", c.arrive().snap.holder().lineage.count(), 0)
 	})
 }
 
@@ -254,15 +254,15 @@ func TestX5ClockSteps(t *testing.T) {
 	t.Parallel()
 	m := newTestManager(t, Options{Expiry: time.Hour})
 	const now = 1_000_000_000_000
-	future := head{created: now + 5000, seen: now + 5000, issued: now + 5000, idle: time.Hour.Milliseconds()}
+	future := life{created: now + 5000, seen: now + 5000, issued: now + 5000, idle: time.Hour.Milliseconds()}
 	equal(t, "touch due", m.touchDue(&future, now), false)
-	snap := snapshot{rec: Record{Expires: time.UnixMilli(now + 5000).Add(time.Hour)}, head: future}
+	snap := snapshot{rec: Record{Expires: time.UnixMilli(now + 5000).Add(time.Hour)}, life: future}
 	snap.settleTouch(now)
-	equal(t, "seen", snap.head.seen, now+5000)
+	equal(t, "seen", snap.seen, now+5000)
 	equal(t, "expired", m.expired(&snap, time.UnixMilli(now)), false)
-	w := work{now: time.UnixMilli(now), admitted: admitted{snap: snapshot{rec: Record{Key: "k", Version: 1}, head: future}}}
+	w := work{now: time.UnixMilli(now), delta: &delta{}, admitted: admitted{snap: snapshot{rec: Record{Key: "k", Version: 1}, life: future}}}
 	want(t, m.compose(&w), nil)
-	equal(t, "seen after a write", w.snap.head.seen, now+5000)
+	equal(t, "seen after a write", w.snap.seen, now+5000)
 }
 
 // X6: a time to live that is over is never for ever.

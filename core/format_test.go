@@ -51,19 +51,19 @@ func TestDocumentedRecords(t *testing.T) {
 	first, second := counting(0), counting(0)
 	tail := counting(32)
 	copy(second[sharedSize:], tail[sharedSize:])
-	h := all[0].head
+	h := all[0].head()
 	if !h.digest.matches(&first) {
 		t.Error("first example: the digest is not the secret's")
 	}
 	h.digest = digest{}
 	equal(t, "head of the first example", fmt.Sprintf("%+v", h), fmt.Sprintf("%+v", head{
-		created: 1767225600000, seen: 1767229200000, issued: 1767225600000, idle: 2592000000, auth: 1767225660000,
-		name: []byte("session"), subject: []byte("ann"),
+		life:   life{created: 1767225600000, seen: 1767229200000, issued: 1767225600000, idle: 2592000000, auth: 1767225660000},
+		holder: holder{name: []byte("session"), subject: []byte("ann")},
 	}))
-	visits, _ := all[0].find("visits")
-	theme, _ := all[0].find("theme")
+	_, visits, _ := all[0].find("visits")
+	_, theme, _ := all[0].find("theme")
 	equal(t, "visits and theme", string(visits)+string(theme), `3"dark"`)
-	h = all[1].head
+	h = all[1].head()
 	equal(t, "renewal of the second example", h.lineage.renewed(), h.seen)
 	equal(t, "grace of the second example", h.lineage.former(0).until(), h.seen+30_000)
 	equal(t, "own expiry of the second example", h.own, true)

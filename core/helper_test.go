@@ -429,7 +429,7 @@ func (c *client) from(v Client, handler func(s *Session)) {
 	handler(sc.Get())
 	r, err := sc.Finish()
 	want(c.t, err, nil)
-	c.keep(*r)
+	c.keep(r)
 	want(c.t, sc.Close(), nil)
 }
 
@@ -467,3 +467,22 @@ func hungUp(tb testing.TB) context.Context {
 }
 
 func renew(s *Session) { _ = s.Renew() }
+
+func parseToken(value string) (t ticket, ok bool) {
+	ok = t.parse(value)
+	return t, ok
+}
+
+func findTickets(name string, fields []string) (found []ticket) {
+	var ts tickets
+	ts.find(name, fields)
+	for i := range ts.n {
+		found = append(found, *ts.at(i))
+	}
+	return found
+}
+
+func decodeRecord(rec Record) (snap snapshot, err error) {
+	err = snap.decode(&rec)
+	return snap, err
+}

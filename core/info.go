@@ -29,16 +29,16 @@ type Info struct {
 
 // info returns what a list shows of a stored session.
 func (m *Manager) info(snap *snapshot) Info {
-	h := &snap.head
+	h := snap.head()
 	d := h.account.device()
 	if m.noDevice {
 		d = device{} // of before, and not yet out of the record
 	}
 	return Info{
 		ID: m.idOf(snap.rec.Key), Subject: string(h.subject),
-		Created: instantOf(h.created), LastSeen: instantOf(h.seen), Expires: instantOf(m.end(h, h.seen)),
+		Created: instantOf(h.created), LastSeen: instantOf(h.seen), Expires: instantOf(m.end(&h.life, h.seen)),
 		AuthenticatedAt: instantOf(h.auth), Auth: h.account.auth(),
-		IP: d.ip, UserAgent: d.agent, Persistent: m.persistent(h),
+		IP: d.ip, UserAgent: d.agent, Persistent: m.persistent(&h.life),
 	}
 }
 
@@ -148,7 +148,7 @@ func (m *Manager) lookup(ctx context.Context, id string) (snapshot, error) {
 // sessionsOf returns the sessions of a subject that have not ended.
 func (m *Manager) sessionsOf(ctx context.Context, subject string) ([]snapshot, error) {
 	recs, err := m.recordsOf(ctx, subject)
-	return slices.DeleteFunc(m.decodeAll(ctx, recs), func(s snapshot) bool { return string(s.head.subject) != subject }), err
+	return slices.DeleteFunc(m.decodeAll(ctx, recs), func(s snapshot) bool { return string(s.holder().subject) != subject }), err
 }
 
 // recordsOf returns the records of a subject.
@@ -207,14 +207,14 @@ func (m *Manager) inspect(ctx context.Context, rec Record, now time.Time) (snaps
 	if len(rec.Key) != len(m.prefix)+36 {
 		return snapshot{}, foreign // of another manager, whose prefix begins with this one's
 	}
-	snap, err := decodeRecord(rec)
-	if err != nil {
+	var snap snapshot
+	if err := snap.decode(&rec); err != nil {
 		m.report(ctx, slog.LevelWarn, Event{Kind: EventUndecodable, SessionID: m.idOf(rec.Key), Err: err})
 		return snapshot{rec: rec}, over
 	}
 	snap.settleTouch(now.UnixMilli())
 	switch {
-	case string(snap.head.name) != m.name:
+	case string(snap.name()) != m.name:
 		return snapshot{}, foreign
 	case m.expired(&snap, now):
 		return snap, over

@@ -64,13 +64,13 @@ func (m *Manager) signInAndEvict(ctx context.Context, w *work) error {
 	if err != nil {
 		return err
 	}
-	l := *w.delta.login // the session shows its own to the handler
+	d, l := *w.delta, *w.delta.login // the session shows its own to the handler
 	latest := w.now.Add(maxSkew).UnixMilli()
 	for i := range others {
 		// A login that follows another is later, even where this process's clock is behind.
 		l.at = max(l.at, m.rank(&others[i], latest)+1)
 	}
-	w.delta.login, w.undoable = &l, true
+	d.login, w.delta, w.undoable = &l, &d, true
 	if err := m.put(ctx, w); err != nil {
 		return err
 	}
@@ -119,9 +119,9 @@ const maxSkew = time.Minute
 // rank returns the time by which sessions are ended, the earliest first: of the login, which is a use too, or of the last
 // use. One after latest, which no clock that is right can have told, goes before all others.
 func (m *Manager) rank(snap *snapshot, latest int64) int64 {
-	at := snap.head.auth
+	at := snap.auth
 	if m.onLimit == EvictIdle {
-		at = max(snap.head.seen, at)
+		at = max(snap.seen, at)
 	}
 	if at > latest {
 		return 0
@@ -162,7 +162,7 @@ func (m *Manager) signInOrRefuse(ctx context.Context, w *work) error {
 
 // signedIn reports whether the session that w changes is one of the subject's already, so that it takes no further place.
 func (w *work) signedIn() bool {
-	return w.snap.stored() && string(w.snap.head.subject) == w.delta.login.subject
+	return w.snap.stored() && w.snap.subject() == w.delta.login.subject
 }
 
 // takeBack withdraws a login whose commit fails with err: the client gets an error and no cookie, so it keeps the secret that
@@ -185,13 +185,13 @@ func (m *Manager) withdraw(ctx context.Context, w *work) error {
 	if w.kind == workCreate {
 		return m.withdrawNew(ctx, w, saved.Key)
 	}
-	if who := string(w.snap.head.subject); who != "" && who != login.subject {
+	if who := w.snap.subject(); who != "" && who != login.subject {
 		// While the session was not in the index under that name, all of its sessions may have been revoked.
 		return cmp.Or(m.remove(ctx, saved.Key), ErrNotFound)
 	}
 	undone := w.snap.rec
 	undone.Version = saved.Version
-	rec, err := m.save(ctx, undone)
+	rec, err := m.save(ctx, &undone)
 	if errors.Is(err, ErrConflict) {
 		return ErrNotFound // nobody has its secret, so only an end from outside can have come between
 	}
@@ -208,7 +208,7 @@ func (m *Manager) withdrawNew(ctx context.Context, w *work, k string) error {
 	if err := m.remove(ctx, k); err != nil {
 		return err
 	}
-	t, err := m.newTicket()
+	t, err := m.newTicket(w.now)
 	if err != nil {
 		return err
 	}

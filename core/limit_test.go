@@ -247,9 +247,9 @@ func TestX5LimitWithAClockBehind(t *testing.T) {
 			want(t, err, nil)
 			snap, err := decodeRecord(rec)
 			want(t, err, nil)
-			h := snap.head
+			h := snap.head()
 			h.seen, h.auth = h.seen+60_000, h.auth+60_000
-			_, err = store.Save(t.Context(), encodeRecord(snap.rec, &h, nil).rec)
+			_, err = store.Save(t.Context(), encodeRecord(&snap.rec, &h, nil).rec)
 			want(t, err, nil)
 			for range 3 {
 				last := newSignedIn(t, m, "ann")
@@ -625,9 +625,9 @@ func TestX5LoginFromTheFuture(t *testing.T) {
 			want(t, err, nil)
 			snap, err := decodeRecord(rec)
 			want(t, err, nil)
-			h := snap.head
+			h := snap.head()
 			h.auth += (2 * 365 * 24 * time.Hour).Milliseconds()
-			_, err = store.Save(t.Context(), encodeRecord(snap.rec, &h, nil).rec)
+			_, err = store.Save(t.Context(), encodeRecord(&snap.rec, &h, nil).rec)
 			want(t, err, nil)
 			equal(t, "the one from ahead is fresh", ahead.arrive().Fresh(time.Hour), false)
 			now := newSignedIn(t, m, "ann").arrive()

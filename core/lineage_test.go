@@ -50,7 +50,7 @@ func TestX3FormerSecretsFollow(t *testing.T) {
 		for i := 1; i < 5; i++ {
 			follows(t, "after the fifth, former secret "+sprint(i), former[i], c)
 		}
-		equal(t, "secrets in the record", c.arrive().base.head.lineage.count(), maxFormer)
+		equal(t, "secrets in the record", c.arrive().snap.holder().lineage.count(), maxFormer)
 		time.Sleep(26*time.Second - time.Millisecond) // the grace of former secret 1 began 4 seconds ago
 		for i := 1; i < 5; i++ {
 			follows(t, "before its end, former secret "+sprint(i), former[i], c)
@@ -60,7 +60,7 @@ func TestX3FormerSecretsFollow(t *testing.T) {
 		}
 		equal(t, "current secret, IsNew", c.arrive().IsNew(), false)
 		c.visit(increment)
-		l := c.arrive().base.head.lineage
+		l := c.arrive().snap.holder().lineage
 		equal(t, "former secrets left in the record", l.count(), 0)
 		equal(t, "bytes left in the record", len(l), lineSize)
 	})
@@ -77,10 +77,10 @@ func TestFormerSecretsArePruned(t *testing.T) {
 		time.Sleep(28 * time.Second) // that of the first has ended 1 second ago
 		late := former[2].with()
 		late.visit(increment)
-		equal(t, "former secrets in the record", late.arrive().base.head.lineage.count(), 1)
+		equal(t, "former secrets in the record", late.arrive().snap.holder().lineage.count(), 1)
 		follows(t, "the last", former[2], c)
 		c.visit(as(t, "ann"))
-		equal(t, "line after a login", len(c.arrive().base.head.lineage), 0)
+		equal(t, "line after a login", len(c.arrive().snap.holder().lineage), 0)
 	})
 }
 
@@ -95,7 +95,7 @@ func TestNoGrace(t *testing.T) {
 		former := lineOf(c, 1)
 		equal(t, "former secret, IsNew", former[0].arrive().IsNew(), true)
 		equal(t, "current secret, IsNew", c.arrive().IsNew(), false)
-		equal(t, "former secrets in the record", c.arrive().base.head.lineage.count(), 0)
+		equal(t, "former secrets in the record", c.arrive().snap.holder().lineage.count(), 0)
 		equal(t, "reported", has(seen.after(t, m), EventReused), true)
 	})
 }

@@ -16,35 +16,59 @@ import (
 // ([ErrStore]) and the handler must not take it for a visitor without a session. It may be called again after an error,
 // unless the session was used meanwhile: then the commit fails with that error.
 func (s *Session) Load(ctx context.Context) error {
-	if s.loaded() {
+	if s.ready.Load() {
 		return nil // without waiting for a commit, which may be what is calling
 	}
 	s.commitMu.Lock()
 	defer s.commitMu.Unlock()
-	if s.loaded() {
+	if s.ready.Load() {
 		return nil
 	}
-	found, err := s.manager.first(ctx, s.tickets)
+	var found admitted
+	err := s.manager.first(ctx, s.tickets, &found)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.admitted = found
+	return s.arrive(err)
+}
+
+// loadAlone is Load for a session that nobody else has yet: without a lock, and without a copy of what was found.
+func (s *Session) loadAlone(ctx context.Context, presented *tickets) error {
+	err := s.manager.first(ctx, presented, &s.admitted)
+	if err != nil {
+		s.keep(*presented) // somebody may try again
+	}
+	return s.arrive(err)
+}
+
+// present takes the tickets out of the request's Cookie fields.
+func (s *Session) present(cookieFields ...string) {
+	s.tickets = nil
+	var presented tickets
+	if presented.find(s.manager.name, cookieFields); presented.n > 0 {
+		s.keep(presented)
+	}
+}
+
+func (s *Session) keep(presented tickets) { s.tickets = &presented }
+
+// arrive settles the session with what was found, and returns err.
+func (s *Session) arrive(err error) error {
 	s.loadErr = err
 	switch {
 	case err != nil:
-	case found.snap.stored():
-		s.state, s.base, s.ticket, s.key = stateLive, found.snap, found.ticket, found.snap.rec.Key
-		if found.renewed {
+		s.admitted = admitted{}
+		return err
+	case s.snap.stored():
+		s.state = stateLive
+		if s.renewed {
 			s.cookie, s.follows = cookieSet, true
 		}
 	default:
 		s.state = stateNew
 	}
-	return err
-}
-
-func (s *Session) loaded() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.state != stateAttached
+	s.ready.Store(true)
+	return nil
 }
 
 // admitted is a stored session whose secret a request has proved to know.
@@ -54,26 +78,27 @@ type admitted struct {
 	renewed bool   // the request still held the previous one, so its cookie must follow
 }
 
-// first returns the session of the first ticket that has one, or a zero value.
-func (m *Manager) first(ctx context.Context, tickets []ticket) (admitted, error) {
-	if len(tickets) == 0 {
-		return admitted{}, nil
+// first finds the session of the first ticket that has one, and leaves a zero a if none has.
+func (m *Manager) first(ctx context.Context, ts *tickets, a *admitted) error {
+	if ts == nil || ts.n == 0 {
+		return nil
 	}
 	ctx, cancel := m.bound(ctx)
 	defer cancel()
 	var reused []snapshot
-	for i := range tickets {
-		a, err := m.open(ctx, &tickets[i])
+	for i := range ts.n {
+		err := m.open(ctx, a, ts.at(i))
 		switch {
 		case errors.Is(err, errReused):
 			reused = append(reused, a.snap)
 		case err == nil:
-			return a, m.reusedAll(ctx, reused, a.snap.rec.Key)
+			return m.reusedAll(ctx, reused, a.snap.rec.Key)
 		case !errors.Is(err, ErrNotFound):
-			return a, err
+			return err
 		}
 	}
-	return admitted{}, m.reusedAll(ctx, reused, "")
+	*a = admitted{}
+	return m.reusedAll(ctx, reused, "")
 }
 
 // reusedAll deals with the secrets of a request that were replaced, but for those of the session that the request opens:
@@ -91,17 +116,16 @@ func (m *Manager) reusedAll(ctx context.Context, reused []snapshot, opened strin
 }
 
 // open loads the session of one ticket: ErrNotFound if there is none that the ticket opens.
-func (m *Manager) open(ctx context.Context, t *ticket) (admitted, error) {
+func (m *Manager) open(ctx context.Context, a *admitted, t *ticket) error {
 	k := key(m.prefix, t.id)
 	rec, err := m.load(ctx, k)
 	if err != nil {
-		return admitted{}, m.loadError(ctx, k, err)
+		return m.loadError(ctx, k, err)
 	}
-	a, err := m.admit(ctx, rec, t)
-	if err == nil {
+	if err = m.admit(ctx, a, &rec, t); err == nil {
 		m.tell(ctx, EventLoaded, &a.snap)
 	}
-	return a, err
+	return err
 }
 
 // reused deals with a secret that was the session's once: two parties hold it, and one of them is not its user.
@@ -150,32 +174,31 @@ var (
 	errReused      = fmt.Errorf("%w: its secret was replaced and the grace is over", ErrNotFound)
 )
 
-// admit checks a record against the ticket that names it. A record that the ticket does not open is ErrNotFound to the
+// admit checks a record against the ticket that names it, and fills a with both. A record that the ticket does not open is ErrNotFound to the
 // caller; the reason goes to the event. For a secret that was good once it is errReused, which is for the caller to report.
-func (m *Manager) admit(ctx context.Context, rec Record, t *ticket) (admitted, error) {
-	now := time.Now()
-	snap, err := decodeRecord(rec)
-	if err != nil {
+func (m *Manager) admit(ctx context.Context, a *admitted, rec *Record, t *ticket) error {
+	if err := a.snap.decode(rec); err != nil {
 		m.report(ctx, slog.LevelWarn, Event{Kind: EventUndecodable, SessionID: m.idOf(rec.Key), Err: err})
-		return admitted{}, ErrNotFound
+		return ErrNotFound
 	}
-	snap.settleTouch(now.UnixMilli())
-	a := admitted{snap: snap, ticket: *t}
-	if string(snap.head.name) != m.name {
-		return admitted{}, m.turnAway(ctx, &snap, EventRefused, errOtherCookie)
+	now := time.Now()
+	a.ticket, a.renewed = *t, false
+	a.snap.settleTouch(now.UnixMilli())
+	if string(a.snap.name()) != m.name {
+		return m.turnAway(ctx, &a.snap, EventRefused, errOtherCookie)
 	}
 	switch a.unlock(now.UnixMilli(), m.grace) {
 	case fitNever:
-		return admitted{}, m.turnAway(ctx, &snap, EventRefused, errOtherSecret)
+		return m.turnAway(ctx, &a.snap, EventRefused, errOtherSecret)
 	case fitOnce:
-		return a, errReused
+		return errReused
 	case fitNow:
 	}
-	if m.expired(&snap, now) {
-		m.forget(ctx, &snap)
-		return admitted{}, m.turnAway(ctx, &snap, EventExpired, errPolicy)
+	if m.expired(&a.snap, now) {
+		m.forget(ctx, &a.snap)
+		return m.turnAway(ctx, &a.snap, EventExpired, errPolicy)
 	}
-	return a, nil
+	return nil
 }
 
 // turnAway tells the hook why a token does not open its session. To the caller there is no such session.
@@ -199,15 +222,16 @@ const (
 // then is exchanged for the current one. While the latest grace lasts, none counts as used again: the browser may still
 // be sending the one before it.
 func (a *admitted) unlock(now int64, grace time.Duration) fit {
-	h := &a.snap.head
-	if h.digest.matches(&a.ticket.secret) {
+	current := a.snap.digest()
+	if current.matches(&a.ticket.secret) {
 		return fitNow
 	}
-	if next, ok := h.lineage.follow(a.ticket.secret, h.digest, now); ok {
+	lineage := a.snap.holder().lineage
+	if next, ok := lineage.follow(a.ticket.secret, current, now); ok {
 		a.ticket.secret, a.renewed = next, true
 		return fitNow
 	}
-	if h.lineage.bore(&a.ticket.secret) && now >= h.lineage.renewed()+grace.Milliseconds() {
+	if lineage.bore(&a.ticket.secret) && now >= lineage.renewed()+grace.Milliseconds() {
 		return fitOnce
 	}
 	return fitNever

@@ -54,7 +54,8 @@ func (s *Session) authenticate(l *login) error {
 		}
 	}
 	l.at = time.Now().UnixMilli()
-	s.pending.secret, s.pending.login = secretLogin, s.pending.login.then(l)
+	d := s.change()
+	d.secret, d.login = secretLogin, d.login.then(l)
 	return nil
 }
 
@@ -66,7 +67,7 @@ func (s *Session) AuthenticatedAt() time.Time {
 	if l := s.login(); l != nil {
 		return instantOf(l.at)
 	}
-	return instantOf(s.base.head.auth)
+	return instantOf(s.snap.auth)
 }
 
 // Fresh reports whether the subject proved who they are within the last maxAge, for handlers that ask again before they
@@ -83,8 +84,8 @@ func (s *Session) Auth() Auth {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.use()
-	auth := s.base.head.account.auth()
-	for _, l := range [...]*login{s.saving.login, s.pending.login} {
+	auth := s.snap.holder().account.auth()
+	for _, l := range [...]*login{s.saving.proof(), s.pending.proof()} {
 		if l != nil {
 			auth = l.over(&auth)
 		}
@@ -103,10 +104,10 @@ func (l *login) over(before *Auth) Auth {
 
 // login returns the latest login that is not in the base yet, nil if there is none. It expects s.mu to be held.
 func (s *Session) login() *login {
-	if s.pending.login != nil {
-		return s.pending.login
+	if l := s.pending.proof(); l != nil {
+		return l
 	}
-	return s.saving.login
+	return s.saving.proof()
 }
 
 // identify notes where the request came from, if that is to be recorded now: at a login, and when a touch of a signed-in
@@ -124,10 +125,10 @@ func (s *Session) identify(c Client) {
 func (s *Session) wantsDevice() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m, h := s.manager, &s.base.head
+	m := s.manager
 	if m.noDevice || s.device != nil {
 		return false
 	}
-	return s.pending.login != nil ||
-		s.state == stateLive && len(h.subject) != 0 && m.touchDue(h, time.Now().UnixMilli())
+	return s.pending.proof() != nil ||
+		s.state == stateLive && m.touchDue(&s.snap.life, time.Now().UnixMilli()) && len(s.snap.holder().subject) != 0
 }

@@ -44,7 +44,7 @@ func TestF2AuthenticationIsOneSave(t *testing.T) {
 		s := c.arrive()
 		equal(t, name+": id", s.ID(), id)
 		equal(t, name+": data", visits.Get(s), 7)
-		equal(t, name+": former secrets", s.base.head.lineage.count(), 0)
+		equal(t, name+": former secrets", s.snap.holder().lineage.count(), 0)
 		sameAuth(t, name, s.Auth(), 1, "pwd")
 	}
 }

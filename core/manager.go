@@ -54,7 +54,7 @@ type Manager struct {
 	lanes  lanes // requests that met a conflict queue here, by session, instead of racing each other
 	doors  lanes // logins queue here, by subject, where sessions are limited
 	random io.Reader
-	newID  func(io.Reader) (uuid.UUID, error)
+	newID  func(random io.Reader, now time.Time, id *uuid.UUID) error
 }
 
 // NewManager checks the options and returns a manager for them, or an error that says what to change. With no store in
@@ -81,7 +81,7 @@ func NewManager(o Options) (*Manager, error) {
 		timeout: o.StoreTimeout, maxSize: o.MaxSize, lazy: o.Lazy,
 		name: o.Cookie.Name, nameBytes: []byte(o.Cookie.Name), cookie: newCookieWriter(&o.Cookie),
 		codec: o.Codec, log: o.Logger,
-		random: rand.Reader, newID: uuid.NewV7FromReader,
+		random: rand.Reader, newID: newID,
 	}
 	_, m.plain = o.Codec.(JSON)
 	m.toucher, _ = o.Store.(Toucher)
@@ -127,7 +127,7 @@ func (m *Manager) Close(ctx context.Context) error {
 // makes no store call. Adapters call it first, then Load unless the manager is lazy.
 func (m *Manager) Attach(s *Session, cookieFields ...string) {
 	s.manager = m
-	s.tickets = findTickets(s.inline[:0], m.name, cookieFields)
+	s.present(cookieFields...)
 }
 
 // bound puts the store timeout on a call, unless the store cannot wait.
@@ -153,14 +153,14 @@ func failed(operation string, err error) error {
 }
 
 // newTicket draws the id and the secret of a new session.
-func (m *Manager) newTicket() (t ticket, err error) {
-	err = m.drawTicket(&t)
+func (m *Manager) newTicket(now time.Time) (t ticket, err error) {
+	err = m.drawTicket(&t, now)
 	return t, err
 }
 
 // drawTicket is newTicket into a ticket that lies somewhere already, which saves allocating one.
-func (m *Manager) drawTicket(t *ticket) (err error) {
-	if t.id, err = m.newID(m.random); err != nil {
+func (m *Manager) drawTicket(t *ticket, now time.Time) (err error) {
+	if err = m.newID(m.random, now, &t.id); err != nil {
 		*t = ticket{}
 		return fmt.Errorf("sessions: drawing a session id: %w", err)
 	}

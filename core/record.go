@@ -27,9 +27,15 @@ var (
 	errFormat  = errors.New("sessions: record has an unknown format version")
 )
 
-// head is what a record says about itself. Times are milliseconds of the Unix epoch.
+// head is what a record says about itself.
 type head struct {
-	digest  digest // of the current secret
+	life
+	holder
+	digest digest // of the current secret
+}
+
+// life is the part of a head that every request asks for. Times are milliseconds of the Unix epoch.
+type life struct {
 	created int64
 	seen    int64 // last use
 	issued  int64 // when the life of session and cookie was last extended
@@ -37,19 +43,24 @@ type head struct {
 	auth    int64 // when the subject signed in; 0: never
 	own     bool  // idle was set for this session
 	span    cookieSpan
-	name    []byte
+}
+
+// holder is the part that says whose the session is. The slices point into the record's data.
+type holder struct {
+	name    []byte // of the cookie
 	subject []byte
 	lineage lineage // of the secret
 	account account // of the subject
 }
 
-// snapshot is a record as the store has it, with its head decoded. The slices point into the record's data.
+// snapshot is a record as the store has it. Only its life is decoded, and where the rest stands: every request makes one.
 type snapshot struct {
-	rec    Record
-	head   head
-	count  int
-	table  []byte // count times: key length, key, value length
-	values []byte
+	rec Record
+	life
+	count  uint32
+	holds  uint32 // where the holder stands in the data
+	table  uint32 // where the table of keys stands: count times key length, key, value length
+	values uint32 // where the values do
 }
 
 // entry is one key with its encoded value.
@@ -58,87 +69,143 @@ type entry struct {
 	value []byte
 }
 
-// decodeRecord reads the record's data. Whatever the bytes are, it neither panics nor allocates.
-func decodeRecord(rec Record) (snapshot, error) {
-	s := snapshot{rec: rec}
+// decode makes s the snapshot of rec. Whatever the bytes are, it neither panics nor allocates. After an error s is of no use.
+func (s *snapshot) decode(rec *Record) error {
+	s.rec = *rec
 	r := reader{data: rec.Data}
-	if version := r.byte(); version != formatVersion {
-		return snapshot{}, errFormat
+	if version := r.byte(); version != formatVersion || len(rec.Data) > math.MaxInt32 {
+		return errFormat
 	}
-	s.head.read(&r)
-	s.count = r.length()
-	start := r.at
-	total := 0
-	for range s.count {
-		r.bytes()
-		total += r.length()
-		if r.failed || total > len(rec.Data) {
-			return snapshot{}, errDamaged
-		}
+	flags := r.byte()
+	r.take(len(digest{}))
+	s.life.read(&r, flags)
+	s.holds = r.mark()
+	if h := r.holder(flags); !h.valid(flags) || s.span > spanForget || flags&^flagsKnown != 0 {
+		return errDamaged
 	}
-	s.table = r.since(start)
-	sum := crc32.Checksum(r.since(0), crc32.MakeTable(crc32.Castagnoli))
-	if stored := r.uint32(); r.failed || stored != sum || len(rec.Data)-r.at != total {
-		return snapshot{}, errDamaged
+	s.count = uint32(r.length()) //nolint:gosec // no length is greater than the data's, and that fits
+	s.table = r.mark()
+	total := r.sizes(s.count)
+	sum := checksum(r.data[:r.at])
+	stored := r.uint32()
+	s.values = r.mark()
+	if r.failed || stored != sum || len(rec.Data)-r.at != total {
+		return errDamaged
 	}
-	s.values = rec.Data[r.at:]
-	return s, nil
+	return nil
 }
 
-func (h *head) read(r *reader) {
-	flags := r.byte()
-	if flags&^flagsKnown != 0 {
-		r.failed = true
-	}
-	r.fixed(h.digest[:])
-	h.created, h.seen, h.issued = r.millis(), r.millis(), r.millis()
-	h.idle, h.auth = r.millis(), r.millis()
-	h.own = flags&flagOwnExpiry != 0
-	h.span = spanOf(flags)
+func checksum(data []byte) uint32 { return crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli)) }
+
+func (l *life) read(r *reader, flags byte) {
+	l.created, l.seen, l.issued = r.millis(), r.millis(), r.millis()
+	l.idle, l.auth = r.millis(), r.millis()
+	l.own = flags&flagOwnExpiry != 0
+	l.span = spanOf(flags)
+}
+
+// holder reads the fields that the flags say are there.
+func (r *reader) holder(flags byte) (h holder) {
 	h.name, h.subject = r.bytes(), r.bytes()
 	if flags&flagLineage != 0 {
 		h.lineage = r.bytes()
-		r.failed = r.failed || !h.lineage.valid()
 	}
 	if flags&flagAccount != 0 {
 		h.account = r.bytes()
-		r.failed = r.failed || !h.account.valid()
 	}
-	r.failed = r.failed || h.span > spanForget
+	return h
 }
+
+func (h *holder) valid(flags byte) bool {
+	return (flags&flagLineage == 0 || h.lineage.valid()) && (flags&flagAccount == 0 || h.account.valid())
+}
+
+// sizes passes over so many keys and lengths of values, and returns the sum of the lengths.
+func (r *reader) sizes(count uint32) (total int) {
+	for range count {
+		_, size := r.entry()
+		if total += size; r.failed || total > len(r.data) {
+			r.fail()
+			break
+		}
+	}
+	return total
+}
+
+// entry reads a key and the length of its value. Both lengths are usually below 128, and a session may have many.
+func (r *reader) entry() (key []byte, size int) {
+	if start := r.at + 1; start <= len(r.data) {
+		if end := start + int(r.data[r.at]); end < start+0x80 && end < len(r.data) && r.data[end] < 0x80 {
+			r.at = end + 1
+			return r.data[start:end:end], int(r.data[end])
+		}
+	}
+	return r.bytes(), r.length()
+}
+
+// holder returns whose the session is.
+func (s *snapshot) holder() holder {
+	if len(s.rec.Data) == 0 {
+		return holder{}
+	}
+	r := reader{data: s.rec.Data, at: int(s.holds)}
+	return r.holder(s.rec.Data[1])
+}
+
+// name returns that of the cookie.
+func (s *snapshot) name() []byte {
+	r := reader{data: s.rec.Data, at: int(s.holds)}
+	return r.bytes()
+}
+
+func (s *snapshot) subject() string { return string(s.holder().subject) }
+
+// digest returns that of the current secret.
+func (s *snapshot) digest() (d digest) {
+	if len(s.rec.Data) != 0 {
+		d = digest(s.rec.Data[2:])
+	}
+	return d
+}
+
+// head returns all that the record says about itself.
+func (s *snapshot) head() head { return head{s.life, s.holder(), s.digest()} }
 
 // encodeRecord returns the snapshot of a record with this head and these entries. Key, version and the rest of rec are
 // kept.
-func encodeRecord(rec Record, h *head, entries []entry) snapshot {
+func encodeRecord(rec *Record, h *head, entries []entry) snapshot {
 	// Close to what it takes, because the store keeps all of it: the fixed part with its times, and two lengths to an
 	// entry.
 	size := 80 + len(h.name) + len(h.subject) + len(h.lineage) + len(h.account)
 	for i := range entries {
 		size += len(entries[i].key) + len(entries[i].value) + 3
 	}
-	b := append(make([]byte, 0, size), formatVersion)
-	b = h.append(b)
-	b = binary.AppendUvarint(b, uint64(len(entries)))
-	start := len(b)
+	s := snapshot{rec: *rec, life: h.life, count: uint32(len(entries))} //nolint:gosec // MaxSize bounds the record
+	b := append(make([]byte, 0, size), formatVersion, h.flags())
+	b = append(b, h.digest[:]...)
+	for _, n := range [...]int64{h.created, h.seen, h.issued, h.idle, h.auth} {
+		b = binary.AppendUvarint(b, uint64(n))
+	}
+	s.holds = mark(b)
+	b = binary.AppendUvarint(h.append(b), uint64(len(entries)))
+	s.table = mark(b)
 	for i := range entries {
 		b = appendBytes(b, entries[i].key)
 		b = binary.AppendUvarint(b, uint64(len(entries[i].value)))
 	}
-	end := len(b)
-	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
-	values := len(b)
+	b = binary.BigEndian.AppendUint32(b, checksum(b))
+	s.values = mark(b)
 	for i := range entries {
 		b = append(b, entries[i].value...)
 	}
-	rec.Data = slices.Clip(b)
-	return snapshot{rec: rec, head: *h, count: len(entries), table: b[start:end], values: b[values:]}
+	s.rec.Data = slices.Clip(b)
+	return s
 }
 
-func (h *head) append(b []byte) []byte {
-	b = append(append(b, h.flags()), h.digest[:]...)
-	for _, n := range [...]int64{h.created, h.seen, h.issued, h.idle, h.auth} {
-		b = binary.AppendUvarint(b, uint64(n))
-	}
+// mark returns where the next byte goes.
+func mark(b []byte) uint32 { return uint32(len(b)) } //nolint:gosec // MaxSize bounds the record
+
+func (h *holder) append(b []byte) []byte {
 	b = appendBytes(appendBytes(b, h.name), h.subject)
 	for _, part := range [...][]byte{h.lineage, h.account} {
 		if len(part) != 0 {
@@ -186,31 +253,31 @@ func spanOf(flags byte) cookieSpan {
 }
 
 // since returns when the current secret was made.
-func (h *head) since() int64 { return max(h.created, h.auth, h.lineage.renewed()) }
+func (s *snapshot) since() int64 { return max(s.created, s.auth, s.holder().lineage.renewed()) }
 
 // each calls visit with each entry in order.
 func (s *snapshot) each(visit func(key, value []byte)) {
-	r := reader{data: s.table}
-	at := 0
+	r := reader{data: s.rec.Data, at: int(s.table)}
+	at := int(s.values)
 	for range s.count {
-		key, size := r.bytes(), int(r.uvarint())
-		visit(key, s.values[at:at+size:at+size])
+		key, size := r.entry()
+		visit(key, r.data[at:at+size:at+size])
 		at += size
 	}
 }
 
-// find returns the encoded value under key.
-func (s *snapshot) find(key string) (value []byte, ok bool) {
-	r := reader{data: s.table}
-	at := 0
+// find returns the encoded value under key, and the key as it stands in the record.
+func (s *snapshot) find(key string) (name, value []byte, ok bool) {
+	r := reader{data: s.rec.Data, at: int(s.table)}
+	at := int(s.values)
 	for range s.count {
-		name, size := r.bytes(), int(r.uvarint())
+		name, size := r.entry()
 		if string(name) == key {
-			return s.values[at : at+size : at+size], true
+			return name, r.data[at : at+size : at+size], true
 		}
 		at += size
 	}
-	return nil, false
+	return nil, nil, false
 }
 
 // stored reports whether the snapshot is of a record that is in the store.
@@ -223,16 +290,15 @@ type reader struct {
 	failed bool
 }
 
-func (r *reader) since(start int) []byte {
-	if r.failed {
-		return nil
-	}
-	return r.data[start:r.at]
-}
+// fail leaves nothing to be read.
+func (r *reader) fail() { r.at, r.failed = len(r.data), true }
+
+// mark returns where the next field begins.
+func (r *reader) mark() uint32 { return uint32(r.at) } //nolint:gosec // decode reads no data that is longer
 
 func (r *reader) take(n int) []byte {
-	if r.failed || n < 0 || n > len(r.data)-r.at {
-		r.failed = true
+	if n < 0 || n > len(r.data)-r.at {
+		r.fail()
 		return nil
 	}
 	r.at += n
@@ -253,15 +319,13 @@ func (r *reader) uint32() uint32 {
 	return 0
 }
 
-func (r *reader) fixed(dst []byte) { copy(dst, r.take(len(dst))) }
-
 func (r *reader) bytes() []byte { return r.take(r.length()) }
 
 // length reads a length, which can never exceed the data it is part of.
 func (r *reader) length() int {
 	n := r.uvarint()
 	if n > uint64(len(r.data)) {
-		r.failed = true
+		r.fail()
 		return 0
 	}
 	return int(n)
@@ -273,19 +337,25 @@ const maxMillis = math.MaxInt64 / 4
 func (r *reader) millis() int64 {
 	n := r.uvarint()
 	if n > maxMillis {
-		r.failed = true
+		r.fail()
 		return 0
 	}
 	return int64(n)
 }
 
+// uvarint reads a number; most are below 128.
 func (r *reader) uvarint() uint64 {
-	if r.failed {
-		return 0
+	if r.at < len(r.data) && r.data[r.at] < 0x80 {
+		r.at++
+		return uint64(r.data[r.at-1])
 	}
+	return r.long()
+}
+
+func (r *reader) long() uint64 {
 	n, size := binary.Uvarint(r.data[r.at:])
 	if size <= 0 {
-		r.failed = true
+		r.fail()
 		return 0
 	}
 	r.at += size

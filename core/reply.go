@@ -11,24 +11,23 @@ type Reply struct {
 	// Private says that the response depends on the session, so that no shared cache may hand it to somebody else.
 	Private bool
 
-	handed bool      // an earlier reply put a cookie into the same header
-	fields [3]string // what Apply's header fields point to, so that they cost no allocation
+	handed bool // an earlier reply put a cookie into the same header
 }
 
-// Apply puts the reply into a header in the form of [net/http]'s. The header refers to r from then on: r is neither
-// changed nor reused before the response is over.
+// Apply puts the reply into a header in the form of [net/http]'s.
 func (r *Reply) Apply(header map[string][]string) {
-	if r.SetCookie != "" {
-		r.fields[0] = r.SetCookie
-		header["Set-Cookie"] = withCookie(header["Set-Cookie"], r.Cookie, r.fields[0:1:1])
-	}
 	if !r.Private {
-		return
+		return // and no cookie either
 	}
-	r.fields[1] = r.CacheControl(strings.Join(header["Cache-Control"], ", "))
-	header["Cache-Control"] = r.fields[1:2:2]
-	r.fields[2] = r.Vary(strings.Join(header["Vary"], ", "))
-	header["Vary"] = r.fields[2:3:3]
+	fields := make([]string, 3) // one allocation for all
+	if r.SetCookie != "" {
+		fields[0] = r.SetCookie
+		header["Set-Cookie"] = withCookie(header["Set-Cookie"], r.Cookie, fields[0:1:1])
+	}
+	fields[1] = r.CacheControl(strings.Join(header["Cache-Control"], ", "))
+	header["Cache-Control"] = fields[1:2:2]
+	fields[2] = r.Vary(strings.Join(header["Vary"], ", "))
+	header["Vary"] = fields[2:3:3]
 }
 
 // withCookie returns the Set-Cookie values with those for name replaced by the new one: a response may set a cookie only

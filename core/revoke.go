@@ -30,7 +30,7 @@ func (m *Manager) endIf(ctx context.Context, id string, may func(owner string) b
 	if err != nil {
 		return err
 	}
-	if !may(string(snap.head.subject)) {
+	if !may(snap.subject()) {
 		return ErrNotFound
 	}
 	return m.revoke(ctx, &snap, ReasonRevoked)
@@ -79,14 +79,14 @@ func (s *Session) whereabouts() (g grave, stored bool, err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g = grave{key: s.key, subject: s.subject(), ticket: s.ticket}
+	g = grave{key: s.key(), subject: s.subject(), ticket: s.ticket}
 	switch {
 	case s.state == stateGone:
 		err = ErrGone
 	case g.subject == "":
 		err = or(s.err, ErrAnonymous)
 	}
-	return g, s.base.stored(), err
+	return g, s.snap.stored(), err
 }
 
 // alive reports ErrGone if the session has ended in the store or its secret is dead.
@@ -97,7 +97,7 @@ func (m *Manager) alive(ctx context.Context, g *grave) error {
 	if err != nil {
 		err = m.loadError(ctx, g.key, err)
 	} else {
-		_, err = m.admit(ctx, rec, &g.ticket)
+		err = m.admit(ctx, &admitted{}, &rec, &g.ticket)
 	}
 	if errors.Is(err, ErrNotFound) {
 		return ErrGone

@@ -29,7 +29,7 @@ func (m *Manager) create(ctx context.Context, w *work) error {
 		if err := m.compose(w); err != nil {
 			return err
 		}
-		rec, err := m.save(ctx, w.snap.rec)
+		rec, err := m.save(ctx, &w.snap.rec)
 		if err == nil {
 			w.snap.rec.Version = rec.Version
 			return nil
@@ -37,7 +37,7 @@ func (m *Manager) create(ctx context.Context, w *work) error {
 		if !errors.Is(err, ErrConflict) {
 			return m.confirm(ctx, w, m.createError(ctx, w, err))
 		}
-		if w.ticket, err = m.newTicket(); err != nil {
+		if w.ticket, err = m.newTicket(w.now); err != nil {
 			return err
 		}
 		w.snap = snapshot{rec: Record{Key: key(m.prefix, w.ticket.id)}}
@@ -94,7 +94,7 @@ func (m *Manager) attempt(ctx context.Context, w *work) (current Record, err err
 	if err := m.compose(w); err != nil {
 		return Record{}, err
 	}
-	rec, err := m.save(ctx, w.snap.rec)
+	rec, err := m.save(ctx, &w.snap.rec)
 	switch {
 	case err == nil:
 		w.snap.rec.Version = rec.Version
@@ -118,7 +118,8 @@ func (m *Manager) confirm(ctx context.Context, w *work, err error) error {
 	if loadErr != nil {
 		return err
 	}
-	if snap, damaged := decodeRecord(rec); damaged != nil || snap.head.digest != w.snap.head.digest {
+	var snap snapshot
+	if damaged := snap.decode(&rec); damaged != nil || snap.digest() != w.snap.digest() {
 		return err
 	}
 	w.snap.rec.Version = rec.Version
@@ -137,8 +138,8 @@ func (m *Manager) merge(ctx context.Context, w *work, rec Record) (done bool, er
 		return false, nil // nobody has been faster
 	}
 	rec.Key = k
-	a, err := m.admit(ctx, rec, &w.ticket)
-	if err != nil {
+	var a admitted
+	if err = m.admit(ctx, &a, &rec, &w.ticket); err != nil {
 		if errors.Is(err, errReused) {
 			// The secret was good when this slow request began, so nobody else need have it.
 			err = m.turnAway(ctx, &a.snap, EventRefused, errReused)
@@ -156,7 +157,7 @@ func (m *Manager) merge(ctx context.Context, w *work, rec Record) (done bool, er
 		}
 	}
 	w.admitted, w.merged = a, true
-	if w.delta.empty() && !m.touchDue(&a.snap.head, w.now.UnixMilli()) {
+	if w.delta.empty() && !m.touchDue(&a.snap.life, w.now.UnixMilli()) {
 		// The other request did what this one was about to do.
 		w.kind = workNone
 		return true, nil
@@ -185,13 +186,13 @@ func (m *Manager) jitter(limit time.Duration) time.Duration {
 
 // touch extends the life of a session in which nothing has changed, and sends its cookie again.
 func (m *Manager) touch(ctx context.Context, w *work) error {
-	h := &w.snap.head
-	end := m.end(h, w.now.UnixMilli())
+	l := &w.snap.life
+	end := m.end(l, w.now.UnixMilli())
 	// A touch moves the expiry only, so it can stand for the use only where expiry and use tell each other.
 	// Nor does it clean up, once the grace of a renewal is over and the sealed secret has to leave the record, nor does it
 	// note where the session is used from now.
-	if m.toucher == nil || end == 0 || h.idle != m.policy(h) || end <= w.snap.rec.Expires.UnixMilli() ||
-		h.lineage.count() != 0 || m.moved(w) {
+	if m.toucher == nil || end == 0 || l.idle != m.policy(l) || end <= w.snap.rec.Expires.UnixMilli() ||
+		w.snap.holder().lineage.count() != 0 || m.moved(w) {
 		return m.replace(ctx, w)
 	}
 	rec := w.snap.rec
@@ -200,8 +201,8 @@ func (m *Manager) touch(ctx context.Context, w *work) error {
 	switch {
 	case err == nil:
 		w.snap.rec.Expires = rec.Expires
-		h.seen, h.issued = w.now.UnixMilli(), w.now.UnixMilli()
-		w.cookie = m.persistent(h)
+		l.seen, l.issued = w.now.UnixMilli(), w.now.UnixMilli()
+		w.cookie = m.persistent(l)
 		return nil
 	case errors.Is(err, ErrConflict):
 		done, err := m.merge(ctx, w, Record{})
@@ -218,15 +219,15 @@ func (m *Manager) touch(ctx context.Context, w *work) error {
 // compose turns base and delta into the record to save.
 func (m *Manager) compose(w *work) error {
 	now := w.now.UnixMilli()
-	h := w.snap.head
+	h := w.snap.head()
 	isNew := !w.snap.stored()
 	if isNew {
-		h = head{created: now, name: m.nameBytes}
+		h = head{life: life{created: now}, holder: holder{name: m.nameBytes}}
 	}
-	m.applyPolicy(&h, &w.delta)
-	if isNew || !w.sealed && (w.delta.policy() || m.touchDue(&h, now)) {
+	m.applyPolicy(&h, w.delta)
+	if isNew || !w.sealed && (w.delta.policy() || m.touchDue(&h.life, now)) {
 		h.issued = now
-		w.cookie = w.cookie || isNew || w.delta.policy() || m.persistent(&h)
+		w.cookie = w.cookie || isNew || w.delta.policy() || m.persistent(&h.life)
 	}
 	h.seen = max(h.seen, now)
 	if err := m.applySecret(&h, w, isNew); err != nil {
@@ -237,9 +238,9 @@ func (m *Manager) compose(w *work) error {
 	if w.login {
 		rec.Subject = m.subjectKey(w.delta.login.subject)
 	}
-	rec.Expires = instantOf(m.end(&h, h.seen))
+	rec.Expires = instantOf(m.end(&h.life, h.seen))
 	var room [16]entry
-	w.snap = encodeRecord(rec, &h, w.delta.entries(room[:0], &w.snap))
+	w.snap = encodeRecord(&rec, &h, w.delta.entries(room[:0], &w.snap))
 	// What the handler did not touch is not its fault: a session that fits may outgrow the bound by what a renewal adds.
 	if size := len(w.snap.rec.Data); size > m.maxSize && (isNew || len(w.delta.keys) > 0) {
 		return tooLarge("session", size, m.maxSize)
@@ -256,7 +257,7 @@ func (m *Manager) applyPolicy(h *head, d *delta) {
 		h.own = *d.expiry != expiryPolicy
 		h.idle = max(*d.expiry, 0)
 	}
-	h.idle = m.policy(h)
+	h.idle = m.policy(&h.life)
 	if d.span != spanPolicy {
 		h.span = d.span
 	}
@@ -316,5 +317,5 @@ func (m *Manager) moved(w *work) bool {
 	if w.device == nil && !m.noDevice {
 		return false
 	}
-	return *or(w.device, &device{}) != w.snap.head.account.device()
+	return *or(w.device, &device{}) != w.snap.holder().account.device()
 }

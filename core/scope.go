@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // Scope carries a session through one request, for adapters. It is the request's context with the session in it, and it
@@ -15,18 +17,14 @@ type Scope struct {
 	manager *Manager
 	client  Client
 	outer   *Scope // of another manager's middleware around this one
-	reply   Reply
-	begun   bool // the commit before the first byte has been tried
-	err     error
-
-	tickets []ticket  // what the request presented
-	inline  [1]ticket // room for the usual single one
+	cookies string // the Cookie fields, until somebody asks for the session
 
 	// The session is made when there is something to hold: most requests bring no cookie and ask for nothing, and a session
 	// is the largest thing there is to allocate.
-	mu     sync.Mutex
-	held   *Session
-	sealed bool // before there was a session
+	held   atomic.Pointer[Session]
+	making sync.Mutex // held while it is made
+	sealed bool       // before there was a session
+	begun  bool       // the commit before the first byte has been tried
 }
 
 // ScopeKey is the context key of the innermost scope of a request.
@@ -63,7 +61,8 @@ type Client interface {
 	Client() (ip, userAgent string)
 }
 
-// Open begins a request: it reads the Cookie field values, which are not kept, and loads the session unless m is lazy.
+// Open begins a request: it reads the Cookie field values and loads the session. If m is lazy it does neither yet, so that
+// the strings must stay as they are until the response has been sent; otherwise they are not kept.
 // The client, which may be nil, is asked for as long as the response has not begun.
 // The error is that of [Session.Load]. It panics if a scope around uses a cookie of the same name, because one cookie
 // cannot hold two sessions.
@@ -74,33 +73,41 @@ func (sc *Scope) Open(ctx context.Context, m *Manager, client Client, cookieFiel
 			panic("sessions: two managers use the cookie " + m.name + " in one request; mount one manager in both places, or give one of them another Cookie.Name")
 		}
 	}
-	sc.tickets = findTickets(sc.inline[:0], m.name, cookieFields)
-	if m.lazy || len(sc.tickets) == 0 {
+	if m.lazy {
+		sc.cookies = strings.Join(cookieFields, ";")
 		return nil
 	}
-	return sc.session().Load(ctx)
+	var presented tickets
+	if presented.find(m.name, cookieFields); presented.n == 0 {
+		return nil
+	}
+	s := &Session{manager: m}
+	err := s.loadAlone(ctx, &presented)
+	sc.held.Store(s)
+	return err
 }
 
 // session returns the request's session, not loaded yet if nobody has asked for it before.
 func (sc *Scope) session() *Session {
-	sc.mu.Lock()
-	defer sc.mu.Unlock()
-	if sc.held == nil {
-		sc.held = &Session{manager: sc.manager, tickets: sc.tickets, sealed: sc.sealed}
+	if s := sc.held.Load(); s != nil {
+		return s
 	}
-	return sc.held
-}
-
-// asked returns the request's session, nil if nobody has asked for one.
-func (sc *Scope) asked() *Session {
-	sc.mu.Lock()
-	defer sc.mu.Unlock()
-	return sc.held
+	sc.making.Lock()
+	defer sc.making.Unlock()
+	if s := sc.held.Load(); s != nil {
+		return s
+	}
+	s := &Session{manager: sc.manager, sealed: sc.sealed}
+	if s.present(sc.cookies); s.tickets == nil {
+		_ = s.arrive(nil) // there is nothing to load
+	}
+	sc.held.Store(s)
+	return s
 }
 
 // Format keeps the session's insides, its secret among them, out of everything that is printed: contexts end up in logs.
 func (sc *Scope) Format(f fmt.State, _ rune) {
-	_, _ = io.WriteString(f, "sessions: request of "+sc.asked().String())
+	_, _ = io.WriteString(f, "sessions: request of "+sc.held.Load().String())
 }
 
 // Outer returns the scope of the next middleware outside, nil if there is none.
@@ -109,8 +116,10 @@ func (sc *Scope) Outer() *Scope { return sc.outer }
 // Get returns the session. On a lazy manager it loads it first; if that fails the session is empty, and using it makes the
 // commit fail. On a nil scope it panics, because the middleware is missing.
 func (sc *Scope) Get() *Session {
-	_, _ = sc.Load() // the session remembers the error
-	return sc.session()
+	if s, err := sc.Load(); err == nil {
+		return s
+	}
+	return sc.session() // which remembers the error
 }
 
 // Load is Get with the error of loading, which the handler answers.
@@ -131,7 +140,7 @@ func (sc *Scope) Commit(apply func(*Reply)) error {
 		return err
 	}
 	for ; sc != nil; sc = sc.outer {
-		s := sc.asked()
+		s := sc.held.Load()
 		if s == nil {
 			continue
 		}
@@ -149,7 +158,7 @@ func (sc *Scope) Commit(apply func(*Reply)) error {
 // once; called again it returns the error of the first time.
 func (sc *Scope) Begin(header map[string][]string) error {
 	if sc.begun {
-		return sc.err
+		return sc.CommitErr()
 	}
 	reply, err := sc.Finish()
 	if err == nil {
@@ -160,19 +169,24 @@ func (sc *Scope) Begin(header map[string][]string) error {
 
 // Finish is Begin for adapters whose header is not a map: they apply the reply themselves. It is empty from the second
 // time on.
-func (sc *Scope) Finish() (*Reply, error) {
+func (sc *Scope) Finish() (Reply, error) {
 	if sc.begun {
-		return &Reply{}, sc.err
+		return Reply{}, sc.CommitErr()
 	}
-	s := sc.asked()
-	if s != nil {
-		sc.identify(s)
+	s := sc.seal()
+	if s == nil {
+		sc.begun = true
+		return Reply{}, nil
 	}
+	if reply, ok := s.finishIdle(sc.Context); ok {
+		sc.begun = true
+		return reply, nil
+	}
+	sc.identify(s)
 	sc.begun = true
-	if s = sc.seal(); s != nil {
-		sc.reply, sc.err = s.Finish(sc.Context)
-	}
-	return &sc.reply, sc.err
+	reply, err := s.finish(sc.Context)
+	s.finished = err
+	return reply, err
 }
 
 // identify tells the session where the request came from. The client is the framework's, who may use it again when the
@@ -185,17 +199,25 @@ func (sc *Scope) identify(s *Session) {
 
 // seal records that a session which is made from now on can send no cookie, and returns the one there is.
 func (sc *Scope) seal() *Session {
-	sc.mu.Lock()
-	defer sc.mu.Unlock()
+	if s := sc.held.Load(); s != nil {
+		return s // and it seals itself
+	}
+	sc.making.Lock()
+	defer sc.making.Unlock()
 	sc.sealed = true
-	return sc.held
+	return sc.held.Load()
 }
 
 // Begun reports whether Begin or Finish has been called.
 func (sc *Scope) Begun() bool { return sc.begun }
 
 // CommitErr returns the error of the commit, nil while there was none.
-func (sc *Scope) CommitErr() error { return sc.err }
+func (sc *Scope) CommitErr() error {
+	if s := sc.held.Load(); s != nil {
+		return s.finished
+	}
+	return nil
+}
 
 // Seal records that the response's header is out of reach: see [Session.Seal].
 func (sc *Scope) Seal() {
@@ -207,7 +229,7 @@ func (sc *Scope) Seal() {
 // Close saves what was changed after the response had begun. After a handler that panicked or a commit that failed
 // there is nothing to save.
 func (sc *Scope) Close() error {
-	if s := sc.asked(); s != nil && sc.begun && sc.err == nil {
+	if s := sc.held.Load(); s != nil && sc.begun && s.finished == nil && !s.settled() {
 		_, err := s.Finish(sc.Context)
 		return err
 	}

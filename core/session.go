@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,27 +19,26 @@ type Session struct {
 
 	commitMu sync.Mutex // held during loads and commits, so that there is one at a time; taken before mu
 
-	mu      sync.Mutex
-	tickets []ticket  // what the request presented
-	inline  [1]ticket // room for the usual single one
-	state   state
-	loadErr error    // why the last attempt to load failed
-	err     error    // why an update failed, or what was used could not be loaded; the commit fails with it
-	base    snapshot // as last loaded or saved
-	ticket  ticket   // of this session; the secret is one the base accepts
-	key     string   // store key of this session, "" until it has an id
-	doomed  grave    // the session that Destroy ended, to be deleted
-	pending delta    // changes not yet on their way to the store
-	saving  delta    // changes that a commit has under way
-	stale   bool     // pending updates were worked out over a base that has changed since
-	cookie  cookieAction
-	device  *device // where the request came from, once that was wanted
-	follows bool    // the request held the previous secret: another one renewed the session just before
-	handed  bool    // a cookie is in the response's header already
-	used    bool    // the handler has read or written
-	sealed  bool    // the head of the response has gone out
-	late    bool    // a change came too late, which is to be reported
-	lost    bool    // the last commit found the session gone and dropped its changes
+	mu       sync.Mutex
+	tickets  *tickets    // what the request presented, nil where it is loaded already or there is none
+	admitted             // the base, as last loaded or saved, and the ticket that opens it
+	loadErr  error       // why the last attempt to load failed
+	err      error       // why an update failed, or what was used could not be loaded; the commit fails with it
+	finished error       // what the commit before the first byte came to
+	doomed   *grave      // the session that Destroy ended, to be deleted
+	pending  *delta      // changes not yet on their way to the store
+	saving   *delta      // changes that a commit has under way
+	device   *device     // where the request came from, once that was wanted
+	ready    atomic.Bool // it was loaded, and state says with what outcome
+	state    state
+	cookie   cookieAction
+	stale    bool // pending updates were worked out over a base that has changed since
+	follows  bool // the request held the previous secret: another one renewed the session just before
+	handed   bool // a cookie is in the response's header already
+	used     bool // the handler has read or written
+	sealed   bool // the head of the response has gone out
+	late     bool // a change came too late, which is to be reported
+	lost     bool // the last commit found the session gone and dropped its changes
 }
 
 type state uint8
@@ -65,7 +65,7 @@ func (s *Session) ID() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.use()
-	if s.key == "" && s.state == stateNew && s.mint() != nil {
+	if s.key() == "" && s.state == stateNew && s.mint(time.Now()) != nil {
 		return ""
 	}
 	return s.id()
@@ -76,7 +76,7 @@ func (s *Session) IsNew() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.use()
-	return !s.base.stored()
+	return !s.snap.stored()
 }
 
 // Subject returns the signed-in user, "" while the session is anonymous.
@@ -92,7 +92,7 @@ func (s *Session) Created() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.use()
-	return instantOf(s.base.head.created)
+	return instantOf(s.snap.created)
 }
 
 // LastSeen returns when the session was last used: exact after a write, to a tenth of the idle timeout after reads; the
@@ -101,7 +101,7 @@ func (s *Session) LastSeen() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.use()
-	return instantOf(s.base.head.seen)
+	return instantOf(s.snap.seen)
 }
 
 // Expires returns when the session ends unless it is used again; the zero time for a permanent one and for a new one.
@@ -109,7 +109,7 @@ func (s *Session) Expires() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.use()
-	if !s.base.stored() {
+	if !s.snap.stored() {
 		return time.Time{}
 	}
 	return instantOf(s.end())
@@ -121,7 +121,7 @@ func (s *Session) Remaining() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.use()
-	if !s.base.stored() || s.state == stateGone {
+	if !s.snap.stored() || s.state == stateGone {
 		return 0
 	}
 	end := s.end()
@@ -136,19 +136,19 @@ func (s *Session) Keys() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.use()
-	keys := make([]string, 0, s.base.count+len(s.saving.keys)+len(s.pending.keys))
-	if !s.saving.cleared && !s.pending.cleared {
+	keys := make([]string, 0, s.snap.count)
+	if !s.saving.wipes() && !s.pending.wipes() {
 		// Not by lookup, which walks the base for each key: a session may have very many.
-		s.base.each(func(key, _ []byte) {
+		s.snap.each(func(key, _ []byte) {
 			if s.saving.findBytes(key) == nil && s.pending.findBytes(key) == nil {
 				keys = append(keys, string(key))
 			}
 		})
 	}
-	if !s.pending.cleared {
-		keys = s.saving.keep(keys, &s.pending)
+	if !s.pending.wipes() {
+		keys = s.saving.keep(keys, s.pending)
 	}
-	keys = s.pending.keep(keys, &delta{})
+	keys = s.pending.keep(keys, nil)
 	slices.Sort(keys)
 	return keys
 }
@@ -186,13 +186,14 @@ func (s *Session) Delete(key string) error {
 	s.mu.Lock()
 	defer s.unlock()
 	s.use()
-	if _, ok := s.lookup(key); !ok {
+	name, _, ok := s.lookup(key)
+	if !ok {
 		return s.err
 	}
 	if err := s.writable(false); err != nil {
 		return err
 	}
-	s.pending.put(change{key: string([]byte(key))}) // the framework may own the caller's string
+	s.change().put(change{key: kept(name, key)})
 	return nil
 }
 
@@ -204,7 +205,7 @@ func (s *Session) Clear() error {
 	if err := s.writable(false); err != nil {
 		return err
 	}
-	s.pending.clear()
+	s.change().clear()
 	return nil
 }
 
@@ -219,8 +220,9 @@ func (s *Session) Renew() error {
 	if err := s.writable(true); err != nil {
 		return err
 	}
-	if s.base.stored() && !s.follows {
-		s.pending.secret = max(s.pending.secret, secretRenew)
+	if s.snap.stored() && !s.follows {
+		d := s.change()
+		d.secret = max(d.secret, secretRenew)
 	}
 	return nil
 }
@@ -244,7 +246,7 @@ func (s *Session) SetExpiry(d time.Duration) error {
 	if err := s.writable(true); err != nil {
 		return err
 	}
-	s.pending.expiry = &ms
+	s.change().expiry = &ms
 	return nil
 }
 
@@ -259,7 +261,7 @@ func (s *Session) Remember(remember bool) error {
 	if err := s.writable(true); err != nil {
 		return err
 	}
-	s.pending.span = spanForget
+	s.change().span = spanForget
 	if remember {
 		s.pending.span = spanRemember
 	}

@@ -725,9 +725,9 @@ func TestT3StoreAuthenticatesNobody(t *testing.T) {
 		}
 		snap, err := decodeRecord(rec)
 		want(t, err, nil)
-		stored := map[string][32]byte{"digest": snap.head.digest}
-		for i := range snap.head.lineage.count() {
-			stored["former digest"], stored["seal"] = snap.head.lineage.former(i).digest(), snap.head.lineage.former(i).seal()
+		stored := map[string][32]byte{"digest": snap.digest()}
+		for i := range snap.holder().lineage.count() {
+			stored["former digest"], stored["seal"] = snap.holder().lineage.former(i).digest(), snap.holder().lineage.former(i).seal()
 		}
 		for what, raw := range stored {
 			forged := ticket{id: c.ticketOf().id, secret: raw}
@@ -897,9 +897,9 @@ func TestKeysOfManyKeys(t *testing.T) {
 		entries[i] = entry{[]byte(strconv.FormatInt(int64(i), 36)), []byte("1")}
 	}
 	s := newClient(t, newTestManager(t, Options{})).arrive()
-	s.state, s.base = stateLive, encodeRecord(Record{Version: 1}, &head{}, entries)
-	s.saving = delta{keys: []change{{key: "0"}, {key: "1", present: true}, {key: "2", present: true}, {key: "saved", present: true}}}
-	s.pending = delta{keys: []change{{key: "2"}, {key: "saved"}, {key: "added", present: true}}}
+	s.state, s.snap = stateLive, encodeRecord(&Record{Version: 1}, &head{}, entries)
+	s.saving = &delta{keys: []change{{key: []byte("0")}, {key: []byte("1"), present: true}, {key: []byte("2"), present: true}, {key: []byte("saved"), present: true}}}
+	s.pending = &delta{keys: []change{{key: []byte("2")}, {key: []byte("saved")}, {key: []byte("added"), present: true}}}
 	equal(t, "number of keys", s.Len(), n-1)
 	equal(t, "first key", s.Keys()[0], "1")
 	s.saving.cleared = true

@@ -9,6 +9,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -16,7 +17,7 @@ import (
 // newTestTicket draws a ticket from the real source.
 func newTestTicket(tb testing.TB, m *Manager) ticket {
 	tb.Helper()
-	out, err := m.newTicket()
+	out, err := m.newTicket(time.Now())
 	if err != nil {
 		tb.Fatalf("newTicket: %v", err)
 	}
@@ -242,11 +243,12 @@ func TestR5IDCollision(t *testing.T) {
 
 	var draws int
 	drawn := m.newID
-	m.newID = func(r io.Reader) (uuid.UUID, error) {
+	m.newID = func(r io.Reader, now time.Time, id *uuid.UUID) error {
 		if draws++; draws == 1 {
-			return taken, nil
+			*id = taken
+			return nil
 		}
-		return drawn(r)
+		return drawn(r, now, id)
 	}
 	other := newClient(t, m)
 	other.visit(set(t, 2))
@@ -271,7 +273,7 @@ func TestR5NothingButCollisions(t *testing.T) {
 	victim := newClient(t, m)
 	victim.visit(set(t, 1))
 	taken := victim.ticketOf().id
-	m.newID = func(io.Reader) (uuid.UUID, error) { return taken, nil }
+	m.newID = func(_ io.Reader, _ time.Time, id *uuid.UUID) error { *id = taken; return nil }
 	s := newClient(t, m).arrive()
 	want(t, visits.Set(s, 2), nil)
 	reply, err := s.Finish(t.Context())

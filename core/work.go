@@ -12,8 +12,8 @@ type work struct {
 	admitted // the base, and the ticket that opens it
 	kind     workKind
 	began    string // the session's key when the commit began
-	doomed   grave  // a session to delete first
-	delta    delta
+	doomed   *grave // a session to delete first
+	delta    *delta
 	now      time.Time
 	device   *device // where the request came from, nil where that is not to be recorded
 	idle     bool    // the handler changed nothing: the secret's age alone asks for a new one
@@ -47,35 +47,44 @@ const (
 )
 
 // idle reports whether a commit has nothing to do, and why it fails all the same. It is apart from begin so that requests
-// which only read, which is most of them, do not pay for the room that work takes.
+// which only read, which is most of them, do not pay for the room that work takes. It expects s.mu to be held.
 //
 // Nor is there anything to do for a client that has gone away when the handler has changed nothing: a new secret would not
 // reach it, and its old one would look stolen later.
 func (s *Session) idle(ctx context.Context) (bool, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	kind, _ := s.due(time.Now())
-	if kind != workNone && s.pending.empty() && ctx.Err() != nil {
-		kind = workNone
+	if s.doomed != nil {
+		return false, s.err
 	}
-	return (kind == workNone || s.err != nil) && s.doomed.key == "", s.err
+	if s.err != nil {
+		return true, s.err
+	}
+	if s.pending.empty() && (s.state != stateLive || s.sealed) {
+		return true, nil
+	}
+	kind, _ := s.due(time.Now().UnixMilli())
+	return kind == workNone || s.pending.empty() && ctx.Err() != nil, nil
 }
 
 // begin takes the pending changes for a commit. An error stops the save, but not the deletion of a destroyed session.
 func (s *Session) begin(w *work) error {
 	s.mu.Lock()
 	defer s.unlock()
-	w.now, w.began, w.doomed, w.device, w.sealed = time.Now(), s.key, s.doomed, s.device, s.sealed
+	w.now, w.began, w.doomed, w.device, w.sealed = time.Now(), s.key(), s.doomed, s.device, s.sealed
 	if s.err != nil {
 		return s.err
 	}
-	kind, old := s.due(w.now)
-	w.snap, w.ticket, w.kind = s.base, s.ticket, kind
-	if kind == workNone || kind == workTouch {
+	kind, old := s.due(w.now.UnixMilli())
+	w.snap, w.ticket, w.kind = s.snap, s.ticket, kind
+	switch kind {
+	case workNone:
 		return nil
+	case workTouch:
+		w.delta = &delta{}
+		return nil
+	case workCreate, workReplace:
 	}
 	if w.idle = old && s.pending.empty(); old {
-		s.pending.secret = secretRenew
+		s.change().secret = secretRenew
 	}
 	err := s.take(w)
 	if err != nil {
@@ -87,30 +96,30 @@ func (s *Session) begin(w *work) error {
 // take moves the pending changes into w, unless they need a cookie that can no longer be sent.
 func (s *Session) take(w *work) error {
 	if s.sealed && (w.kind == workCreate || s.pending.secret != secretKeep || s.pending.policy()) {
-		s.pending = delta{}
+		s.pending = nil
 		s.late = true
 		return ErrLate
 	}
-	if s.key == "" {
-		if err := s.mint(); err != nil {
+	if s.key() == "" {
+		if err := s.mint(w.now); err != nil {
 			return err
 		}
+		w.began, w.ticket, w.snap.rec.Key = s.key(), s.ticket, s.key()
 	}
-	w.began, w.ticket, w.snap.rec.Key = s.key, s.ticket, s.key
-	w.delta, s.saving, s.pending = s.pending, s.pending, delta{}
+	w.delta, s.saving, s.pending = s.pending, s.pending, nil
 	w.stale, s.stale = s.stale, false
 	return nil
 }
 
 // due says what the next commit has to do, and whether the secret is so old that it is to be renewed with it.
-func (s *Session) due(now time.Time) (kind workKind, old bool) {
+func (s *Session) due(now int64) (kind workKind, old bool) {
 	old = s.old(now)
 	switch {
 	case s.state == stateNew && s.pending.creates():
 		kind = workCreate
 	case s.state == stateLive && (old || !s.pending.empty()):
 		kind = workReplace
-	case s.state == stateLive && !s.sealed && s.manager.touchDue(&s.base.head, now.UnixMilli()):
+	case s.state == stateLive && !s.sealed && s.manager.touchDue(&s.snap.life, now):
 		kind = workTouch
 	}
 	return kind, old
@@ -118,9 +127,9 @@ func (s *Session) due(now time.Time) (kind workKind, old bool) {
 
 // old reports whether the secret is to be renewed for its age. A request that came with the former secret follows the
 // renewal that has just been.
-func (s *Session) old(now time.Time) bool {
-	return s.state == stateLive && !s.sealed && !s.follows && s.pending.secret == secretKeep &&
-		s.manager.renewDue(&s.base.head, now.UnixMilli())
+func (s *Session) old(now int64) bool {
+	return s.state == stateLive && !s.sealed && !s.follows && (s.pending == nil || s.pending.secret == secretKeep) &&
+		s.manager.renewDue(&s.snap, now)
 }
 
 // carryOut does the work and settles the session with its outcome.
@@ -164,14 +173,13 @@ func (s *Session) carryOut(ctx context.Context, w *work) error {
 // install makes what was saved the session's new base.
 func (s *Session) install(ctx context.Context, w *work) {
 	s.mu.Lock()
-	if s.key != w.began {
+	if s.key() != w.began {
 		// Destroy came while the save was under way, so what was saved is to go again.
-		s.doomed = grave{key: w.snap.rec.Key, subject: string(w.snap.head.subject), ticket: w.ticket}
+		s.doomed = &grave{key: w.snap.rec.Key, subject: w.snap.subject(), ticket: w.ticket}
 		s.mu.Unlock()
 		return
 	}
-	s.state, s.base, s.ticket, s.key = stateLive, w.snap, w.ticket, w.snap.rec.Key
-	s.saving = delta{}
+	s.state, s.snap, s.ticket, s.saving = stateLive, w.snap, w.ticket, nil
 	// What other goroutines changed meanwhile was worked out over the base before the merge.
 	s.stale = (w.merged || w.stale) && !s.pending.empty()
 	if w.cookie {
@@ -199,11 +207,11 @@ func (m *Manager) announce(ctx context.Context, w *work) {
 // giveUp settles a session that was ended elsewhere: what it changed is dropped and nothing is sent.
 func (s *Session) giveUp(ctx context.Context, w *work) {
 	s.mu.Lock()
-	if s.key == w.began {
-		s.state, s.saving, s.pending, s.cookie = stateGone, delta{}, delta{}, cookieKeep
+	if s.key() == w.began {
+		s.state, s.saving, s.pending, s.cookie = stateGone, nil, nil, cookieKeep
 		s.lost = w.kind != workTouch && !w.idle
 	}
-	e := Event{Kind: EventGone, SessionID: s.manager.idOf(w.began), Subject: string(w.snap.head.subject), Err: ErrGone}
+	e := Event{Kind: EventGone, SessionID: s.manager.idOf(w.began), Subject: w.snap.subject(), Err: ErrGone}
 	s.mu.Unlock()
 	s.manager.emit(ctx, e)
 }
@@ -212,8 +220,8 @@ func (s *Session) giveUp(ctx context.Context, w *work) {
 func (s *Session) forgo(w *work) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.key == w.began {
-		s.saving = delta{}
+	if s.key() == w.began {
+		s.saving = nil
 	}
 }
 
@@ -225,15 +233,16 @@ func (s *Session) giveBack(w *work, err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if errors.Is(err, ErrLimit) {
+	switch {
+	case errors.Is(err, ErrLimit):
 		s.stale = !s.pending.empty()
-	} else {
+	case s.saving != nil: // else Destroy came meanwhile
 		s.saving.follow(s.pending)
 		s.pending, s.stale = s.saving, s.stale || w.stale
 	}
-	s.saving = delta{}
-	if w.undone && s.key == w.began { // else Destroy came meanwhile
-		s.base, s.ticket, s.key = w.snap, w.ticket, w.snap.rec.Key
+	s.saving = nil
+	if w.undone && s.key() == w.began { // likewise
+		s.snap, s.ticket = w.snap, w.ticket
 		s.stale = s.stale || w.merged
 	}
 }

@@ -44,6 +44,7 @@ type request struct {
 	echo   echo.Context
 	scope  core.Scope
 	writer writer
+	http   http.Request // the server's, with the scope as its context
 }
 
 // Client tells the core who sends the request, as far as the application's IPExtractor lets it be known.
@@ -74,7 +75,8 @@ func Middleware(m *Manager) echo.MiddlewareFunc {
 // kept back is forgotten then too.
 func (r *request) serve(c echo.Context, next echo.HandlerFunc) error {
 	inner := c.Response().Writer
-	c.SetRequest(c.Request().WithContext(&r.scope))
+	r.http = *c.Request().WithContext(&r.scope)
+	c.SetRequest(&r.http)
 	c.Response().Writer = &r.writer
 	defer func() {
 		c.Response().Writer = inner

@@ -53,17 +53,22 @@ func Middleware(m *Manager) fiber.Handler {
 			ctx = outer
 		}
 		sc := &core.Scope{}
-		if err := sc.Open(ctx, m, (*client)(c), cookies(c, make([]string, 0, 4))...); err != nil {
+		if err := sc.Open(ctx, m, (*client)(c), cookies(c, m.Lazy(), make([]string, 0, 4))...); err != nil {
 			return fail(c, err)
 		}
 		return serve(c, sc)
 	}
 }
 
-// cookies returns the Cookie fields. The strings are Fiber's and change after the request; the session keeps none of them.
-func cookies(c *fiber.Ctx, fields []string) []string {
+// cookies returns the Cookie fields. Fiber's own strings change when the handler sets the header or the request is over: a
+// lazy manager, which reads them later, gets copies.
+func cookies(c *fiber.Ctx, lazy bool, fields []string) []string {
 	for _, field := range c.Request().Header.PeekAll(fiber.HeaderCookie) {
-		fields = append(fields, utils.UnsafeString(field))
+		text := utils.UnsafeString(field)
+		if lazy {
+			text = utils.CopyString(text)
+		}
+		fields = append(fields, text)
 	}
 	return fields
 }
@@ -71,17 +76,17 @@ func cookies(c *fiber.Ctx, fields []string) []string {
 // serve runs the handlers and commits. If they panic nothing is saved. Fiber's server closes the values of a request
 // when the response has been sent, its body stream included; closing the scope saves what was changed after the commit.
 func serve(c *fiber.Ctx, sc *core.Scope) error {
-	c.Context().SetUserValue(sc, sc)
 	c.Context().SetUserValue(core.ScopeKey{}, sc)
 	handlerErr := c.Next()
 	if outer := sc.Outer(); outer != nil {
 		c.Context().SetUserValue(core.ScopeKey{}, outer)
+		c.Context().SetUserValue(sc, sc) // to be closed as well
 	}
 	reply, err := sc.Finish()
 	if err != nil {
 		return fail(c, errors.Join(err, handlerErr))
 	}
-	apply(c, reply)
+	apply(c, &reply)
 	return handlerErr
 }
 
@@ -101,13 +106,16 @@ func apply(c *fiber.Ctx, reply *core.Reply) {
 // joined returns a field of the response as one line, ready for that line to be set again.
 func joined(c *fiber.Ctx, name string) string {
 	h := &c.Response().Header
-	lines := h.PeekAll(name)
-	if len(lines) < 2 {
-		return utils.UnsafeString(h.Peek(name))
+	switch lines := h.PeekAll(name); len(lines) {
+	case 0:
+		return ""
+	case 1:
+		return utils.UnsafeString(lines[0])
+	default:
+		line := string(bytes.Join(lines, []byte(", ")))
+		h.Del(name)
+		return line
 	}
-	line := string(bytes.Join(lines, []byte(", ")))
-	h.Del(name)
-	return line
 }
 
 // fail drops the handler's response and returns the error that Fiber is to answer.

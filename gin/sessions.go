@@ -16,6 +16,8 @@
 package sessions
 
 import (
+	"net/http"
+
 	"github.com/gin-gonic/gin"
 
 	"github.com/cloakroom-go/sessions/core"
@@ -40,6 +42,7 @@ func NewManager(o Options) (*Manager, error) { return core.NewManager(o) }
 type request struct {
 	scope  core.Scope
 	writer writer
+	http   http.Request // the server's, with the scope as its context
 }
 
 // Middleware gives each request a session of m. Mounted twice, it works once.
@@ -64,7 +67,8 @@ func Middleware(m *Manager) gin.HandlerFunc {
 
 // serve runs the handlers with the session in the request's context.
 func (r *request) serve(c *gin.Context) {
-	c.Request = c.Request.WithContext(&r.scope)
+	r.http = *c.Request.WithContext(&r.scope)
+	c.Request = &r.http
 	r.writer.run(c)
 }
 

@@ -79,7 +79,7 @@ func (b *browser) visit(ctx context.Context, handler func(*core.Session)) error 
 	if err != nil {
 		return err
 	}
-	b.keep(reply)
+	b.keep(&reply)
 	return nil
 }
 

@@ -3,6 +3,8 @@ package memstore
 import (
 	"encoding/hex"
 	"hash/maphash"
+
+	"github.com/cloakroom-go/sessions/core/internal/canonical"
 )
 
 // ref is a key with its hash.
@@ -20,7 +22,7 @@ const (
 	withUUID
 
 	rawUUID  = 16
-	textUUID = 36
+	textUUID = canonical.Length
 )
 
 // pack appends the packed form of key to dst.
@@ -55,9 +57,13 @@ func (k packed) is(key string) bool {
 	if k[0] == plain {
 		return string(k[1:]) == key
 	}
-	var text [textUUID]byte
 	prefix := len(key) - textUUID
-	return prefix >= 0 && string(k[1+rawUUID:]) == key[:prefix] && string(appendUUID(text[:0], k[1:])) == key[prefix:]
+	if prefix < 0 || string(k[1+rawUUID:]) != key[:prefix] {
+		return false
+	}
+	var text [textUUID]byte
+	canonical.Put(text[:], (*[rawUUID]byte)(k[1:]))
+	return string(text[:]) == key[prefix:]
 }
 
 // starts reports whether the key starts with prefix. It writes the UUID out only if the prefix reaches into it.
@@ -92,14 +98,9 @@ func parseUUID(id *[rawUUID]byte, text string) bool {
 
 // appendUUID appends the canonical form of the id that begins raw.
 func appendUUID(dst, raw []byte) []byte {
-	const digits = "0123456789abcdef"
-	for i, b := range raw[:rawUUID] {
-		if i == 4 || i == 6 || i == 8 || i == 10 {
-			dst = append(dst, '-')
-		}
-		dst = append(dst, digits[b>>4], digits[b&15])
-	}
-	return dst
+	var text [textUUID]byte
+	canonical.Put(text[:], (*[rawUUID]byte)(raw))
+	return append(dst, text[:]...)
 }
 
 // hash returns the hash of text, with more bits than either use of it takes.

@@ -209,12 +209,17 @@ func (sh *shard) publish() {
 	if i := sh.queue.root(); i != none {
 		next = sh.slots.at(i).nanoseconds()
 	}
-	sh.nextExpiry.Store(next)
+	// Most of the time nothing has changed, and to look costs much less than to store.
+	if sh.nextExpiry.Load() != next {
+		sh.nextExpiry.Store(next)
+	}
 	for c := range sh.idle {
 		oldest := uint64(math.MaxUint64)
 		if last := sh.idle[c].last; last != none {
 			oldest = sh.slots.at(last).used
 		}
-		sh.oldest[c].Store(oldest)
+		if sh.oldest[c].Load() != oldest {
+			sh.oldest[c].Store(oldest)
+		}
 	}
 }
