@@ -34,13 +34,21 @@ func encodePlain(v any) ([]byte, bool) {
 		out := make([]byte, 0, len(v)+2)
 		return append(append(append(out, '"'), v...), '"'), true
 	case int:
-		return strconv.AppendInt(nil, int64(v), 10), true
+		return encodeInt(int64(v)), true
 	case int64:
-		return strconv.AppendInt(nil, v, 10), true
+		return encodeInt(v), true
 	case bool:
 		return strconv.AppendBool(nil, v), true
 	}
 	return nil, false
+}
+
+func encodeInt(n int64) []byte {
+	var room [20]byte // on the stack, so that what is allocated is no longer than it has to be
+	digits := strconv.AppendInt(room[:0], n, 10)
+	out := make([]byte, len(digits))
+	copy(out, digits)
+	return out
 }
 
 // decodePlain is the inverse of [encodePlain]. It reports false for whatever it is not sure of.

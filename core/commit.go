@@ -26,17 +26,28 @@ func (s *Session) Commit(ctx context.Context) (Reply, error) {
 // after it. A session that was ended elsewhere is no error here: the response goes out, without a cookie. Called again, it
 // saves what was changed since, and the Reply is empty.
 func (s *Session) Finish(ctx context.Context) (Reply, error) {
-	if reply, ok := s.finishIdle(ctx); ok {
-		return reply, nil
-	}
-	return s.finish(ctx)
+	return s.finish(ctx, nil)
 }
 
-func (s *Session) finish(ctx context.Context) (Reply, error) {
+// finish is Finish for the scope, which knows the client.
+func (s *Session) finish(ctx context.Context, client Client) (Reply, error) {
+	if reply, idle := s.finishIdle(ctx); idle {
+		return reply, nil
+	}
+	return s.finishWork(ctx, client)
+}
+
+func (s *Session) finishWork(ctx context.Context, client Client) (Reply, error) {
+	s.identify(client)
 	s.commitMu.Lock() // so that no other goroutine's save comes between the reply and the seal
 	defer s.commitMu.Unlock()
-	err := s.flushLocked(ctx)
+	err := s.flushWork(ctx)
 	s.mu.Lock()
+	for err == nil && s.doomed != nil { // by a Destroy that came meanwhile
+		s.mu.Unlock()
+		err = s.flushWork(ctx)
+		s.mu.Lock()
+	}
 	reply, before := s.reply(), s.sealed
 	s.sealed = true
 	s.mu.Unlock()
@@ -52,10 +63,8 @@ func (s *Session) finish(ctx context.Context) (Reply, error) {
 }
 
 // finishIdle finishes a session with which there is nothing to do, as most requests leave it, in one go.
-func (s *Session) finishIdle(ctx context.Context) (reply Reply, ok bool) {
-	if !s.commitMu.TryLock() {
-		return Reply{}, false // another goroutine saves, and may need the cookie sent
-	}
+func (s *Session) finishIdle(ctx context.Context) (reply Reply, idle bool) {
+	s.commitMu.Lock() // another goroutine's save may need the cookie sent
 	defer s.commitMu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -125,10 +125,11 @@ func (s *Session) identify(c Client) {
 func (s *Session) wantsDevice() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := s.manager
-	if m.noDevice || s.device != nil {
+	if s.manager.noDevice || s.device != nil {
 		return false
 	}
-	return s.pending.proof() != nil ||
-		s.state == stateLive && m.touchDue(&s.snap.life, time.Now().UnixMilli()) && len(s.snap.holder().subject) != 0
+	if s.pending.proof() != nil {
+		return true
+	}
+	return s.state == stateLive && len(s.snap.holder().subject) != 0 && s.manager.touchDue(&s.snap.life, time.Now().UnixMilli())
 }

@@ -144,7 +144,9 @@ func (sc *Scope) Commit(apply func(*Reply)) error {
 		if s == nil {
 			continue
 		}
-		sc.identify(s)
+		if !sc.begun { // else the client is the framework's, who may use it again
+			s.identify(sc.client)
+		}
 		reply, err := s.Commit(sc.Context)
 		if err != nil {
 			return err
@@ -178,23 +180,10 @@ func (sc *Scope) Finish() (Reply, error) {
 		sc.begun = true
 		return Reply{}, nil
 	}
-	if reply, ok := s.finishIdle(sc.Context); ok {
-		sc.begun = true
-		return reply, nil
-	}
-	sc.identify(s)
 	sc.begun = true
-	reply, err := s.finish(sc.Context)
+	reply, err := s.finish(sc.Context, sc.client)
 	s.finished = err
 	return reply, err
-}
-
-// identify tells the session where the request came from. The client is the framework's, who may use it again when the
-// response has begun.
-func (sc *Scope) identify(s *Session) {
-	if !sc.begun {
-		s.identify(sc.client)
-	}
 }
 
 // seal records that a session which is made from now on can send no cookie, and returns the one there is.

@@ -58,11 +58,14 @@ func (s *Session) idle(ctx context.Context) (bool, error) {
 	if s.err != nil {
 		return true, s.err
 	}
-	if s.pending.empty() && (s.state != stateLive || s.sealed) {
+	if !s.pending.empty() {
+		return s.state != stateLive && (s.state != stateNew || !s.pending.creates()), nil
+	}
+	if s.state != stateLive || s.sealed {
 		return true, nil
 	}
 	kind, _ := s.due(time.Now().UnixMilli())
-	return kind == workNone || s.pending.empty() && ctx.Err() != nil, nil
+	return kind == workNone || ctx.Err() != nil, nil
 }
 
 // begin takes the pending changes for a commit. An error stops the save, but not the deletion of a destroyed session.

@@ -22,6 +22,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
+	"github.com/valyala/fasthttp"
 
 	"github.com/cloakroom-go/sessions/core"
 )
@@ -98,9 +99,14 @@ func apply(c *fiber.Ctx, reply *core.Reply) {
 		h.Add(fiber.HeaderSetCookie, reply.SetCookie)
 	}
 	if reply.Private {
-		h.Set(fiber.HeaderCacheControl, reply.CacheControl(joined(c, fiber.HeaderCacheControl)))
-		h.Set(fiber.HeaderVary, reply.Vary(joined(c, fiber.HeaderVary)))
+		set(h, fiber.HeaderCacheControl, reply.CacheControl(joined(c, fiber.HeaderCacheControl)))
+		set(h, fiber.HeaderVary, reply.Vary(joined(c, fiber.HeaderVary)))
 	}
+}
+
+// set spares fasthttp to bring a name into the form that it has. It copies both.
+func set(h *fasthttp.ResponseHeader, name, value string) {
+	h.SetCanonical(utils.UnsafeBytes(name), utils.UnsafeBytes(value))
 }
 
 // joined returns a field of the response as one line, ready for that line to be set again.

@@ -24,6 +24,9 @@ func (it *item) weight() int64 {
 // reserve counts records and bytes in, unless that would exceed the bound. Both or none, and never beyond it for a moment,
 // so that of two who want the last place one gets it.
 func (s *Store) reserve(records, bytes int64, maker bool) bool {
+	if records == 0 && bytes == 0 {
+		return true
+	}
 	if bytes > 0 && !maker && s.held.Load() {
 		return false // what is free belongs to whoever is making room
 	}
