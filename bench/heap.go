@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 	"time"
 )
@@ -41,9 +42,23 @@ func weigh(ctx context.Context, build shelfMaker, z *size) (footprint, error) {
 	runtime.KeepAlive(s)
 	s.close()
 	if out.sweeps {
-		err = out.disturb(ctx, build, z, filling)
+		err = out.disturbs(ctx, build, z, filling)
 	}
 	return out, err
+}
+
+// disturbs measures the longest read several times and keeps the least: what expiry causes comes each time, what the machine
+// does in between does not.
+func (f *footprint) disturbs(ctx context.Context, build shelfMaker, z *size, filling time.Duration) error {
+	f.calm, f.stall = math.MaxInt64, math.MaxInt64
+	for range z.tries {
+		calm, stall, err := disturb(ctx, build, z, filling)
+		if err != nil {
+			return err
+		}
+		f.calm, f.stall = min(f.calm, calm), min(f.stall, stall)
+	}
+	return nil
 }
 
 // collect returns how long a full collection takes.
@@ -58,24 +73,24 @@ func collect() time.Duration {
 }
 
 // disturb measures the longest read, before and while half of the sessions expire.
-func (f *footprint) disturb(ctx context.Context, build shelfMaker, z *size, filling time.Duration) error {
+func disturb(ctx context.Context, build shelfMaker, z *size, filling time.Duration) (calm, stall time.Duration, err error) {
 	s, err := build(ctx)
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
 	defer s.close()
 	window := s.sweep + z.window
 	end := time.Now().Add(filling*3/2 + 2*window)
 	keys, err := s.fill(z.heap, end, end.Add(24*time.Hour))
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
 	runtime.GC()
-	if f.calm, err = s.longest(keys, end.Add(-window), end); err != nil {
-		return err
+	if calm, err = s.longest(keys, end.Add(-window), end); err != nil {
+		return 0, 0, err
 	}
-	f.stall, err = s.longest(keys, end, end.Add(window))
-	return err
+	stall, err = s.longest(keys, end, end.Add(window))
+	return calm, stall, err
 }
 
 // fill starts so many sessions, every other of which ends at soon. It returns the keys of some that end at late.

@@ -42,7 +42,8 @@ const targetText = "Times are net of the bare framework. Ratios of a memory stor
 const caseText = "Time, allocations and bytes of one request; in brackets how many times as long as Cloakroom."
 
 const heapText = "Sessions of one small key, put into the stores themselves as their libraries do. The stall is the longest read while half of " +
-	"the sessions expire, beside the longest of an equal time in which nothing expires, which is the machine's own. The peers' " +
+	"the sessions expire, beside the longest of an equal time in which nothing expires; each is the least of four runs, since the " +
+	"machine stalls now and then by itself. The peers' " +
 	"stores sweep every 10 seconds here, scs every minute unless told so."
 
 func (r *report) intro() string {
@@ -54,14 +55,23 @@ Written by `+"`make bench`"+`. Cloakroom and its peers, measured side by side in
 Each contender proves before it is measured that sessions are loaded, changed and stored, and afterwards that each request
 did what it was to do. Requests and response writers are used again and allocate nothing. Contenders take turns in short
 slots, %d rounds for memory stores and %d for Redis, in an order drawn for each round; figures are medians over the rounds.
-What the bare framework takes with the same handler, in the same round, is subtracted.
+What the bare framework takes with the same handler, in the same round, is subtracted. %d MiB of memory are held meanwhile,
+so that garbage is collected as often as in a small server, and not as often as what other contenders keep alive says. %s
 
 | case | |
 |---|---|
 %s
 Sessions have five short keys unless stated otherwise.
 `, r.began.UTC().Format(time.DateOnly), r.processors, runtime.Version(), runtime.GOOS, runtime.GOARCH, r.seed,
-		r.took.Round(time.Second), r.size.memory.rounds, r.size.remote.rounds, cases())
+		r.took.Round(time.Second), r.size.memory.rounds, r.size.remote.rounds, ballast>>20, r.place(), cases())
+}
+
+// place says where Redis ran.
+func (r *report) place() string {
+	if !r.apart {
+		return "Redis shares the processors."
+	}
+	return "Redis has\na processor of its own while it is measured, and its clients the other, as if it were on another machine: left alone the\nsystem moves them together and apart, which changes a round trip by a factor of three."
 }
 
 func cases() string {

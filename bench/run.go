@@ -4,13 +4,14 @@ import (
 	"context"
 	"math/rand/v2"
 	"runtime"
+	"strconv"
 	"time"
 )
 
 // size says how much to measure.
 type size struct {
 	memory, remote, payload, crowd, contest, load pace
-	sessions, heap, changes                       int
+	sessions, heap, changes, tries                int
 	shelves                                       []shelfMaker
 	window                                        time.Duration // beyond the time between sweeps, to see one's stall
 }
@@ -27,10 +28,10 @@ func sized(quick bool, seed uint64) size {
 	out := size{
 		memory: with(21, 20*time.Millisecond), remote: with(21, 40*time.Millisecond), payload: with(15, 20*time.Millisecond),
 		crowd: with(5, 300*time.Millisecond), contest: with(5, 0), load: with(5, 500*time.Millisecond),
-		sessions: 100_000, heap: 1_000_000, changes: 100, shelves: shelves(), window: 3 * time.Second,
+		sessions: 100_000, heap: 1_000_000, changes: 100, tries: 4, shelves: shelves(), window: time.Second,
 	}
 	if quick {
-		out.sessions, out.heap, out.changes = out.sessions/20, out.heap/10, out.changes/4
+		out.sessions, out.heap, out.changes, out.tries = out.sessions/20, out.heap/10, out.changes/4, 1
 	}
 	return out
 }
@@ -47,6 +48,7 @@ type report struct {
 	payload    results
 	traffic    map[*contender]map[string]traffic // by use case
 	floor      map[string]figure                 // of Redis, by use case
+	apart      bool                              // Redis was measured with a processor of its own
 	throughput []throughput
 	footprints []footprint
 	contended  []contended
@@ -109,6 +111,9 @@ func (r *report) runMemory(ctx context.Context, w world) (err error) {
 // send the same.
 func (r *report) runRemote(ctx context.Context, w world) (err error) {
 	remote := choose(func(c *contender) bool { return c.store == redisStore || c.isBare() })
+	restore, ok := apart(processOf(ctx, w))
+	r.apart = ok
+	defer restore()
 	var tapes []*tape
 	defer func() {
 		for _, t := range tapes {
@@ -131,6 +136,15 @@ func (r *report) runRemote(ctx context.Context, w world) (err error) {
 		return err
 	}
 	return r.runTraffic(ctx, w)
+}
+
+// processOf returns the process of the Redis in a world, 0 if it does not say.
+func processOf(ctx context.Context, w world) int {
+	client := newClient(w)
+	defer func() { _ = client.Close() }()
+	info, _ := client.InfoMap(ctx, "server").Result()
+	process, _ := strconv.Atoi(info["Server"]["process_id"])
+	return process
 }
 
 func isOursOnGin(c *contender) bool {
