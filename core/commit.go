@@ -41,11 +41,11 @@ func (s *Session) finishWork(ctx context.Context, client Client) (Reply, error) 
 	s.identify(client)
 	s.commitMu.Lock() // so that no other goroutine's save comes between the reply and the seal
 	defer s.commitMu.Unlock()
-	err := s.flushWork(ctx)
+	err := s.flushOnce(ctx)
 	s.mu.Lock()
 	for err == nil && s.doomed != nil { // by a Destroy that came meanwhile
 		s.mu.Unlock()
-		err = s.flushWork(ctx)
+		err = s.flushOnce(ctx)
 		s.mu.Lock()
 	}
 	reply, before := s.reply(), s.sealed
@@ -64,12 +64,10 @@ func (s *Session) finishWork(ctx context.Context, client Client) (Reply, error) 
 
 // finishIdle finishes a session with which there is nothing to do, as most requests leave it, in one go.
 func (s *Session) finishIdle(ctx context.Context) (reply Reply, idle bool) {
-	s.commitMu.Lock() // another goroutine's save may need the cookie sent
-	defer s.commitMu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if idle, err := s.idle(ctx); !idle || err != nil {
-		return Reply{}, false
+	if idle, err := s.idle(ctx); !idle || err != nil || s.busy.Load() {
+		return Reply{}, false // what is under way may need the cookie sent
 	}
 	reply, s.sealed = s.reply(), true
 	return reply, true
@@ -166,6 +164,7 @@ func (s *Session) flushOnce(ctx context.Context) error {
 
 func (s *Session) flushWork(ctx context.Context) error {
 	var w work
+	defer s.busy.Store(false)
 	err := s.begin(&w)
 	ctx, cancel := s.manager.outlive(ctx) // a browser that hangs up must not lose the write
 	defer cancel()

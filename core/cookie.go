@@ -41,7 +41,9 @@ func (ts *tickets) find(name string, fields []string) {
 // add adds the ticket in one name=value pair of a Cookie field, if there is one and it is not there yet. Only spaces and tabs
 // around the pair are passed over; a quoted value is not a token.
 func (ts *tickets) add(pair, name string) {
-	pair = strings.Trim(pair, " \t")
+	if pair != "" && (pair[0] <= ' ' || pair[len(pair)-1] <= ' ') {
+		pair = strings.Trim(pair, " \t")
+	}
 	if len(pair) != len(name)+1+tokenLength || pair[len(name)] != '=' || pair[:len(name)] != name {
 		return
 	}

@@ -47,9 +47,12 @@ func (m *Manager) expired(s *snapshot, now time.Time) bool {
 	return s.rec.Expired(now) || (end > 0 && now.UnixMilli() >= end)
 }
 
-// touchDue reports whether a tenth of the idle timeout has passed since the session's life was last extended. The cookie
+// touchDue reports whether a touch is due.
+func (m *Manager) touchDue(l *life, now int64) bool { return now >= m.touchAt(l) }
+
+// touchAt returns when a tenth of the idle timeout has passed since the session's life was last extended. The cookie
 // of a permanent session lives for 400 days at most, so a tenth of that counts.
-func (m *Manager) touchDue(l *life, now int64) bool {
+func (m *Manager) touchAt(l *life) int64 {
 	idle := m.policy(l)
 	if idle == 0 || l.idle > 0 && l.idle < idle {
 		idle = l.idle // as long as the record still ends by a shorter policy
@@ -57,12 +60,22 @@ func (m *Manager) touchDue(l *life, now int64) bool {
 	if idle == 0 {
 		idle = maxCookieLife.Milliseconds()
 	}
-	return now-l.issued >= max(idle/10, 1)
+	return l.issued + max(idle/10, 1)
 }
 
 // renewDue reports whether the session's secret is as old as [Options.RenewEvery].
 func (m *Manager) renewDue(s *snapshot, now int64) bool {
 	return m.renewEvery > 0 && now-s.since() >= m.renewEvery.Milliseconds()
+}
+
+// calmFor returns for how long neither a touch nor a renewal falls due in a session, an hour at most. The time since
+// something is half as dear to look up as the time of day.
+func (m *Manager) calmFor(s *snapshot, now int64) time.Duration {
+	left := m.touchAt(&s.life) - now
+	if m.renewEvery > 0 {
+		left = min(left, s.since()+m.renewEvery.Milliseconds()-now)
+	}
+	return time.Duration(min(left, time.Hour.Milliseconds())) * time.Millisecond
 }
 
 // persistent reports whether the session's cookie outlives the browser.

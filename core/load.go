@@ -24,6 +24,8 @@ func (s *Session) Load(ctx context.Context) error {
 	if s.ready.Load() {
 		return nil
 	}
+	s.busy.Store(true)
+	defer s.busy.Store(false)
 	var found admitted
 	err := s.manager.first(ctx, s.tickets, &found)
 	s.mu.Lock()
@@ -74,8 +76,9 @@ func (s *Session) arrive(err error) error {
 // admitted is a stored session whose secret a request has proved to know.
 type admitted struct {
 	snap    snapshot
-	ticket  ticket // with the current secret
-	renewed bool   // the request still held the previous one, so its cookie must follow
+	ticket  ticket        // with the current secret
+	renewed bool          // the request still held the previous one, so its cookie must follow
+	calm    time.Duration // since the manager's epoch: until then nothing falls due in it
 }
 
 // first finds the session of the first ticket that has one, and leaves a zero a if none has.
@@ -89,10 +92,10 @@ func (m *Manager) first(ctx context.Context, ts *tickets, a *admitted) error {
 	for i := range ts.n {
 		err := m.open(ctx, a, ts.at(i))
 		switch {
-		case errors.Is(err, errReused):
-			reused = append(reused, a.snap)
 		case err == nil:
 			return m.reusedAll(ctx, reused, a.snap.rec.Key)
+		case errors.Is(err, errReused):
+			reused = append(reused, a.snap)
 		case !errors.Is(err, ErrNotFound):
 			return err
 		}
@@ -198,6 +201,7 @@ func (m *Manager) admit(ctx context.Context, a *admitted, rec *Record, t *ticket
 		m.forget(ctx, &a.snap)
 		return m.turnAway(ctx, &a.snap, EventExpired, errPolicy)
 	}
+	a.calm = now.Sub(m.epoch) + m.calmFor(&a.snap, now.UnixMilli())
 	return nil
 }
 

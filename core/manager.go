@@ -50,6 +50,7 @@ type Manager struct {
 	timed     bool        // the store's calls are measured
 
 	tally tally
+	epoch time.Time // when the manager was made, to measure time from
 
 	lanes  lanes // requests that met a conflict queue here, by session, instead of racing each other
 	doors  lanes // logins queue here, by subject, where sessions are limited
@@ -81,7 +82,7 @@ func NewManager(o Options) (*Manager, error) {
 		timeout: o.StoreTimeout, maxSize: o.MaxSize, lazy: o.Lazy,
 		name: o.Cookie.Name, nameBytes: []byte(o.Cookie.Name), cookie: newCookieWriter(&o.Cookie),
 		codec: o.Codec, log: o.Logger,
-		random: rand.Reader, newID: newID,
+		random: rand.Reader, newID: newID, epoch: time.Now(),
 	}
 	_, m.plain = o.Codec.(JSON)
 	m.toucher, _ = o.Store.(Toucher)

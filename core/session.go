@@ -30,6 +30,7 @@ type Session struct {
 	saving   *delta      // changes that a commit has under way
 	device   *device     // where the request came from, once that was wanted
 	ready    atomic.Bool // it was loaded, and state says with what outcome
+	busy     atomic.Bool // a load or a commit is under way
 	state    state
 	cookie   cookieAction
 	stale    bool // pending updates were worked out over a base that has changed since

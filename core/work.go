@@ -61,7 +61,7 @@ func (s *Session) idle(ctx context.Context) (bool, error) {
 	if !s.pending.empty() {
 		return s.state != stateLive && (s.state != stateNew || !s.pending.creates()), nil
 	}
-	if s.state != stateLive || s.sealed {
+	if s.state != stateLive || s.sealed || time.Since(s.manager.epoch) < s.calm {
 		return true, nil
 	}
 	kind, _ := s.due(time.Now().UnixMilli())
@@ -72,6 +72,7 @@ func (s *Session) idle(ctx context.Context) (bool, error) {
 func (s *Session) begin(w *work) error {
 	s.mu.Lock()
 	defer s.unlock()
+	s.busy.Store(true)
 	w.now, w.began, w.doomed, w.device, w.sealed = time.Now(), s.key(), s.doomed, s.device, s.sealed
 	if s.err != nil {
 		return s.err
@@ -182,7 +183,7 @@ func (s *Session) install(ctx context.Context, w *work) {
 		s.mu.Unlock()
 		return
 	}
-	s.state, s.snap, s.ticket, s.saving = stateLive, w.snap, w.ticket, nil
+	s.state, s.snap, s.ticket, s.calm, s.saving = stateLive, w.snap, w.ticket, 0, nil
 	// What other goroutines changed meanwhile was worked out over the base before the merge.
 	s.stale = (w.merged || w.stale) && !s.pending.empty()
 	if w.cookie {
@@ -245,7 +246,7 @@ func (s *Session) giveBack(w *work, err error) {
 	}
 	s.saving = nil
 	if w.undone && s.key() == w.began { // likewise
-		s.snap, s.ticket = w.snap, w.ticket
+		s.snap, s.ticket, s.calm = w.snap, w.ticket, 0
 		s.stale = s.stale || w.merged
 	}
 }
