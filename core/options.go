@@ -85,7 +85,7 @@ type Options struct {
 	StoreTimeout time.Duration
 
 	// MaxSize bounds the encoded session in bytes. A larger one is [ErrTooLarge] and leaves the stored one as it was.
-	// Zero: 1 MiB.
+	// Zero: 1 MiB. At most 1 GiB.
 	MaxSize int
 
 	// PurgeInterval is how often the manager has a store that is a [Purger] delete expired records, give or take a quarter

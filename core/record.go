@@ -78,12 +78,12 @@ func (s *snapshot) decode(rec *Record) error {
 	}
 	flags := r.byte()
 	r.take(len(digest{}))
-	s.life.read(&r, flags)
+	s.readLife(&r, flags)
 	s.holds = r.mark()
 	if h := r.holder(flags); !h.valid(flags) || s.span > spanForget || flags&^flagsKnown != 0 {
 		return errDamaged
 	}
-	s.count = uint32(r.length()) //nolint:gosec // no length is greater than the data's, and that fits
+	s.count = uint32(r.length())
 	s.table = r.mark()
 	total := r.sizes(s.count)
 	sum := checksum(r.data[:r.at])
@@ -97,7 +97,7 @@ func (s *snapshot) decode(rec *Record) error {
 
 func checksum(data []byte) uint32 { return crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli)) }
 
-func (l *life) read(r *reader, flags byte) {
+func (l *life) readLife(r *reader, flags byte) {
 	l.created, l.seen, l.issued = r.millis(), r.millis(), r.millis()
 	l.idle, l.auth = r.millis(), r.millis()
 	l.own = flags&flagOwnExpiry != 0
@@ -180,7 +180,7 @@ func encodeRecord(rec *Record, h *head, entries []entry) snapshot {
 	for i := range entries {
 		size += len(entries[i].key) + len(entries[i].value) + 3
 	}
-	s := snapshot{rec: *rec, life: h.life, count: uint32(len(entries))} //nolint:gosec // MaxSize bounds the record
+	s := snapshot{rec: *rec, life: h.life, count: uint32(len(entries))}
 	b := append(make([]byte, 0, size), formatVersion, h.flags())
 	b = append(b, h.digest[:]...)
 	for _, n := range [...]int64{h.created, h.seen, h.issued, h.idle, h.auth} {
@@ -203,7 +203,7 @@ func encodeRecord(rec *Record, h *head, entries []entry) snapshot {
 }
 
 // mark returns where the next byte goes.
-func mark(b []byte) uint32 { return uint32(len(b)) } //nolint:gosec // MaxSize bounds the record
+func mark(b []byte) uint32 { return uint32(len(b)) }
 
 func (h *holder) append(b []byte) []byte {
 	b = appendBytes(appendBytes(b, h.name), h.subject)
@@ -294,7 +294,7 @@ type reader struct {
 func (r *reader) fail() { r.at, r.failed = len(r.data), true }
 
 // mark returns where the next field begins.
-func (r *reader) mark() uint32 { return uint32(r.at) } //nolint:gosec // decode reads no data that is longer
+func (r *reader) mark() uint32 { return uint32(r.at) }
 
 func (r *reader) take(n int) []byte {
 	if n < 0 || n > len(r.data)-r.at {

@@ -23,6 +23,9 @@ func (o *Options) validate() error {
 // maxPrefix leaves room for an id in keys of 250 bytes.
 const maxPrefix = 200
 
+// maxMaxSize keeps places in a record within 32 bits.
+const maxMaxSize = 1 << 30
+
 func validatePrefix(prefix string) error {
 	if len(prefix) > maxPrefix {
 		return fmt.Errorf("sessions: Prefix is %d bytes long; use at most %d, some stores take keys of 250", len(prefix), maxPrefix)
@@ -63,6 +66,8 @@ func validateLimits(o *Options) error {
 		return fmt.Errorf("sessions: StoreTimeout is %v, less than a millisecond; a duration needs a unit, as in 2 * time.Second", o.StoreTimeout)
 	case o.PurgeInterval > 0 && o.PurgeInterval < time.Second:
 		return fmt.Errorf("sessions: PurgeInterval is %v, less than a second; a duration needs a unit, as in 5 * time.Minute, and a negative one is for no purge", o.PurgeInterval)
+	case o.MaxSize > maxMaxSize:
+		return fmt.Errorf("sessions: MaxSize is %d; a session takes at most 1 GiB (%d): use that, or less", o.MaxSize, maxMaxSize)
 	case o.MaxSize < 0:
 		return fmt.Errorf("sessions: MaxSize is negative (%d); use a number of bytes, or 0 for 1 MiB", o.MaxSize)
 	}

@@ -29,6 +29,7 @@ func TestValidateTimes(t *testing.T) {
 		{"StoreTimeout", Options{StoreTimeout: -1}},
 		{"StoreTimeout", Options{StoreTimeout: 5}},
 		{"MaxSize", Options{MaxSize: -1}},
+		{"MaxSize", Options{MaxSize: maxMaxSize + 1}},
 		{"PurgeInterval", Options{PurgeInterval: 300}}, // the unit was forgotten
 		{"PurgeInterval", Options{PurgeInterval: time.Second - 1}},
 	} {
