@@ -27,6 +27,8 @@ require (
 	github.com/valyala/fasthttp v1.51.0
 )
 
+require github.com/google/pprof v0.0.0-20250403155104-27863c87afa6
+
 require (
 	github.com/andybalholm/brotli v1.1.0 // indirect
 	github.com/bytedance/gopkg v0.1.3 // indirect

@@ -13,6 +13,7 @@ type size struct {
 	memory, remote, payload, crowd, contest, load pace
 	sessions, heap, changes, tries                int
 	shelves                                       []shelfMaker
+	spell                                         time.Duration // of a profile
 	window                                        time.Duration // beyond the time between sweeps, to see one's stall
 }
 
@@ -28,10 +29,11 @@ func sized(quick bool, seed uint64) size {
 	out := size{
 		memory: with(21, 20*time.Millisecond), remote: with(21, 40*time.Millisecond), payload: with(15, 20*time.Millisecond),
 		crowd: with(5, 300*time.Millisecond), contest: with(5, 0), load: with(5, 500*time.Millisecond),
-		sessions: 100_000, heap: 1_000_000, changes: 100, tries: 4, shelves: shelves(), window: time.Second,
+		sessions: 100_000, heap: 1_000_000, changes: 100, tries: 4, shelves: shelves(), window: time.Second, spell: 5 * time.Second,
 	}
 	if quick {
 		out.sessions, out.heap, out.changes, out.tries = out.sessions/20, out.heap/10, out.changes/4, 1
+		out.spell /= 10
 	}
 	return out
 }
@@ -46,6 +48,7 @@ type report struct {
 	memory     results
 	remote     results
 	payload    results
+	anatomies  []anatomy
 	traffic    map[*contender]map[string]traffic // by use case
 	floor      map[string]figure                 // of Redis, by use case
 	apart      bool                              // Redis was measured with a processor of its own
@@ -72,6 +75,7 @@ func run(ctx context.Context, s size, seed uint64, w world, progress func(what s
 		do   func(ctx context.Context, w world) error
 	}{
 		{"memory stores", r.runMemory},
+		{"profiles", r.runProfiles},
 		{"Redis", r.runRemote},
 		{"payloads", r.runPayloads},
 		{"processors", r.runParallel},
