@@ -73,11 +73,11 @@ func (s *Session) finishIdle(ctx context.Context) (reply Reply, idle bool) {
 	return reply, true
 }
 
-// settled reports whether nothing is left to be saved.
+// settled reports whether nothing is left to be saved, and nothing is on its way.
 func (s *Session) settled() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.pending.empty() && s.doomed == nil && s.err == nil
+	return s.pending.empty() && s.doomed == nil && s.err == nil && !s.busy.Load()
 }
 
 // Seal records that the head of the response is out of reach, so that a change which needs a cookie is [ErrLate]
