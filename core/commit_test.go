@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cloakroom-go/sessions/core/memstore"
@@ -977,6 +978,35 @@ func TestEndlessConflicts(t *testing.T) {
 	equal(t, "saves", store.count("save"), saveAttempts)
 	store.hook(nil)
 	c.visit(func(s *Session) { equal(t, "visits", visits.Get(s), 1) })
+}
+
+// Another process writes before each of the first attempts, and then whenever this one pauses. Whoever goes on after a pause
+// from what was stored before it loses each time, until it gives up.
+func TestPauseMakesOld(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newSpy()
+		c := newClient(t, newTestManager(t, Options{Store: store, StoreTimeout: time.Hour}))
+		c.visit(set(t, 1))
+		rival := newClient(t, newTestManager(t, Options{Store: store.store}))
+		rival.cookie = c.cookie
+		s := c.arrive()
+		increment(s)
+		store.forget()
+		last, others := time.Now(), 0
+		store.hook(func(_ context.Context, op, _ string) error {
+			if paused := time.Now().After(last); paused || op == "save" && store.count("save") <= 4 {
+				rival.visit(increment) //nolint:contextcheck // another request, with a context of its own
+				others++
+			}
+			last = time.Now()
+			return nil
+		})
+		c.leave(s)
+		equal(t, "saves", store.count("save"), 5)
+		store.hook(nil)
+		c.visit(func(s *Session) { equal(t, "visits", visits.Get(s), 1+others+1) })
+	})
 }
 
 // The store fails in the middle of a merge: an error, never a session that has ended.

@@ -81,7 +81,9 @@ func (m *Manager) replace(ctx context.Context, w *work) error {
 		if current, err = m.attempt(ctx, w); !errors.Is(err, ErrConflict) {
 			return err
 		}
-		m.backOff(ctx, n)
+		if m.backOff(ctx, n) {
+			current = Record{} // it is old by now
+		}
 	}
 	return m.outage(ctx, "save", w.snap.rec.Key, ErrConflict)
 }
@@ -166,13 +168,14 @@ func (m *Manager) merge(ctx context.Context, w *work, rec Record) (done bool, er
 }
 
 // backOff waits a random while before the next attempt, so that contenders in other processes get out of step; shorter the
-// more attempts there were, so that who has lost often goes before who has just come.
-func (m *Manager) backOff(ctx context.Context, attempt int) {
+// more attempts there were, so that who has lost often goes before who has just come. It reports whether there was a wait.
+func (m *Manager) backOff(ctx context.Context, attempt int) (waited bool) {
 	if m.instant || attempt < 2 {
 		runtime.Gosched()
-		return
+		return false
 	}
 	sleep(ctx, m.jitter(2*time.Millisecond>>min(attempt/4, 6)))
+	return true
 }
 
 // jitter returns a random duration below limit.
