@@ -325,6 +325,41 @@ func TestH2Push(t *testing.T) {
 	get(t, serve(t, e), "")
 }
 
+// newManager returns a manager with a cookie of that name.
+func newManager(t *testing.T, name string) *sessions.Manager {
+	t.Helper()
+	m, err := sessions.NewManager(quiet(sessions.Options{Cookie: sessions.Cookie{Name: name}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// TestGetBetween has middleware between two of the sessions': the innermost is the inner one as soon as that has been
+// there, also when it has returned.
+func TestGetBetween(t *testing.T) {
+	t.Parallel()
+	outer, inner := newManager(t, "outer"), newManager(t, "inner")
+	e := newEngine()
+	between := func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if sessions.Get(c) != sessions.GetFrom(c, outer) {
+				t.Error("before the inner middleware Get is not the outer session")
+			}
+			err := next(c)
+			if sessions.Get(c) != sessions.GetFrom(c, inner) {
+				t.Error("after the inner middleware Get is not the inner session")
+			}
+			return err
+		}
+	}
+	e.Use(sessions.Middleware(outer), between, sessions.Middleware(inner))
+	e.GET("/", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })
+	if res, _ := get(t, serve(t, e), ""); res.StatusCode != http.StatusNoContent {
+		t.Errorf("status %d", res.StatusCode)
+	}
+}
+
 // TestNewPanics shows that impossible options stop the program at its start, with a sentence.
 func TestNewPanics(t *testing.T) {
 	t.Parallel()

@@ -16,13 +16,11 @@
 package sessions
 
 import (
-	"bytes"
 	"errors"
 	"net/http"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
-	"github.com/valyala/fasthttp"
 
 	"github.com/cloakroom-go/sessions/core"
 )
@@ -78,50 +76,16 @@ func cookies(c *fiber.Ctx, lazy bool, fields []string) []string {
 // when the response has been sent, its body stream included; closing the scope saves what was changed after the commit.
 func serve(c *fiber.Ctx, sc *core.Scope) error {
 	c.Context().SetUserValue(core.ScopeKey{}, sc)
-	handlerErr := c.Next()
 	if outer := sc.Outer(); outer != nil {
-		c.Context().SetUserValue(core.ScopeKey{}, outer)
-		c.Context().SetUserValue(sc, sc) // to be closed as well
+		c.Context().SetUserValue(outer, outer) // to be closed as well, now that the key is another's
 	}
+	handlerErr := c.Next()
 	reply, err := sc.Finish()
 	if err != nil {
 		return fail(c, errors.Join(err, handlerErr))
 	}
 	apply(c, &reply)
 	return handlerErr
-}
-
-// apply puts the reply into the response's header.
-func apply(c *fiber.Ctx, reply *core.Reply) {
-	h := &c.Response().Header
-	if reply.SetCookie != "" {
-		h.DelCookie(reply.Cookie)
-		h.Add(fiber.HeaderSetCookie, reply.SetCookie)
-	}
-	if reply.Private {
-		set(h, fiber.HeaderCacheControl, reply.CacheControl(joined(c, fiber.HeaderCacheControl)))
-		set(h, fiber.HeaderVary, reply.Vary(joined(c, fiber.HeaderVary)))
-	}
-}
-
-// set spares fasthttp to bring a name into the form that it has. It copies both.
-func set(h *fasthttp.ResponseHeader, name, value string) {
-	h.SetCanonical(utils.UnsafeBytes(name), utils.UnsafeBytes(value))
-}
-
-// joined returns a field of the response as one line, ready for that line to be set again.
-func joined(c *fiber.Ctx, name string) string {
-	h := &c.Response().Header
-	switch lines := h.PeekAll(name); len(lines) {
-	case 0:
-		return ""
-	case 1:
-		return utils.UnsafeString(lines[0])
-	default:
-		line := string(bytes.Join(lines, []byte(", ")))
-		h.Del(name)
-		return line
-	}
 }
 
 // fail drops the handler's response and returns the error that Fiber is to answer.

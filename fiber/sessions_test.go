@@ -14,6 +14,7 @@ import (
 
 	"github.com/fasthttp/websocket"
 	"github.com/gofiber/fiber/v2"
+	catch "github.com/gofiber/fiber/v2/middleware/recover"
 	"github.com/valyala/fasthttp"
 
 	"github.com/cloakroom-go/sessions/core"
@@ -272,6 +273,61 @@ func TestH2PanicSavesNothingLater(t *testing.T) {
 }
 
 // TestNewPanics shows that impossible options stop the program at its start, with a sentence.
+// TestH2OuterSavedLater has Fiber's error handler change the outer of two sessions, after its commit. That is saved as
+// well, also when the inner middleware was left by a panic.
+func TestH2OuterSavedLater(t *testing.T) {
+	t.Parallel()
+	outer, inner := newManager(t, "outer"), newManager(t, "inner")
+	app := newApp(func(c *fiber.Ctx, err error) error {
+		visits.Update(sessions.GetFrom(c, outer), func(n int) int { return n + 1 })
+		return c.Status(fiber.StatusTeapot).SendString(err.Error())
+	})
+	app.Use(sessions.Middleware(outer), catch.New(), sessions.Middleware(inner))
+	app.Get("/", func(c *fiber.Ctx) error { return c.SendString(strconv.Itoa(visits.Get(sessions.GetFrom(c, outer)))) })
+	app.Get("/start", func(c *fiber.Ctx) error { return visits.Set(sessions.GetFrom(c, outer), 10) })
+	app.Get("/fail", func(*fiber.Ctx) error { return fiber.ErrTeapot })
+	app.Get("/panic", func(*fiber.Ctx) error { panic("as it happens") })
+	url := serve(t, app)
+	res, _ := get(t, url+"/start", "")
+	cookie := cookieOf(res)
+	for n, path := range []string{"/fail", "/panic"} {
+		get(t, url+path, cookie)
+		eventually(t, url, cookie, strconv.Itoa(11+n))
+	}
+}
+
+// newManager returns a manager with a cookie of that name.
+func newManager(t *testing.T, name string) *sessions.Manager {
+	t.Helper()
+	m, err := sessions.NewManager(quiet(sessions.Options{Cookie: sessions.Cookie{Name: name}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// TestGetBetween has middleware between two of the sessions': the innermost is the inner one as soon as that has been
+// there, also when it has returned.
+func TestGetBetween(t *testing.T) {
+	t.Parallel()
+	outer, inner := newManager(t, "outer"), newManager(t, "inner")
+	app := newApp(nil)
+	app.Use(sessions.Middleware(outer), func(c *fiber.Ctx) error {
+		if sessions.Get(c) != sessions.GetFrom(c, outer) {
+			t.Error("before the inner middleware Get is not the outer session")
+		}
+		err := c.Next()
+		if sessions.Get(c) != sessions.GetFrom(c, inner) {
+			t.Error("after the inner middleware Get is not the inner session")
+		}
+		return err
+	}, sessions.Middleware(inner))
+	app.Get("/", func(c *fiber.Ctx) error { return c.SendStatus(http.StatusNoContent) })
+	if res, _ := get(t, serve(t, app), ""); res.StatusCode != http.StatusNoContent {
+		t.Errorf("status %d", res.StatusCode)
+	}
+}
+
 func TestNewPanics(t *testing.T) {
 	t.Parallel()
 	defer func() {
