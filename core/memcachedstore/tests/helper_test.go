@@ -104,6 +104,21 @@ func (r *raw) number(key string, flag byte) (n int64) {
 	return n
 }
 
+// value asks for the value of the item under key.
+func (r *raw) value(key string) []byte {
+	r.t.Helper()
+	var size int
+	line := r.ask("mg "+key+" v", nil)
+	if _, err := fmt.Sscanf(line, "VA %d", &size); err != nil {
+		r.t.Fatalf("mg %s v answers %q", key, line)
+	}
+	value := make([]byte, size+2) // by its length, for random bytes may be a line end
+	if _, err := io.ReadFull(r.in, value); err != nil {
+		r.t.Fatal(err)
+	}
+	return value[:size]
+}
+
 // hooked is a network on which a test can step in.
 type hooked struct {
 	dials  atomic.Int32

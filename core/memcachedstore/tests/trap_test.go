@@ -317,12 +317,7 @@ func TestForeignItems(t *testing.T) {
 	address := testserver.Shared(t, roomy()).Addr()
 	s, server := open(t, memcachedstore.Options{Servers: []string{address}}), newRaw(t, address)
 	rec := mustSave(t, s, record(testserver.Name()))
-	server.ask("mg "+rec.Key+" v", nil)
-	value, err := server.in.ReadBytes('\n') // no line end is in it but the last
-	if err != nil {
-		t.Fatal(err)
-	}
-	value = value[:len(value)-2]
+	value := server.value(rec.Key)
 	for n := range value {
 		key := testserver.Name()
 		server.ask(fmt.Sprintf("ms %s %d T0", key, n), append([]byte{}, value[:n]...))
