@@ -190,23 +190,15 @@ func (d *delta) rebased(base *snapshot) (*delta, error) {
 
 // entries returns the base's entries with the changes applied: kept keys in their order, new ones behind them.
 func (d *delta) entries(dst []entry, base *snapshot) []entry {
-	known := 0
 	if !d.cleared {
 		base.each(func(key, value []byte) {
-			c := d.findBytes(key)
-			if c != nil {
-				known++
-			}
-			switch {
+			switch c := d.findBytes(key); {
 			case c == nil:
 				dst = append(dst, entry{key, value})
 			case c.present:
 				dst = append(dst, entry{key, c.value})
 			}
 		})
-	}
-	if known == len(d.keys) {
-		return dst // there is nothing new
 	}
 	for i := range d.keys {
 		c := &d.keys[i]

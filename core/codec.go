@@ -8,7 +8,7 @@ import (
 // Codec turns values into bytes and back, each value on its own. It is safe for concurrent use, gives the same bytes for
 // equal values, and neither keeps nor changes the bytes it is handed; what it decodes shares no memory with them.
 type Codec interface {
-	// Encode returns the bytes of v, or an error that says why it has none.
+	// Encode returns the bytes of v, which share no memory with it, or an error that says why it has none.
 	Encode(v any) ([]byte, error)
 	// Decode sets what v, a pointer, points to. An error leaves the value behind it undefined.
 	Decode(data []byte, v any) error

@@ -131,20 +131,17 @@ func (s *Session) setCookie() string {
 	}
 	left := maxCookieLife
 	if end := m.end(l, l.seen); end != 0 {
-		left = time.Duration(end-time.Now().UnixMilli()) * time.Millisecond
+		// Bounded before it is multiplied: seen by another machine's clock, the longest timeout reaches beyond a Duration.
+		left = time.Duration(min(end-time.Now().UnixMilli(), maxCookieLife.Milliseconds())) * time.Millisecond
 	}
 	return m.cookie.set(&s.ticket, max(left, 0))
 }
 
-// flush brings the store up to date with the session.
+// flush brings the store up to date with the session. A Destroy that comes while a save is under way is carried out
+// behind it.
 func (s *Session) flush(ctx context.Context) error {
 	s.commitMu.Lock()
 	defer s.commitMu.Unlock()
-	return s.flushLocked(ctx)
-}
-
-// flushLocked is flush with s.commitMu held. A Destroy that comes while a save is under way is carried out behind it.
-func (s *Session) flushLocked(ctx context.Context) error {
 	err := s.flushOnce(ctx)
 	for err == nil && s.isDoomed() {
 		err = s.flushOnce(ctx)

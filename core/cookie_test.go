@@ -307,6 +307,26 @@ func TestC8MaxAgeOfALimitedLife(t *testing.T) {
 	})
 }
 
+// TestC8LongestExpiryTwoClocks has a server whose clock is ahead store a session for as long as can be said, and another
+// hand out its cookie again.
+func TestC8LongestExpiryTwoClocks(t *testing.T) {
+	t.Parallel()
+	o, cookie := Options{Store: newSpy(), Expiry: 1<<63 - 1}, ""
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(2 * time.Second)
+		c := newClient(t, newTestManager(t, o))
+		c.visit(set(t, 1))
+		cookie = c.cookie
+	})
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(t, newTestManager(t, o))
+		c.cookie = cookie
+		if got := c.visit(renew).SetCookie; !strings.Contains(got, "; Max-Age=34560000;") {
+			t.Errorf("Set-Cookie is %q", got)
+		}
+	})
+}
+
 func TestC6Duplicates(t *testing.T) {
 	t.Parallel()
 	store := newSpy()

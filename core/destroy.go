@@ -71,7 +71,7 @@ func (m *Manager) bury(ctx context.Context, g *grave) error {
 	a := admitted{ticket: g.ticket}
 	if a.snap.decode(&rec) == nil {
 		// A secret that was merely renewed is still the user's, however slow the request was.
-		if a.unlock(time.Now().UnixMilli(), m.grace) != fitNow && !a.snap.holder().lineage.bore(&g.ticket.secret) {
+		if a.try(time.Now().UnixMilli(), m.grace) != fitNow && !a.snap.holder().lineage.bore(&g.ticket.secret) {
 			return errOtherSecret
 		}
 	}

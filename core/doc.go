@@ -2,15 +2,15 @@
 // it through their framework's package; this one is for those who write an adapter, a store, or want to know.
 //
 // A [Manager] holds one configuration ([Options]): where sessions are kept, how long they live, what the cookie looks
-// like. For each request the adapter attaches a [Session] to the request's Cookie fields, loads it, lets the handler
-// work on it in memory, and commits it before the first byte of the response:
+// like. For each request the adapter opens a [Scope] with the request's Cookie fields, which loads the [Session], lets the
+// handler work on it in memory, and commits it before the first byte of the response:
 //
-//	var s core.Session
-//	m.Attach(&s, cookieFields...)   // reads tokens, no store call
-//	err := s.Load(ctx)              // one load, if there was a well-formed token
-//	...                             // the handler: core.Key, Session.Login, Session.Destroy
-//	reply, err := s.Finish(ctx)     // one conditional save, if anything has changed
-//	reply.Apply(header)             // Set-Cookie, Cache-Control, Vary
+//	var sc core.Scope
+//	err := sc.Open(ctx, m, client, cookieFields...) // reads tokens; one load, if there was a well-formed one
+//	...                                             // the handler, on sc.Get(): core.Key, Session.Login, Session.Destroy
+//	reply, err := sc.Finish()                       // one conditional save, if anything has changed
+//	reply.Apply(header)                             // Set-Cookie, Cache-Control, Vary
+//	err = sc.Close()                                // saves what was changed after that
 //
 // # Identity
 //

@@ -468,6 +468,9 @@ func hungUp(tb testing.TB) context.Context {
 
 func renew(s *Session) { _ = s.Renew() }
 
+// token returns the cookie value of t.
+func (t *ticket) token() string { return string(t.appendToken(nil)) }
+
 func parseToken(value string) (t ticket, ok bool) {
 	ok = t.parse(value)
 	return t, ok

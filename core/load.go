@@ -69,6 +69,7 @@ func (s *Session) arrive(err error) error {
 	default:
 		s.state = stateNew
 	}
+	s.tickets = nil
 	s.ready.Store(true)
 	return nil
 }
@@ -177,8 +178,8 @@ var (
 	errReused      = fmt.Errorf("%w: its secret was replaced and the grace is over", ErrNotFound)
 )
 
-// admit checks a record against the ticket that names it, and fills a with both. A record that the ticket does not open is ErrNotFound to the
-// caller; the reason goes to the event. For a secret that was good once it is errReused, which is for the caller to report.
+// admit checks a record against the ticket that names it, and fills a with both. A record that the ticket does not open is
+// ErrNotFound to the caller; the reason goes to the event. For a secret that was good once it is errReused, which is for the caller to report.
 func (m *Manager) admit(ctx context.Context, a *admitted, rec *Record, t *ticket) error {
 	if err := a.snap.decode(rec); err != nil {
 		m.report(ctx, slog.LevelWarn, Event{Kind: EventUndecodable, SessionID: m.idOf(rec.Key), Err: err})
@@ -190,7 +191,7 @@ func (m *Manager) admit(ctx context.Context, a *admitted, rec *Record, t *ticket
 	if string(a.snap.name()) != m.name {
 		return m.turnAway(ctx, &a.snap, EventRefused, errOtherCookie)
 	}
-	switch a.unlock(now.UnixMilli(), m.grace) {
+	switch a.try(now.UnixMilli(), m.grace) {
 	case fitNever:
 		return m.turnAway(ctx, &a.snap, EventRefused, errOtherSecret)
 	case fitOnce:
@@ -222,10 +223,10 @@ const (
 	fitNow              // it opens the session
 )
 
-// unlock tries the ticket's secret: the current one opens the session, and so does a former one within its grace, which
+// try tries the ticket's secret: the current one opens the session, and so does a former one within its grace, which
 // then is exchanged for the current one. While the latest grace lasts, none counts as used again: the browser may still
 // be sending the one before it.
-func (a *admitted) unlock(now int64, grace time.Duration) fit {
+func (a *admitted) try(now int64, grace time.Duration) fit {
 	current := a.snap.digest()
 	if current.matches(&a.ticket.secret) {
 		return fitNow

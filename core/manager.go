@@ -125,7 +125,8 @@ func (m *Manager) Close(ctx context.Context) error {
 }
 
 // Attach prepares s, a zero Session, for one request with these Cookie field values, which are read but not kept. It
-// makes no store call. Adapters call it first, then Load unless the manager is lazy.
+// makes no store call; [Session.Load] follows. It is for those who carry a session through a request by hand, as tests
+// do. Adapters use a [Scope].
 func (m *Manager) Attach(s *Session, cookieFields ...string) {
 	s.manager = m
 	s.present(cookieFields...)

@@ -167,6 +167,21 @@ func TestS2DamageBeforeTheMerge(t *testing.T) {
 	want(t, s.Save(t.Context()), ErrGone)
 }
 
+// S2: a record of somebody else's making that has a key twice costs no other key what it is given.
+func TestS2KeyTwice(t *testing.T) {
+	t.Parallel()
+	h := head{holder: holder{name: []byte("session")}}
+	twice := encodeRecord(&Record{}, &h, []entry{{[]byte("a"), []byte("1")}, {[]byte("a"), []byte("2")}})
+	var base snapshot
+	want(t, base.decode(&twice.rec), nil)
+	d := &delta{}
+	d.put(change{key: []byte("a"), value: []byte("3"), present: true})
+	d.put(change{key: []byte("b"), value: []byte("4"), present: true})
+	if out := d.entries(nil, &base); len(out) != 3 || string(out[2].key) != "b" {
+		t.Errorf("the new key is not there: %q", out)
+	}
+}
+
 // A damaged value is that value's damage only.
 func TestS2DamagedValue(t *testing.T) {
 	t.Parallel()

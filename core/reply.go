@@ -8,7 +8,8 @@ type Reply struct {
 	Cookie string
 	// SetCookie is the value of a Set-Cookie field, "" for none. It replaces any other for the same cookie name.
 	SetCookie string
-	// Private says that the response depends on the session, so that no shared cache may hand it to somebody else.
+	// Private says that the response depends on the session, so that no shared cache may hand it to somebody else. It does
+	// wherever SetCookie is not "".
 	Private bool
 
 	handed bool // an earlier reply put a cookie into the same header

@@ -262,10 +262,11 @@ func (s *Session) Remember(remember bool) error {
 	if err := s.writable(true); err != nil {
 		return err
 	}
-	s.change().span = spanForget
+	span := spanForget
 	if remember {
-		s.pending.span = spanRemember
+		span = spanRemember
 	}
+	s.change().span = span
 	return nil
 }
 

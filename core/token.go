@@ -76,9 +76,6 @@ func (t *ticket) appendToken(dst []byte) []byte {
 	return base64.RawURLEncoding.AppendEncode(dst, raw[:])
 }
 
-// token returns the cookie value of t.
-func (t *ticket) token() string { return string(t.appendToken(nil)) }
-
 // parse makes t the ticket that a cookie value stands for. It refuses anything but the one spelling of a ticket: of 64
 // characters only letters, digits, - and _ make 48 bytes, since the decoder stops at others and passes line breaks over.
 func (t *ticket) parse(value string) bool {
