@@ -6,7 +6,7 @@
 // A [contender] is a library with a store on a framework, or the bare framework. It builds a [site], whose handlers carry
 // out an [action]: read one key, change one, and so on. An [exchange] is a request that is sent again and again, and a
 // writer for its response; neither allocates. A [trial] is a contender in a case. It first proves that sessions really are
-// loaded, changed and stored, and then is measured in many short slots, in turn with all other trials, in an order drawn
+// loaded, changed and stored, and then is measured in many slots, in turn with all other trials, in an order drawn
 // anew for each round. What the bare framework takes in the same round is subtracted; a [figure] is the median of that.
 //
 // To profile one contender in one case:

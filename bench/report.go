@@ -62,8 +62,9 @@ Written by `+"`make bench`"+`. Cloakroom and its peers, measured side by side in
 %s/%s, seed %d, in %s. Everything runs on that one machine, Redis and the load generator included.
 
 Each contender proves before it is measured that sessions are loaded, changed and stored, and afterwards that each request
-did what it was to do. Requests and response writers are used again and allocate nothing. Contenders take turns in short
-slots, %d rounds for memory stores and %d for Redis, in an order drawn for each round; figures are medians over the rounds.
+did what it was to do. Requests and response writers are used again and allocate nothing. Contenders take turns, %d rounds
+of slots of %v for memory stores and %d of %v for Redis, in an order drawn for each round; figures are medians over
+the rounds. A slot begins without garbage, and is long enough for that of a memory store to be collected.
 What the bare framework takes with the same handler, in the same round, is subtracted. %d MiB of memory are held meanwhile,
 so that garbage is collected as often as in a small server, and not as often as what other contenders keep alive says. %s
 
@@ -72,7 +73,7 @@ so that garbage is collected as often as in a small server, and not as often as 
 %s
 Sessions have five short keys unless stated otherwise.
 `, r.began.UTC().Format(time.DateOnly), r.processors, runtime.Version(), runtime.GOOS, runtime.GOARCH, r.seed,
-		r.took.Round(time.Second), r.size.memory.rounds, r.size.remote.rounds, ballast>>20, r.place(), cases())
+		r.took.Round(time.Second), r.size.memory.rounds, r.size.memory.slot, r.size.remote.rounds, r.size.remote.slot, ballast>>20, r.place(), cases())
 }
 
 // place says where Redis ran.

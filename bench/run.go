@@ -27,7 +27,8 @@ func sized(quick bool, seed uint64) size {
 		return pace{rounds, slot, random}
 	}
 	out := size{
-		memory: with(21, 20*time.Millisecond), remote: with(21, 40*time.Millisecond), payload: with(15, 20*time.Millisecond),
+		// Each slot begins with a collection. One must be long enough for those that its own garbage asks for, or it costs nothing.
+		memory: with(15, 100*time.Millisecond), remote: with(21, 40*time.Millisecond), payload: with(9, 60*time.Millisecond),
 		crowd: with(5, 300*time.Millisecond), contest: with(5, 0), load: with(5, 500*time.Millisecond),
 		sessions: 100_000, heap: 1_000_000, changes: 100, tries: 4, shelves: shelves(), window: time.Second, spell: 5 * time.Second,
 	}
