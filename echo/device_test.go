@@ -21,10 +21,7 @@ func TestDevice(t *testing.T) {
 	for address, extractor := range map[string]echo.IPExtractor{
 		"192.0.2.1": echo.ExtractIPDirect(), "203.0.113.9": echo.ExtractIPFromXFFHeader(echo.TrustIPRange(proxies)),
 	} {
-		m, err := sessions.NewManager(quiet(sessions.Options{}))
-		if err != nil {
-			t.Fatal(err)
-		}
+		m := newManager(t, "session")
 		e := echo.New()
 		e.IPExtractor = extractor
 		e.Use(sessions.Middleware(m))

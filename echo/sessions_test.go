@@ -36,6 +36,16 @@ func quiet(o sessions.Options) sessions.Options {
 	return o
 }
 
+// newManager returns a manager with a cookie of that name.
+func newManager(t *testing.T, name string) *sessions.Manager {
+	t.Helper()
+	m, err := sessions.NewManager(quiet(sessions.Options{Cookie: sessions.Cookie{Name: name}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
 func increment(c echo.Context) int {
 	return visits.Update(sessions.Get(c), func(n int) int { return n + 1 })
 }
@@ -323,16 +333,6 @@ func TestH2Push(t *testing.T) {
 		return c.NoContent(204)
 	})
 	get(t, serve(t, e), "")
-}
-
-// newManager returns a manager with a cookie of that name.
-func newManager(t *testing.T, name string) *sessions.Manager {
-	t.Helper()
-	m, err := sessions.NewManager(quiet(sessions.Options{Cookie: sessions.Cookie{Name: name}}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
 }
 
 // TestGetBetween has middleware between two of the sessions': the innermost is the inner one as soon as that has been

@@ -15,10 +15,7 @@ import (
 func TestDevice(t *testing.T) {
 	t.Parallel()
 	for address, trusted := range map[string][]string{"0.0.0.0": {"198.51.100.1"}, "203.0.113.9": {"0.0.0.0"}} {
-		m, err := sessions.NewManager(quiet(sessions.Options{}))
-		if err != nil {
-			t.Fatal(err)
-		}
+		m := newManager(t, "session")
 		app := fiber.New(fiber.Config{EnableTrustedProxyCheck: true, TrustedProxies: trusted, ProxyHeader: fiber.HeaderXForwardedFor})
 		app.Use(sessions.Middleware(m))
 		app.Post("/login", func(c *fiber.Ctx) error { return sessions.Get(c).Login(c.Get("User")) })

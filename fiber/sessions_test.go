@@ -36,6 +36,16 @@ func quiet(o sessions.Options) sessions.Options {
 	return o
 }
 
+// newManager returns a manager with a cookie of that name.
+func newManager(t *testing.T, name string) *sessions.Manager {
+	t.Helper()
+	m, err := sessions.NewManager(quiet(sessions.Options{Cookie: sessions.Cookie{Name: name}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
 func increment(c *fiber.Ctx) int {
 	return visits.Update(sessions.Get(c), func(n int) int { return n + 1 })
 }
@@ -272,7 +282,6 @@ func TestH2PanicSavesNothingLater(t *testing.T) {
 	}
 }
 
-// TestNewPanics shows that impossible options stop the program at its start, with a sentence.
 // TestH2OuterSavedLater has Fiber's error handler change the outer of two sessions, after its commit. That is saved as
 // well, also when the inner middleware was left by a panic.
 func TestH2OuterSavedLater(t *testing.T) {
@@ -294,16 +303,6 @@ func TestH2OuterSavedLater(t *testing.T) {
 		get(t, url+path, cookie)
 		eventually(t, url, cookie, strconv.Itoa(11+n))
 	}
-}
-
-// newManager returns a manager with a cookie of that name.
-func newManager(t *testing.T, name string) *sessions.Manager {
-	t.Helper()
-	m, err := sessions.NewManager(quiet(sessions.Options{Cookie: sessions.Cookie{Name: name}}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
 }
 
 // TestGetBetween has middleware between two of the sessions': the innermost is the inner one as soon as that has been
@@ -328,6 +327,7 @@ func TestGetBetween(t *testing.T) {
 	}
 }
 
+// TestNewPanics shows that impossible options stop the program at its start, with a sentence.
 func TestNewPanics(t *testing.T) {
 	t.Parallel()
 	defer func() {

@@ -14,10 +14,7 @@ import (
 func TestDevice(t *testing.T) {
 	t.Parallel()
 	for address, trusted := range map[string][]string{"192.0.2.1": nil, "203.0.113.9": {"192.0.2.0/24"}} {
-		m, err := sessions.NewManager(quiet(sessions.Options{}))
-		if err != nil {
-			t.Fatal(err)
-		}
+		m := newManager(t, "session")
 		r := gin.New()
 		if err := r.SetTrustedProxies(trusted); err != nil {
 			t.Fatal(err)

@@ -34,6 +34,16 @@ func quiet(o sessions.Options) sessions.Options {
 	return o
 }
 
+// newManager returns a manager with a cookie of that name.
+func newManager(t *testing.T, name string) *sessions.Manager {
+	t.Helper()
+	m, err := sessions.NewManager(quiet(sessions.Options{Cookie: sessions.Cookie{Name: name}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
 func increment(c *gin.Context) int {
 	return visits.Update(sessions.Get(c), func(n int) int { return n + 1 })
 }
@@ -278,16 +288,6 @@ func TestA7ErrorPage(t *testing.T) {
 			t.Errorf("with cookie %q: answer is %d %q, cookie %q", cookie, res.StatusCode, body, cookieOf(res))
 		}
 	}
-}
-
-// newManager returns a manager with a cookie of that name.
-func newManager(t *testing.T, name string) *sessions.Manager {
-	t.Helper()
-	m, err := sessions.NewManager(quiet(sessions.Options{Cookie: sessions.Cookie{Name: name}}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
 }
 
 // TestGetBetween has middleware between two of the sessions': the innermost is the inner one as soon as that has been
