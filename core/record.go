@@ -95,7 +95,9 @@ func (s *snapshot) decode(rec *Record) error {
 	return nil
 }
 
-func checksum(data []byte) uint32 { return crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli)) }
+var castagnoli = crc32.MakeTable(crc32.Castagnoli) //nolint:gochecknoglobals // Looked up again for each record it is dear.
+
+func checksum(data []byte) uint32 { return crc32.Checksum(data, castagnoli) }
 
 func (l *life) readLife(r *reader, flags byte) {
 	l.created, l.seen, l.issued = r.millis(), r.millis(), r.millis()

@@ -72,10 +72,10 @@ func (r *Reply) CacheControl(current string) string {
 		return current
 	case r.SetCookie != "" || r.handed:
 		return "no-store"
-	case hasBare(current, "private"):
-		return current
 	case current == "":
 		return "private"
+	case hasBare(current, "private"):
+		return current
 	}
 	// public and s-maxage address shared caches only.
 	directives := []string{"private"}
