@@ -174,10 +174,13 @@ func names(s *profile.Sample) []string {
 	return out
 }
 
+// dissected are the use cases whose time is told apart: e is d, or a, with a little more.
+func dissected() []useCase { return useCases()[:4] }
+
 // runProfiles dissects this library's requests with a memory store.
 func (r *report) runProfiles(ctx context.Context, w world) error {
 	for _, c := range choose(func(c *contender) bool { return c.isOurs() && !c.isLazy() && c.store == memoryStore }) {
-		for _, u := range useCases()[:3] {
+		for _, u := range dissected() {
 			nanos, err := dissect(ctx, c, u, w, r.size.spell)
 			if err != nil {
 				return err
@@ -188,12 +191,34 @@ func (r *report) runProfiles(ctx context.Context, w world) error {
 	return nil
 }
 
+// slower returns how much longer the bare framework's own work takes than when it is all there is to do.
+func (r *report) slower(a *anatomy) float64 {
+	for _, bare := range r.memory.where(func(o *result) bool {
+		return o.contender.isBare() && o.contender.framework == a.framework && o.use == a.use
+	}) {
+		return max(a.nanos[elsewhere]-bare.net.cpu, 0)
+	}
+	return 0
+}
+
+// allowed returns the processor time that the target of a case leaves for everything, 0 if that was not measured.
+func (r *report) allowed(framework, use string) float64 {
+	if faster()[use] == 0 {
+		return untouched
+	}
+	if peer := r.memory.bestPeer(framework, memoryStore, use); peer != nil {
+		return peer.net.cpu / faster()[use]
+	}
+	return 0
+}
+
 // anatomyTable has a column for each of them. The last row is what the target of the case leaves for everything.
 func (r *report) anatomyTable() *table {
 	t := &table{header: []string{"processor time of a request, in ns, on"}}
 	rows := map[string][]string{}
 	add := func(what string, nanos float64) { rows[what] = append(rows[what], whole(nanos)) }
-	const called, own, wanted = "**without any code of our own**", "**own code**", "**wanted in all**"
+	const called, own, slower = "**without any code of our own**", "**own code**", "**the framework's, longer than alone**"
+	const all, wanted = "**in all**", "**wanted in all**"
 	for i := range r.anatomies {
 		a := &r.anatomies[i]
 		t.header = append(t.header, a.framework+", "+a.use)
@@ -202,11 +227,11 @@ func (r *report) anatomyTable() *table {
 		}
 		add(called, a.of(false))
 		add(own, a.of(true))
-		if peer := r.memory.bestPeer(a.framework, memoryStore, a.use); peer != nil {
-			add(wanted, peer.net.cpu/faster()[a.use])
-		}
+		add(slower, r.slower(a))
+		add(all, a.of(false)+a.of(true)+r.slower(a))
+		add(wanted, r.allowed(a.framework, a.use))
 	}
-	for _, what := range append(spent(), called, own, wanted) {
+	for _, what := range append(spent(), called, own, slower, all, wanted) {
 		t.add(append([]string{what}, rows[what]...)...)
 	}
 	return t

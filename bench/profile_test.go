@@ -1,6 +1,9 @@
 package bench
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestClassify(t *testing.T) {
 	t.Parallel()
@@ -22,6 +25,30 @@ func TestClassify(t *testing.T) {
 	} {
 		if got := classify(c.stack); got != c.want {
 			t.Errorf("%v is %q, want %q", c.stack, got, c.want)
+		}
+	}
+}
+
+// TestAnatomyTable has a request whose parts are known: the column adds up, the bare framework's share left out.
+func TestAnatomyTable(t *testing.T) {
+	t.Parallel()
+	of := func(library, store string, cpu float64) *result {
+		return &result{contender: &contender{framework: "Gin", library: library, store: store}, use: "a", net: figure{cpu: cpu}}
+	}
+	r := &report{
+		memory: results{of(bareFramework, "", 70), of("peer", memoryStore, 4000)},
+		anatomies: []anatomy{
+			{"Gin", "a", map[string]float64{onClock: 100, onMemory: 20, onCore: 300, elsewhere: 90}},
+			{"Gin", "d", map[string]float64{onMemory: 150}},
+		},
+	}
+	text := r.anatomyTable().String()
+	for _, row := range []string{
+		"| **without any code of our own** | 120 | 150 |", "| **own code** | 300 | 0 |",
+		"| **the framework's, longer than alone** | 20 | 0 |", "| **in all** | 440 | 150 |", "| **wanted in all** | 200 | 200 |",
+	} {
+		if !strings.Contains(text, row) {
+			t.Errorf("no row %q in\n%s", row, text)
 		}
 	}
 }
