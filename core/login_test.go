@@ -357,13 +357,15 @@ func TestR2ParallelAuthentications(t *testing.T) {
 	inBubble(t, func(t *testing.T, store Store) {
 		t.Helper()
 		c := newSignedIn(t, newTestManager(t, Options{Store: store}), "ann")
-		tabs := make([]*client, 8)
+		tabs, sessions := make([]*client, 8), make([]*Session, 8)
+		for i := range tabs { // all have arrived before one leaves
+			tabs[i] = c.with()
+			sessions[i] = tabs[i].arrive()
+			want(t, sessions[i].StepUp(Auth{Level: i + 1}), nil)
+		}
 		var group sync.WaitGroup
 		for i := range tabs {
-			tabs[i] = c.with()
-			s := tabs[i].arrive()
-			want(t, s.StepUp(Auth{Level: i + 1}), nil)
-			group.Go(func() { tabs[i].leave(s) })
+			group.Go(func() { tabs[i].leave(sessions[i]) })
 		}
 		group.Wait()
 		var in []int
