@@ -76,19 +76,40 @@ func (t *ticket) appendToken(dst []byte) []byte {
 	return base64.RawURLEncoding.AppendEncode(dst, raw[:])
 }
 
-// parse makes t the ticket that a cookie value stands for. It refuses anything but the one spelling of a ticket: of 64
-// characters only letters, digits, - and _ make 48 bytes, since the decoder stops at others and passes line breaks over.
+// parse makes t the ticket that a cookie value stands for. It refuses anything but the one spelling of a ticket. It decodes
+// by itself because that is half as dear as a decoder which has to expect any length, line breaks and padding.
 func (t *ticket) parse(value string) bool {
-	var raw [48]byte
 	if len(value) != tokenLength {
 		return false
 	}
-	if n, err := base64.RawURLEncoding.Decode(raw[:], []byte(value)); err != nil || n != len(raw) {
+	var raw [48]byte
+	var all byte // bits of every digit
+	for from, to := 0, 0; from < tokenLength; from, to = from+4, to+3 {
+		four, three := value[from:from+4], raw[to:to+3]
+		a, b, c, d := digits[four[0]], digits[four[1]], digits[four[2]], digits[four[3]]
+		all |= a | b | c | d
+		three[0], three[1], three[2] = a<<2|b>>4, b<<4|c>>2, c<<6|d
+	}
+	if all >= noDigit {
 		return false
 	}
 	t.id, t.secret = uuid.UUID(raw[:16]), secret(raw[16:])
 	return t.id.Version() == 7 && t.id.Variant() == uuid.RFC4122
 }
+
+// noDigit stands for what is no digit of base64url. All digits together stay below it.
+const noDigit = 64
+
+// digits are the values of the characters of base64url (RFC 4648 section 5).
+var digits = func() (all [256]byte) { //nolint:gochecknoglobals // a table
+	for c := range all {
+		all[c] = noDigit
+	}
+	for value, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") {
+		all[c] = byte(value)
+	}
+	return all
+}()
 
 // newID draws a UUIDv7 (RFC 9562): the milliseconds of now, then random bits. The library's own way allocates, since it hands
 // a variable of its own to random.
