@@ -13,8 +13,14 @@ import (
 func (s *Session) use() {
 	s.used = true
 	if s.state == stateAttached && s.err == nil {
-		s.err = or(s.loadErr, errNotLoaded)
+		s.fail(or(s.loadErr, errNotLoaded))
 	}
+}
+
+// fail makes the commit fail.
+func (s *Session) fail(err error) {
+	s.err = err
+	s.moved.Store(true)
 }
 
 var errNotLoaded = errors.New("sessions: session was used before it was loaded; use the middleware's Get or Load")
@@ -42,6 +48,7 @@ func (s *Session) mint(now time.Time) error {
 func (s *Session) change() *delta {
 	if s.pending == nil {
 		s.pending = &delta{}
+		s.moved.Store(true)
 	}
 	return s.pending
 }
@@ -199,7 +206,7 @@ func (s *Session) settle(key string, again update, r result) bool {
 		s.lost = true
 	default:
 		// An update has no way to return an error, so the commit does. A session that ended elsewhere is no error there.
-		s.err = r.err
+		s.fail(r.err)
 	}
 	return true
 }

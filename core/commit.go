@@ -75,6 +75,9 @@ func (s *Session) finishIdle(ctx context.Context) (reply Reply, idle bool) {
 
 // settled reports whether nothing is left to be saved, and nothing is on its way.
 func (s *Session) settled() bool {
+	if !s.moved.Load() && !s.busy.Load() {
+		return true // as after most requests, for which the lock would be dear
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.pending.empty() && s.doomed == nil && s.err == nil && !s.busy.Load()

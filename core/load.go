@@ -16,12 +16,12 @@ import (
 // ([ErrStore]) and the handler must not take it for a visitor without a session. It may be called again after an error,
 // unless the session was used meanwhile: then the commit fails with that error.
 func (s *Session) Load(ctx context.Context) error {
-	if s.ready.Load() {
+	if !s.absent.Load() {
 		return nil // without waiting for a commit, which may be what is calling
 	}
 	s.commitMu.Lock()
 	defer s.commitMu.Unlock()
-	if s.ready.Load() {
+	if !s.absent.Load() {
 		return nil
 	}
 	s.busy.Store(true)
@@ -39,6 +39,7 @@ func (s *Session) loadAlone(ctx context.Context, presented *tickets) error {
 	err := s.manager.first(ctx, presented, &s.admitted)
 	if err != nil {
 		s.keep(*presented) // somebody may try again
+		s.absent.Store(true)
 	}
 	return s.arrive(err)
 }
@@ -46,6 +47,7 @@ func (s *Session) loadAlone(ctx context.Context, presented *tickets) error {
 // present takes the tickets out of the request's Cookie fields.
 func (s *Session) present(cookieFields ...string) {
 	s.tickets = nil
+	s.absent.Store(true)
 	var presented tickets
 	if presented.find(s.manager.name, cookieFields); presented.n > 0 {
 		s.keep(presented)
@@ -70,7 +72,9 @@ func (s *Session) arrive(err error) error {
 		s.state = stateNew
 	}
 	s.tickets = nil
-	s.ready.Store(true)
+	if s.absent.Load() { // else nobody else has it, and to store is dearer than to look
+		s.absent.Store(false)
+	}
 	return nil
 }
 

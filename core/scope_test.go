@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -40,4 +41,81 @@ func TestScopeWaitsForSaves(t *testing.T) {
 	saving(2)
 	want(t, sc.Close(), nil)
 	equal(t, "saves when the request ended", saved.Load(), 2)
+}
+
+// A goroutine of the request loads the session of a lazy manager while the request ends.
+func TestScopeWaitsForLoads(t *testing.T) {
+	t.Parallel()
+	store := newSpy()
+	m := newTestManager(t, Options{Store: store, Lazy: true})
+	c := newClient(t, m)
+	c.visit(set(t, 1))
+	var loaded atomic.Bool
+	began := make(chan struct{})
+	store.hook(func(_ context.Context, op, _ string) error {
+		if op == "load" {
+			close(began)
+			time.Sleep(10 * time.Millisecond) // likewise
+			loaded.Store(true)
+		}
+		return nil
+	})
+	sc := new(Scope)
+	want(t, sc.Open(t.Context(), m, nil, c.cookie), nil)
+	_, err := sc.Finish()
+	want(t, err, nil)
+	go sc.Get()
+	<-began
+	want(t, sc.Close(), nil)
+	equal(t, "loaded when the request ended", loaded.Load(), true)
+}
+
+// openRead is a request of the client that has read its session and whose response has begun.
+func openRead(t *testing.T, c *client) *Scope {
+	t.Helper()
+	sc := new(Scope)
+	want(t, sc.Open(t.Context(), c.m, nil, c.cookie), nil)
+	equal(t, "visits", visits.Get(sc.Get()), 1)
+	_, err := sc.Finish()
+	want(t, err, nil)
+	return sc
+}
+
+// What is done once the response has begun is carried out, or told of, when the request ends, whatever it is.
+func TestScopeClosesWhatCameLate(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, newTestManager(t, Options{MaxSize: 1 << 10}))
+	c.visit(set(t, 1))
+	sc := openRead(t, c)
+	want(t, visits.Set(sc.Get(), 2), nil)
+	want(t, sc.Close(), nil)
+	c.visit(func(s *Session) { equal(t, "visits", visits.Get(s), 2) })
+	c.visit(set(t, 1))
+
+	sc = openRead(t, c)
+	note.Update(sc.Get(), func(string) string { return strings.Repeat("x", 1<<10) })
+	want(t, sc.Close(), ErrTooLarge)
+
+	sc = openRead(t, c)
+	sc.Get().Destroy()
+	want(t, sc.Close(), nil)
+	equal(t, "the session, IsNew", c.arrive().IsNew(), true)
+}
+
+// A load that failed is tried again by who asks for the session after all, and does not make the visitor a new one.
+func TestScopeLoadsAgain(t *testing.T) {
+	t.Parallel()
+	store := newSpy()
+	m := newTestManager(t, Options{Store: store})
+	c := newClient(t, m)
+	c.visit(set(t, 1))
+	store.fail("load", errDown)
+	sc := new(Scope)
+	want(t, sc.Open(t.Context(), m, nil, c.cookie), ErrStore)
+	_, err := sc.Load()
+	want(t, err, ErrStore)
+	store.hook(nil)
+	s, err := sc.Load()
+	want(t, err, nil)
+	equal(t, "visits", visits.Get(s), 1)
 }
