@@ -26,7 +26,12 @@ func (s *Session) fail(err error) {
 var errNotLoaded = errors.New("sessions: session was used before it was loaded; use the middleware's Get or Load")
 
 // key returns the store key of this session, "" until it has an id.
-func (s *Session) key() string { return s.snap.rec.Key }
+func (s *Session) key() string {
+	if s.state == stateLive && s.snap.rec.Key == "" {
+		s.snap.rec.Key = key(s.manager.prefix, s.ticket.id) // it was opened without
+	}
+	return s.snap.rec.Key
+}
 
 func (s *Session) id() string {
 	if s.key() == "" {

@@ -98,7 +98,7 @@ func (m *Manager) first(ctx context.Context, ts *tickets, a *admitted) error {
 		err := m.open(ctx, a, ts.at(i))
 		switch {
 		case err == nil:
-			return m.reusedAll(ctx, reused, a.snap.rec.Key)
+			return m.reusedAll(ctx, reused, ts.at(i))
 		case errors.Is(err, errReused):
 			reused = append(reused, a.snap)
 		case !errors.Is(err, ErrNotFound):
@@ -106,14 +106,14 @@ func (m *Manager) first(ctx context.Context, ts *tickets, a *admitted) error {
 		}
 	}
 	*a = admitted{}
-	return m.reusedAll(ctx, reused, "")
+	return m.reusedAll(ctx, reused, nil)
 }
 
 // reusedAll deals with the secrets of a request that were replaced, but for those of the session that the request opens:
 // a browser may hold an old cookie beside the new one, after a change of its domain or path.
-func (m *Manager) reusedAll(ctx context.Context, reused []snapshot, opened string) error {
+func (m *Manager) reusedAll(ctx context.Context, reused []snapshot, opened *ticket) error {
 	for i := range reused {
-		if reused[i].rec.Key == opened {
+		if opened != nil && reused[i].rec.Key == key(m.prefix, opened.id) {
 			continue
 		}
 		if err := m.reused(ctx, &reused[i]); err != nil {
@@ -125,6 +125,11 @@ func (m *Manager) reusedAll(ctx context.Context, reused []snapshot, opened strin
 
 // open loads the session of one ticket: ErrNotFound if there is none that the ticket opens.
 func (m *Manager) open(ctx context.Context, a *admitted, t *ticket) error {
+	if m.memory != nil {
+		if known, err := m.glance(a, t); known {
+			return err
+		}
+	}
 	k := key(m.prefix, t.id)
 	rec, err := m.load(ctx, k)
 	if err != nil {
@@ -134,6 +139,20 @@ func (m *Manager) open(ctx context.Context, a *admitted, t *ticket) error {
 		m.tell(ctx, EventLoaded, &a.snap)
 	}
 	return err
+}
+
+// glance is open for the memory store: with one look at the clock, and without the text that is a key. A record that the
+// ticket does not open it leaves to be found again, and told of, by the long way.
+func (m *Manager) glance(a *admitted, t *ticket) (known bool, err error) {
+	now := time.Now()
+	rec, err := m.memory.LoadAt(m.prefix, (*[16]byte)(&t.id), now)
+	if err != nil {
+		return true, ErrNotFound // all that this store can answer
+	}
+	if known = m.verify(a, &rec, t, now) == nil; known {
+		m.tally.count(EventLoaded, t.id[15])
+	}
+	return known, nil
 }
 
 // reused deals with a secret that was the session's once: two parties hold it, and one of them is not its user.
@@ -182,29 +201,42 @@ var (
 	errReused      = fmt.Errorf("%w: its secret was replaced and the grace is over", ErrNotFound)
 )
 
-// admit checks a record against the ticket that names it, and fills a with both. A record that the ticket does not open is
-// ErrNotFound to the caller; the reason goes to the event. For a secret that was good once it is errReused, which is for the caller to report.
+// admit verifies a record and reports what is wrong with it. A record that the ticket does not open is ErrNotFound to the
+// caller; the reason goes to the event. For a secret that was good once it is errReused, which is for the caller to report.
 func (m *Manager) admit(ctx context.Context, a *admitted, rec *Record, t *ticket) error {
-	if err := a.snap.decode(rec); err != nil {
-		m.report(ctx, slog.LevelWarn, Event{Kind: EventUndecodable, SessionID: m.idOf(rec.Key), Err: err})
-		return ErrNotFound
+	err := m.verify(a, rec, t, time.Now())
+	switch {
+	case err == nil, errors.Is(err, errReused):
+		return err
+	case errors.Is(err, errOtherCookie), errors.Is(err, errOtherSecret):
+		return m.turnAway(ctx, &a.snap, EventRefused, err)
+	case errors.Is(err, errPolicy):
+		m.forget(ctx, &a.snap)
+		return m.turnAway(ctx, &a.snap, EventExpired, err)
 	}
-	now := time.Now()
+	m.report(ctx, slog.LevelWarn, Event{Kind: EventUndecodable, SessionID: m.idOf(rec.Key), Err: err})
+	return ErrNotFound
+}
+
+// verify checks a record against the ticket that names it, and fills a with both.
+func (m *Manager) verify(a *admitted, rec *Record, t *ticket, now time.Time) error {
+	if err := a.snap.decode(rec); err != nil {
+		return err
+	}
 	a.ticket, a.renewed = *t, false
 	a.snap.settleTouch(now.UnixMilli())
 	if string(a.snap.name()) != m.name {
-		return m.turnAway(ctx, &a.snap, EventRefused, errOtherCookie)
+		return errOtherCookie
 	}
 	switch a.try(now.UnixMilli(), m.grace) {
 	case fitNever:
-		return m.turnAway(ctx, &a.snap, EventRefused, errOtherSecret)
+		return errOtherSecret
 	case fitOnce:
 		return errReused
 	case fitNow:
 	}
 	if m.expired(&a.snap, now) {
-		m.forget(ctx, &a.snap)
-		return m.turnAway(ctx, &a.snap, EventExpired, errPolicy)
+		return errPolicy
 	}
 	a.calm = now.Sub(m.epoch) + m.calmFor(&a.snap, now.UnixMilli())
 	return nil

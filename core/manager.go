@@ -18,11 +18,12 @@ import (
 // lives as long as the application. Applications make one through their framework's package and hand it to its middleware.
 type Manager struct {
 	store   Store
-	toucher Toucher // nil: a touch saves the record
-	indexer Indexer // nil: no list of a subject's sessions
-	lister  Lister  // nil: no list of all sessions
-	counter Counter // nil: to count is to list
-	instant bool    // the store's calls cannot wait
+	toucher Toucher         // nil: a touch saves the record
+	indexer Indexer         // nil: no list of a subject's sessions
+	lister  Lister          // nil: no list of all sessions
+	counter Counter         // nil: to count is to list
+	instant bool            // the store's calls cannot wait
+	memory  *memstore.Store // the store, if it is that one and nobody listens to events
 	prefix  string
 
 	expiry        time.Duration // 0: permanent
@@ -94,6 +95,10 @@ func NewManager(o Options) (*Manager, error) {
 	m.lanes, m.doors = newLanes(), newLanes()
 	if o.OnEvent != nil {
 		m.events, m.timed = newDispatcher(o.OnEvent, o.Logger), o.StoreEvents
+	}
+	if m.events == nil {
+		// By its type, since whatever wraps the store may have a Load of its own.
+		m.memory, _ = o.Store.(*memstore.Store)
 	}
 	m.purger = startPurger(m, o.PurgeInterval)
 	return m, nil

@@ -2,6 +2,7 @@ package core
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"math"
@@ -11,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/cloakroom-go/sessions/core/memstore"
 )
 
 func TestValuesOfEveryKind(t *testing.T) {
@@ -703,6 +706,22 @@ func TestK4TwoManagersOneStore(t *testing.T) {
 	same := newClient(t, newTestManager(t, Options{Store: store}))
 	same.cookie = c.cookie
 	same.visit(func(s *Session) { equal(t, "visits on another machine", visits.Get(s), 1) })
+}
+
+// wrapped is the memory store in another, whose Load is its own.
+type wrapped struct{ *memstore.Store }
+
+func (wrapped) Load(context.Context, string) (Record, error) { return Record{}, errDown }
+
+// What wraps the memory store is asked, although it has the store's other ways to load a record as well.
+func TestWrappedMemoryStoreIsAsked(t *testing.T) {
+	t.Parallel()
+	inner := memstore.New(memstore.Options{})
+	c := newClient(t, newTestManager(t, Options{Store: inner}))
+	c.visit(set(t, 1))
+	s := new(Session)
+	newTestManager(t, Options{Store: wrapped{inner}}).Attach(s, c.cookie)
+	want(t, s.Load(t.Context()), ErrStore)
 }
 
 // T3: nothing that the store holds is, or leads to, what the cookie holds.

@@ -48,12 +48,15 @@ type tally [8]struct {
 
 // add counts one event of the session whose id, or key, is given.
 func (t *tally) add(kind EventKind, id string) {
-	stripe := 0
+	var end byte
 	if id != "" {
-		stripe = int(id[len(id)-1]) % len(t) // the end of an id is random
+		end = id[len(id)-1]
 	}
-	t[stripe].kinds[kind].Add(1)
+	t.count(kind, end)
 }
+
+// count counts one event of a session whose id ends so, which is random.
+func (t *tally) count(kind EventKind, end byte) { t[int(end)%len(t)].kinds[kind].Add(1) }
 
 func (t *tally) sum(kind EventKind) (n uint64) {
 	for i := range t {

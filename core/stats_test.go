@@ -183,3 +183,17 @@ func TestEventFields(t *testing.T) {
 		}
 	})
 }
+
+// The memory store, too, whose sessions are found at a glance, has each load counted.
+func TestStatsOfTheMemoryStore(t *testing.T) {
+	t.Parallel()
+	m := newTestManager(t, Options{})
+	c := newClient(t, m)
+	c.visit(set(t, 1))
+	for range 3 {
+		c.visit(read)
+	}
+	c.cookie = "session=" + sameID(c)
+	c.visit(read)
+	equal(t, "stats", m.Stats(), Stats{Created: 1, Loaded: 3, Refused: 1})
+}

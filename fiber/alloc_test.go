@@ -44,7 +44,7 @@ func TestAllocations(t *testing.T) {
 		limit  float64
 	}{
 		"untouched without a cookie": {nil, false, 1},
-		"read one key":               {read, true, 5},
+		"read one key":               {read, true, 4},
 		"increment":                  {func(s *sessions.Session) { visits.Update(s, func(n int) int { return n + 1 }) }, true, 10},
 		"new session":                {func(s *sessions.Session) { visits.Update(s, func(n int) int { return n + 1 }) }, false, 11},
 	} {

@@ -51,7 +51,7 @@ func TestAllocations(t *testing.T) {
 		limit  float64
 	}{
 		"untouched without a cookie": {nil, false, 2},
-		"read one key":               {read, true, 4},
+		"read one key":               {read, true, 3},
 		"increment":                  {func(s *sessions.Session) { visits.Update(s, func(n int) int { return n + 1 }) }, true, 9},
 		"new session":                {func(s *sessions.Session) { visits.Update(s, func(n int) int { return n + 1 }) }, false, 12},
 	} {

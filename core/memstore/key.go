@@ -9,7 +9,8 @@ import (
 
 // ref is a key with its hash.
 type ref struct {
-	key  string
+	key  string         // or what of it stands before id
+	id   *[rawUUID]byte // the rest, if not nil: it is not written out then
 	hash uint32
 }
 
@@ -50,6 +51,14 @@ func (k packed) append(dst []byte) []byte {
 		return append(dst, k[1:]...)
 	}
 	return appendUUID(append(dst, k[1+rawUUID:]...), k[1:])
+}
+
+// of reports whether k stands for the key of r.
+func (k packed) of(r *ref) bool {
+	if r.id == nil {
+		return k.is(r.key)
+	}
+	return k[0] == withUUID && [rawUUID]byte(k[1:]) == *r.id && string(k[1+rawUUID:]) == r.key
 }
 
 // is reports whether k stands for key.
@@ -108,8 +117,19 @@ func (s *Store) hash(text string) uint64 { return maphash.String(s.seed, text) }
 
 // locate returns the shard of a key, and the key with what of the hash is left.
 func (s *Store) locate(key string) (*shard, ref) {
-	h := s.hash(key)
-	return &s.shards[h%shardCount], ref{key, uint32(h >> 32)}
+	return s.shardOf(s.hash(key), ref{key: key})
+}
+
+// locateID is locate for the key that is a prefix and the canonical form of id.
+func (s *Store) locateID(prefix string, id *[rawUUID]byte) (*shard, ref) {
+	var room [128]byte
+	key := appendUUID(append(room[:0], prefix...), id[:])
+	return s.shardOf(maphash.Bytes(s.seed, key), ref{key: prefix, id: id})
+}
+
+func (s *Store) shardOf(hash uint64, k ref) (*shard, ref) {
+	k.hash = uint32(hash >> 32)
+	return &s.shards[hash%shardCount], k
 }
 
 // subjectHash tells subjects apart, but for a few.

@@ -2,8 +2,10 @@ package memstore
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"runtime"
 	"strings"
 	"sync"
@@ -216,15 +218,15 @@ func TestOneHash(t *testing.T) {
 	const records = 40
 	for n := range records {
 		rec := store.Record{Key: fmt.Sprint("key", n), Data: []byte{byte(n)}}
-		if _, err := sh.save(ref{rec.Key, 7}, &rec, now, false); err != nil {
+		if _, err := sh.save(ref{key: rec.Key, hash: 7}, &rec, now, false); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for n := 0; n < records; n += 2 {
-		sh.delete(ref{fmt.Sprint("key", n), 7})
+		sh.delete(ref{key: fmt.Sprint("key", n), hash: 7})
 	}
 	for n := range records {
-		rec, err := sh.load(ref{fmt.Sprint("key", n), 7}, now)
+		rec, err := sh.load(ref{key: fmt.Sprint("key", n), hash: 7}, now)
 		if (err == nil) != (n%2 == 1) || (err == nil && rec.Data[0] != byte(n)) {
 			t.Errorf("load of record %d = %v, %v", n, rec.Data, err)
 		}
@@ -362,7 +364,49 @@ func FuzzPackedKey(f *testing.F) {
 		if k.is(other) != (key == other) || !k.is(key) {
 			t.Errorf("%q is %q: %v, is itself: %v", key, other, k.is(other), k.is(key))
 		}
+		id := [rawUUID]byte([]byte(key + strings.Repeat("x", rawUUID)))
+		if r := (ref{key: other, id: &id}); k.of(&r) != (key == other+uuid.UUID(id).String()) {
+			t.Errorf("%q is %q and %v: %v", key, other, uuid.UUID(id), k.of(&r))
+		}
 	})
+}
+
+// TestLoadAt compares it with Load, and has it count as use as that does.
+func TestLoadAt(t *testing.T) {
+	t.Parallel()
+	for _, prefix := range []string{"", "session:", "a", strings.Repeat("long", 100)} {
+		s := New(Options{MaxRecords: 2})
+		ids := []uuid.UUID{{1}, {2}, {3}}
+		now := time.Now()
+		save := func(id uuid.UUID) {
+			s.must(t, store.Record{Key: prefix + id.String(), Subject: "ann", Data: id[:], Expires: now.Add(time.Minute)})
+		}
+		load := func(prefix string, id uuid.UUID, after time.Duration) (store.Record, error) {
+			return s.LoadAt(prefix, (*[16]byte)(&id), now.Add(after))
+		}
+		save(ids[0])
+		save(ids[1])
+		want, err := s.Load(t.Context(), prefix+ids[0].String())
+		if want.Key != prefix+ids[0].String() || err != nil {
+			t.Fatalf("Load = %q, %v", want.Key, err)
+		}
+		got, err := load(prefix, ids[0], time.Minute-1)
+		if got.Key = want.Key; !reflect.DeepEqual(got, want) || err != nil {
+			t.Errorf("%q: LoadAt = %+v, %v, want %+v", prefix, got, err, want)
+		}
+		for _, other := range []string{prefix + "-", "s" + prefix} {
+			if _, err := load(other, ids[0], 0); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("%q finds the record under %q: %v", other, prefix, err)
+			}
+		}
+		save(ids[2]) // takes the place of the one that was idle longer
+		if _, err := load(prefix, ids[1], 0); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("the record that was idle longest is still there: %v", err)
+		}
+		if _, err := load(prefix, ids[0], time.Minute); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("a record whose time is over: %v", err)
+		}
+	}
 }
 
 // TestAllocations bounds how often a call allocates: what is returned is part of the store.
@@ -374,7 +418,12 @@ func TestAllocations(t *testing.T) {
 	}
 	n := 0
 	for name, call := range map[string]func(rec *store.Record) error{
-		"Load":  func(rec *store.Record) error { _, err := s.Load(t.Context(), rec.Key); return err },
+		"Load": func(rec *store.Record) error { _, err := s.Load(t.Context(), rec.Key); return err },
+		"LoadAt": func(rec *store.Record) error {
+			id := uuid.MustParse(rec.Key[len("session:"):])
+			_, err := s.LoadAt("session:", (*[16]byte)(&id), time.Now())
+			return err
+		},
 		"Save":  func(rec *store.Record) (err error) { *rec, err = s.Save(t.Context(), *rec); return err },
 		"Touch": func(rec *store.Record) error { return s.Touch(t.Context(), *rec) },
 		"Delete and Save": func(rec *store.Record) (err error) {

@@ -75,6 +75,7 @@ func (sh *shard) clear() {
 	sh.reset()
 }
 
+// load returns the record without its key, which whoever asks for it knows.
 func (sh *shard) load(k ref, now time.Time) (store.Record, error) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -86,7 +87,7 @@ func (sh *shard) load(k ref, now time.Time) (store.Record, error) {
 		return store.Record{}, store.ErrNotFound
 	}
 	sh.use(i, classOf(it.subject))
-	return sh.record(i, &it, k.key), nil
+	return sh.record(i, &it, ""), nil
 }
 
 func (sh *shard) save(k ref, rec *store.Record, now time.Time, maker bool) (store.Record, error) {

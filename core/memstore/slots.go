@@ -36,7 +36,7 @@ func (sh *shard) holds(i uint32, k ref, it *item) bool {
 		return false
 	}
 	sh.log.get(s.place, it)
-	return it.key.is(k.key)
+	return it.key.of(&k)
 }
 
 // matches reports whether a slot is that of a living record whose key starts with prefix, and if so reads the item into it.

@@ -100,7 +100,18 @@ func (s *Store) Bytes() int64 { return s.bytes.Load() }
 // Load returns the record under key.
 func (s *Store) Load(_ context.Context, key string) (store.Record, error) {
 	sh, k := s.locate(key)
-	return sh.load(k, time.Now())
+	rec, err := sh.load(k, time.Now())
+	if err == nil {
+		rec.Key = key
+	}
+	return rec, err
+}
+
+// LoadAt is Load at the instant now of the key that is prefix and the canonical form of a UUID, but returns the record
+// without its key. It is for the manager, which knows the time and the id already, and seldom needs the key.
+func (s *Store) LoadAt(prefix string, id *[16]byte, now time.Time) (store.Record, error) {
+	sh, k := s.locateID(prefix, id)
+	return sh.load(k, now)
 }
 
 // Save stores rec if its version is still the stored one, and makes room for it if it must.
