@@ -141,18 +141,7 @@ func dissect(ctx context.Context, c *contender, u useCase, w world, spell time.D
 		return nil, err
 	}
 	defer t.close()
-	var out bytes.Buffer
-	if err := pprof.StartCPUProfile(&out); err != nil {
-		return nil, err
-	}
-	for began := time.Now(); time.Since(began) < spell && err == nil; {
-		err = t.send(1000)
-	}
-	pprof.StopCPUProfile()
-	if err != nil {
-		return nil, err
-	}
-	p, err := profile.Parse(&out)
+	p, err := sample(spell, func() error { return t.send(1000) })
 	if err != nil {
 		return nil, fmt.Errorf("%v: %w", c, err)
 	}
@@ -161,6 +150,23 @@ func dissect(ctx context.Context, c *contender, u useCase, w world, spell time.D
 		nanos[classify(names(s))] += float64(s.Value[1]) / float64(t.sent)
 	}
 	return nanos, nil
+}
+
+// sample profiles what is done over and over for a while.
+func sample(spell time.Duration, do func() error) (*profile.Profile, error) {
+	var out bytes.Buffer
+	if err := pprof.StartCPUProfile(&out); err != nil {
+		return nil, err
+	}
+	var err error
+	for began := time.Now(); time.Since(began) < spell && err == nil; {
+		err = do()
+	}
+	pprof.StopCPUProfile()
+	if err != nil {
+		return nil, err
+	}
+	return profile.Parse(&out)
 }
 
 // names are the functions of a sample, the innermost first, inlined ones among them.

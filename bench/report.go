@@ -26,6 +26,7 @@ func (r *report) markdown() string {
 		section("Redis on "+framework, "Below each time: commands and round trips of one request.", r.caseTable(r.remote, framework, useCases()[:3]))
 	}
 	section("Redis and nothing else", "The very commands that Cloakroom sends, sent again by the bare client, in the same rounds.", r.floorTable())
+	section("Where the time of Redis goes", outlayText, r.outlayTable())
 	section("Reading one key of a larger session", "Times with bytes allocated.", r.payloadTable("a"))
 	section("Changing one key of a larger session", "Times with bytes allocated.", r.payloadTable("b"))
 	section("Two processors", fmt.Sprintf("Requests in a second that read one key, over %d sessions, framework included.", r.size.sessions), r.parallelTable())
@@ -50,6 +51,10 @@ const anatomyText = "A profile of Cloakroom with its memory store, without what 
 	"takes longer between ours than alone, where it has the processor's caches for itself. The last row is the fastest peer's " +
 	"processor time divided by how many times as fast this is to be, in case d 200 ns: where the floor takes more, no code reaches it. " +
 	"Here more sessions are alive than in the table above, which costs the cases that write some cache."
+
+const outlayText = "Profiles of the bare client and of Cloakroom on Gin. While it waits for the server the processor forgets what the code " +
+	"between two commands needs, so that this takes several times as long as with a memory store, where it has the caches for " +
+	"itself. The system calls are the same for both: where they take longer, it is because other code ran in between."
 
 const heapText = "Sessions of one small key, put into the stores themselves as their libraries do. The stall is the longest read while half of " +
 	"the sessions expire, beside the longest of an equal time in which nothing expires; each is the least of four runs, since the " +

@@ -52,7 +52,8 @@ type report struct {
 	anatomies  []anatomy
 	traffic    map[*contender]map[string]traffic // by use case
 	floor      map[string]figure                 // of Redis, by use case
-	apart      bool                              // Redis was measured with a processor of its own
+	outlays    []outlay
+	apart      bool // Redis was measured with a processor of its own
 	throughput []throughput
 	footprints []footprint
 	contended  []contended
@@ -138,6 +139,9 @@ func (r *report) runRemote(ctx context.Context, w world) (err error) {
 		r.floor[t.name] = medianFigure(t.figures)
 	}
 	if err != nil {
+		return err
+	}
+	if err := r.runOutlays(ctx, w, tapes); err != nil {
 		return err
 	}
 	return r.runTraffic(ctx, w)
