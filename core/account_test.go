@@ -77,7 +77,7 @@ func TestDeviceIsAskedOncePerRequest(t *testing.T) {
 	m := newTestManager(t, Options{})
 	v := &visitor{ip: "192.0.2.7"}
 	sc := new(Scope)
-	want(t, sc.Open(t.Context(), m, v), nil)
+	want(t, sc.Open(t.Context(), nil, m, v), nil)
 	for range 3 {
 		want(t, sc.Get().Login("ann"), nil)
 		want(t, sc.Commit(func(*Reply) {}), nil)
@@ -88,7 +88,7 @@ func TestDeviceIsAskedOncePerRequest(t *testing.T) {
 	// After the response has begun the framework may have given its request away.
 	sc = new(Scope)
 	v.asked = 0
-	want(t, sc.Open(t.Context(), m, v), nil)
+	want(t, sc.Open(t.Context(), nil, m, v), nil)
 	_, err = sc.Finish()
 	want(t, err, nil)
 	want(t, sc.Get().Login("ann"), ErrLate)
@@ -105,7 +105,7 @@ func (p *probing) Client() (ip, userAgent string) { return p.s.Subject(), "" }
 func TestDeviceMayUseTheSession(t *testing.T) {
 	t.Parallel()
 	sc, p := new(Scope), new(probing)
-	want(t, sc.Open(t.Context(), newTestManager(t, Options{}), p), nil)
+	want(t, sc.Open(t.Context(), nil, newTestManager(t, Options{}), p), nil)
 	p.s = sc.Get()
 	want(t, p.s.Login("ann"), nil)
 	done := make(chan error)

@@ -31,7 +31,7 @@ func TestAllocations(t *testing.T) {
 		ctx := t.Context()
 		got := testing.AllocsPerRun(5000, func() {
 			*sc = Scope{} // adapters have it in an allocation of their own
-			if sc.Open(ctx, m, nil, fields...) != nil {
+			if sc.Open(ctx, nil, m, nil, fields...) != nil {
 				t.Fatal("Open fails")
 			}
 			if tc.handler != nil {

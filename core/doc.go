@@ -6,7 +6,8 @@
 // handler work on it in memory, and commits it before the first byte of the response:
 //
 //	var sc core.Scope
-//	err := sc.Open(ctx, m, client, cookieFields...) // reads tokens; one load, if there was a well-formed one
+//	err := sc.Open(ctx, outer, m, client, cookieFields...)
+//	                                                // reads tokens; one load, if there was a well-formed one
 //	...                                             // the handler, on sc.Get(): core.Key, Session.Login, Session.Destroy
 //	reply, err := sc.Finish()                       // one conditional save, if anything has changed
 //	reply.Apply(header)                             // Set-Cookie, Cache-Control, Vary

@@ -261,7 +261,7 @@ func TestL1ScopePrints(t *testing.T) {
 	c := newClient(t, newTestManager(t, Options{}))
 	c.visit(set(t, 7))
 	sc := new(Scope)
-	want(t, sc.Open(t.Context(), c.m, nil, c.cookie), nil)
+	want(t, sc.Open(t.Context(), nil, c.m, nil, c.cookie), nil)
 	secret := c.ticketOf().secret
 	plain := strings.Trim(fmt.Sprintf("%d", secret[:]), "[]")
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {

@@ -425,7 +425,7 @@ func (v *visitor) Client() (ip, userAgent string) {
 func (c *client) from(v Client, handler func(s *Session)) {
 	c.t.Helper()
 	sc := new(Scope)
-	want(c.t, sc.Open(c.t.Context(), c.m, v, c.cookie), nil)
+	want(c.t, sc.Open(c.t.Context(), nil, c.m, v, c.cookie), nil)
 	handler(sc.Get())
 	r, err := sc.Finish()
 	want(c.t, err, nil)

@@ -63,11 +63,13 @@ type Client interface {
 
 // Open begins a request: it reads the Cookie field values and loads the session. If m is lazy it does neither yet, so that
 // the strings must stay as they are until the response has been sent; otherwise they are not kept.
+// outer is the innermost scope around, nil if there is none: what [ScopeOf] finds before there is this one, where the adapter
+// has had to look for m already.
 // The client, which may be nil, is asked for as long as the response has not begun.
 // The error is that of [Session.Load]. It panics if a scope around uses a cookie of the same name, because one cookie
 // cannot hold two sessions.
-func (sc *Scope) Open(ctx context.Context, m *Manager, client Client, cookieFields ...string) error {
-	sc.Context, sc.manager, sc.client, sc.outer = ctx, m, client, ScopeOf(ctx)
+func (sc *Scope) Open(ctx context.Context, outer *Scope, m *Manager, client Client, cookieFields ...string) error {
+	sc.Context, sc.manager, sc.client, sc.outer = ctx, m, client, outer
 	for around := sc.outer; around != nil; around = around.outer {
 		if around.manager.name == m.name {
 			panic("sessions: two managers use the cookie " + m.name + " in one request; mount one manager in both places, or give one of them another Cookie.Name")

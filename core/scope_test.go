@@ -25,7 +25,7 @@ func TestScopeWaitsForSaves(t *testing.T) {
 		return nil
 	})
 	sc := new(Scope)
-	want(t, sc.Open(t.Context(), m, nil), nil)
+	want(t, sc.Open(t.Context(), nil, m, nil), nil)
 	s := sc.Get()
 	saving := func(n int) {
 		want(t, visits.Set(s, n), nil)
@@ -61,7 +61,7 @@ func TestScopeWaitsForLoads(t *testing.T) {
 		return nil
 	})
 	sc := new(Scope)
-	want(t, sc.Open(t.Context(), m, nil, c.cookie), nil)
+	want(t, sc.Open(t.Context(), nil, m, nil, c.cookie), nil)
 	_, err := sc.Finish()
 	want(t, err, nil)
 	go sc.Get()
@@ -74,7 +74,7 @@ func TestScopeWaitsForLoads(t *testing.T) {
 func openRead(t *testing.T, c *client) *Scope {
 	t.Helper()
 	sc := new(Scope)
-	want(t, sc.Open(t.Context(), c.m, nil, c.cookie), nil)
+	want(t, sc.Open(t.Context(), nil, c.m, nil, c.cookie), nil)
 	equal(t, "visits", visits.Get(sc.Get()), 1)
 	_, err := sc.Finish()
 	want(t, err, nil)
@@ -96,6 +96,17 @@ func TestScopeClosesWhatCameLate(t *testing.T) {
 	note.Update(sc.Get(), func(string) string { return strings.Repeat("x", 1<<10) })
 	want(t, sc.Close(), ErrTooLarge)
 
+	store := newSpy()
+	lazy := newClient(t, newTestManager(t, Options{Store: store, Lazy: true}))
+	lazy.visit(set(t, 1))
+	sc = new(Scope)
+	want(t, sc.Open(t.Context(), nil, lazy.m, nil, lazy.cookie), nil)
+	_, err := sc.Finish()
+	want(t, err, nil)
+	store.fail("load", errDown)
+	equal(t, "visits that could not be loaded", visits.Get(sc.Get()), 0)
+	want(t, sc.Close(), ErrStore)
+
 	sc = openRead(t, c)
 	sc.Get().Destroy()
 	want(t, sc.Close(), nil)
@@ -111,7 +122,7 @@ func TestScopeLoadsAgain(t *testing.T) {
 	c.visit(set(t, 1))
 	store.fail("load", errDown)
 	sc := new(Scope)
-	want(t, sc.Open(t.Context(), m, nil, c.cookie), ErrStore)
+	want(t, sc.Open(t.Context(), nil, m, nil, c.cookie), ErrStore)
 	_, err := sc.Load()
 	want(t, err, ErrStore)
 	store.hook(nil)

@@ -57,12 +57,13 @@ func Middleware(m *Manager) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			ctx := c.Request().Context()
-			if core.ScopeOf(ctx).Of(m) != nil {
+			outer := core.ScopeOf(ctx)
+			if outer.Of(m) != nil {
 				return next(c)
 			}
 			r := &request{echo: c}
 			r.writer = writer{ResponseWriter: c.Response().Writer, scope: &r.scope}
-			if err := r.scope.Open(ctx, m, r, c.Request().Header["Cookie"]...); err != nil {
+			if err := r.scope.Open(ctx, outer, m, r, c.Request().Header["Cookie"]...); err != nil {
 				core.ClearContent(c.Response().Header())
 				return failure(err)
 			}

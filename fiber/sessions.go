@@ -52,7 +52,7 @@ func Middleware(m *Manager) fiber.Handler {
 			ctx = outer
 		}
 		sc := &core.Scope{}
-		if err := sc.Open(ctx, m, (*client)(c), cookies(c, m.Lazy(), make([]string, 0, 4))...); err != nil {
+		if err := sc.Open(ctx, outer, m, (*client)(c), cookies(c, m.Lazy(), make([]string, 0, 4))...); err != nil {
 			return fail(c, err)
 		}
 		return serve(c, sc)

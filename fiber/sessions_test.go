@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -302,6 +303,38 @@ func TestH2OuterSavedLater(t *testing.T) {
 	for n, path := range []string{"/fail", "/panic"} {
 		get(t, url+path, cookie)
 		eventually(t, url, cookie, strconv.Itoa(11+n))
+	}
+}
+
+// TestA6UserContextOfTheRequest has the user context made of the request's own, which shows the scopes of the middleware
+// behind it as well.
+func TestA6UserContextOfTheRequest(t *testing.T) {
+	t.Parallel()
+	first, second := newManager(t, "first"), newManager(t, "second")
+	app := fiber.New(fiber.Config{DisableStartupMessage: true})
+	app.Use(func(c *fiber.Ctx) error {
+		type key struct{}
+		c.SetUserContext(context.WithValue(c.Context(), key{}, "value"))
+		return c.Next()
+	}, sessions.Middleware(first), sessions.Middleware(second))
+	app.Get("/", func(c *fiber.Ctx) error {
+		for _, m := range []*sessions.Manager{first, second} {
+			if err := visits.Set(sessions.GetFrom(c, m), 1); err != nil {
+				return err
+			}
+		}
+		if core.ScopeOf(c.Context()).Of(newManager(t, "third")) != nil {
+			t.Error("a manager that is not mounted has a scope")
+		}
+		return sessions.Commit(c)
+	})
+	res, err := app.Test(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if n := len(res.Cookies()); res.StatusCode != http.StatusOK || n != 2 {
+		t.Errorf("status %d with %d cookies", res.StatusCode, n)
 	}
 }
 

@@ -49,7 +49,8 @@ type request struct {
 func Middleware(m *Manager) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		ctx := c.Request.Context()
-		if sc := core.ScopeOf(ctx).Of(m); sc != nil {
+		outer := core.ScopeOf(ctx)
+		if sc := outer.Of(m); sc != nil {
 			if !covers(c.Writer, sc) { // gin.Engine.HandleContext routes the request again, with Gin's bare writer
 				(&writer{ResponseWriter: c.Writer, scope: sc}).run(c)
 			}
@@ -57,7 +58,7 @@ func Middleware(m *Manager) gin.HandlerFunc {
 		}
 		r := &request{}
 		r.writer = writer{ResponseWriter: c.Writer, scope: &r.scope}
-		if err := r.scope.Open(ctx, m, (*client)(c), c.Request.Header["Cookie"]...); err != nil {
+		if err := r.scope.Open(ctx, outer, m, (*client)(c), c.Request.Header["Cookie"]...); err != nil {
 			r.writer.refuse(c, err)
 			return
 		}

@@ -60,7 +60,7 @@ func Example() {
 // signIn is a request, as an adapter makes it.
 func signIn(ctx context.Context, m *core.Manager) {
 	var sc core.Scope
-	if err := sc.Open(ctx, m, nil); err != nil {
+	if err := sc.Open(ctx, nil, m, nil); err != nil {
 		fmt.Println(err)
 		return
 	}

@@ -71,7 +71,7 @@ type browser struct {
 // visit is one whole request, as an adapter makes it. It returns the error of loading or of the commit.
 func (b *browser) visit(ctx context.Context, handler func(*core.Session)) error {
 	var sc core.Scope
-	if err := sc.Open(ctx, b.m, nil, b.cookie); err != nil {
+	if err := sc.Open(ctx, nil, b.m, nil, b.cookie); err != nil {
 		return err
 	}
 	handler(sc.Get())

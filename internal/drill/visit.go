@@ -74,7 +74,7 @@ func writes() []Deed {
 // arrive begins a request, as an adapter does.
 func arrive(ctx context.Context, m *core.Manager, cookie string) (*core.Scope, error) {
 	sc := new(core.Scope)
-	err := sc.Open(ctx, m, nil, cookie)
+	err := sc.Open(ctx, nil, m, nil, cookie)
 	return sc, err
 }
 

@@ -42,7 +42,7 @@ func (r *request) run(ctx context.Context, cookie string, plan planner) (*model.
 		fields = []string{cookieName + "=" + cookie}
 	}
 	r.header = map[string][]string{}
-	if err := r.scope.Open(ctx, r.manager, nil, fields...); err != nil {
+	if err := r.scope.Open(ctx, nil, r.manager, nil, fields...); err != nil {
 		return nil, r.failed("load", err)
 	}
 	if ok, err := r.load(); !ok {
