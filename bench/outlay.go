@@ -15,25 +15,28 @@ type outlay struct {
 // What time is spent on while Redis is talked to.
 const (
 	inWrite   = "writing commands to the socket"
+	inRead    = "reading replies from it"
 	inClient  = "the client besides that"
 	inSession = "sessions, their store, the framework"
-	inRuntime = "the scheduler, collecting garbage"
+	inRest    = "the scheduler, the collector, the harness"
 	inRewind  = "" // of the tape
 )
 
 // laidOut are the things that time is spent on, in the order of the table.
-func laidOut() []string { return []string{inWrite, inClient, inSession, inRuntime} }
+func laidOut() []string { return []string{inWrite, inRead, inClient, inSession, inRest} }
 
 // outlayOf says what a sample's time was spent on, given the names of its functions, the innermost first.
 func outlayOf(stack []string) string {
-	found := inRuntime
+	found := inRest
 	for _, name := range stack {
 		switch {
 		case strings.Contains(name, "(*tape).rewind"):
 			return inRewind
-		case found != inRuntime:
+		case found != inRest:
 		case name == "syscall.write":
 			found = inWrite
+		case name == "syscall.read":
+			found = inRead
 		case strings.Contains(name, "redis/go-redis"):
 			found = inClient
 		case isOurs(name), strings.Contains(name, "gin-gonic/"):
@@ -53,7 +56,7 @@ func (r *report) lay(who, use string, send func() (int, error)) error {
 		return err
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("profile of %s, case %s: %w", who, use, err)
 	}
 	out := outlay{who, use, map[string]float64{}}
 	for _, s := range p.Sample {
@@ -63,11 +66,11 @@ func (r *report) lay(who, use string, send func() (int, error)) error {
 	return nil
 }
 
-// runOutlays profiles the bare client and this library on Gin, in those cases that have a target beside it.
+// runOutlays profiles the bare client and this library on Gin, in the cases whose time is to be close to the client's.
 func (r *report) runOutlays(ctx context.Context, w world, tapes []*tape) error {
 	for i, u := range useCases()[:2] {
 		t := tapes[i]
-		if err := r.lay("bare client", u.name, func() (int, error) { return len(t.played), t.slot(ctx) }); err != nil {
+		if err := r.lay("bare client", u.name, func() (int, error) { return len(t.played), t.run(ctx) }); err != nil {
 			return err
 		}
 		own, err := newTrial(ctx, choose(isOursOnGin)[0], u, w)

@@ -17,12 +17,12 @@ func TestOutlayOf(t *testing.T) {
 		want  string
 	}{
 		{[]string{"syscall.Syscall6", "syscall.write", "net.(*conn).Write", client, load, gin}, inWrite},
-		{[]string{"syscall.read", "net.(*conn).Read", client, load, gin}, inClient},
+		{[]string{"syscall.read", "net.(*conn).Read", client, load, gin}, inRead},
 		{[]string{"runtime.mallocgc", client, load, gin}, inClient},
 		{[]string{"runtime.mallocgc", load, gin}, inSession},
 		{[]string{gin}, inSession},
-		{[]string{"runtime.findRunnable", "runtime.schedule", "runtime.mcall"}, inRuntime},
-		{[]string{"runtime.mallocgc", modules + "bench.(*tape).play"}, inRuntime},
+		{[]string{"runtime.findRunnable", "runtime.schedule", "runtime.mcall"}, inRest},
+		{[]string{"runtime.mallocgc", modules + "bench.(*tape).play"}, inRest},
 		{[]string{"syscall.write", client, modules + "bench.(*tape).rewind"}, inRewind},
 	} {
 		if got := outlayOf(c.stack); got != c.want {
@@ -35,7 +35,7 @@ func TestOutlayOf(t *testing.T) {
 func TestOutlayTable(t *testing.T) {
 	t.Parallel()
 	r := &report{outlays: []outlay{
-		{"bare client", "a", map[string]float64{inWrite: 20, inClient: 9.25, inRuntime: 1, inRewind: 70}},
+		{"bare client", "a", map[string]float64{inWrite: 20, inClient: 9.25, inRest: 1, inRewind: 70}},
 		{"Gin", "a", map[string]float64{inWrite: 20, inSession: 3}},
 	}}
 	text := r.outlayTable().String()

@@ -143,7 +143,7 @@ func dissect(ctx context.Context, c *contender, u useCase, w world, spell time.D
 	defer t.close()
 	p, err := sample(spell, func() error { return t.send(1000) })
 	if err != nil {
-		return nil, fmt.Errorf("%v: %w", c, err)
+		return nil, err
 	}
 	nanos := map[string]float64{}
 	for _, s := range p.Sample {
@@ -166,7 +166,11 @@ func sample(spell time.Duration, do func() error) (*profile.Profile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return profile.Parse(&out)
+	p, err := profile.Parse(&out)
+	if err != nil {
+		return nil, fmt.Errorf("reading a profile: %w", err)
+	}
+	return p, nil
 }
 
 // names are the functions of a sample, the innermost first, inlined ones among them.

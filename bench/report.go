@@ -52,9 +52,9 @@ const anatomyText = "A profile of Cloakroom with its memory store, without what 
 	"processor time divided by how many times as fast this is to be, in case d 200 ns: where the floor takes more, no code reaches it. " +
 	"Here more sessions are alive than in the table above, which costs the cases that write some cache."
 
-const outlayText = "Profiles of the bare client and of Cloakroom on Gin. While it waits for the server the processor forgets what the code " +
-	"between two commands needs, so that this takes several times as long as with a memory store, where it has the caches for " +
-	"itself. The system calls are the same for both: where they take longer, it is because other code ran in between."
+const outlayText = "Profiles of the bare client, which sends the same commands again, and of Cloakroom on Gin. The row of sessions is what " +
+	"code of our own and of the framework could save; what else is more than the bare client's is the same system calls and the same " +
+	"client, with other code between one command and the next."
 
 const heapText = "Sessions of one small key, put into the stores themselves as their libraries do. The stall is the longest read while half of " +
 	"the sessions expire, beside the longest of an equal time in which nothing expires; each is the least of four runs, since the " +

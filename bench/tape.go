@@ -110,19 +110,29 @@ func (t *tape) play(ctx context.Context, request int) error {
 
 func (t *tape) calibrate(time.Duration) error { return nil }
 
-// slot plays the whole tape.
+// run plays the whole tape.
+func (t *tape) run(ctx context.Context) error {
+	if err := t.rewind(ctx); err != nil {
+		return err
+	}
+	return t.playAll(ctx)
+}
+
+func (t *tape) playAll(ctx context.Context) error {
+	for i := range t.played {
+		if err := t.play(ctx, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// slot measures the whole tape.
 func (t *tape) slot(ctx context.Context) error {
 	if err := t.rewind(ctx); err != nil {
 		return err
 	}
-	f, err := measure(len(t.played), func() error {
-		for i := range t.played {
-			if err := t.play(ctx, i); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	f, err := measure(len(t.played), func() error { return t.playAll(ctx) })
 	t.figures = append(t.figures, f)
 	return err
 }
