@@ -20,15 +20,16 @@ func (s *Session) use() {
 // fail makes the commit fail.
 func (s *Session) fail(err error) {
 	s.err = err
-	s.moved.Store(true)
+	s.dirty.Store(true)
 }
 
 var errNotLoaded = errors.New("sessions: session was used before it was loaded; use the middleware's Get or Load")
 
-// key returns the store key of this session, "" until it has an id.
+// key returns the store key of this session, "" until it has an id. It makes the key of one that was found without: most
+// requests never ask for it.
 func (s *Session) key() string {
 	if s.state == stateLive && s.snap.rec.Key == "" {
-		s.snap.rec.Key = key(s.manager.prefix, s.ticket.id) // it was opened without
+		s.snap.rec.Key = key(s.manager.prefix, s.ticket.id)
 	}
 	return s.snap.rec.Key
 }
@@ -53,7 +54,7 @@ func (s *Session) mint(now time.Time) error {
 func (s *Session) change() *delta {
 	if s.pending == nil {
 		s.pending = &delta{}
-		s.moved.Store(true)
+		s.dirty.Store(true)
 	}
 	return s.pending
 }

@@ -75,8 +75,10 @@ func (s *Session) finishIdle(ctx context.Context) (reply Reply, idle bool) {
 
 // settled reports whether nothing is left to be saved, and nothing is on its way.
 func (s *Session) settled() bool {
-	if !s.moved.Load() && !s.busy.Load() {
-		return true // as after most requests, for which the lock would be dear
+	// As after most requests, for which the lock would be dear. In this order: what a load that ends meanwhile lets somebody
+	// change is seen.
+	if !s.busy.Load() && !s.dirty.Load() {
+		return true
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -24,7 +24,7 @@ func (s *Session) Destroy() {
 	if s.state == stateLive {
 		s.doomed = &grave{key: s.key(), subject: s.snap.subject(), ticket: s.ticket}
 		s.cookie = cookieRemove
-		s.moved.Store(true)
+		s.dirty.Store(true)
 	}
 	if s.state != stateAttached {
 		s.state = stateNew

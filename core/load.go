@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/cloakroom-go/sessions/core/internal/canonical"
 )
 
 // Load brings the session in from the store, unless it is there already. A request without a well-formed token costs no
@@ -16,12 +18,12 @@ import (
 // ([ErrStore]) and the handler must not take it for a visitor without a session. It may be called again after an error,
 // unless the session was used meanwhile: then the commit fails with that error.
 func (s *Session) Load(ctx context.Context) error {
-	if !s.absent.Load() {
+	if !s.unloaded.Load() {
 		return nil // without waiting for a commit, which may be what is calling
 	}
 	s.commitMu.Lock()
 	defer s.commitMu.Unlock()
-	if !s.absent.Load() {
+	if !s.unloaded.Load() {
 		return nil
 	}
 	s.busy.Store(true)
@@ -39,7 +41,7 @@ func (s *Session) loadAlone(ctx context.Context, presented *tickets) error {
 	err := s.manager.first(ctx, presented, &s.admitted)
 	if err != nil {
 		s.keep(*presented) // somebody may try again
-		s.absent.Store(true)
+		s.unloaded.Store(true)
 	}
 	return s.arrive(err)
 }
@@ -47,7 +49,7 @@ func (s *Session) loadAlone(ctx context.Context, presented *tickets) error {
 // present takes the tickets out of the request's Cookie fields.
 func (s *Session) present(cookieFields ...string) {
 	s.tickets = nil
-	s.absent.Store(true)
+	s.unloaded.Store(true)
 	var presented tickets
 	if presented.find(s.manager.name, cookieFields); presented.n > 0 {
 		s.keep(presented)
@@ -72,8 +74,8 @@ func (s *Session) arrive(err error) error {
 		s.state = stateNew
 	}
 	s.tickets = nil
-	if s.absent.Load() { // else nobody else has it, and to store is dearer than to look
-		s.absent.Store(false)
+	if s.unloaded.Load() { // else nobody else has it, and to store is dearer than to look
+		s.unloaded.Store(false)
 	}
 	return nil
 }
@@ -126,9 +128,7 @@ func (m *Manager) reusedAll(ctx context.Context, reused []snapshot, opened *tick
 // open loads the session of one ticket: ErrNotFound if there is none that the ticket opens.
 func (m *Manager) open(ctx context.Context, a *admitted, t *ticket) error {
 	if m.memory != nil {
-		if known, err := m.glance(a, t); known {
-			return err
-		}
+		return m.glance(ctx, a, t)
 	}
 	k := key(m.prefix, t.id)
 	rec, err := m.load(ctx, k)
@@ -141,18 +141,20 @@ func (m *Manager) open(ctx context.Context, a *admitted, t *ticket) error {
 	return err
 }
 
-// glance is open for the memory store: with one look at the clock, and without the text that is a key. A record that the
-// ticket does not open it leaves to be found again, and told of, by the long way.
-func (m *Manager) glance(a *admitted, t *ticket) (known bool, err error) {
+// glance is open for the memory store: with one look at the clock, and without the text that is the key unless there is
+// something to tell of.
+func (m *Manager) glance(ctx context.Context, a *admitted, t *ticket) error {
 	now := time.Now()
-	rec, err := m.memory.LoadAt(m.prefix, (*[16]byte)(&t.id), now)
+	rec, err := m.memory.LoadAt(m.prefix, (*canonical.ID)(&t.id), now)
 	if err != nil {
-		return true, ErrNotFound // all that this store can answer
+		return m.loadError(ctx, key(m.prefix, t.id), err)
 	}
-	if known = m.verify(a, &rec, t, now) == nil; known {
-		m.tally.count(EventLoaded, t.id[15])
+	if err := m.verify(a, &rec, t, now); err != nil {
+		a.snap.rec.Key = key(m.prefix, t.id)
+		return m.declined(ctx, &a.snap, err)
 	}
-	return known, nil
+	m.tally.count(EventLoaded, t.id[15])
+	return nil
 }
 
 // reused deals with a secret that was the session's once: two parties hold it, and one of them is not its user.
@@ -201,24 +203,32 @@ var (
 	errReused      = fmt.Errorf("%w: its secret was replaced and the grace is over", ErrNotFound)
 )
 
-// admit verifies a record and reports what is wrong with it. A record that the ticket does not open is ErrNotFound to the
-// caller; the reason goes to the event. For a secret that was good once it is errReused, which is for the caller to report.
+// admit verifies a record, and reports what is wrong with it.
 func (m *Manager) admit(ctx context.Context, a *admitted, rec *Record, t *ticket) error {
-	err := m.verify(a, rec, t, time.Now())
+	if err := m.verify(a, rec, t, time.Now()); err != nil {
+		return m.declined(ctx, &a.snap, err)
+	}
+	return nil
+}
+
+// declined reports why verify did not let a ticket open a record. To the caller there is no such session: ErrNotFound. For a
+// secret that was good once it is errReused, which is for the caller to report.
+func (m *Manager) declined(ctx context.Context, snap *snapshot, err error) error {
 	switch {
-	case err == nil, errors.Is(err, errReused):
+	case errors.Is(err, errReused):
 		return err
 	case errors.Is(err, errOtherCookie), errors.Is(err, errOtherSecret):
-		return m.turnAway(ctx, &a.snap, EventRefused, err)
+		return m.turnAway(ctx, snap, EventRefused, err)
 	case errors.Is(err, errPolicy):
-		m.forget(ctx, &a.snap)
-		return m.turnAway(ctx, &a.snap, EventExpired, err)
+		m.forget(ctx, snap)
+		return m.turnAway(ctx, snap, EventExpired, err)
 	}
-	m.report(ctx, slog.LevelWarn, Event{Kind: EventUndecodable, SessionID: m.idOf(rec.Key), Err: err})
+	m.report(ctx, slog.LevelWarn, Event{Kind: EventUndecodable, SessionID: m.idOf(snap.rec.Key), Err: err})
 	return ErrNotFound
 }
 
-// verify checks a record against the ticket that names it, and fills a with both.
+// verify checks a record against the ticket that names it, and fills a with both. It fails with errFormat or errDamaged, and
+// then only a.snap.rec is of use, or with errOtherCookie, errOtherSecret, errReused or errPolicy.
 func (m *Manager) verify(a *admitted, rec *Record, t *ticket, now time.Time) error {
 	if err := a.snap.decode(rec); err != nil {
 		return err

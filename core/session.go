@@ -29,9 +29,9 @@ type Session struct {
 	pending  *delta      // changes not yet on their way to the store
 	saving   *delta      // changes that a commit has under way
 	device   *device     // where the request came from, once that was wanted
-	absent   atomic.Bool // it is still to be loaded; then state says with what outcome
+	unloaded atomic.Bool // it is still to be loaded; once it is, state says with what outcome
 	busy     atomic.Bool // a load or a commit is under way
-	moved    atomic.Bool // a change or an error came up, so that there may be something to save
+	dirty    atomic.Bool // there has been a change or an error, so that there may be something to save
 	state    state
 	cookie   cookieAction
 	stale    bool // pending updates were worked out over a base that has changed since

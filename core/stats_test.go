@@ -3,8 +3,11 @@ package core
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/cloakroom-go/sessions/core/memstore"
 )
 
 // Every count is that of what happened, with a hook and without one.
@@ -184,16 +187,43 @@ func TestEventFields(t *testing.T) {
 	})
 }
 
-// The memory store, too, whose sessions are found at a glance, has each load counted.
+// With the memory store, whose records are looked up in a way of their own, each load and each refusal counts as well, and
+// leads to what it leads to elsewhere.
 func TestStatsOfTheMemoryStore(t *testing.T) {
 	t.Parallel()
-	m := newTestManager(t, Options{})
-	c := newClient(t, m)
-	c.visit(set(t, 1))
-	for range 3 {
-		c.visit(read)
-	}
-	c.cookie = "session=" + sameID(c)
-	c.visit(read)
-	equal(t, "stats", m.Stats(), Stats{Created: 1, Loaded: 3, Refused: 1})
+	inBubbleWith(t, func() *memstore.Store { return memstore.New(memstore.Options{}) }, func(t *testing.T, store *memstore.Store) {
+		t.Helper()
+		logger, log := debugLog()
+		m := newTestManager(t, Options{Store: store, Logger: logger, Expiry: time.Hour})
+		c := newClient(t, m)
+		c.visit(set(t, 1)) // created
+		for range 3 {
+			c.visit(read) // loaded
+		}
+		other := c.with()
+		other.cookie = "session=" + sameID(c)
+		other.visit(read) // refused
+		other.m = newTestManager(t, Options{Store: store, Logger: logger, Cookie: Cookie{Name: "other"}})
+		other.cookie = "other=" + strings.TrimPrefix(c.cookie, "session=")
+		other.visit(read) // refused by the other
+		equal(t, "refused by the other", other.m.Stats(), Stats{Refused: 1})
+		former := c.with()
+		c.visit(renew) // loaded, committed, renewed
+		time.Sleep(31 * time.Second)
+		former.visit(read)                  // reused
+		damage(t, store, "session:"+c.id()) // loaded
+		c.visit(read)                       // undecodable
+		equal(t, "warned of", strings.Contains(log.String(), "undecodable"), true)
+		equal(t, "stats", m.Stats(), Stats{Created: 1, Loaded: 5, Refused: 1, Committed: 1, Renewed: 1, Reused: 1, Undecodable: 1})
+
+		old := newClient(t, newTestManager(t, Options{Store: store, Logger: logger, Expiry: 9 * time.Hour}))
+		old.visit(set(t, 1))
+		time.Sleep(2 * time.Hour)
+		old.m = m
+		ended := old.with()
+		old.visit(read) // expired
+		equal(t, "expired", m.Stats().Expired, 1)
+		_, err := store.Load(t.Context(), key(m.prefix, ended.ticketOf().id))
+		want(t, err, ErrNotFound)
+	})
 }

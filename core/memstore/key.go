@@ -7,10 +7,10 @@ import (
 	"github.com/cloakroom-go/sessions/core/internal/canonical"
 )
 
-// ref is a key with its hash.
+// ref is a key with its hash. To look a record up the key may be split; to insert one it is whole.
 type ref struct {
-	key  string         // or what of it stands before id
-	id   *[rawUUID]byte // the rest, if not nil: it is not written out then
+	key  string        // or what of it stands before id
+	id   *canonical.ID // the rest, not written out; nil if the key is whole
 	hash uint32
 }
 
@@ -58,7 +58,7 @@ func (k packed) of(r *ref) bool {
 	if r.id == nil {
 		return k.is(r.key)
 	}
-	return k[0] == withUUID && [rawUUID]byte(k[1:]) == *r.id && string(k[1+rawUUID:]) == r.key
+	return k[0] == withUUID && canonical.ID(k[1:]) == *r.id && string(k[1+rawUUID:]) == r.key
 }
 
 // is reports whether k stands for key.
@@ -121,7 +121,7 @@ func (s *Store) locate(key string) (*shard, ref) {
 }
 
 // locateID is locate for the key that is a prefix and the canonical form of id.
-func (s *Store) locateID(prefix string, id *[rawUUID]byte) (*shard, ref) {
+func (s *Store) locateID(prefix string, id *canonical.ID) (*shard, ref) {
 	var room [128]byte
 	key := appendUUID(append(room[:0], prefix...), id[:])
 	return s.shardOf(maphash.Bytes(s.seed, key), ref{key: prefix, id: id})

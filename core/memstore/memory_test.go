@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/cloakroom-go/sessions/core/internal/canonical"
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
@@ -231,6 +232,19 @@ func TestOneHash(t *testing.T) {
 			t.Errorf("load of record %d = %v, %v", n, rec.Data, err)
 		}
 	}
+	for n := range byte(records) {
+		id := canonical.ID{n}
+		rec := store.Record{Key: "key" + uuid.UUID(id).String(), Data: []byte{n}}
+		if _, err := sh.save(ref{key: rec.Key, hash: 7}, &rec, now, false); err != nil {
+			t.Fatal(err)
+		}
+		if rec, err := sh.load(ref{key: "key", id: &id, hash: 7}, now); err != nil || rec.Data[0] != n {
+			t.Errorf("load of record %v = %v, %v", id, rec.Data, err)
+		}
+	}
+	if _, err := sh.load(ref{key: "key", id: &canonical.ID{records}, hash: 7}, now); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("load of a record that is not there = %v", err)
+	}
 }
 
 // TestSubjectsOfOneHash finds two subjects with one hash; neither may see the other's records.
@@ -364,9 +378,18 @@ func FuzzPackedKey(f *testing.F) {
 		if k.is(other) != (key == other) || !k.is(key) {
 			t.Errorf("%q is %q: %v, is itself: %v", key, other, k.is(other), k.is(key))
 		}
-		id := [rawUUID]byte([]byte(key + strings.Repeat("x", rawUUID)))
-		if r := (ref{key: other, id: &id}); k.of(&r) != (key == other+uuid.UUID(id).String()) {
-			t.Errorf("%q is %q and %v: %v", key, other, uuid.UUID(id), k.of(&r))
+		if k[0] == plain {
+			if k.of(&ref{key: key, id: new(canonical.ID)}) {
+				t.Errorf("%q has an id", key)
+			}
+			return
+		}
+		id, prefix := canonical.ID(k[1:]), key[:len(key)-textUUID]
+		if !k.of(&ref{key: prefix, id: &id}) || k.of(&ref{key: prefix + "x", id: &id}) {
+			t.Errorf("%q is not told by prefix and id", key)
+		}
+		if id[len(key)%rawUUID] ^= 1; k.of(&ref{key: prefix, id: &id}) {
+			t.Errorf("%q is %v, too", key, id)
 		}
 	})
 }
@@ -382,7 +405,7 @@ func TestLoadAt(t *testing.T) {
 			s.must(t, store.Record{Key: prefix + id.String(), Subject: "ann", Data: id[:], Expires: now.Add(time.Minute)})
 		}
 		load := func(prefix string, id uuid.UUID, after time.Duration) (store.Record, error) {
-			return s.LoadAt(prefix, (*[16]byte)(&id), now.Add(after))
+			return s.LoadAt(prefix, (*canonical.ID)(&id), now.Add(after))
 		}
 		save(ids[0])
 		save(ids[1])
@@ -421,7 +444,7 @@ func TestAllocations(t *testing.T) {
 		"Load": func(rec *store.Record) error { _, err := s.Load(t.Context(), rec.Key); return err },
 		"LoadAt": func(rec *store.Record) error {
 			id := uuid.MustParse(rec.Key[len("session:"):])
-			_, err := s.LoadAt("session:", (*[16]byte)(&id), time.Now())
+			_, err := s.LoadAt("session:", (*canonical.ID)(&id), time.Now())
 			return err
 		},
 		"Save":  func(rec *store.Record) (err error) { *rec, err = s.Save(t.Context(), *rec); return err },

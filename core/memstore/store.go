@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cloakroom-go/sessions/core/internal/canonical"
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
@@ -107,9 +108,9 @@ func (s *Store) Load(_ context.Context, key string) (store.Record, error) {
 	return rec, err
 }
 
-// LoadAt is Load at the instant now of the key that is prefix and the canonical form of a UUID, but returns the record
-// without its key. It is for the manager, which knows the time and the id already, and seldom needs the key.
-func (s *Store) LoadAt(prefix string, id *[16]byte, now time.Time) (store.Record, error) {
+// LoadAt is Load of the key that is prefix and the canonical form of id, when it is now, but returns the record without its
+// key. It is for the manager, which has read the clock and knows the id, and seldom needs the key.
+func (s *Store) LoadAt(prefix string, id *canonical.ID, now time.Time) (store.Record, error) {
 	sh, k := s.locateID(prefix, id)
 	return sh.load(k, now)
 }

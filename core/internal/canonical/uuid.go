@@ -4,6 +4,9 @@ package canonical
 // Length is that of the canonical form.
 const Length = 36
 
+// ID is a UUID. It makes what takes a pointer to one callable for this module only.
+type ID [16]byte
+
 // pairs are the two digits of every byte.
 const pairs = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f" +
 	"202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f" +
