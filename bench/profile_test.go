@@ -44,11 +44,18 @@ func TestAnatomyTable(t *testing.T) {
 	}
 	text := r.anatomyTable().String()
 	for _, row := range []string{
-		"| **without any code of our own** | 120 | 150 |", "| **own code** | 300 | 0 |",
-		"| **the framework's, longer than alone** | 20 | 0 |", "| **in all** | 440 | 150 |", "| **wanted in all** | 200 | 200 |",
+		"| **own code** | 300 | 0 |", "| what our code calls | 120 | 150 |", "| the framework's, longer than alone | 20 | 0 |",
+		"| **floor: these two** | 140 | 150 |", "| **in all** | 440 | 150 |", "| **wanted in all** | 200 | 200 |",
 	} {
 		if !strings.Contains(text, row) {
 			t.Errorf("no row %q in\n%s", row, text)
 		}
+	}
+	const short = missed + ": the floor is 140 of 200 ns"
+	if v := r.floored(missed, "Gin", "a"); v != short {
+		t.Errorf("a target that is missed is %q, want %q", v, short)
+	}
+	if v := r.floored(met, "Gin", "a"); v != met {
+		t.Errorf("a target that is met is %q", v)
 	}
 }

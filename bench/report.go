@@ -39,17 +39,18 @@ func (r *report) markdown() string {
 
 const targetText = "Times are net of the bare framework. Ratios of a memory store are to the fastest peer with a memory store on the same " +
 	"framework; after \"CPU\" stands the same by the time that processors were busy, garbage collection included, which other " +
-	"programs on the machine disturb less than a clock."
+	"programs on the machine disturb less than a clock. What the floor is of a target that is missed is told [below](#where-the-time-goes)."
 
 const caseText = "Time, allocations and bytes of one request; in brackets how many times as long as Cloakroom."
 
 const anatomyText = "A profile of Cloakroom with its memory store, without what the bare framework does as well, garbage collected in the " +
-	"background included. The floor is the row \"without any code of our own\": what the library calls because of what it promises, " +
-	"as the standard library, the runtime and the framework do it. Each look at the clock is a promise (the store gives out nothing " +
+	"background included. The floor is what no code of our own is part of. There is what our code calls because of what it promises, as " +
+	"the standard library, the runtime and the framework do it: each look at the clock is a promise (the store gives out nothing " +
 	"that has expired, the session keeps to its timeouts, use extends its life), so is the digest (a dump of the store " +
-	"authenticates nobody), the random bytes of a new ticket, and that no session object is used twice. The framework's own work " +
-	"takes longer between ours than alone, where it has the processor's caches for itself. The last row is the fastest peer's " +
-	"processor time divided by how many times as fast this is to be, in case d 200 ns: where the floor takes more, no code reaches it. " +
+	"authenticates nobody), the random bytes of a new ticket, and that no session object is used twice. And there is the framework's " +
+	"own work, which takes longer between ours than alone, where it has the processor's caches for itself. The last row is the fastest peer's " +
+	"processor time divided by how many times as fast this is to be, in case d 200 ns: what the floor leaves of that is for our own code, and " +
+	"where it leaves nothing, no code reaches it. " +
 	"Here more sessions are alive than in the table above, which costs the cases that write some cache."
 
 const outlayText = "Profiles of the bare client, which sends the same commands again, and of Cloakroom on Gin. The row of sessions is what " +

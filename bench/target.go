@@ -59,11 +59,21 @@ func (r *report) memoryTargets() []target {
 				"memory, case " + goal.use, framework,
 				fmt.Sprintf("%s faster (CPU: %s) than %s, %s allocations", times(gain), times(ratio(peer.net.cpu, own.net.cpu)), peer.contender.library, whole(own.net.allocs)),
 				fmt.Sprintf("%s, %s", times(wanted), whole(goal.alloc)),
-				verdictOf(gain >= wanted && own.net.allocs < goal.alloc+0.5),
+				r.floored(verdictOf(gain >= wanted && own.net.allocs < goal.alloc+0.5), framework, goal.use),
 			})
 		}
 	}
 	return out
+}
+
+// floored adds to a target that is missed what of the processor time for it is gone before any code of our own.
+func (r *report) floored(v verdict, framework, use string) verdict {
+	for i := range r.anatomies {
+		if a := &r.anatomies[i]; v == missed && a.framework == framework && a.use == use {
+			v += verdict(fmt.Sprintf(": the floor is %s of %s ns", whole(r.floorOf(a)), whole(r.allowed(framework, use))))
+		}
+	}
+	return v
 }
 
 // untouched is how many nanoseconds a session may take that no handler asks for.
@@ -84,7 +94,7 @@ func (r *report) untouchedTargets() []target {
 				reached = reached && commands == 0
 			}
 			what := map[string]string{"d": "memory, case d", "e": "memory, case e with Lazy"}[own.use]
-			out = append(out, target{what, framework, measured, "200 ns, 2 allocations, no store call", verdictOf(reached)})
+			out = append(out, target{what, framework, measured, "200 ns, 2 allocations, no store call", r.floored(verdictOf(reached), framework, "d")})
 		}
 	}
 	return out
