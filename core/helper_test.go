@@ -424,13 +424,20 @@ func (v *visitor) Client() (ip, userAgent string) {
 // from is one whole request as an adapter carries it out, sent by v.
 func (c *client) from(v Client, handler func(s *Session)) {
 	c.t.Helper()
+	sc := c.answered(v, func(sc *Scope) { handler(sc.Get()) })
+	want(c.t, sc.Close(), nil)
+}
+
+// answered is from up to the response, which has begun after the handler.
+func (c *client) answered(v Client, handler func(sc *Scope)) *Scope {
+	c.t.Helper()
 	sc := new(Scope)
 	want(c.t, sc.Open(c.t.Context(), nil, c.m, v, c.cookie), nil)
-	handler(sc.Get())
+	handler(sc)
 	r, err := sc.Finish()
 	want(c.t, err, nil)
 	c.keep(r)
-	want(c.t, sc.Close(), nil)
+	return sc
 }
 
 // info returns what a list shows of the client's session.

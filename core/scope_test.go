@@ -60,25 +60,11 @@ func TestScopeWaitsForLoads(t *testing.T) {
 		}
 		return nil
 	})
-	sc := new(Scope)
-	want(t, sc.Open(t.Context(), nil, m, nil, c.cookie), nil)
-	_, err := sc.Finish()
-	want(t, err, nil)
+	sc := c.answered(nil, func(*Scope) {})
 	go sc.Get()
 	<-began
 	want(t, sc.Close(), nil)
 	equal(t, "loaded when the request ended", loaded.Load(), true)
-}
-
-// openRead is a request of the client that has read its session and whose response has begun.
-func openRead(t *testing.T, c *client) *Scope {
-	t.Helper()
-	sc := new(Scope)
-	want(t, sc.Open(t.Context(), nil, c.m, nil, c.cookie), nil)
-	equal(t, "visits", visits.Get(sc.Get()), 1)
-	_, err := sc.Finish()
-	want(t, err, nil)
-	return sc
 }
 
 // What is done once the response has begun is carried out, or told of, when the request ends, whatever it is.
@@ -86,28 +72,26 @@ func TestScopeClosesWhatCameLate(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, newTestManager(t, Options{MaxSize: 1 << 10}))
 	c.visit(set(t, 1))
-	sc := openRead(t, c)
+	once := func(sc *Scope) { equal(t, "visits", visits.Get(sc.Get()), 1) }
+	sc := c.answered(nil, once)
 	want(t, visits.Set(sc.Get(), 2), nil)
 	want(t, sc.Close(), nil)
 	c.visit(func(s *Session) { equal(t, "visits", visits.Get(s), 2) })
 	c.visit(set(t, 1))
 
-	sc = openRead(t, c)
+	sc = c.answered(nil, once)
 	note.Update(sc.Get(), func(string) string { return strings.Repeat("x", 1<<10) })
 	want(t, sc.Close(), ErrTooLarge)
 
 	store := newSpy()
 	lazy := newClient(t, newTestManager(t, Options{Store: store, Lazy: true}))
 	lazy.visit(set(t, 1))
-	sc = new(Scope)
-	want(t, sc.Open(t.Context(), nil, lazy.m, nil, lazy.cookie), nil)
-	_, err := sc.Finish()
-	want(t, err, nil)
+	sc = lazy.answered(nil, func(*Scope) {})
 	store.fail("load", errDown)
 	equal(t, "visits that could not be loaded", visits.Get(sc.Get()), 0)
 	want(t, sc.Close(), ErrStore)
 
-	sc = openRead(t, c)
+	sc = c.answered(nil, once)
 	sc.Get().Destroy()
 	want(t, sc.Close(), nil)
 	equal(t, "the session, IsNew", c.arrive().IsNew(), true)
