@@ -71,7 +71,7 @@ func (s *Store) alive(ctx context.Context, keys []string) ([]bool, error) {
 	// The error is one of those that the replies have.
 	_, _ = s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, key := range keys {
-			replies[i] = p.HMGet(ctx, key, fieldsButData()...)
+			replies[i] = p.HMGet(ctx, key, "v", "e", "s") // the data may be long
 		}
 		return nil
 	})
@@ -87,10 +87,4 @@ func (s *Store) alive(ctx context.Context, keys []string) ([]bool, error) {
 		live[i] = err == nil
 	}
 	return live, nil
-}
-
-// fieldsButData are the record's fields without the one that may be long.
-func fieldsButData() []string {
-	all := recordFields()
-	return all[:len(all)-1]
 }

@@ -3,7 +3,6 @@ package redisstore
 import (
 	"context"
 	"errors"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -33,21 +32,13 @@ const (
 
 func (s *Store) indexKey(subject string) string { return s.options.IndexPrefix + subject }
 
-// score is an expiry as sorted sets have it.
-func score(expiry int64) string {
-	if expiry == 0 {
-		return "+inf"
-	}
-	return strconv.FormatInt(expiry, 10)
-}
-
 // enlist puts a signed-in record's key into its subject's index, with a score no lower than before.
 func (s *Store) enlist(ctx context.Context, rec *store.Record, now time.Time) error {
 	if rec.Subject == "" {
 		return nil
 	}
 	err := s.scripts.enlist.Run(ctx, s.client, []string{s.indexKey(rec.Subject)},
-		rec.Key, score(millis(rec.Expires)), now.UnixMilli(), slack.Milliseconds()).Err()
+		rec.Key, millis(rec.Expires), now.UnixMilli()).Err()
 	if err != nil {
 		return s.failed(ctx, "index", err)
 	}
@@ -136,7 +127,8 @@ func (s *Store) loadSome(ctx context.Context, keys []string) ([]store.Record, er
 	// The error is one of those that the replies have.
 	_, _ = s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, key := range keys {
-			replies[i] = p.HMGet(ctx, key, recordFields()...)
+			replies[i] = fetch(ctx, key)
+			_ = p.Process(ctx, replies[i])
 		}
 		return nil
 	})

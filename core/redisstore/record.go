@@ -1,17 +1,23 @@
 package redisstore
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
 	"strconv"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
-// recordFields are the fields of a session's hash, as decode takes them: version, expiry, subject, data.
-func recordFields() []string { return []string{"v", "e", "s", "d"} }
+// fetch is the command for the fields of a session's hash, as decode takes them: version, expiry, subject, data. It is
+// written out because an argument that is a constant needs no memory.
+func fetch(ctx context.Context, key string) *redis.SliceCmd {
+	return redis.NewSliceCmd(ctx, "hmget", key, "v", "e", "s", "d")
+}
 
 // decode reads the fields of a hash: ErrNotFound if there is none, it is not one of ours, or its time is over.
 func decode(key string, fields []any, now time.Time) (store.Record, error) {
@@ -59,10 +65,6 @@ func instant(millis int64) time.Time {
 	}
 	return time.UnixMilli(millis)
 }
-
-// life returns how many milliseconds are left until the expiry, at least one. The server is told this and not the
-// instant, so that its clock does not matter.
-func life(expiry int64, now time.Time) int64 { return max(expiry-now.UnixMilli(), 1) }
 
 // nonce is a new version on its way to the server. It counts how often it is sent: the client sends a command again when
 // it has lost the connection before the reply came.

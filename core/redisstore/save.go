@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -65,10 +64,7 @@ func (s *Store) Save(ctx context.Context, rec store.Record) (store.Record, error
 
 // replace runs the script that writes the record.
 func (s *Store) replace(ctx context.Context, rec *store.Record, next *nonce, now time.Time) (any, error) {
-	expiry := millis(rec.Expires)
-	args := []any{
-		format(rec.Version), next, now.UnixMilli(), expiry, life(expiry, now), rec.Subject, rec.Data, score(expiry), slack.Milliseconds(),
-	}
+	args := []any{rec.Version, next, now.UnixMilli(), millis(rec.Expires), rec.Subject, rec.Data}
 	keys := s.keys(rec)
 	reply, err := s.scripts.save.EvalSha(ctx, s.client, keys, args...).Result()
 	if errors.Is(err, redis.ErrNoScript) {
@@ -114,14 +110,13 @@ func (s *Store) saveExpired(ctx context.Context, rec store.Record) (store.Record
 
 // Touch moves the expiry of the record forward.
 func (s *Store) Touch(ctx context.Context, rec store.Record) error {
-	now, expiry := time.Now(), millis(rec.Expires)
+	now := time.Now()
 	if s.options.Sharded {
 		if err := s.enlist(ctx, &rec, now); err != nil {
 			return err
 		}
 	}
-	reply, err := s.scripts.touch.Run(ctx, s.client, s.keys(&rec),
-		format(rec.Version), now.UnixMilli(), expiry, life(expiry, now), score(expiry), slack.Milliseconds()).Text()
+	reply, err := s.scripts.touch.Run(ctx, s.client, s.keys(&rec), rec.Version, now.UnixMilli(), millis(rec.Expires)).Text()
 	switch {
 	case err != nil:
 		return s.failed(ctx, "touch", err)
@@ -140,5 +135,3 @@ func (s *Store) keys(rec *store.Record) []string {
 	}
 	return []string{rec.Key, s.indexKey(rec.Subject)}
 }
-
-func format(version uint64) string { return strconv.FormatUint(version, 10) }

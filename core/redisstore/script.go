@@ -1,6 +1,10 @@
 package redisstore
 
-import "github.com/redis/go-redis/v9"
+import (
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+)
 
 // scripts are what a store runs on the server. The client sends the hash of a script, and the script itself when the
 // server does not know it: at first, and after a restart.
@@ -9,11 +13,12 @@ type scripts struct {
 }
 
 func newScripts() scripts {
+	indexLua := "local slack = " + strconv.FormatInt(slack.Milliseconds(), 10) + enlistLua
 	return scripts{
-		save:    redis.NewScript(storedLua + enlistLua + saveLua),
-		touch:   redis.NewScript(storedLua + enlistLua + touchLua),
+		save:    redis.NewScript(storedLua + indexLua + expireLua + saveLua),
+		touch:   redis.NewScript(storedLua + indexLua + expireLua + touchLua),
 		remove:  redis.NewScript(removeLua),
-		enlist:  redis.NewScript(enlistLua + `return enlist(KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]))`),
+		enlist:  redis.NewScript(indexLua + `return enlist(KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3]))`),
 		members: redis.NewScript(membersLua),
 	}
 }
@@ -42,11 +47,11 @@ local function stored(key, now)
 end
 `
 
-// enlistLua puts a session's key into an index, with a score no lower than before. It drops entries that are over by more
-// than slack, and lets the index itself expire when the last one is.
+// enlistLua puts a session's key into an index, with a score no lower than before: its expiry ("0": never). It drops
+// entries that are over by more than slack, and lets the index itself expire when the last one is.
 const enlistLua = `
-local function enlist(index, key, score, now, slack)
-  redis.call('ZADD', index, 'GT', score, key)
+local function enlist(index, key, expiry, now)
+  redis.call('ZADD', index, 'GT', expiry == '0' and '+inf' or expiry, key)
   redis.call('ZREMRANGEBYSCORE', index, '-inf', now - slack)
   local last = redis.call('ZREVRANGE', index, 0, 0, 'WITHSCORES')
   if not last[1] then return 0 end
@@ -55,9 +60,17 @@ local function enlist(index, key, score, now, slack)
 end
 `
 
+// expireLua has a key expire ("0": never). Both instants are the client's, so that the server's clock does not matter.
+const expireLua = `
+local function expire(key, expiry, now)
+  if expiry == '0' then return redis.call('PERSIST', key) end
+  return redis.call('PEXPIRE', key, math.max(expiry - now, 1))
+end
+`
+
 // saveLua stores the hash at KEYS[1] if its version is ARGV[1] ("0": if there is none) and answers OK, or else GONE,
 // DELETED, FOREIGN or the fields that are there. KEYS[2] is the index, if the session is in one on this server.
-// ARGV: expected version, new version, now, expiry ("0": never), time to live, subject, data, score, slack.
+// ARGV: expected version, new version, now, expiry ("0": never), subject, data.
 //
 // A record with the new version is this very save: the client sent it again because it did not see the reply.
 const saveLua = `
@@ -73,13 +86,13 @@ if state == 'LIVE' then
 elseif ARGV[1] ~= '0' then
   return 'GONE'
 end
-if KEYS[2] then enlist(KEYS[2], KEYS[1], ARGV[8], now, tonumber(ARGV[9])) end
-redis.call('HSET', KEYS[1], 'v', ARGV[2], 'e', ARGV[4], 's', ARGV[6], 'd', ARGV[7])
-if ARGV[4] == '0' then redis.call('PERSIST', KEYS[1]) else redis.call('PEXPIRE', KEYS[1], ARGV[5]) end
+if KEYS[2] then enlist(KEYS[2], KEYS[1], ARGV[4], now) end
+redis.call('HSET', KEYS[1], 'v', ARGV[2], 'e', ARGV[4], 's', ARGV[5], 'd', ARGV[6])
+expire(KEYS[1], ARGV[4], now)
 return 'OK'`
 
 // touchLua moves the expiry of the hash at KEYS[1] forward if its version is ARGV[1], and answers OK, GONE or CONFLICT.
-// KEYS[2] is as in saveLua. ARGV: version, now, expiry ("0": never), time to live, score, slack.
+// KEYS[2] is as in saveLua. ARGV: version, now, expiry ("0": never).
 //
 // The first command that writes is one that a server without memory allows, since that lets it allow the others.
 const touchLua = `
@@ -88,9 +101,9 @@ local state, v, e = stored(KEYS[1], now)
 if state ~= 'LIVE' then return 'GONE' end
 if v ~= ARGV[1] then return 'CONFLICT' end
 if e ~= 0 and (ARGV[3] == '0' or tonumber(ARGV[3]) > e) then
-  if ARGV[3] == '0' then redis.call('PERSIST', KEYS[1]) else redis.call('PEXPIRE', KEYS[1], ARGV[4]) end
+  expire(KEYS[1], ARGV[3], now)
   redis.call('HSET', KEYS[1], 'e', ARGV[3])
-  if KEYS[2] then enlist(KEYS[2], KEYS[1], ARGV[5], now, tonumber(ARGV[6])) end
+  if KEYS[2] then enlist(KEYS[2], KEYS[1], ARGV[3], now) end
 end
 return 'OK'`
 

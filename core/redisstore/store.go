@@ -125,14 +125,15 @@ func traitsOf(client redis.UniversalClient) (traits, error) {
 
 // Load returns the record under key, in one command.
 func (s *Store) Load(ctx context.Context, key string) (store.Record, error) {
-	fields, err := s.client.HMGet(ctx, key, recordFields()...).Result()
+	reply := fetch(ctx, key)
+	err := s.client.Process(ctx, reply)
 	switch {
 	case foreign(err):
 		return store.Record{}, store.ErrNotFound
 	case err != nil:
 		return store.Record{}, s.failed(ctx, "load", err)
 	}
-	return decode(key, fields, time.Now())
+	return decode(key, reply.Val(), time.Now())
 }
 
 // Delete removes the record under key, in one round trip. Its entry in the index goes when the index is next read.
