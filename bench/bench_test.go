@@ -77,9 +77,10 @@ func TestFloorPlaysTheSameCommands(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range 2 {
-			if err := errors.Join(tape.slot(t.Context()), tape.check(t.Context())); err != nil {
-				t.Error(err)
+		for _, m := range manners() {
+			played := tape.in(m)
+			if err := errors.Join(played.slot(t.Context()), played.check(t.Context())); err != nil || len(played.figures) != 1 {
+				t.Errorf("%d figures, %v", len(played.figures), err)
 			}
 		}
 		sent, err := countTraffic(t.Context(), ours, &u, w)

@@ -30,13 +30,23 @@ func medianFigure(all []figure) figure {
 	}
 }
 
-// beyond returns the median of what is left in each round when the bare framework is subtracted.
-func beyond(of, bare []figure) figure {
+// beyond returns what is left of each round when the bare framework is subtracted.
+func beyond(of, bare []figure) []figure {
 	left := make([]figure, min(len(of), len(bare)))
 	for i := range left {
 		left[i] = of[i].minus(bare[i])
 	}
-	return medianFigure(left)
+	return left
+}
+
+// inRounds returns how many times as long one took as another, the median over the rounds. A machine that slows down and
+// recovers over the rounds changes it less than the ratio of two medians.
+func inRounds(of, to []figure) float64 {
+	ratios := make([]float64, min(len(of), len(to)))
+	for i := range ratios {
+		ratios[i] = ratio(of[i].nanos, to[i].nanos)
+	}
+	return median(ratios)
 }
 
 // number is what a median can be taken of.

@@ -38,8 +38,12 @@ func TestBeyondTheFramework(t *testing.T) {
 	of := []figure{{110, 11, 7, 70}, {220, 22, 8, 80}, {330, 33, 9, 90}}
 	bare := []figure{{10, 1, 2, 20}, {20, 2, 2, 20}, {230, 3, 2, 20}}
 	// Left of each round: 100, 200 and 100 ns.
-	if got, want := beyond(of, bare), (figure{100, 20, 6, 60}); got != want {
+	if got, want := medianFigure(beyond(of, bare)), (figure{100, 20, 6, 60}); got != want {
 		t.Errorf("beyond = %v, want %v", got, want)
+	}
+	// It took 11, 11 and 1.4 times as long.
+	if got := inRounds(of, bare); got != 11 {
+		t.Errorf("inRounds = %v, want 11", got)
 	}
 	if got := ratio(300, 100); got != 3 {
 		t.Errorf("ratio = %v", got)

@@ -25,7 +25,7 @@ func (r *report) markdown() string {
 	for _, framework := range frameworks() {
 		section("Redis on "+framework, "Below each time: commands and round trips of one request.", r.caseTable(r.remote, framework, useCases()[:3]))
 	}
-	section("Redis and nothing else", "The very commands that Cloakroom sends, sent again by the bare client, in the same rounds.", r.floorTable())
+	section("Redis and nothing else", floorText, r.floorTable())
 	section("Where the time of Redis goes", outlayText, r.outlayTable())
 	section("Reading one key of a larger session", "Times with bytes allocated.", r.payloadTable("a"))
 	section("Changing one key of a larger session", "Times with bytes allocated.", r.payloadTable("b"))
@@ -52,6 +52,11 @@ const anatomyText = "A profile of Cloakroom with its memory store, without what 
 	"processor time divided by how many times as fast this is to be, in case d 200 ns: what the floor leaves of that is for our own code, and " +
 	"where it leaves nothing, no code reaches it. " +
 	"Here more sessions are alive than in the table above, which costs the cases that write some cache."
+
+const floorText = "The very commands that Cloakroom sends, sent again by the bare client, in the same rounds; ratios are medians over these. " +
+	"A deadline for each command, with a context that also ends when the request's does, is what Cloakroom promises of each call. The pause is " +
+	"one in which the client is busy with nothing: the loss is more than the pause, since connection and server rest meanwhile, and so it " +
+	"is with any code between two commands."
 
 const outlayText = "Profiles of the bare client, which sends the same commands again, and of Cloakroom on Gin. The row of sessions is what " +
 	"code of our own and of the framework could save; what else is more than the bare client's is the same system calls and the same " +
@@ -158,13 +163,21 @@ func (r *report) sentBy(of *contender, use string) string {
 }
 
 func (r *report) floorTable() *table {
-	t := &table{header: []string{"case", "bare client", "Gin", "Echo", "Fiber"}}
+	t := &table{header: []string{"case"}}
+	for _, m := range manners() {
+		t.header = append(t.header, m.name)
+	}
+	t.header = append(t.header, ourFrameworks()...)
 	for _, u := range useCases()[:3] {
-		floor := r.floor[u.name]
-		row := []string{u.name, fmt.Sprintf("%s, %s allocations", span(floor.nanos), whole(floor.allocs))}
+		floors := r.floorsOf(u.name)
+		bare := medianFigure(floors[0].rounds)
+		row := []string{u.name, fmt.Sprintf("%s, %s allocations", span(bare.nanos), whole(bare.allocs))}
+		for _, f := range floors[1:] {
+			row = append(row, fmt.Sprintf("%.2f of it", inRounds(f.rounds, floors[0].rounds)))
+		}
 		for _, framework := range ourFrameworks() {
 			if own := r.remote.ours(framework, redisStore, u.name); own != nil {
-				row = append(row, fmt.Sprintf("%.2f of it", ratio(own.net.nanos, floor.nanos)))
+				row = append(row, fmt.Sprintf("%.2f of it", inRounds(own.rounds, floors[0].rounds)))
 			}
 		}
 		t.add(row...)

@@ -13,6 +13,7 @@ type result struct {
 	use       string
 	payload   string
 	net       figure
+	rounds    []figure // whose median net is
 	failure   error
 }
 
@@ -100,10 +101,11 @@ func settle(trials []*trial, out results) (results, error) {
 		if !ok {
 			return nil, fmt.Errorf("%v, case %s: %w", t.contender, t.use.name, errNoBare)
 		}
-		r := &result{contender: t.contender, use: t.use.name, payload: t.world.payload.name}
-		if r.net = beyond(t.figures, floor); t.contender.isBare() {
-			r.net = medianFigure(floor)
+		r := &result{contender: t.contender, use: t.use.name, payload: t.world.payload.name, rounds: t.figures}
+		if !t.contender.isBare() {
+			r.rounds = beyond(t.figures, floor)
 		}
+		r.net = medianFigure(r.rounds)
 		out = append(out, r)
 	}
 	return out, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -28,7 +29,7 @@ func sized(quick bool, seed uint64) size {
 	}
 	out := size{
 		// Each slot begins with a collection. One must be long enough for those that its own garbage asks for, or it costs nothing.
-		memory: with(15, 100*time.Millisecond), remote: with(21, 40*time.Millisecond), payload: with(9, 60*time.Millisecond),
+		memory: with(15, 100*time.Millisecond), remote: with(41, 40*time.Millisecond), payload: with(9, 60*time.Millisecond),
 		crowd: with(5, 300*time.Millisecond), contest: with(5, 0), load: with(5, 500*time.Millisecond),
 		sessions: 100_000, heap: 1_000_000, changes: 100, tries: 4, shelves: shelves(), window: time.Second, spell: 5 * time.Second,
 	}
@@ -51,13 +52,24 @@ type report struct {
 	payload    results
 	anatomies  []anatomy
 	traffic    map[*contender]map[string]traffic // by use case
-	floor      map[string]figure                 // of Redis, by use case
+	floors     []floor                           // of Redis
 	outlays    []outlay
 	apart      bool // Redis was measured with a processor of its own
 	throughput []throughput
 	footprints []footprint
 	contended  []contended
 	served     []served
+}
+
+// floor is what the bare client takes for a use case's commands.
+type floor struct {
+	use, manner string
+	rounds      []figure
+}
+
+// floorsOf returns those of a use case, the client as it is first.
+func (r *report) floorsOf(use string) []floor {
+	return slices.DeleteFunc(slices.Clone(r.floors), func(f floor) bool { return f.use != use })
 }
 
 // ballast is how much memory is held while things are measured.
@@ -133,10 +145,16 @@ func (r *report) runRemote(ctx context.Context, w world) (err error) {
 			return err
 		}
 	}
-	r.remote, err = compare(ctx, &r.size.remote, entriesOf(remote, useCases()[:3], w), tapes...)
-	r.floor = map[string]figure{}
+	var all []*tape
 	for _, t := range tapes {
-		r.floor[t.name] = medianFigure(t.figures)
+		all = append(all, t)
+		for _, m := range manners()[1:] {
+			all = append(all, t.in(m))
+		}
+	}
+	r.remote, err = compare(ctx, &r.size.remote, entriesOf(remote, useCases()[:3], w), all...)
+	for _, t := range all {
+		r.floors = append(r.floors, floor{t.use, t.manner.name, t.figures})
 	}
 	if err != nil {
 		return err

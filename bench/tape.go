@@ -12,7 +12,8 @@ import (
 // tape is the floor for a contender with Redis: the commands that its requests have sent, sent again by a client and
 // nothing else, with the database as it was. It has a database of its own.
 type tape struct {
-	name    string
+	use     string
+	manner  manner
 	client  *redis.Client
 	before  map[string]string // the database as it was, each key dumped
 	after   map[string]string // and as the commands have left it, each key as text
@@ -22,7 +23,7 @@ type tape struct {
 
 // record lets a contender carry out as many requests as a slot is to have.
 func record(ctx context.Context, c *contender, u *useCase, w world, requests int) (*tape, error) {
-	out := &tape{name: u.name, client: newClient(w)}
+	out := &tape{use: u.name, manner: manners()[0], client: newClient(w)}
 	if err := out.client.FlushDB(ctx).Err(); err != nil {
 		return out, err
 	}
@@ -98,10 +99,42 @@ func (t *tape) rewind(ctx context.Context) error {
 	return err
 }
 
+// manner is how the client sends a command of a tape.
+type manner struct {
+	name string
+	send func(ctx context.Context, c *redis.Client, command []any) error
+}
+
+// manners are how the bare client plays a tape: as it is; with what this library promises of each call, that it ends in time
+// or with its request; and with a pause before each command, which shows what it costs that connection and server rest.
+func manners() []manner {
+	send := func(ctx context.Context, c *redis.Client, command []any) error { return c.Do(ctx, command...).Err() }
+	return []manner{
+		{"bare client", send},
+		{"with a deadline for each command", func(ctx context.Context, c *redis.Client, command []any) error {
+			ctx, cancel := context.WithTimeout(ctx, time.Minute)
+			defer cancel()
+			return send(ctx, c, command)
+		}},
+		{"after a pause of 4 µs", func(ctx context.Context, c *redis.Client, command []any) error {
+			for began := time.Now(); time.Since(began) < 4*time.Microsecond; { //nolint:revive // it is to keep busy
+			}
+			return send(ctx, c, command)
+		}},
+	}
+}
+
+// in returns the tape to be played in another manner. It shares the database, which each slot rewinds.
+func (t *tape) in(m manner) *tape {
+	other := *t
+	other.manner, other.figures = m, nil
+	return &other
+}
+
 // play sends the commands of one request.
 func (t *tape) play(ctx context.Context, request int) error {
 	for _, command := range t.played[request] {
-		if err := t.client.Do(ctx, command...).Err(); err != nil {
+		if err := t.manner.send(ctx, t.client, command); err != nil {
 			return err
 		}
 	}
@@ -141,7 +174,7 @@ func (t *tape) slot(ctx context.Context) error {
 func (t *tape) check(ctx context.Context) error {
 	now, err := t.each(ctx, t.content)
 	if err == nil && !maps.Equal(now, t.after) {
-		err = fmt.Errorf("case %s: the commands played again have another outcome", t.name)
+		err = fmt.Errorf("case %s: the commands played again, %s, have another outcome", t.use, t.manner.name)
 	}
 	return err
 }
