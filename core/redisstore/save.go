@@ -67,7 +67,7 @@ func (s *Store) replace(ctx context.Context, rec *store.Record, next *nonce, now
 	args := []any{rec.Version, next, now.UnixMilli(), millis(rec.Expires), rec.Subject, rec.Data}
 	keys := s.keys(rec)
 	reply, err := s.scripts.save.EvalSha(ctx, s.client, keys, args...).Result()
-	if errors.Is(err, redis.ErrNoScript) {
+	if err != nil && errors.Is(err, redis.ErrNoScript) {
 		next.sent-- // that time it was not executed
 		reply, err = s.scripts.save.Eval(ctx, s.client, keys, args...).Result()
 	}
