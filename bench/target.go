@@ -71,7 +71,7 @@ func (r *report) floored(v verdict, framework, use string) verdict {
 	for i := range r.anatomies {
 		if a := &r.anatomies[i]; v == missed && a.framework == framework && a.use == use {
 			v += verdict(fmt.Sprintf(": the floor is %s of %s ns", whole(r.floorOf(a)), whole(r.allowed(framework, use))))
-			if more := a.indispensable(); more > 0 {
+			if more := a.indispensable(); more > 0 && faster()[use] > 0 {
 				v += verdict("; ticket, record and store take " + whole(more))
 			}
 		}
