@@ -3,6 +3,8 @@ package testserver
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -10,6 +12,7 @@ import (
 const (
 	clusterSlots   = 16384
 	clusterMasters = 3
+	clusterFile    = "nodes.conf"
 )
 
 // RedisCluster is the [Spec] of a cluster of three masters.
@@ -76,7 +79,7 @@ func startMembers(ctx context.Context, h *host, spec Redis) ([]*Server, error) {
 			return nil, err
 		}
 		s, err := startNode(ctx, h, spec, fmt.Sprintf(
-			"cluster-enabled yes\ncluster-port %d\ncluster-node-timeout 1000\ncluster-config-file nodes.conf", bus.number))
+			"cluster-enabled yes\ncluster-port %d\ncluster-node-timeout 1000\ncluster-config-file %s", bus.number, clusterFile))
 		if err != nil {
 			bus.release()
 			return nil, err
@@ -165,7 +168,7 @@ func (c *ClusterSet) ready(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return c.settled()
 }
 
 // seenAsReplica fails unless s knows that the other node is a replica.
@@ -185,6 +188,39 @@ func (c *ClusterSet) seenAsReplica(ctx context.Context, s, replica *Server) erro
 		}
 	}
 	return fmt.Errorf("%s does not know the replica %s", s.addr, replica.addr)
+}
+
+// settled fails while nodes have written down different shards for a node. They learn of shards some time after they have
+// learnt of replicas, and one that is ended in between may refuse to start again: its file is corrupted, it says.
+func (c *ClusterSet) settled() error {
+	shards := map[string]string{}
+	for _, s := range append(c.Masters[:clusterMasters:clusterMasters], c.Replicas...) {
+		text, err := os.ReadFile(filepath.Join(s.program.dir, clusterFile))
+		if err != nil {
+			return err
+		}
+		for node, shard := range shardsIn(string(text)) {
+			if known, ok := shards[node]; ok && known != shard {
+				return fmt.Errorf("%s has node %s in shard %q, another one in %q", s.addr, node, shard, known)
+			}
+			shards[node] = shard
+		}
+	}
+	return nil
+}
+
+// shardsIn returns the shard of each node in the configuration that a node has written down. Servers before
+// 7.2 know none.
+func shardsIn(config string) map[string]string {
+	shards := map[string]string{}
+	for line := range strings.Lines(config) {
+		// The node, its address with names and shard, flags, the node's master.
+		if f := strings.Fields(line); len(f) > 3 {
+			_, shard, _ := strings.Cut(f[1], "shard-id=")
+			shards[f[0]], _, _ = strings.Cut(shard, ",")
+		}
+	}
+	return shards
 }
 
 // crc16 is the checksum that distributes keys over slots (CCITT, XMODEM).

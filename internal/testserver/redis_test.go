@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -145,6 +147,36 @@ func TestClusterFailover(t *testing.T) {
 			}
 			set.Masters[owner].Restart(t)
 		})
+	}
+}
+
+// TestClusterSettles has three nodes of which the last learns late in which shard the first one is.
+func TestClusterSettles(t *testing.T) {
+	t.Parallel()
+	set := &ClusterSet{}
+	write := func(node int, config string) {
+		if err := os.WriteFile(filepath.Join(set.Masters[node].program.dir, clusterFile), []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const first, second, vars = "a 127.0.0.1:1@2,,tls-port=0,shard-id=%s master - 0 0 1 connected 0-5460\n",
+		"b 127.0.0.1:3@4,,shard-id=x,tls-port=0 slave a 0 0 1 connected\n", "vars currentEpoch 6 lastVoteEpoch 0\n"
+	for node := range clusterMasters {
+		set.Masters = append(set.Masters, &Server{program: program{dir: t.TempDir()}})
+		write(node, fmt.Sprintf(first, "x")+second+vars)
+	}
+	if err := set.settled(); err != nil {
+		t.Error(err)
+	}
+	write(2, fmt.Sprintf(first, "z")+second+vars)
+	if err := set.settled(); err == nil {
+		t.Error("nodes that disagree pass for settled")
+	}
+	for node := range clusterMasters {
+		write(node, "a 127.0.0.1:1@2 master - 0 0 1 connected 0-5460\n"+vars)
+	}
+	if err := set.settled(); err != nil {
+		t.Error("without shards:", err)
 	}
 }
 
