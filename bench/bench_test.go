@@ -77,12 +77,21 @@ func TestFloorPlaysTheSameCommands(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		besides, err := newTrial(t.Context(), choose(isOursInMemory)[0], u, w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := besides.sent
 		for _, m := range manners() {
-			played := tape.in(m)
+			played := tape.in(m, besides)
 			if err := errors.Join(played.slot(t.Context()), played.check(t.Context())); err != nil || len(played.figures) != 1 {
 				t.Errorf("%d figures, %v", len(played.figures), err)
 			}
 		}
+		if want := len(manners()) * len(tape.played); besides.sent-before != want {
+			t.Errorf("%d requests were sent in turn, want %d", besides.sent-before, want)
+		}
+		besides.close()
 		sent, err := countTraffic(t.Context(), ours, &u, w)
 		if want := float64(len(tape.played[0])); err != nil || sent.commands != want || sent.trips != want {
 			t.Errorf("case %s: %+v, %v, want %v commands in as many round trips", u.name, sent, err, want)

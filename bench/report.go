@@ -55,9 +55,9 @@ const anatomyText = "A profile of Cloakroom with its memory store, without what 
 	"Here more sessions are alive than in the table above, which costs the cases that write some cache."
 
 const floorText = "The very commands that Cloakroom sends, sent again by the bare client, in the same rounds; ratios are medians over these. " +
-	"A deadline for each command, with a context that also ends when the request's does, is what Cloakroom promises of each call. The pause is " +
-	"one in which the client is busy with nothing: the loss is more than the pause, since connection and server rest meanwhile, and so it " +
-	"is with any code between two commands."
+	"A deadline for each command, with a context that also ends when the request's does, is what Cloakroom promises of each call. A request " +
+	"to the memory store, on Gin and the same case, is what there is to do besides: that column is a store for Redis whose own code takes no " +
+	"time. It loses more than the request takes by itself, since the code of either finds the processor's caches full of the other's."
 
 const outlayText = "Profiles of the bare client, which sends the same commands again, and of Cloakroom on Gin. The row of sessions is what " +
 	"code of our own and of the framework could save; what else is more than the bare client's is the same system calls and the same " +

@@ -132,10 +132,15 @@ func (r *report) runRemote(ctx context.Context, w world) (err error) {
 	restore, ok := apart(processOf(ctx, w))
 	r.apart = ok
 	defer restore()
-	var tapes []*tape
+	var tapes, all []*tape
 	defer func() {
 		for _, t := range tapes {
 			_ = t.client.Close()
+		}
+		for _, t := range all {
+			if t.besides != nil {
+				t.besides.close()
+			}
 		}
 	}()
 	for i, u := range useCases()[:3] {
@@ -144,13 +149,11 @@ func (r *report) runRemote(ctx context.Context, w world) (err error) {
 		if tapes = append(tapes, t); err != nil {
 			return err
 		}
-	}
-	var all []*tape
-	for _, t := range tapes {
-		all = append(all, t)
-		for _, m := range manners()[1:] {
-			all = append(all, t.in(m))
+		besides, err := newTrial(ctx, choose(isOursInMemory)[0], u, w)
+		if err != nil {
+			return err
 		}
+		all = append(all, t, t.in(manners()[1], nil), t.in(manners()[2], besides))
 	}
 	r.remote, err = compare(ctx, &r.size.remote, entriesOf(remote, useCases()[:3], w), all...)
 	for _, t := range all {
@@ -176,6 +179,10 @@ func processOf(ctx context.Context, w world) int {
 
 func isOursOnGin(c *contender) bool {
 	return c.framework == "Gin" && c.library == cloakroom && c.store == redisStore
+}
+
+func isOursInMemory(c *contender) bool {
+	return c.framework == "Gin" && c.library == cloakroom && c.store == memoryStore && !c.isLazy()
 }
 
 func (r *report) runTraffic(ctx context.Context, w world) error {

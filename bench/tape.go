@@ -14,6 +14,7 @@ import (
 type tape struct {
 	use     string
 	manner  manner
+	besides *trial // what sends a request before each that is played, nil if none is sent
 	client  *redis.Client
 	before  map[string]string // the database as it was, each key dumped
 	after   map[string]string // and as the commands have left it, each key as text
@@ -105,34 +106,42 @@ type manner struct {
 	send func(ctx context.Context, c *redis.Client, command []any) error
 }
 
-// manners are how the bare client plays a tape: as it is; with what this library promises of each call, that it ends in time
-// or with its request; and with a pause before each command, which shows what it costs that connection and server rest.
-func manners() []manner {
-	send := func(ctx context.Context, c *redis.Client, command []any) error { return c.Do(ctx, command...).Err() }
-	return []manner{
-		{"bare client", send},
-		{"with a deadline for each command", func(ctx context.Context, c *redis.Client, command []any) error {
-			ctx, cancel := context.WithTimeout(ctx, time.Minute)
-			defer cancel()
-			return send(ctx, c, command)
-		}},
-		{"after a pause of 4 µs", func(ctx context.Context, c *redis.Client, command []any) error {
-			for began := time.Now(); time.Since(began) < 4*time.Microsecond; { //nolint:revive // it is to keep busy
-			}
-			return send(ctx, c, command)
-		}},
-	}
+// plain sends a command as it is.
+func plain(ctx context.Context, c *redis.Client, command []any) error {
+	return c.Do(ctx, command...).Err()
 }
 
-// in returns the tape to be played in another manner. It shares the database, which each slot rewinds.
-func (t *tape) in(m manner) *tape {
+// bounded sends a command with what this library promises of each call, that it ends in time or with its request.
+func bounded(ctx context.Context, c *redis.Client, command []any) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return plain(ctx, c, command)
+}
+
+// The manners in which the bare client plays a tape. The last is what a store for Redis would take whose own code took no time.
+const (
+	asIs      = "bare client"
+	inTime    = "with a deadline for each command"
+	withOther = "and in turn with a request to the memory store"
+)
+
+func manners() []manner { return []manner{{asIs, plain}, {inTime, bounded}, {withOther, bounded}} }
+
+// in returns the tape to be played in another manner, besides a trial or nothing. It shares the database, which each slot
+// rewinds.
+func (t *tape) in(m manner, besides *trial) *tape {
 	other := *t
-	other.manner, other.figures = m, nil
+	other.manner, other.besides, other.figures = m, besides, nil
 	return &other
 }
 
 // play sends the commands of one request.
 func (t *tape) play(ctx context.Context, request int) error {
+	if t.besides != nil {
+		if err := t.besides.send(1); err != nil {
+			return err
+		}
+	}
 	for _, command := range t.played[request] {
 		if err := t.manner.send(ctx, t.client, command); err != nil {
 			return err
