@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 	"sync/atomic"
 )
 
@@ -20,12 +19,13 @@ type Scope struct {
 	cookies string // the Cookie fields, until somebody asks for the session
 
 	// The session is made when there is something to hold: most requests bring no cookie and ask for nothing, and a session
-	// is the largest thing there is to allocate.
-	held   atomic.Pointer[Session]
-	making sync.Mutex // held while it is made
-	sealed bool       // before there was a session
-	begun  bool       // the commit before the first byte has been tried
+	// is the largest thing there is to allocate. Nil until then, and tooLate if the response has begun meanwhile.
+	held  atomic.Pointer[Session]
+	begun bool // the commit before the first byte has been tried
 }
+
+// tooLate stands for no session: one that is made from now on can send no cookie.
+var tooLate Session //nolint:gochecknoglobals // It is a mark, and never used.
 
 // ScopeKey is the context key of the innermost scope of a request.
 type ScopeKey struct{}
@@ -91,25 +91,32 @@ func (sc *Scope) Open(ctx context.Context, outer *Scope, m *Manager, client Clie
 
 // session returns the request's session, not loaded yet if nobody has asked for it before.
 func (sc *Scope) session() *Session {
-	if s := sc.held.Load(); s != nil {
+	for {
+		before := sc.held.Load()
+		if before != nil && before != &tooLate {
+			return before
+		}
+		s := &Session{manager: sc.manager, sealed: before == &tooLate}
+		if s.present(sc.cookies); s.tickets == nil {
+			_ = s.arrive(nil) // there is nothing to load
+		}
+		if sc.held.CompareAndSwap(before, s) { // else another goroutine has made one, or the response has begun
+			return s
+		}
+	}
+}
+
+// made returns the request's session if it has been made, or else nil.
+func (sc *Scope) made() *Session {
+	if s := sc.held.Load(); s != &tooLate {
 		return s
 	}
-	sc.making.Lock()
-	defer sc.making.Unlock()
-	if s := sc.held.Load(); s != nil {
-		return s
-	}
-	s := &Session{manager: sc.manager, sealed: sc.sealed}
-	if s.present(sc.cookies); s.tickets == nil {
-		_ = s.arrive(nil) // there is nothing to load
-	}
-	sc.held.Store(s)
-	return s
+	return nil
 }
 
 // Format keeps the session's insides, its secret among them, out of everything that is printed: contexts end up in logs.
 func (sc *Scope) Format(f fmt.State, _ rune) {
-	_, _ = io.WriteString(f, "sessions: request of "+sc.held.Load().String())
+	_, _ = io.WriteString(f, "sessions: request of "+sc.made().String())
 }
 
 // Outer returns the scope of the next middleware outside, nil if there is none.
@@ -142,7 +149,7 @@ func (sc *Scope) Commit(apply func(*Reply)) error {
 		return err
 	}
 	for ; sc != nil; sc = sc.outer {
-		s := sc.held.Load()
+		s := sc.made()
 		if s == nil {
 			continue
 		}
@@ -164,7 +171,11 @@ func (sc *Scope) Begin(header map[string][]string) error {
 	if sc.begun {
 		return sc.CommitErr()
 	}
-	reply, err := sc.Finish()
+	s := sc.begin()
+	if s == nil {
+		return nil
+	}
+	reply, err := sc.commit(s)
 	if err == nil {
 		reply.Apply(header)
 	}
@@ -177,12 +188,22 @@ func (sc *Scope) Finish() (Reply, error) {
 	if sc.begun {
 		return Reply{}, sc.CommitErr()
 	}
-	s := sc.seal()
+	s := sc.begin()
 	if s == nil {
-		sc.begun = true
 		return Reply{}, nil
 	}
+	return sc.commit(s)
+}
+
+// begin records that the response begins, and returns the session that there is to commit.
+func (sc *Scope) begin() *Session {
+	s := sc.seal()
 	sc.begun = true
+	return s
+}
+
+// commit is the one before the first byte.
+func (sc *Scope) commit(s *Session) (Reply, error) {
 	reply, err := s.finish(sc.Context, sc.client)
 	s.finished = err
 	return reply, err
@@ -190,13 +211,10 @@ func (sc *Scope) Finish() (Reply, error) {
 
 // seal records that a session which is made from now on can send no cookie, and returns the one there is.
 func (sc *Scope) seal() *Session {
-	if s := sc.held.Load(); s != nil {
-		return s // and it seals itself
+	if sc.held.Load() == nil && sc.held.CompareAndSwap(nil, &tooLate) {
+		return nil
 	}
-	sc.making.Lock()
-	defer sc.making.Unlock()
-	sc.sealed = true
-	return sc.held.Load()
+	return sc.made() // and it seals itself
 }
 
 // Begun reports whether Begin or Finish has been called.
@@ -204,7 +222,7 @@ func (sc *Scope) Begun() bool { return sc.begun }
 
 // CommitErr returns the error of the commit, nil while there was none.
 func (sc *Scope) CommitErr() error {
-	if s := sc.held.Load(); s != nil {
+	if s := sc.made(); s != nil {
 		return s.finished
 	}
 	return nil
@@ -220,7 +238,7 @@ func (sc *Scope) Seal() {
 // Close saves what was changed after the response had begun. After a handler that panicked or a commit that failed
 // there is nothing to save.
 func (sc *Scope) Close() error {
-	if s := sc.held.Load(); s != nil && sc.begun && s.finished == nil && !s.settled() {
+	if s := sc.made(); s != nil && sc.begun && s.finished == nil && !s.settled() {
 		_, err := s.Finish(sc.Context)
 		return err
 	}

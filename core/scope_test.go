@@ -2,7 +2,9 @@ package core
 
 import (
 	"context"
+	"errors"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -41,6 +43,41 @@ func TestScopeWaitsForSaves(t *testing.T) {
 	saving(2)
 	want(t, sc.Close(), nil)
 	equal(t, "saves when the request ended", saved.Load(), 2)
+}
+
+// Goroutines of the request ask for its session while the response begins: they get one and the same, and what they put into
+// it is stored with a cookie, or they are told that they came late.
+func TestScopeMakesOneSession(t *testing.T) {
+	t.Parallel()
+	m := newTestManager(t, Options{})
+	for range 2000 {
+		sc := new(Scope)
+		want(t, sc.Open(t.Context(), nil, m, nil), nil)
+		var start, end sync.WaitGroup
+		var got [3]*Session
+		var errs [len(got)]error
+		start.Add(1)
+		for i := range got {
+			end.Go(func() {
+				start.Wait()
+				got[i] = sc.Get()
+				errs[i] = visits.Set(got[i], 1)
+			})
+		}
+		start.Done()
+		reply, err := sc.Finish()
+		want(t, err, nil)
+		end.Wait()
+		ended := sc.Close()
+		for i, s := range got {
+			if s != sc.Get() {
+				t.Fatal("the request has more than one session")
+			}
+			if late := errors.Is(errs[i], ErrLate) || errors.Is(ended, ErrLate); late == (reply.SetCookie != "") {
+				t.Fatalf("Set: %v, Close: %v, cookie %q", errs[i], ended, reply.SetCookie)
+			}
+		}
+	}
 }
 
 // A goroutine of the request loads the session of a lazy manager while the request ends.
