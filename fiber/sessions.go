@@ -51,25 +51,37 @@ func Middleware(m *Manager) fiber.Handler {
 		if outer != nil {
 			ctx = outer
 		}
-		sc := &core.Scope{}
-		if err := sc.Open(ctx, outer, m, (*client)(c), cookies(c, m.Lazy(), make([]string, 0, 4))...); err != nil {
+		sc, fields := open(c, m.Lazy(), make([]string, 0, 4))
+		if err := sc.Open(ctx, outer, m, (*client)(c), fields...); err != nil {
 			return fail(c, err)
 		}
 		return serve(c, sc)
 	}
 }
 
-// cookies returns the Cookie fields. Fiber's own strings change when the handler sets the header or the request is over: a
-// lazy manager, which reads them later, gets copies.
-func cookies(c *fiber.Ctx, lazy bool, fields []string) []string {
-	for _, field := range c.Request().Header.PeekAll(fiber.HeaderCookie) {
+// request is a scope with room for a Cookie field of the session's and little else, in a single allocation.
+type request struct {
+	scope core.Scope
+	room  [96]byte
+}
+
+// open returns a new scope and the Cookie fields, which it appends to those given. Fiber's own strings change when the handler
+// sets the header or the request is over: a lazy manager, which reads them later, gets copies.
+func open(c *fiber.Ctx, lazy bool, fields []string) (*core.Scope, []string) {
+	sent := c.Request().Header.PeekAll(fiber.HeaderCookie)
+	if lazy && len(sent) == 1 && len(sent[0]) <= len(request{}.room) {
+		r := &request{}
+		n := copy(r.room[:], sent[0])
+		return &r.scope, append(fields, utils.UnsafeString(r.room[:n]))
+	}
+	for _, field := range sent {
 		text := utils.UnsafeString(field)
 		if lazy {
 			text = utils.CopyString(text)
 		}
 		fields = append(fields, text)
 	}
-	return fields
+	return &core.Scope{}, fields
 }
 
 // serve runs the handlers and commits. If they panic nothing is saved. Fiber's server closes the values of a request

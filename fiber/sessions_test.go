@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -239,6 +240,84 @@ func TestC10CookiesReadFirst(t *testing.T) {
 	if _, body := get(t, url, "a=b; session=garbage; "+cookieOf(res)); body != "2" {
 		t.Errorf("second answer is %q, want 2", body)
 	}
+}
+
+// late is the handler of a lazy manager that changes the request's cookies before it asks for the session, as middleware that
+// decrypts cookies does.
+func late(c *fiber.Ctx) error {
+	h := &c.Request().Header
+	for _, field := range h.PeekAll(fiber.HeaderCookie) {
+		clear(field)
+	}
+	h.Set(fiber.HeaderCookie, strings.Repeat("session=garbage; ", 20))
+	return read(c)
+}
+
+// TestC10CookiesReadLate has Cookie fields of all lengths about that which there is room for, and several.
+func TestC10CookiesReadLate(t *testing.T) {
+	t.Parallel()
+	app := newApp(nil)
+	app.Use(sessions.New(quiet(sessions.Options{Lazy: true})))
+	app.Get("/first", count)
+	app.Get("/", late)
+	h := app.Handler()
+	ask := func(path string, cookies ...string) (set, body string) {
+		var ctx fasthttp.RequestCtx
+		ctx.Request.SetRequestURI(path)
+		ctx.Request.Header.DisableSpecialHeader() // as the server does, which leaves cookies for later
+		for _, field := range cookies {
+			ctx.Request.Header.Add("Cookie", field)
+		}
+		ctx.Request.Header.EnableSpecialHeader()
+		h(&ctx)
+		set, _, _ = strings.Cut(string(ctx.Response.Header.Peek("Set-Cookie")), ";")
+		return set, string(ctx.Response.Body())
+	}
+	own, _ := ask("/first")
+	for _, fields := range [][]string{{own, "a=b"}, {"a=b", own}, {"a=b", own, "c=d"}, {"", own}, {own, ""}} {
+		if _, body := ask("/", fields...); body != "1" {
+			t.Errorf("with the Cookie fields %q the answer is %q, want 1", fields, body)
+		}
+	}
+	for more := range 64 {
+		field := "=" + strings.Repeat("b", more) + "; " + own
+		if _, body := ask("/", field); body != "1" {
+			t.Errorf("with a Cookie field of %d bytes the answer is %q, want 1", len(field), body)
+		}
+	}
+	if _, body := ask("/"); body != "0" {
+		t.Errorf("without a cookie the answer is %q, want 0", body)
+	}
+}
+
+// TestC10CookiesKeptApart has two requests at a time, neither of which asks for its session before the other has come.
+func TestC10CookiesKeptApart(t *testing.T) {
+	t.Parallel()
+	var arrived sync.WaitGroup
+	app := newApp(nil)
+	app.Use(sessions.New(quiet(sessions.Options{Lazy: true})))
+	app.Get("/first", func(c *fiber.Ctx) error { return visits.Set(sessions.Get(c), c.QueryInt("n")) })
+	app.Get("/", func(c *fiber.Ctx) error {
+		arrived.Done()
+		arrived.Wait()
+		return late(c)
+	})
+	url := serve(t, app)
+	var cookies [2]string
+	for i := range cookies {
+		res, _ := get(t, url+"/first?n="+strconv.Itoa(i+1), "")
+		cookies[i] = cookieOf(res)
+	}
+	arrived.Add(len(cookies))
+	var end sync.WaitGroup
+	for i, cookie := range cookies {
+		end.Go(func() {
+			if _, body := get(t, url, cookie); body != strconv.Itoa(i+1) {
+				t.Errorf("the answer is %q, want %d", body, i+1)
+			}
+		})
+	}
+	end.Wait()
 }
 
 // TestH1SeveralLines shows that fields which the application set in several lines are all minded.
