@@ -50,6 +50,8 @@ type Manager struct {
 	purger    *purger     // nil: the store needs none
 	timed     bool        // the store's calls are measured
 
+	tooLate Session // stands for no session in a scope: one that is made from now on can send no cookie; never used
+
 	tally tally
 	epoch time.Time // when the manager was made, to measure time from
 

@@ -16,16 +16,13 @@ type Scope struct {
 	manager *Manager
 	client  Client
 	outer   *Scope // of another manager's middleware around this one
-	cookies string // the Cookie fields, until somebody asks for the session
+	cookies string // the Cookie fields, for when somebody asks for the session
 
 	// The session is made when there is something to hold: most requests bring no cookie and ask for nothing, and a session
-	// is the largest thing there is to allocate. Nil until then, and tooLate if the response has begun meanwhile.
+	// is the largest thing there is to allocate. Nil until then, and the manager's mark if it is too late for a cookie.
 	held  atomic.Pointer[Session]
 	begun bool // the commit before the first byte has been tried
 }
-
-// tooLate stands for no session: one that is made from now on can send no cookie.
-var tooLate Session //nolint:gochecknoglobals // It is a mark, and never used.
 
 // ScopeKey is the context key of the innermost scope of a request.
 type ScopeKey struct{}
@@ -93,10 +90,11 @@ func (sc *Scope) Open(ctx context.Context, outer *Scope, m *Manager, client Clie
 func (sc *Scope) session() *Session {
 	for {
 		before := sc.held.Load()
-		if before != nil && before != &tooLate {
+		late := before == &sc.manager.tooLate
+		if before != nil && !late {
 			return before
 		}
-		s := &Session{manager: sc.manager, sealed: before == &tooLate}
+		s := &Session{manager: sc.manager, sealed: late}
 		if s.present(sc.cookies); s.tickets == nil {
 			_ = s.arrive(nil) // there is nothing to load
 		}
@@ -108,10 +106,11 @@ func (sc *Scope) session() *Session {
 
 // made returns the request's session if it has been made, or else nil.
 func (sc *Scope) made() *Session {
-	if s := sc.held.Load(); s != &tooLate {
-		return s
+	s := sc.held.Load()
+	if s != nil && s == &sc.manager.tooLate {
+		return nil
 	}
-	return nil
+	return s
 }
 
 // Format keeps the session's insides, its secret among them, out of everything that is printed: contexts end up in logs.
@@ -175,7 +174,7 @@ func (sc *Scope) Begin(header map[string][]string) error {
 	if s == nil {
 		return nil
 	}
-	reply, err := sc.commit(s)
+	reply, err := sc.finish(s)
 	if err == nil {
 		reply.Apply(header)
 	}
@@ -192,7 +191,7 @@ func (sc *Scope) Finish() (Reply, error) {
 	if s == nil {
 		return Reply{}, nil
 	}
-	return sc.commit(s)
+	return sc.finish(s)
 }
 
 // begin records that the response begins, and returns the session that there is to commit.
@@ -202,8 +201,8 @@ func (sc *Scope) begin() *Session {
 	return s
 }
 
-// commit is the one before the first byte.
-func (sc *Scope) commit(s *Session) (Reply, error) {
+// finish is the commit before the first byte.
+func (sc *Scope) finish(s *Session) (Reply, error) {
 	reply, err := s.finish(sc.Context, sc.client)
 	s.finished = err
 	return reply, err
@@ -211,7 +210,7 @@ func (sc *Scope) commit(s *Session) (Reply, error) {
 
 // seal records that a session which is made from now on can send no cookie, and returns the one there is.
 func (sc *Scope) seal() *Session {
-	if sc.held.Load() == nil && sc.held.CompareAndSwap(nil, &tooLate) {
+	if sc.held.CompareAndSwap(nil, &sc.manager.tooLate) {
 		return nil
 	}
 	return sc.made() // and it seals itself

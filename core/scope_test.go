@@ -3,6 +3,9 @@ package core
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -49,35 +52,83 @@ func TestScopeWaitsForSaves(t *testing.T) {
 // it is stored with a cookie, or they are told that they came late.
 func TestScopeMakesOneSession(t *testing.T) {
 	t.Parallel()
-	m := newTestManager(t, Options{})
-	for range 2000 {
-		sc := new(Scope)
-		want(t, sc.Open(t.Context(), nil, m, nil), nil)
-		var start, end sync.WaitGroup
-		var got [3]*Session
-		var errs [len(got)]error
-		start.Add(1)
-		for i := range got {
-			end.Go(func() {
-				start.Wait()
-				got[i] = sc.Get()
-				errs[i] = visits.Set(got[i], 1)
-			})
+	m := newTestManager(t, Options{Lazy: true})
+	unknown := newTestTicket(t, m)
+	for _, cookie := range [][]string{nil, {"session=" + unknown.token()}} {
+		outcomes := map[bool]int{}
+		for n := range 2000 {
+			outcomes[raceForSession(t, m, n%100, cookie)]++
 		}
-		start.Done()
-		reply, err := sc.Finish()
-		want(t, err, nil)
-		end.Wait()
-		ended := sc.Close()
-		for i, s := range got {
-			if s != sc.Get() {
-				t.Fatal("the request has more than one session")
-			}
-			if late := errors.Is(errs[i], ErrLate) || errors.Is(ended, ErrLate); late == (reply.SetCookie != "") {
-				t.Fatalf("Set: %v, Close: %v, cookie %q", errs[i], ended, reply.SetCookie)
-			}
+		if len(outcomes) != 2 {
+			t.Errorf("with the cookies %q everybody was in time, or nobody: %v", cookie, outcomes)
 		}
 	}
+}
+
+// raceForSession lets two goroutines ask for the session, and begins the response so many moments later. It reports whether a
+// cookie was sent.
+func raceForSession(t *testing.T, m *Manager, moments int, cookie []string) bool {
+	t.Helper()
+	sc := new(Scope)
+	want(t, sc.Open(t.Context(), nil, m, nil, cookie...), nil)
+	var got [2]*Session
+	var errs [len(got)]error
+	var start atomic.Bool
+	var ready, end sync.WaitGroup
+	ready.Add(1)
+	for i := range got {
+		end.Go(func() {
+			if i == 0 {
+				ready.Done()
+			}
+			for !start.Load() {
+				runtime.Gosched()
+			}
+			got[i] = sc.Get()
+			errs[i] = visits.Set(got[i], 1)
+		})
+	}
+	ready.Wait()
+	start.Store(true)
+	for range moments {
+		runtime.Gosched()
+	}
+	reply, err := sc.Finish()
+	want(t, err, nil)
+	end.Wait()
+	ended := sc.Close()
+	for i, s := range got {
+		if s != sc.Get() {
+			t.Fatal("the request has more than one session")
+		}
+		if late := errors.Is(errs[i], ErrLate) || errors.Is(ended, ErrLate); late == (reply.SetCookie != "") {
+			t.Fatalf("Set: %v, Close: %v, cookie %q", errs[i], ended, reply.SetCookie)
+		}
+	}
+	return reply.SetCookie != ""
+}
+
+// Nobody has asked for a session when it is too late for its cookie: who does so then gets one, whether the response has begun
+// or its connection is another's, and the scope of another manager may be committed in between.
+func TestScopeMakesSessionsLate(t *testing.T) {
+	t.Parallel()
+	outer, inner := new(Scope), new(Scope)
+	want(t, outer.Open(t.Context(), nil, newTestManager(t, Options{Cookie: Cookie{Name: "outer"}}), nil), nil)
+	want(t, inner.Open(outer, outer, newTestManager(t, Options{}), nil), nil)
+	want(t, inner.Begin(http.Header{}), nil)
+	want(t, outer.Begin(http.Header{}), nil)
+	want(t, inner.Commit(func(r *Reply) { equal(t, "a cookie that comes too late", r.SetCookie, "") }), nil)
+	want(t, visits.Set(outer.Get(), 1), ErrLate)
+
+	hijacked := new(Scope)
+	want(t, hijacked.Open(t.Context(), nil, newTestManager(t, Options{}), nil), nil)
+	hijacked.Seal()
+	equal(t, "begun", hijacked.Begun(), false)
+	want(t, hijacked.Begin(http.Header{}), nil)
+	want(t, hijacked.CommitErr(), nil)
+	equal(t, "the scope", fmt.Sprint(hijacked), "sessions: request of session()")
+	want(t, visits.Set(hijacked.Get(), 1), ErrLate)
+	want(t, hijacked.Close(), nil)
 }
 
 // A goroutine of the request loads the session of a lazy manager while the request ends.
