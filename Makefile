@@ -37,7 +37,7 @@ bench-stores: ## Measure every store side by side; BENCHTIME=200x for a quick lo
 	go -C internal/testserver run ./cmd/install
 	build/bench-stores.sh
 
-bench: ## Measure beside the peers and write docs/benchmarks.md, in a quarter of an hour; BENCH=quick takes two.
+bench: ## Measure beside the peers and write docs/benchmarks.md, in twenty minutes; BENCH=quick takes two.
 	TEST_REQUIRE=redis go -C bench test -run '^$$' -bench '^BenchmarkReport$$' -benchtime 1x -timeout 2h -v .
 
 lint: lint-format lint-code lint-modules lint-core lint-vulnerabilities ## Run every check below.

@@ -55,7 +55,7 @@ func TestExchangesAllocateNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		x := s.exchange(t.Context(), read)
-		for _, cookie := range []string{"", "session=" + bareCookie} {
+		for _, cookie := range []string{"", bareField} {
 			x.carry(cookie)
 			if n := testing.AllocsPerRun(100, func() { x.send() }); n != 0 {
 				t.Errorf("%v: the harness allocates %v times", c, n)
@@ -152,6 +152,17 @@ func TestProofFails(t *testing.T) {
 		if err := fiberSite(w, lib).prove(t.Context()); err == nil {
 			t.Errorf("a library that %s passes", name)
 		}
+	}
+}
+
+// TestProofFailsWithoutTheCookie has a contender that keeps none.
+func TestProofFailsWithoutTheCookie(t *testing.T) {
+	t.Parallel()
+	c := &contender{"Fiber", cookieKept, "", buildFunc(func(w world) (*site, error) {
+		return fiberSite(w, keeping[*fiber.Ctx]{context: fiberContext}), nil
+	})}
+	if _, err := newTrial(t.Context(), c, useCases()[4], world{payload: fiveKeys()}); err == nil {
+		t.Error("it passes")
 	}
 }
 

@@ -9,11 +9,13 @@ const (
 	redisStore  = "Redis"
 )
 
-// Names of libraries: this one, and none.
+// Names of libraries: this one, and none. The last is a middleware that gives the request a context with its cookie and does
+// nothing else, as cheaply as can be.
 const (
 	cloakroom     = "Cloakroom"
 	cloakroomLazy = "Cloakroom, Lazy"
 	bareFramework = "(bare)"
+	cookieKept    = "(the cookie in the context)"
 )
 
 // contender is a library with a store on a framework.
@@ -45,13 +47,18 @@ func (c *contender) String() string {
 
 func (c *contender) isBare() bool { return c.library == bareFramework }
 
+// keepsSessions reports whether there is a library.
+func (c *contender) keepsSessions() bool { return c.store != "" }
+
 func (c *contender) isOurs() bool { return strings.HasPrefix(c.library, cloakroom) }
 
 func (c *contender) isLazy() bool { return c.library == cloakroomLazy }
 
 // competes reports whether the contender is measured in a case: being lazy makes a difference only where the session is not
-// touched.
-func (c *contender) competes(u *useCase) bool { return !c.isLazy() || u.action == idle }
+// touched, and only there is to keep the cookie most of what is done.
+func (c *contender) competes(u *useCase) bool {
+	return u.action == idle || !c.isLazy() && c.library != cookieKept
+}
 
 // frameworks are all frameworks, in the order of the report.
 func frameworks() []string { return []string{"Gin", "Echo", "Fiber", "net/http"} }

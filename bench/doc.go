@@ -3,7 +3,7 @@
 //	make bench                # writes docs/benchmarks.md and its plots; BENCH=quick takes a minute
 //	cd bench && go test .     # proves the harness, measures nothing
 //
-// A [contender] is a library with a store on a framework, or the bare framework. It builds a [site], whose handlers carry
+// A [contender] is a library with a store on a framework, or the bare framework, or one that keeps the cookie and nothing else. It builds a [site], whose handlers carry
 // out an [action]: read one key, change one, and so on. An [exchange] is a request that is sent again and again, and a
 // writer for its response; neither allocates. A [trial] is a contender in a case. It first proves that sessions really are
 // loaded, changed and stored, and then is measured in many slots, in turn with all other trials, in an order drawn

@@ -38,7 +38,12 @@ func echoSite(w world, lib library[echo.Context], use ...echo.MiddlewareFunc) *s
 
 func echoContenders() []*contender {
 	const name, peer = "Echo", "echo-contrib/session"
-	out := []*contender{{name, bareFramework, "", buildFunc(func(w world) (*site, error) { return echoSite(w, bare[echo.Context]{}), nil })}}
+	out := []*contender{
+		{name, bareFramework, "", buildFunc(func(w world) (*site, error) { return echoSite(w, bare[echo.Context]{}), nil })},
+		{name, cookieKept, "", buildFunc(func(w world) (*site, error) {
+			return echoSite(w, keeping[echo.Context]{context: echoContext}, echoKeep), nil
+		})},
+	}
 	out = append(out, ourContenders(name, mountEcho)...)
 	return append(out,
 		&contender{name, peer, memoryStore, buildFunc(func(w world) (*site, error) {

@@ -35,7 +35,12 @@ func fiberSite(w world, lib library[*fiber.Ctx], use ...fiber.Handler) *site {
 
 func fiberContenders() []*contender {
 	const name, peer = "Fiber", "Fiber session"
-	out := []*contender{{name, bareFramework, "", buildFunc(func(w world) (*site, error) { return fiberSite(w, bare[*fiber.Ctx]{}), nil })}}
+	out := []*contender{
+		{name, bareFramework, "", buildFunc(func(w world) (*site, error) { return fiberSite(w, bare[*fiber.Ctx]{}), nil })},
+		{name, cookieKept, "", buildFunc(func(w world) (*site, error) {
+			return fiberSite(w, keeping[*fiber.Ctx]{context: fiberContext}, fiberKeep), nil
+		})},
+	}
 	out = append(out, ourContenders(name, mountFiber)...)
 	return append(out,
 		&contender{name, peer, memoryStore, buildFunc(func(w world) (*site, error) {

@@ -43,7 +43,12 @@ func ginSite(w world, lib library[*gin.Context], use ...gin.HandlerFunc) *site {
 
 func ginContenders() []*contender {
 	const name, peer = "Gin", "gin-contrib/sessions"
-	out := []*contender{{name, bareFramework, "", buildFunc(func(w world) (*site, error) { return ginSite(w, bare[*gin.Context]{}), nil })}}
+	out := []*contender{
+		{name, bareFramework, "", buildFunc(func(w world) (*site, error) { return ginSite(w, bare[*gin.Context]{}), nil })},
+		{name, cookieKept, "", buildFunc(func(w world) (*site, error) {
+			return ginSite(w, keeping[*gin.Context]{context: ginContext}, ginKeep), nil
+		})},
+	}
 	out = append(out, ourContenders(name, mountGin)...)
 	return append(out,
 		&contender{name, peer, memoryStore, buildFunc(func(w world) (*site, error) {

@@ -34,6 +34,9 @@ func netContenders() []*contender {
 	none := func(h http.Handler) http.Handler { return h }
 	return []*contender{
 		{name, bareFramework, "", buildFunc(func(w world) (*site, error) { return netSite(w, bare[context.Context]{}, none), nil })},
+		{name, cookieKept, "", buildFunc(func(w world) (*site, error) {
+			return netSite(w, keeping[context.Context]{context: netContext}, netKeep), nil
+		})},
 		{name, peer, memoryStore, buildFunc(func(w world) (*site, error) {
 			// Without its sweep, which takes no part in requests, and cannot be stopped without a data race.
 			return scsSite(w, memstore.NewWithCleanupInterval(0)), nil

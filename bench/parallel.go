@@ -32,7 +32,7 @@ func newCrowd(ctx context.Context, c *contender, w world, sessions int) (*crowd,
 			return out, fmt.Errorf("%v: %w", c, err)
 		}
 		if c.isBare() {
-			cookie = "session=" + bareCookie
+			cookie = bareField
 		}
 		out.cookies = append(out.cookies, cookie)
 	}

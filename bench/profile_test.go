@@ -62,3 +62,19 @@ func TestAnatomyTable(t *testing.T) {
 		t.Errorf("a target that is met is %q", v)
 	}
 }
+
+// TestUntouchedVerdict has a middleware without sessions in the same case.
+func TestUntouchedVerdict(t *testing.T) {
+	t.Parallel()
+	of := func(framework, library, use string, nanos float64) *result {
+		return &result{contender: &contender{framework: framework, library: library}, use: use, net: figure{nanos: nanos}}
+	}
+	r := &report{memory: results{of("Gin", cookieKept, "d", 150), of("Gin", cookieKept, "e", 160), of("Echo", cookieKept, "e", 170), of("Gin", "peer", "e", 180)}}
+	const want = missed + "; part of that is [a context with the cookie](#memory-stores-on-gin): 160 ns by the clock"
+	if v := r.untouchedVerdict(missed, of("Gin", cloakroomLazy, "e", 210)); v != want {
+		t.Errorf("a target that is missed is %q, want %q", v, want)
+	}
+	if v := r.untouchedVerdict(met, of("Gin", cloakroomLazy, "e", 190)); v != met {
+		t.Errorf("a target that is met is %q", v)
+	}
+}

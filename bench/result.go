@@ -31,8 +31,7 @@ func (all results) where(fits func(r *result) bool) results {
 	return out
 }
 
-// ours returns this library's result on a framework with a store, nil if there is none. In the case where a session is there
-// and never touched it is that with Lazy.
+// ours returns this library's result on a framework with a store, nil if there is none: that which is not lazy.
 func (all results) ours(framework, store, use string) *result {
 	for _, r := range all {
 		if c := r.contender; c.framework == framework && c.store == store && r.use == use && r.failure == nil && c.library == cloakroom {
@@ -75,7 +74,7 @@ func compare(ctx context.Context, p *pace, entries []entry, tapes ...*tape) (res
 		switch {
 		case err == nil:
 			trials, racers = append(trials, t), append(racers, t)
-		case e.contender.isOurs():
+		case e.contender.isOurs(), !e.contender.keepsSessions():
 			return nil, err
 		default:
 			out = append(out, &result{contender: e.contender, use: e.use.name, payload: e.world.payload.name, failure: err})

@@ -29,9 +29,9 @@ func sized(quick bool, seed uint64) size {
 	}
 	out := size{
 		// Each slot begins with a collection. One must be long enough for those that its own garbage asks for, or it costs nothing.
-		memory: with(15, 100*time.Millisecond), remote: with(41, 40*time.Millisecond), payload: with(9, 60*time.Millisecond),
+		memory: with(15, 100*time.Millisecond), remote: with(81, 40*time.Millisecond), payload: with(9, 60*time.Millisecond),
 		crowd: with(5, 300*time.Millisecond), contest: with(5, 0), load: with(5, 500*time.Millisecond),
-		sessions: 100_000, heap: 1_000_000, changes: 100, tries: 4, shelves: shelves(), window: time.Second, spell: 5 * time.Second,
+		sessions: 100_000, heap: 1_000_000, changes: 100, tries: 6, shelves: shelves(), window: time.Second, spell: 5 * time.Second,
 	}
 	if quick {
 		out.sessions, out.heap, out.changes, out.tries = out.sessions/20, out.heap/10, out.changes/4, 1
@@ -204,7 +204,7 @@ func (r *report) runPayloads(ctx context.Context, w world) (err error) {
 	uses := useCases()[:2]
 	entries := entriesOf(choose((*contender).isBare), uses, w)
 	for _, p := range payloads() {
-		local := choose(func(c *contender) bool { return c.store != redisStore && !c.isBare() })
+		local := choose(func(c *contender) bool { return c.keepsSessions() && c.store != redisStore })
 		entries = append(entries, entriesOf(local, uses, world{payload: p})...)
 	}
 	r.payload, err = compare(ctx, &r.size.payload, entries)
@@ -224,7 +224,9 @@ func (r *report) runContention(ctx context.Context, w world) (err error) {
 }
 
 func (r *report) runLoad(ctx context.Context, w world) (err error) {
-	all := choose(func(c *contender) bool { return c.store != cookieStore && !c.isLazy() })
+	all := choose(func(c *contender) bool {
+		return (c.store == memoryStore || c.store == redisStore || c.isBare()) && !c.isLazy()
+	})
 	r.served, err = compareLoad(ctx, &r.size.load, w, all, []action{read, change})
 	return err
 }

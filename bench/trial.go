@@ -46,10 +46,8 @@ func (t *trial) renew(ctx context.Context) (err error) {
 	if t.site, err = t.contender.build(t.world); err != nil {
 		return err
 	}
-	if !t.contender.isBare() {
-		if err := t.site.prove(ctx); err != nil {
-			return err
-		}
+	if err := t.prove(ctx); err != nil {
+		return err
 	}
 	t.x, t.sent, t.first = t.site.exchange(ctx, t.use.action), 0, ""
 	if !t.use.cookie {
@@ -58,12 +56,24 @@ func (t *trial) renew(ctx context.Context) (err error) {
 	if t.first, err = t.site.open(ctx); err != nil {
 		return err
 	}
-	if t.contender.isBare() {
-		t.first = "session=" + bareCookie // as long as a usual one
+	if !t.contender.keepsSessions() {
+		t.first = bareField
 	}
 	t.x.carry(t.first)
 	return t.send(8)
 }
+
+// prove shows that the contender does what it is to do.
+func (t *trial) prove(ctx context.Context) error {
+	if t.contender.keepsSessions() {
+		return t.site.prove(ctx)
+	}
+	_, _, err := t.site.visit(ctx, read, bareField)
+	return err
+}
+
+// bareField is the Cookie field for who has no sessions, as long as a usual one.
+const bareField = "session=" + bareCookie
 
 const bareCookie = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
@@ -101,7 +111,7 @@ func (t *trial) calibrate(slot time.Duration) error {
 // slot measures one slot. What creates sessions begins with an empty store each time, and leaves none: a larger heap would
 // make every other trial's garbage cheaper or dearer to collect.
 func (t *trial) slot(ctx context.Context) error {
-	if t.use.action != create || t.contender.isBare() {
+	if t.use.action != create || !t.contender.keepsSessions() {
 		return t.measure()
 	}
 	if err := t.renew(ctx); err != nil {
@@ -137,7 +147,7 @@ func measure(n int, send func() error) (figure, error) {
 
 // check proves, after all slots, that each request that was to change the session did so.
 func (t *trial) check(ctx context.Context) error {
-	if t.contender.isBare() || t.site == nil {
+	if !t.contender.keepsSessions() || t.site == nil {
 		return nil // there is nothing to prove, or it has been proved after each slot
 	}
 	cookie, want := t.first, 1
