@@ -41,10 +41,7 @@ const targetText = "Times are net of the bare framework. Ratios of a memory stor
 	"framework; after \"CPU\" stands the same by the time that processors were busy, garbage collection included, which other " +
 	"programs on the machine disturb less than a clock. What the floor is of a target that is missed is told [below](#where-the-time-goes)."
 
-const caseText = "Time, allocations and bytes of one request; in brackets how many times as long as Cloakroom. Requests carry " +
-	"no other cookie. The second row is a middleware that keeps the Cookie field in a context for the request and does nothing else, as " +
-	"cheaply as can be: Cloakroom has to do as much for its sessions to be reached from there. Fiber session, which has no middleware, " +
-	"does nothing until a handler asks."
+const caseText = "Time, allocations and bytes of one request; in brackets how many times as long as Cloakroom."
 
 const anatomyText = "A profile of Cloakroom with its memory store, without what the bare framework does as well, garbage collected in the " +
 	"background included. The floor is what no code of our own is part of. There is what our code calls because of what it promises, as " +
@@ -87,7 +84,9 @@ so that garbage is collected as often as in a small server, and not as often as 
 | case | |
 |---|---|
 %s
-Sessions have five short keys unless stated otherwise.
+Sessions have five short keys unless stated otherwise, and requests carry no cookie but theirs. "The cookie in the context" is a
+middleware that keeps the Cookie field in a context for the request and does nothing else, as cheaply as can be: Cloakroom has
+to do as much for its sessions to be reached from there. Fiber session, which has no middleware, does nothing until a handler asks.
 `, r.began.UTC().Format(time.DateOnly), r.processors, runtime.Version(), runtime.GOOS, runtime.GOARCH, r.seed,
 		r.took.Round(time.Second), r.size.memory.rounds, r.size.memory.slot, r.size.remote.rounds, r.size.remote.slot, ballast>>20, r.place(), cases())
 }

@@ -73,9 +73,7 @@ func (t *trial) prove(ctx context.Context) error {
 }
 
 // bareField is the Cookie field for who has no sessions, as long as a usual one.
-const bareField = "session=" + bareCookie
-
-const bareCookie = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+const bareField = "session=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 var errFailed = errors.New("a request failed")
 

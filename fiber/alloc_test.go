@@ -13,15 +13,23 @@ import (
 
 const visits = sessions.Key[int]("visits")
 
+// carry adds Cookie fields to a request as the server does, which leaves them for later.
+func carry(ctx *fasthttp.RequestCtx, cookies ...string) {
+	h := &ctx.Request.Header
+	h.DisableSpecialHeader()
+	for _, field := range cookies {
+		h.Add("Cookie", field)
+	}
+	h.EnableSpecialHeader()
+}
+
 // allocations returns how often one request allocates.
 func allocations(h fasthttp.RequestHandler, cookie string) float64 {
 	ctx := &fasthttp.RequestCtx{}
 	ctx.Init(&fasthttp.Request{}, nil, nil)
 	ctx.Request.SetRequestURI("/")
 	if cookie != "" {
-		ctx.Request.Header.DisableSpecialHeader() // as the server does, which leaves cookies for later
-		ctx.Request.Header.Add("Cookie", cookie)
-		ctx.Request.Header.EnableSpecialHeader()
+		carry(ctx, cookie)
 	}
 	return testing.AllocsPerRun(5000, func() {
 		h(ctx)

@@ -264,11 +264,7 @@ func TestC10CookiesReadLate(t *testing.T) {
 	ask := func(path string, cookies ...string) (set, body string) {
 		var ctx fasthttp.RequestCtx
 		ctx.Request.SetRequestURI(path)
-		ctx.Request.Header.DisableSpecialHeader() // as the server does, which leaves cookies for later
-		for _, field := range cookies {
-			ctx.Request.Header.Add("Cookie", field)
-		}
-		ctx.Request.Header.EnableSpecialHeader()
+		carry(&ctx, cookies...)
 		h(&ctx)
 		set, _, _ = strings.Cut(string(ctx.Response.Header.Peek("Set-Cookie")), ";")
 		return set, string(ctx.Response.Body())
