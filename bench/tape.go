@@ -17,7 +17,7 @@ type tape struct {
 	besides *trial // what sends a request before each that is played, nil if none is sent
 	client  *redis.Client
 	before  map[string]string // the database as it was, each key dumped
-	after   map[string]string // and as the commands have left it, each key as text
+	after   map[string]string // and as the commands have left it
 	played  [][][]any         // the commands of each request
 	figures []figure
 }
@@ -39,7 +39,7 @@ func record(ctx context.Context, c *contender, u *useCase, w world, requests int
 		return out, err
 	}
 	defer t.close()
-	if out.before, err = out.each(ctx, out.dump); err != nil {
+	if out.before, err = out.dump(ctx); err != nil {
 		return out, err
 	}
 	wire.take()
@@ -50,7 +50,7 @@ func record(ctx context.Context, c *contender, u *useCase, w world, requests int
 		commands, _ := wire.take()
 		out.played = append(out.played, arguments(commands))
 	}
-	out.after, err = out.each(ctx, out.content)
+	out.after, err = out.dump(ctx)
 	return out, err
 }
 
@@ -64,29 +64,16 @@ func arguments(commands [][]string) [][]any {
 	return out
 }
 
-// each returns something of each key.
-func (t *tape) each(ctx context.Context, of func(ctx context.Context, key string) (string, error)) (map[string]string, error) {
+// dump returns each key as it is stored.
+func (t *tape) dump(ctx context.Context) (map[string]string, error) {
 	keys, err := t.client.Keys(ctx, "*").Result()
 	out := make(map[string]string, len(keys))
 	for _, key := range keys {
-		if out[key], err = of(ctx, key); err != nil {
+		if out[key], err = t.client.Dump(ctx, key).Result(); err != nil {
 			return nil, err
 		}
 	}
 	return out, err
-}
-
-func (t *tape) dump(ctx context.Context, key string) (string, error) {
-	return t.client.Dump(ctx, key).Result()
-}
-
-// content is text in which equal values are equal; in a dump the fields of a hash have no order.
-func (t *tape) content(ctx context.Context, key string) (string, error) {
-	fields, err := t.client.HGetAll(ctx, key).Result()
-	if redis.HasErrorPrefix(err, "WRONGTYPE") {
-		return t.client.Get(ctx, key).Result()
-	}
-	return fmt.Sprint(fields), err // maps are printed in order
 }
 
 // rewind brings the database back to where the tape begins.
@@ -181,7 +168,7 @@ func (t *tape) slot(ctx context.Context) error {
 
 // check proves that the commands have done what they did when they were recorded.
 func (t *tape) check(ctx context.Context) error {
-	now, err := t.each(ctx, t.content)
+	now, err := t.dump(ctx)
 	if err == nil && !maps.Equal(now, t.after) {
 		err = fmt.Errorf("case %s: the commands played again, %s, have another outcome", t.use, t.manner.name)
 	}

@@ -13,8 +13,8 @@ import (
 
 var _ store.Counter = (*Store)(nil)
 
-// Count walks the keys as List does, and of each session asks for all but its data. SCAN may return a key more than once, so
-// eight bytes of each are remembered until the end.
+// Count walks the keys as List does, and of each session asks for its header: what is damaged behind that counts.
+// SCAN may return a key more than once, so eight bytes of each are remembered until the end.
 func (s *Store) Count(ctx context.Context, prefix string) (int, error) {
 	nodes, err := s.nodes(ctx)
 	if err != nil {
@@ -67,24 +67,22 @@ func (c *census) add(ctx context.Context, keys []string) error {
 
 // alive reports which of the keys hold a session, in one pipeline.
 func (s *Store) alive(ctx context.Context, keys []string) ([]bool, error) {
-	replies := make([]*redis.SliceCmd, len(keys))
+	replies := make([]*redis.StringCmd, len(keys))
 	// The error is one of those that the replies have.
 	_, _ = s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, key := range keys {
-			replies[i] = p.HMGet(ctx, key, "v", "e", "s") // the data may be long
+			replies[i] = p.GetRange(ctx, key, 0, int64(headerSize-1)) // the data may be long
 		}
 		return nil
 	})
 	live, now := make([]bool, len(keys)), time.Now()
 	for i, reply := range replies {
-		fields, err := reply.Result()
-		if err != nil && !foreign(err) {
+		stored, err := reply.Bytes()
+		if err != nil && !nothing(err) {
 			return nil, s.failed(ctx, "count", err)
 		}
-		if err == nil {
-			_, err = decode(keys[i], append(fields, ""), now)
-		}
-		live[i] = err == nil
+		rec, ok := header(stored)
+		live[i] = ok && !rec.Expired(now)
 	}
 	return live, nil
 }

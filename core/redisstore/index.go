@@ -123,23 +123,22 @@ func (s *Store) loadAll(ctx context.Context, keys []string) ([]store.Record, err
 
 // loadSome loads the records under keys in one pipeline.
 func (s *Store) loadSome(ctx context.Context, keys []string) ([]store.Record, error) {
-	replies := make([]*redis.SliceCmd, len(keys))
+	replies := make([]*redis.StringCmd, len(keys))
 	// The error is one of those that the replies have.
 	_, _ = s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, key := range keys {
-			replies[i] = fetch(ctx, key)
-			_ = p.Process(ctx, replies[i])
+			replies[i] = p.Get(ctx, key)
 		}
 		return nil
 	})
 	some, now := make([]store.Record, len(keys)), time.Now()
 	for i, reply := range replies {
-		fields, err := reply.Result()
-		if err != nil && !foreign(err) {
+		stored, err := reply.Bytes()
+		if err != nil && !nothing(err) {
 			return nil, s.failed(ctx, "load", err)
 		}
 		// What is not there, or no session, stays empty.
-		some[i], _ = decode(keys[i], fields, now)
+		some[i], _ = decode(keys[i], stored, now)
 	}
 	return some, nil
 }

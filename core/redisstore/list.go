@@ -66,7 +66,7 @@ func (s *Store) List(ctx context.Context, prefix, cursor string, limit int) ([]s
 func scan(ctx context.Context, node *redis.Client, at *position, prefix string, limit int) (keys []string, err error) {
 	pattern, count := escapeGlob(prefix)+"*", int64(max(limit, 1))
 	for range scansPerPage {
-		keys, at.cursor, err = node.ScanType(ctx, at.cursor, pattern, count, "hash").Result()
+		keys, at.cursor, err = node.ScanType(ctx, at.cursor, pattern, count, "string").Result()
 		if err != nil || at.cursor == 0 || len(keys) > 0 {
 			break
 		}

@@ -80,40 +80,73 @@ func TestNewAccepts(t *testing.T) {
 	}
 }
 
-func TestS2DecodeHostileFields(t *testing.T) {
+// stored is a session of somebody as it is stored: version 7, ending 1001 ms after the epoch.
+const stored = "cloakroom:0000000000000007:0000000000001001:8:somebodydata"
+
+func TestEncodeRoundTrips(t *testing.T) {
+	t.Parallel()
+	rec := store.Record{Key: "k", Subject: "somebody", Data: []byte("data"), Expires: time.UnixMilli(1001)}
+	if got := encode(&rec, 7); string(got) != stored || cap(got) > len(got)+8 {
+		t.Errorf("encode = %q with room for %d bytes, want %q", got, cap(got), stored)
+	}
+	for _, expires := range []time.Time{{}, time.UnixMilli(1), time.UnixMilli(forever - 2000), time.Unix(1<<40, 0)} {
+		for _, subject := range []string{"", "a", ":", "1:2", "\r\n\x00", strings.Repeat("s", 100_000)} {
+			for _, data := range []string{"", "d", ":", "\x00\n", strings.Repeat("d", 100_000)} {
+				rec := store.Record{Key: "k", Subject: subject, Data: []byte(data), Expires: expires}
+				got, err := decode("k", encode(&rec, math.MaxUint64), time.Time{})
+				if err != nil || got.Key != "k" || got.Version != math.MaxUint64 || got.Subject != subject || string(got.Data) != data || !got.Expires.Equal(expires) {
+					t.Errorf("ends %v, subject of %d bytes, data of %d: came back changed, %v", expires, len(subject), len(data), err)
+				}
+			}
+		}
+	}
+}
+
+func TestS2DecodeHostileBytes(t *testing.T) {
 	t.Parallel()
 	now := time.UnixMilli(1000)
-	good := []any{"7", "1001", "s", "d"}
-	if rec, err := decode("k", good, now); err != nil || rec.Version != 7 || rec.Subject != "s" || string(rec.Data) != "d" || rec.Expires.UnixMilli() != 1001 {
+	if rec, err := decode("k", []byte(stored), now); err != nil || rec.Version != 7 || rec.Subject != "somebody" || string(rec.Data) != "data" {
 		t.Fatalf("decode of a good record = %+v, %v", rec, err)
 	}
-	if rec, err := decode("k", []any{"18446744073709551615", "0", "", ""}, now); err != nil || rec.Version != math.MaxUint64 || !rec.Expires.IsZero() {
-		t.Fatalf("decode of a permanent record = %+v, %v", rec, err)
+	var hostile []string
+	for n := range len(stored) - len("data") {
+		hostile = append(hostile, stored[:n])
 	}
-	for _, fields := range [][]any{
-		nil,
-		{},
-		{"7", "1001", "s"},
-		{nil, "1001", "s", "d"},
-		{"7", nil, "s", "d"},
-		{"7", "1001", nil, "d"},
-		{"7", "1001", "s", nil},
-		{int64(7), "1001", "s", "d"},
-		{"0", "1001", "s", "d"},
-		{"-7", "1001", "s", "d"},
-		{"", "1001", "s", "d"},
-		{"18446744073709551616", "1001", "s", "d"},
-		{"7x", "1001", "s", "d"},
-		{"7", "", "s", "d"},
-		{"7", "x", "s", "d"},
-		{"7", "1e99", "s", "d"},
-		{"7", "9223372036854775807", "s", "d"},
-		{"7", "-1", "s", "d"},
-		{"7", "1000", "s", "d"},
+	for _, change := range [][2]string{
+		{"cloakroom", "Cloakroom"},
+		{"0007", "0000"},
+		{"0007", "000x"},
+		{"0007", "000A"},
+		{"0007", "+007"},
+		{"0007:", "00070"},
+		{"1001", "100x"},
+		{"1001", "1000"},
+		{"0000000000001001", "9007199254740993"},
+		{"0000000000001001", "-000000000001001"},
+		{"0000000000001001", "            1001"},
+		{"1001:", "1001 "},
+		{":8:", ":13:"},
+		{":8:", ":-8:"},
+		{":8:", "::"},
+		{":8:", ":x:"},
+		{":8:", ":99999999999999999999:"},
+		{":8:", ":8"},
 	} {
-		if rec, err := decode("k", fields, now); !errors.Is(err, store.ErrNotFound) || rec.Version != 0 || rec.Data != nil {
-			t.Errorf("decode(%q) = %+v, %v, want ErrNotFound and no record", fields, rec, err)
+		hostile = append(hostile, strings.Replace(stored, change[0], change[1], 1))
+	}
+	for _, text := range hostile {
+		if rec, err := decode("k", []byte(text), now); !errors.Is(err, store.ErrNotFound) || rec.Version != 0 || rec.Data != nil {
+			t.Errorf("decode(%q) = %+v, %v, want ErrNotFound and no record", text, rec, err)
 		}
+	}
+}
+
+// TestDecodeSharesNoRoom has a caller append to the data of a record, against the contract: it must not meet another's.
+func TestDecodeSharesNoRoom(t *testing.T) {
+	t.Parallel()
+	rec, err := decode("k", append([]byte(stored), "more"...)[:len(stored)], time.UnixMilli(1000))
+	if err != nil || cap(rec.Data) != len(rec.Data) {
+		t.Errorf("data of %d bytes has room for %d, %v", len(rec.Data), cap(rec.Data), err)
 	}
 }
 
@@ -130,6 +163,8 @@ func TestX1MillisRoundUp(t *testing.T) {
 		{time.Unix(0, 0), 1},
 		{time.Unix(-5, 0), 1},
 		{time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC), 1},
+		{time.Unix(-9_300_000_000_000_000, 0), 1},
+		{time.Unix(-1<<62, 0), 1},
 		{time.Unix(1<<62, 0), 0},
 		{time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), 253402300799000},
 	} {
@@ -139,21 +174,25 @@ func TestX1MillisRoundUp(t *testing.T) {
 	}
 }
 
-// TestNonceCountsWrites is about what the client does with an argument, on which telling a resent save from a first one depends.
-func TestNonceCountsWrites(t *testing.T) {
+// TestDraftCountsWrites is about what the client does with an argument, on which telling a resent save from a first one depends.
+func TestDraftCountsWrites(t *testing.T) {
 	t.Parallel()
-	next, err := newNonce()
+	next, err := newDraft(&store.Record{Subject: "somebody", Data: []byte("data")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for want := 1; want < 3; want++ {
 		b, err := next.MarshalBinary()
-		if err != nil || string(b) != next.String() || next.sent != want {
+		if err != nil || !strings.HasPrefix(string(b), next.String()+":") || next.sent != want {
 			t.Errorf("MarshalBinary = %q, %v, and counts %d, want %q and %d", b, err, next.sent, next.String(), want)
 		}
 	}
-	if cmd := redis.NewCmd(t.Context(), "evalsha", next); !strings.Contains(cmd.String(), next.String()) || next.sent != 2 {
-		t.Errorf("printing the command %q counts as sending it", cmd)
+	cmd := redis.NewCmd(t.Context(), "evalsha", next).String()
+	if !strings.Contains(cmd, next.String()) || strings.Contains(cmd, "data") || strings.Contains(cmd, "somebody") {
+		t.Errorf("a printed command is %q, want one with the version and without subject and data", cmd)
+	}
+	if next.sent != 2 {
+		t.Error("printing a command counts as sending it")
 	}
 }
 

@@ -1,49 +1,100 @@
 package redisstore
 
 import (
-	"context"
+	"bytes"
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
 	"strconv"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
-// fetch is the command for the fields of a session's hash, as decode takes them: version, expiry, subject, data. It is
-// written out because an argument that is a constant needs no memory.
-func fetch(ctx context.Context, key string) *redis.SliceCmd {
-	return redis.NewSliceCmd(ctx, "hmget", key, "v", "e", "s", "d")
+// A session is stored as one string of these parts, with a colon between them:
+//
+//	cloakroom   what tells it from the values of others
+//	version     16 hexadecimal digits, in lower case
+//	expiry      16 decimal digits: milliseconds of the Unix epoch, 0 for never
+//	length      of the subject
+//	subject     and, without a colon, the data
+//
+// The scripts know the places of version and expiry, and change the expiry where it stands. What is left of a deleted
+// session ends after its version.
+const (
+	magic      = "cloakroom:"
+	digits     = 16
+	expiryAt   = len(magic) + digits + 1
+	headerSize = expiryAt + digits + 1
+)
+
+// appendDigits appends a number, with zeros before it.
+func appendDigits(b []byte, number uint64, base int) []byte {
+	var room [20]byte
+	text := strconv.AppendUint(room[:0], number, base)
+	b = append(b, "0000000000000000"[:digits-len(text)]...)
+	return append(b, text...)
 }
 
-// decode reads the fields of a hash: ErrNotFound if there is none, it is not one of ours, or its time is over.
-func decode(key string, fields []any, now time.Time) (store.Record, error) {
-	var text [4]string
-	for i := range text {
-		var ok bool
-		if i < len(fields) {
-			text[i], ok = fields[i].(string)
-		}
-		if !ok {
-			return store.Record{}, store.ErrNotFound
-		}
+// appendVersion appends what a session of that version begins with.
+func appendVersion(b []byte, version uint64) []byte {
+	return appendDigits(append(b, magic...), version, 16)
+}
+
+// begins is what the session begins with whose version is expected, "" if none is.
+func begins(version uint64) string {
+	if version == 0 {
+		return ""
 	}
-	version, err := strconv.ParseUint(text[0], 10, 64)
-	if err != nil || version == 0 {
+	var room [expiryAt]byte
+	return string(appendVersion(room[:0], version))
+}
+
+// appendExpiry appends an instant.
+func appendExpiry(b []byte, expires time.Time) []byte {
+	return appendDigits(b, uint64(millis(expires)), 10) //nolint:gosec // G115: never negative
+}
+
+// encode returns what is stored for a record.
+func encode(rec *store.Record, version uint64) []byte {
+	const lengthDigits = 5 // of most subjects, colon included; what is longer costs a second allocation
+	b := make([]byte, 0, headerSize+lengthDigits+len(rec.Subject)+len(rec.Data))
+	b = append(appendVersion(b, version), ':')
+	b = append(appendExpiry(b, rec.Expires), ':')
+	b = append(strconv.AppendInt(b, int64(len(rec.Subject)), 10), ':')
+	b = append(b, rec.Subject...)
+	return append(b, rec.Data...)
+}
+
+// decode reads what is stored: ErrNotFound if it is nothing, or not one of ours, or its time is over. The record shares
+// its memory.
+func decode(key string, stored []byte, now time.Time) (store.Record, error) {
+	rec, ok := header(stored)
+	if !ok || rec.Expired(now) {
 		return store.Record{}, store.ErrNotFound
 	}
-	millis, err := strconv.ParseInt(text[1], 10, 64)
-	if err != nil || millis < 0 || millis > forever {
+	text, rest, ok := bytes.Cut(stored[headerSize:], []byte(":"))
+	length, err := strconv.ParseUint(string(text), 10, 31)
+	if !ok || err != nil || length > uint64(len(rest)) {
 		return store.Record{}, store.ErrNotFound
 	}
-	rec := store.Record{Key: key, Subject: text[2], Data: []byte(text[3]), Expires: instant(millis), Version: version}
-	if rec.Expired(now) {
-		return store.Record{}, store.ErrNotFound
-	}
+	rec.Key, rec.Subject, rec.Data = key, string(rest[:length]), rest[length:len(rest):len(rest)]
 	return rec, nil
+}
+
+// header reads version and expiry, and reports whether stored is a session at all. What is damaged behind them it does
+// not see.
+func header(stored []byte) (rec store.Record, ok bool) {
+	if len(stored) < headerSize || stored[expiryAt-1] != ':' || stored[headerSize-1] != ':' {
+		return rec, false
+	}
+	begin, expiry := string(stored[:expiryAt-1]), string(stored[expiryAt:headerSize-1])
+	version, _ := strconv.ParseUint(begin[len(magic):], 16, 64)
+	millis, err := strconv.ParseUint(expiry, 10, 63)
+	if version == 0 || begins(version) != begin || err != nil || millis > forever {
+		return rec, false
+	}
+	return store.Record{Version: version, Expires: instant(int64(millis))}, true
 }
 
 // forever is the last expiry in milliseconds that scripts can count to, hundreds of thousands of years away. Later is never.
@@ -54,6 +105,9 @@ const forever = 1 << 53
 func millis(t time.Time) int64 {
 	if t.IsZero() || t.Unix() >= forever/1000 {
 		return 0
+	}
+	if t.Unix() < 0 { // UnixMilli cannot tell what is very long ago
+		return 1
 	}
 	return max(t.Add(time.Millisecond-1).UnixMilli(), 1)
 }
@@ -66,27 +120,38 @@ func instant(millis int64) time.Time {
 	return time.UnixMilli(millis)
 }
 
-// nonce is a new version on its way to the server. It counts how often it is sent: the client sends a command again when
-// it has lost the connection before the reply came.
-type nonce struct {
+// lasting is for how many milliseconds from now on a server keeps what ends then; 0 is for ever.
+func lasting(expires, now time.Time) int64 {
+	at := millis(expires)
+	if at == 0 {
+		return 0
+	}
+	return max(at-now.UnixMilli(), 1)
+}
+
+// draft is a record on its way to the server, with a new version. It counts how often it is sent: the client sends a
+// command again when it has lost the connection before the reply came.
+type draft struct {
 	version uint64
+	stored  []byte
 	sent    int
 }
 
-// newNonce draws a version. 64 random bits do not repeat, so a save recognises its own version, and nobody else has it.
-func newNonce() (*nonce, error) {
+// newDraft draws a version. 64 random bits do not repeat, so a save recognises its own version, and nobody else has it.
+func newDraft(rec *store.Record) (*draft, error) {
 	var b [8]byte
 	if _, err := rand.Read(b[:]); err != nil {
 		return nil, fmt.Errorf("redis: drawing a version: %w", err)
 	}
-	return &nonce{version: max(binary.BigEndian.Uint64(b[:]), 1)}, nil
+	version := max(binary.BigEndian.Uint64(b[:]), 1)
+	return &draft{version: version, stored: encode(rec, version)}, nil
 }
 
 // MarshalBinary is what the client calls each time it writes the argument.
-func (n *nonce) MarshalBinary() ([]byte, error) {
-	n.sent++
-	return strconv.AppendUint(nil, n.version, 10), nil
+func (d *draft) MarshalBinary() ([]byte, error) {
+	d.sent++
+	return d.stored, nil
 }
 
-// String returns the version for those who print commands.
-func (n *nonce) String() string { return strconv.FormatUint(n.version, 10) }
+// String returns the version for those who print commands; the rest is not for logs.
+func (d *draft) String() string { return begins(d.version) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -37,7 +38,7 @@ func (s *Store) Save(ctx context.Context, rec store.Record) (store.Record, error
 	if len(rec.Data) > s.options.MaxData {
 		return store.Record{}, fmt.Errorf("redis: save: %w: its data has %d bytes, Options.MaxData is %d", store.ErrTooLarge, len(rec.Data), s.options.MaxData)
 	}
-	next, err := newNonce()
+	next, err := newDraft(&rec)
 	if err != nil {
 		return store.Record{}, err
 	}
@@ -63,8 +64,8 @@ func (s *Store) Save(ctx context.Context, rec store.Record) (store.Record, error
 }
 
 // replace runs the script that writes the record.
-func (s *Store) replace(ctx context.Context, rec *store.Record, next *nonce, now time.Time) (any, error) {
-	args := []any{rec.Version, next, now.UnixMilli(), millis(rec.Expires), rec.Subject, rec.Data}
+func (s *Store) replace(ctx context.Context, rec *store.Record, next *draft, now time.Time) (any, error) {
+	args := []any{begins(rec.Version), now.UnixMilli(), next, lasting(rec.Expires, now)}
 	keys := s.keys(rec)
 	reply, err := s.scripts.save.EvalSha(ctx, s.client, keys, args...).Result()
 	if err != nil && errors.Is(err, redis.ErrNoScript) {
@@ -75,18 +76,19 @@ func (s *Store) replace(ctx context.Context, rec *store.Record, next *nonce, now
 }
 
 // refused says why the script has not stored the record.
-func (s *Store) refused(rec *store.Record, reply any, next *nonce, now time.Time) (store.Record, error) {
+func (s *Store) refused(rec *store.Record, reply any, next *draft, now time.Time) (store.Record, error) {
 	if reply == replyDeleted {
 		return store.Record{}, errDeleted
 	}
-	fields, conflict := reply.([]any)
+	stored, _ := reply.(string)
+	conflict := strings.HasPrefix(stored, magic)
 	switch {
 	case conflict && next.sent > 1:
 		// An earlier attempt may have stored it for somebody else to change. A conflict would have the caller apply its
 		// changes twice.
 		return store.Record{}, errAmbiguous
 	case conflict:
-		if current, err := decode(rec.Key, fields, now); err == nil {
+		if current, err := decode(rec.Key, []byte(stored), now); err == nil {
 			return current, store.ErrConflict
 		}
 	}
@@ -116,7 +118,8 @@ func (s *Store) Touch(ctx context.Context, rec store.Record) error {
 			return err
 		}
 	}
-	reply, err := s.scripts.touch.Run(ctx, s.client, s.keys(&rec), rec.Version, now.UnixMilli(), millis(rec.Expires)).Text()
+	reply, err := s.scripts.touch.Run(ctx, s.client, s.keys(&rec),
+		begins(rec.Version), now.UnixMilli(), appendExpiry(nil, rec.Expires), lasting(rec.Expires, now)).Text()
 	switch {
 	case err != nil:
 		return s.failed(ctx, "touch", err)

@@ -1,6 +1,6 @@
 // Package redisstore keeps sessions in Redis (6.2 or newer) or Valkey: a single server, Sentinel or Cluster.
 //
-// Each session is a hash of its own that expires by itself. A short script writes it, only if nobody has changed it since
+// Each session is a string of its own that expires by itself. A short script writes it, only if nobody has changed it since
 // it was loaded. The sessions of a user are found through a sorted set of their keys, which repairs itself when it is
 // read. Load, Save, Touch and Delete are one round trip each; only on a cluster, where session and set lie on different
 // servers, a signed-in session takes three to save and two to touch.
@@ -20,9 +20,14 @@
 //
 // # What a key holds
 //
-// A session's hash has the fields v (version), e (expiry in milliseconds of the Unix epoch, 0 for never), s (subject) and
-// d (data). After a Delete v alone stays for a minute, so that a save which the client sends again, because it has not
-// seen the reply, cannot bring the session back. What lies under a session's key and is no session is left alone.
+// A session's string has a header of text, followed by the data:
+//
+//	cloakroom:<version>:<expiry>:<length>:<subject><data>
+//
+// The version is 16 hexadecimal digits in lower case; the expiry 16 decimal ones, in milliseconds of the Unix epoch, 0 for never; the
+// length that of the subject in bytes. After a Delete what goes up to the version stays for a minute, so that a save which
+// the client sends again, because it has not seen the reply, cannot bring the session back. What lies under a session's key
+// and is no session is left alone.
 package redisstore
 
 import (
@@ -50,7 +55,7 @@ type Options struct {
 	// from the prefix of every manager that uses the database.
 	IndexPrefix string
 	// MaxData bounds the length of a record's data; a longer one is [store.ErrTooLarge] and nothing is sent. The server's
-	// own bound is proto-max-bulk-len, and ends the connection. 0: 4 MiB.
+	// own bound is proto-max-bulk-len, for data, subject and some 50 bytes together, and ends the connection. 0: 4 MiB.
 	MaxData int
 	// Sharded says that keys lie on different servers though the client looks like that of a single one, as with a proxy
 	// before a cluster. Of a cluster client the store knows by itself.
@@ -125,15 +130,14 @@ func traitsOf(client redis.UniversalClient) (traits, error) {
 
 // Load returns the record under key, in one command.
 func (s *Store) Load(ctx context.Context, key string) (store.Record, error) {
-	reply := fetch(ctx, key)
-	err := s.client.Process(ctx, reply)
+	stored, err := s.client.Get(ctx, key).Bytes()
 	switch {
-	case foreign(err):
+	case nothing(err):
 		return store.Record{}, store.ErrNotFound
 	case err != nil:
 		return store.Record{}, s.failed(ctx, "load", err)
 	}
-	return decode(key, reply.Val(), time.Now())
+	return decode(key, stored, time.Now())
 }
 
 // Delete removes the record under key, in one round trip. Its entry in the index goes when the index is next read.
@@ -157,5 +161,7 @@ func (s *Store) failed(ctx context.Context, operation string, err error) error {
 	return fmt.Errorf("redis: %s: %w", operation, err)
 }
 
-// foreign reports whether a command failed because a key holds something that is no hash.
-func foreign(err error) bool { return err != nil && redis.HasErrorPrefix(err, "WRONGTYPE") }
+// nothing reports whether a command failed because there is nothing under a key, or something that is no string.
+func nothing(err error) bool {
+	return errors.Is(err, redis.Nil) || redis.HasErrorPrefix(err, "WRONGTYPE")
+}

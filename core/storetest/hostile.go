@@ -224,4 +224,18 @@ func hostileExpires(e *env) {
 		})
 		e.stored(kept)
 	}
+	for _, expires := range []time.Time{time.Unix(-9_300_000_000_000_000, 0), time.Unix(-1<<62, 0)} {
+		e.unharmed(fmt.Sprintf("Expires %v", expires), func() {
+			rec := e.record("past")
+			rec.Expires = expires
+			if _, err := e.store.Save(e.ctx, rec); err == nil {
+				e.Errorf("Save with Expires %v = nil, want an error: it is not stored", expires)
+			}
+			e.gone(rec.Key)
+			if s, ok := e.store.(store.Toucher); ok {
+				_ = s.Touch(e.ctx, store.Record{Key: kept.Key, Version: kept.Version, Expires: expires})
+			}
+		})
+		e.stored(kept)
+	}
 }

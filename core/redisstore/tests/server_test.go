@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"net"
 	"slices"
@@ -95,18 +94,28 @@ func TestRoundTrips(t *testing.T) {
 func TestStoredForm(t *testing.T) {
 	t.Parallel()
 	client, s := single(t).open(t)
+	isStored := func(after string, rec store.Record) {
+		t.Helper()
+		want := fmt.Sprintf("cloakroom:%016x:%016d:%d:%s%s", rec.Version, rec.Expires.UnixMilli(), len(rec.Subject), rec.Subject, rec.Data)
+		if got, err := client.Get(t.Context(), rec.Key).Result(); err != nil || got != want {
+			t.Errorf("after %s there is %q, %v, want %q", after, got, err, want)
+		}
+		if ttl := time.Until(rec.Expires) - client.PTTL(t.Context(), rec.Key).Val(); ttl.Abs() > 30*time.Second {
+			t.Errorf("after %s the server drops it %v off the expiry", after, ttl)
+		}
+		if score := client.ZScore(t.Context(), "sessions-of:"+rec.Subject, rec.Key).Val(); score != float64(rec.Expires.UnixMilli()) {
+			t.Errorf("after %s its score is %v, want its expiry %d", after, score, rec.Expires.UnixMilli())
+		}
+	}
 	rec := mustSave(t, s, recordFor(key("form"), key("subject")))
-	fields, err := client.HGetAll(t.Context(), rec.Key).Result()
-	want := map[string]string{"v": fmt.Sprint(rec.Version), "e": fmt.Sprint(rec.Expires.UnixMilli()), "s": rec.Subject, "d": string(rec.Data)}
-	if err != nil || !maps.Equal(fields, want) {
-		t.Errorf("stored is %q, %v, want %q", fields, err, want)
+	isStored("a save", rec)
+	rec = later(rec)
+	if err := s.Touch(t.Context(), rec); err != nil {
+		t.Fatal(err)
 	}
-	if ttl := time.Until(rec.Expires) - client.PTTL(t.Context(), rec.Key).Val(); ttl.Abs() > 30*time.Second {
-		t.Errorf("the server drops it %v off the expiry", ttl)
-	}
-	if score := client.ZScore(t.Context(), "sessions-of:"+rec.Subject, rec.Key).Val(); score != float64(rec.Expires.UnixMilli()) {
-		t.Errorf("its score is %v, want its expiry %d", score, rec.Expires.UnixMilli())
-	}
+	isStored("a touch", rec)
+	rec = mustSave(t, s, later(rec))
+	isStored("another save", rec)
 }
 
 // foreign is something that is no session, or one that is damaged, to be put under a session's key.
@@ -119,17 +128,20 @@ type foreign struct {
 func foreigners() []foreign {
 	return []foreign{
 		{"string", false, []any{"SET", "", "foreign"}},
+		{"empty string", false, []any{"SET", "", ""}},
+		{"long string", false, []any{"SET", "", strings.Repeat("foreign", 100)}},
+		{"beginning", false, []any{"SET", "", "cloakroom:"}},
+		{"like a beginning", false, []any{"SET", "", "Cloakroom:0000000000000001:0000000000000000:0:"}},
 		{"list", false, []any{"RPUSH", "", "foreign"}},
 		{"sorted set", false, []any{"ZADD", "", "1", "foreign"}},
 		{"stream", false, []any{"XADD", "", "*", "v", "1"}},
 		{"hash", false, []any{"HSET", "", "name", "foreign"}},
-		{"hash without version", false, []any{"HSET", "", "e", "0", "s", "x", "d", "x"}},
-		{"hash with version only", false, []any{"HSET", "", "v", "1", "name", "foreign"}},
-		{"expiry no number", true, []any{"HSET", "", "v", "1", "e", "soon", "s", "x", "d", "x"}},
-		{"version 0", true, []any{"HSET", "", "v", "0", "e", "0", "s", "x", "d", "x"}},
-		{"version no number", true, []any{"HSET", "", "v", "one", "e", "0", "s", "x", "d", "x"}},
-		{"no data", true, []any{"HSET", "", "v", "1", "e", "0", "s", "x"}},
-		{"more fields", true, []any{"HSET", "", "v", "1", "e", "x", "s", "x", "d", "x", "new", "x"}},
+		{"expiry no number", false, []any{"SET", "", "cloakroom:0000000000000001:            soon:0:data"}},
+		{"cut in the expiry", false, []any{"SET", "", "cloakroom:0000000000000001:0"}},
+		{"version 0", true, []any{"SET", "", "cloakroom:0000000000000000:0000000000000000:0:data"}},
+		{"version no number", false, []any{"SET", "", "cloakroom:             one:0000000000000000:0:data"}},
+		{"no expiry", false, []any{"SET", "", "cloakroom:0000000000000001:"}},
+		{"no subject", true, []any{"SET", "", "cloakroom:0000000000000001:0000000000000000:9:data"}},
 	}
 }
 
@@ -155,10 +167,10 @@ func TestForeignKeys(t *testing.T) {
 		}
 		belongs(t, s, subject)
 		mustDelete(t, s, key)
-		switch left := client.HGetAll(ctx, key).Val(); {
-		case f.damaged && (len(left) > 1 || len(left) == 1 && left["v"] == ""):
+		switch left := client.Get(ctx, key).Val(); {
+		case f.damaged && len(left) != len("cloakroom:0000000000000001"):
 			t.Errorf("%s: Delete has left %q", f.name, left)
-		case !f.damaged && client.Dump(ctx, key).Val() != before:
+		case !f.damaged && (client.Dump(ctx, key).Val() != before || client.PTTL(ctx, key).Val() >= 0):
 			t.Errorf("%s: Delete has changed what is no session", f.name)
 		}
 	}
@@ -397,6 +409,9 @@ func TestX4ServerKeepsExpired(t *testing.T) {
 	if _, err := s.Load(t.Context(), rec.Key); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("Load = %v, want ErrNotFound", err)
 	}
+	if n, err := s.Count(t.Context(), rec.Key); err != nil || n != 0 {
+		t.Errorf("Count = %d, %v, want 0", n, err)
+	}
 	next := later(rec)
 	if _, err := s.Save(t.Context(), next); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("Save = %v, want ErrNotFound", err)
@@ -413,7 +428,7 @@ func TestX4ServerKeepsExpired(t *testing.T) {
 }
 
 // commands are all that the store uses, which a server of version 6.2 has. Nothing here lists all keys or empties a database.
-const commands = "-@all +hmget +hset +hdel +hlen +hexists +exists +type +unlink +pexpire +persist +zadd +zrevrange " +
+const commands = "-@all +get +getrange +set +setrange +exists +unlink +pexpire +persist +zadd +zrevrange " +
 	"+zrangebyscore +zremrangebyscore +eval +evalsha +scan"
 
 // TestACLUser has a user who may do nothing but what the documentation lists, and only with the keys of sessions.
@@ -446,6 +461,24 @@ func TestACLUser(t *testing.T) {
 	}
 	if _, err := s.Save(t.Context(), record("private:1")); err == nil || errors.Is(err, store.ErrConflict) {
 		t.Errorf("Save of a forbidden key = %v, want a failure", err)
+	}
+}
+
+// TestACLForbidsReading has a user whom the scripts may not serve: a failure, and nothing that looks like an answer.
+func TestACLForbidsReading(t *testing.T) {
+	t.Parallel()
+	server := testserver.Start(t, testserver.Redis{User: "app", Rules: "~session:* resetchannels " + commands + " -getrange"})
+	_, s := place{Where: server.URL()}.open(t)
+	rec := record("session:1")
+	_, created := s.Save(t.Context(), rec)
+	rec.Version = 1
+	_, saved := s.Save(t.Context(), rec)
+	for name, err := range map[string]error{
+		"Save of a new record": created, "Save": saved, "Touch": s.Touch(t.Context(), rec), "Delete": s.Delete(t.Context(), rec.Key),
+	} {
+		if err == nil || errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound) {
+			t.Errorf("%s = %v, want a failure", name, err)
+		}
 	}
 }
 
@@ -500,7 +533,7 @@ func TestListFindsFewAmongMany(t *testing.T) {
 	client, s := place{Where: server.URL()}.open(t)
 	_, err := client.Pipelined(t.Context(), func(p redis.Pipeliner) error {
 		for i := range 5000 {
-			p.HSet(t.Context(), fmt.Sprint("other:", i), "v", "1")
+			p.Set(t.Context(), fmt.Sprint("other:", i), "other", 0)
 		}
 		return nil
 	})
