@@ -39,14 +39,19 @@ func beyond(of, bare []figure) []figure {
 	return left
 }
 
-// inRounds returns how many times as long one took as another, the median over the rounds. A machine that slows down and
+// over returns how many times as much one takes as another, of each part.
+func (f figure) over(g figure) figure {
+	return figure{ratio(f.nanos, g.nanos), ratio(f.cpu, g.cpu), ratio(f.allocs, g.allocs), ratio(f.bytes, g.bytes)}
+}
+
+// inRounds returns how many times as much one takes as another, the median over the rounds. A machine that slows down and
 // recovers over the rounds changes it less than the ratio of two medians.
-func inRounds(of, to []figure) float64 {
-	ratios := make([]float64, min(len(of), len(to)))
+func inRounds(of, to []figure) figure {
+	ratios := make([]figure, min(len(of), len(to)))
 	for i := range ratios {
-		ratios[i] = ratio(of[i].nanos, to[i].nanos)
+		ratios[i] = of[i].over(to[i])
 	}
-	return median(ratios)
+	return medianFigure(ratios)
 }
 
 // number is what a median can be taken of.

@@ -42,7 +42,7 @@ func TestBeyondTheFramework(t *testing.T) {
 		t.Errorf("beyond = %v, want %v", got, want)
 	}
 	// It took 11, 11 and 1.4 times as long.
-	if got := inRounds(of, bare); got != 11 {
+	if got := inRounds(of, bare).nanos; got != 11 {
 		t.Errorf("inRounds = %v, want 11", got)
 	}
 	if got := ratio(300, 100); got != 3 {

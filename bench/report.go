@@ -54,7 +54,7 @@ const anatomyText = "A profile of Cloakroom with its memory store, without what 
 	"no library that finds a session by its cookie and keeps it as bytes can do without these. " +
 	"Here more sessions are alive than in the table above, which costs the cases that write some cache."
 
-const floorText = "The very commands that Cloakroom sends, sent again by the bare client, in the same rounds; ratios are medians over these. " +
+const floorText = "The very commands that Cloakroom sends, sent again by the bare client, in the same rounds. " +
 	"A deadline for each command, with a context that also ends when the request's does, is what Cloakroom promises of each call. A request " +
 	"to the memory store, on Gin and the same case, is what there is to do besides: that column is a store for Redis whose own code takes no " +
 	"time. It loses more than the request takes by itself, since the code of either finds the processor's caches full of the other's."
@@ -77,7 +77,7 @@ Written by `+"`make bench`"+`. Cloakroom and its peers, measured side by side in
 Each contender proves before it is measured that sessions are loaded, changed and stored, and afterwards that each request
 did what it was to do. Requests and response writers are used again and allocate nothing. Contenders take turns, %d rounds
 of slots of %v for memory stores and %d of %v for Redis, in an order drawn for each round; figures are medians over
-the rounds. A slot begins without garbage, and is long enough for that of a memory store to be collected.
+the rounds, and ratios medians of those in each round. A slot begins without garbage, and is long enough for that of a memory store to be collected.
 What the bare framework takes with the same handler, in the same round, is subtracted. %d MiB of memory are held meanwhile,
 so that garbage is collected as often as in a small server, and not as often as what other contenders keep alive says. %s
 
@@ -149,7 +149,7 @@ func (r *report) cell(all, own results, use string) string {
 	}
 	text := fmt.Sprintf("%s, %s, %s", span(o.net.nanos), whole(o.net.allocs), amount(o.net.bytes))
 	if us := all.ours(o.contender.framework, strings.Replace(o.contender.store, cookieStore, memoryStore, 1), use); us != nil && !o.contender.isOurs() && !o.contender.isBare() {
-		text += " (" + times(ratio(o.net.nanos, us.net.nanos)) + ")"
+		text += " (" + times(inRounds(o.rounds, us.rounds).nanos) + ")"
 	}
 	return text + r.sentBy(o.contender, use)
 }
@@ -176,11 +176,11 @@ func (r *report) floorTable() *table {
 		bare := medianFigure(floors[0].rounds)
 		row := []string{u.name, fmt.Sprintf("%s, %s allocations", span(bare.nanos), whole(bare.allocs))}
 		for _, f := range floors[1:] {
-			row = append(row, fmt.Sprintf("%.2f of it", inRounds(f.rounds, floors[0].rounds)))
+			row = append(row, fmt.Sprintf("%.2f of it", inRounds(f.rounds, floors[0].rounds).nanos))
 		}
 		for _, framework := range ourFrameworks() {
 			if own := r.remote.ours(framework, redisStore, u.name); own != nil {
-				row = append(row, fmt.Sprintf("%.2f of it", inRounds(own.rounds, floors[0].rounds)))
+				row = append(row, fmt.Sprintf("%.2f of it", inRounds(own.rounds, floors[0].rounds).nanos))
 			}
 		}
 		t.add(row...)

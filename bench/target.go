@@ -55,12 +55,12 @@ func (r *report) memoryTargets() []target {
 			if own == nil || peer == nil {
 				continue
 			}
-			gain := ratio(peer.net.nanos, own.net.nanos)
+			gain := inRounds(peer.rounds, own.rounds)
 			out = append(out, target{
 				"memory, case " + goal.use, framework,
-				fmt.Sprintf("%s faster (CPU: %s) than %s, %s allocations", times(gain), times(ratio(peer.net.cpu, own.net.cpu)), peer.contender.library, whole(own.net.allocs)),
+				fmt.Sprintf("%s faster (CPU: %s) than %s, %s allocations", times(gain.nanos), times(gain.cpu), peer.contender.library, whole(own.net.allocs)),
 				fmt.Sprintf("%s, %s", times(wanted), whole(goal.alloc)),
-				r.floored(verdictOf(gain >= wanted && own.net.allocs < goal.alloc+0.5), framework, goal.use),
+				r.floored(verdictOf(gain.nanos >= wanted && own.net.allocs < goal.alloc+0.5), framework, goal.use),
 			})
 		}
 	}
@@ -139,11 +139,11 @@ func (r *report) payloadTargets() []target {
 			if one == nil || many == nil {
 				continue
 			}
-			slower, more := ratio(many.net.nanos, one.net.nanos), many.net.bytes-one.net.bytes
+			slower, more := inRounds(many.rounds, one.rounds), many.net.bytes-one.net.bytes
 			out = append(out, target{
 				"reading one key of " + p, framework,
-				fmt.Sprintf("%s the time of 1 key (CPU: %s), %s more", times(slower), times(ratio(many.net.cpu, one.net.cpu)), amount(more)),
-				"2×, the rest not copied", verdictOf(slower <= 2 && more < 1000),
+				fmt.Sprintf("%s the time of 1 key (CPU: %s), %s more", times(slower.nanos), times(slower.cpu), amount(more)),
+				"2×, the rest not copied", verdictOf(slower.nanos <= 2 && more < 1000),
 			})
 		}
 	}
@@ -166,7 +166,7 @@ func (r *report) remoteTargets() []target {
 				continue
 			}
 			floors := r.floorsOf(name)
-			over, least := inRounds(own.rounds, floors[0].rounds), inRounds(floors[2].rounds, floors[0].rounds)
+			over, least := inRounds(own.rounds, floors[0].rounds).nanos, inRounds(floors[2].rounds, floors[0].rounds).nanos
 			near := verdictOf(over <= 1.1)
 			if near == missed {
 				near += verdict(fmt.Sprintf(": [a store without code of its own](#redis-and-nothing-else) takes %.2f", least))
@@ -176,7 +176,7 @@ func (r *report) remoteTargets() []target {
 				target{"Redis, case " + name, framework, fmt.Sprintf("%.2f of the bare client's time", over), "1.10", near},
 			)
 			if peer := r.remote.bestPeer(framework, redisStore, name); name == "b" && peer != nil {
-				gain := ratio(peer.net.nanos, own.net.nanos)
+				gain := inRounds(peer.rounds, own.rounds).nanos
 				out = append(out, target{"Redis, case b", framework, times(gain) + " faster than " + peer.contender.library, "1×", verdictOf(gain > 1)})
 			}
 		}
