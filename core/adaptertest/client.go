@@ -226,9 +226,13 @@ func (x *trial) wire() *wire {
 		x.Fatalf("dial: %v", err)
 	}
 	x.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(3 * patience))
-	return &wire{x, conn, bufio.NewReader(conn)}
+	w := &wire{x, conn, bufio.NewReader(conn)}
+	w.wait()
+	return w
 }
+
+// wait gives the server time anew.
+func (w *wire) wait() { _ = w.conn.SetDeadline(time.Now().Add(3 * patience)) }
 
 // send writes a GET request with these header lines, as they are.
 func (w *wire) send(target string, lines ...string) {
@@ -298,5 +302,6 @@ func (w *wire) pipeline(n int, lines func(i int) (target, line string), check fu
 	}()
 	for i := range n {
 		check(i, w.receive())
+		w.wait() // for the next one, since all of them together may take longer
 	}
 }
