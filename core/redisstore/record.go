@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"strconv"
 	"time"
@@ -28,17 +29,11 @@ const (
 	headerSize = expiryAt + digits + 1
 )
 
-// appendDigits appends a number, with zeros before it.
-func appendDigits(b []byte, number uint64, base int) []byte {
-	var room [20]byte
-	text := strconv.AppendUint(room[:0], number, base)
-	b = append(b, "0000000000000000"[:digits-len(text)]...)
-	return append(b, text...)
-}
-
 // appendVersion appends what a session of that version begins with.
 func appendVersion(b []byte, version uint64) []byte {
-	return appendDigits(append(b, magic...), version, 16)
+	var number [8]byte
+	binary.BigEndian.PutUint64(number[:], version)
+	return hex.AppendEncode(append(b, magic...), number[:])
 }
 
 // begins is what the session begins with whose version is expected, "" if none is.
@@ -50,9 +45,12 @@ func begins(version uint64) string {
 	return string(appendVersion(room[:0], version))
 }
 
-// appendExpiry appends an instant.
+// appendExpiry appends an instant, with zeros before it.
 func appendExpiry(b []byte, expires time.Time) []byte {
-	return appendDigits(b, uint64(millis(expires)), 10) //nolint:gosec // G115: never negative
+	var room [digits]byte
+	number := strconv.AppendInt(room[:0], millis(expires), 10)
+	b = append(b, "0000000000000000"[:digits-len(number)]...)
+	return append(b, number...)
 }
 
 // encode returns what is stored for a record.
@@ -88,10 +86,10 @@ func header(stored []byte) (rec store.Record, ok bool) {
 	if len(stored) < headerSize || stored[expiryAt-1] != ':' || stored[headerSize-1] != ':' {
 		return rec, false
 	}
-	begin, expiry := string(stored[:expiryAt-1]), string(stored[expiryAt:headerSize-1])
-	version, _ := strconv.ParseUint(begin[len(magic):], 16, 64)
-	millis, err := strconv.ParseUint(expiry, 10, 63)
-	if version == 0 || begins(version) != begin || err != nil || millis > forever {
+	version, _ := strconv.ParseUint(string(stored[len(magic):expiryAt-1]), 16, 64)
+	millis, err := strconv.ParseUint(string(stored[expiryAt:headerSize-1]), 10, 63)
+	var begin [expiryAt]byte
+	if version == 0 || !bytes.HasPrefix(stored, appendVersion(begin[:0], version)) || err != nil || millis > forever {
 		return rec, false
 	}
 	return store.Record{Version: version, Expires: instant(int64(millis))}, true

@@ -132,12 +132,12 @@ func traitsOf(client redis.UniversalClient) (traits, error) {
 func (s *Store) Load(ctx context.Context, key string) (store.Record, error) {
 	stored, err := s.client.Get(ctx, key).Bytes()
 	switch {
+	case err == nil:
+		return decode(key, stored, time.Now())
 	case nothing(err):
 		return store.Record{}, store.ErrNotFound
-	case err != nil:
-		return store.Record{}, s.failed(ctx, "load", err)
 	}
-	return decode(key, stored, time.Now())
+	return store.Record{}, s.failed(ctx, "load", err)
 }
 
 // Delete removes the record under key, in one round trip. Its entry in the index goes when the index is next read.
