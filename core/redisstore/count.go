@@ -67,21 +67,15 @@ func (c *census) add(ctx context.Context, keys []string) error {
 
 // alive reports which of the keys hold a session, in one pipeline.
 func (s *Store) alive(ctx context.Context, keys []string) ([]bool, error) {
-	replies := make([]*redis.StringCmd, len(keys))
-	// The error is one of those that the replies have.
-	_, _ = s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, key := range keys {
-			replies[i] = p.GetRange(ctx, key, 0, int64(headerSize-1)) // the data may be long
-		}
-		return nil
+	stored, err := s.fetch(ctx, "count", keys, func(p redis.Pipeliner, ctx context.Context, key string) *redis.StringCmd {
+		return p.GetRange(ctx, key, 0, int64(headerSize-1)) // the data may be long
 	})
+	if err != nil {
+		return nil, err
+	}
 	live, now := make([]bool, len(keys)), time.Now()
-	for i, reply := range replies {
-		stored, err := reply.Bytes()
-		if err != nil && !nothing(err) {
-			return nil, s.failed(ctx, "count", err)
-		}
-		rec, ok := header(stored)
+	for i := range stored {
+		rec, ok := header(stored[i])
 		live[i] = ok && !rec.Expired(now)
 	}
 	return live, nil

@@ -123,22 +123,34 @@ func (s *Store) loadAll(ctx context.Context, keys []string) ([]store.Record, err
 
 // loadSome loads the records under keys in one pipeline.
 func (s *Store) loadSome(ctx context.Context, keys []string) ([]store.Record, error) {
+	stored, err := s.fetch(ctx, "load", keys, redis.Pipeliner.Get)
+	if err != nil {
+		return nil, err
+	}
+	some, now := make([]store.Record, len(keys)), time.Now()
+	for i, key := range keys {
+		// What is not there, or no session, stays empty.
+		some[i], _ = decode(key, stored[i], now)
+	}
+	return some, nil
+}
+
+// fetch sends a command for each key in one pipeline and returns the replies, empty where there is nothing.
+func (s *Store) fetch(ctx context.Context, operation string, keys []string, command func(redis.Pipeliner, context.Context, string) *redis.StringCmd) ([][]byte, error) {
 	replies := make([]*redis.StringCmd, len(keys))
 	// The error is one of those that the replies have.
 	_, _ = s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, key := range keys {
-			replies[i] = p.Get(ctx, key)
+			replies[i] = command(p, ctx, key)
 		}
 		return nil
 	})
-	some, now := make([]store.Record, len(keys)), time.Now()
+	stored := make([][]byte, len(keys))
 	for i, reply := range replies {
-		stored, err := reply.Bytes()
-		if err != nil && !nothing(err) {
-			return nil, s.failed(ctx, "load", err)
+		var err error
+		if stored[i], err = reply.Bytes(); err != nil && !nothing(err) {
+			return nil, s.failed(ctx, operation, err)
 		}
-		// What is not there, or no session, stays empty.
-		some[i], _ = decode(keys[i], stored, now)
 	}
-	return some, nil
+	return stored, nil
 }
