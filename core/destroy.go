@@ -69,8 +69,8 @@ func (m *Manager) bury(ctx context.Context, g *grave) error {
 	if err != nil {
 		return m.outage(ctx, "delete", g.key, err)
 	}
-	a := admitted{ticket: g.ticket}
-	if a.snap.decode(&rec) == nil {
+	a := admitted{snap: snapshot{rec: rec}, ticket: g.ticket}
+	if a.snap.decode() == nil {
 		// A secret that was merely renewed is still the user's, however slow the request was.
 		if a.try(time.Now().UnixMilli(), m.grace) != fitNow && !a.snap.holder().lineage.bore(&g.ticket.secret) {
 			return errOtherSecret

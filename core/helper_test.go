@@ -493,6 +493,7 @@ func findTickets(name string, fields []string) (found []ticket) {
 }
 
 func decodeRecord(rec Record) (snap snapshot, err error) {
-	err = snap.decode(&rec)
+	snap.rec = rec
+	err = snap.decode()
 	return snap, err
 }

@@ -207,8 +207,8 @@ func (m *Manager) inspect(ctx context.Context, rec Record, now time.Time) (snaps
 	if len(rec.Key) != len(m.prefix)+36 {
 		return snapshot{}, foreign // of another manager, whose prefix begins with this one's
 	}
-	var snap snapshot
-	if err := snap.decode(&rec); err != nil {
+	snap := snapshot{rec: rec}
+	if err := snap.decode(); err != nil {
 		m.report(ctx, slog.LevelWarn, Event{Kind: EventUndecodable, SessionID: m.idOf(rec.Key), Err: err})
 		return snapshot{rec: rec}, over
 	}

@@ -106,8 +106,8 @@ func (m *Manager) first(ctx context.Context, ts *tickets, a *admitted) error {
 		case !errors.Is(err, ErrNotFound):
 			return err
 		}
+		*a = admitted{}
 	}
-	*a = admitted{}
 	return m.reusedAll(ctx, reused, nil)
 }
 
@@ -145,11 +145,10 @@ func (m *Manager) open(ctx context.Context, a *admitted, t *ticket) error {
 // something to tell of.
 func (m *Manager) glance(ctx context.Context, a *admitted, t *ticket) error {
 	now := time.Now()
-	rec, err := m.memory.LoadAt(m.prefix, (*canonical.ID)(&t.id), now)
-	if err != nil {
+	if err := m.memory.LoadAt(m.prefix, (*canonical.ID)(&t.id), now, &a.snap.rec); err != nil {
 		return m.loadError(ctx, key(m.prefix, t.id), err)
 	}
-	if err := m.verify(a, &rec, t, now); err != nil {
+	if err := m.verify(a, t, now); err != nil {
 		a.snap.rec.Key = key(m.prefix, t.id)
 		return m.declined(ctx, &a.snap, err)
 	}
@@ -205,7 +204,8 @@ var (
 
 // admit verifies a record, and reports what is wrong with it.
 func (m *Manager) admit(ctx context.Context, a *admitted, rec *Record, t *ticket) error {
-	if err := m.verify(a, rec, t, time.Now()); err != nil {
+	a.snap.rec = *rec
+	if err := m.verify(a, t, time.Now()); err != nil {
 		return m.declined(ctx, &a.snap, err)
 	}
 	return nil
@@ -227,10 +227,10 @@ func (m *Manager) declined(ctx context.Context, snap *snapshot, err error) error
 	return ErrNotFound
 }
 
-// verify checks a record against the ticket that names it, and fills a with both. It fails with errFormat or errDamaged, and
-// then only a.snap.rec is of use, or with errOtherCookie, errOtherSecret, errReused or errPolicy.
-func (m *Manager) verify(a *admitted, rec *Record, t *ticket, now time.Time) error {
-	if err := a.snap.decode(rec); err != nil {
+// verify checks the record in a against the ticket that names it, and fills a with what both say. It fails with errFormat or
+// errDamaged, and then only a.snap.rec is of use, or with errOtherCookie, errOtherSecret, errReused or errPolicy.
+func (m *Manager) verify(a *admitted, t *ticket, now time.Time) error {
+	if err := a.snap.decode(); err != nil {
 		return err
 	}
 	a.ticket, a.renewed = *t, false

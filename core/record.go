@@ -69,11 +69,11 @@ type entry struct {
 	value []byte
 }
 
-// decode makes s the snapshot of rec. Whatever the bytes are, it neither panics nor allocates. After an error s is of no use.
-func (s *snapshot) decode(rec *Record) error {
-	s.rec = *rec
-	r := reader{data: rec.Data}
-	if version := r.byte(); version != formatVersion || len(rec.Data) > math.MaxInt32 {
+// decode reads what s.rec says about itself. Whatever the bytes are, it neither panics nor allocates. After an error only the
+// record is of use.
+func (s *snapshot) decode() error {
+	r := reader{data: s.rec.Data}
+	if version := r.byte(); version != formatVersion || len(r.data) > math.MaxInt32 {
 		return errFormat
 	}
 	flags := r.byte()
@@ -89,7 +89,7 @@ func (s *snapshot) decode(rec *Record) error {
 	sum := checksum(r.data[:r.at])
 	stored := r.uint32()
 	s.values = r.mark()
-	if r.failed || stored != sum || len(rec.Data)-r.at != total {
+	if r.failed || stored != sum || len(r.data)-r.at != total {
 		return errDamaged
 	}
 	return nil

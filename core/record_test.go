@@ -172,8 +172,8 @@ func TestS2KeyTwice(t *testing.T) {
 	t.Parallel()
 	h := head{holder: holder{name: []byte("session")}}
 	twice := encodeRecord(&Record{}, &h, []entry{{[]byte("a"), []byte("1")}, {[]byte("a"), []byte("2")}})
-	var base snapshot
-	want(t, base.decode(&twice.rec), nil)
+	base := snapshot{rec: twice.rec}
+	want(t, base.decode(), nil)
 	d := &delta{}
 	d.put(change{key: []byte("a"), value: []byte("3"), present: true})
 	d.put(change{key: []byte("b"), value: []byte("4"), present: true})

@@ -120,8 +120,8 @@ func (m *Manager) confirm(ctx context.Context, w *work, err error) error {
 	if loadErr != nil {
 		return err
 	}
-	var snap snapshot
-	if damaged := snap.decode(&rec); damaged != nil || snap.digest() != w.snap.digest() {
+	snap := snapshot{rec: rec}
+	if damaged := snap.decode(); damaged != nil || snap.digest() != w.snap.digest() {
 		return err
 	}
 	w.snap.rec.Version = rec.Version

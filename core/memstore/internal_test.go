@@ -62,7 +62,7 @@ func (sh *shard) verifySlots(t *testing.T) (size int64) {
 		}
 		size += it.weight()
 		of, k := sh.owner.locate(rec.Key)
-		if of != sh || k.hash != it.hash || k.hash != sh.slots.at(i).hash || sh.find(k, &it) != i {
+		if of != sh || k.hash != it.hash || k.hash != sh.slots.at(i).hash || sh.find(&k, &it) != i {
 			t.Errorf("%q is not found where it lies", rec.Key)
 		}
 	}
@@ -114,7 +114,7 @@ func (sh *shard) verifyLists(t *testing.T) {
 	listed := uint32(0)
 	for c := range sh.idle {
 		before := uint32(none)
-		oldest := uint64(math.MaxUint64)
+		oldest := int64(never)
 		for i := sh.idle[c].first; i != none; before, i = i, sh.slots.at(i).links[byUse].next {
 			listed++
 			s := sh.slots.at(i)
@@ -301,6 +301,7 @@ func newPlayer(t *testing.T, options Options, choices chooser) *player {
 }
 
 func (p *player) step(mortal bool) {
+	time.Sleep(time.Nanosecond) // for the order of use
 	now := time.Now()
 	p.model.expire(now)
 	key := p.keys[p.IntN(len(p.keys))]

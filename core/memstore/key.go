@@ -1,17 +1,26 @@
 package memstore
 
 import (
-	"encoding/hex"
 	"hash/maphash"
 
 	"github.com/cloakroom-go/sessions/core/internal/canonical"
 )
 
-// ref is a key with its hash. To look a record up the key may be split; to insert one it is whole.
+// ref is a key as it is looked up, with its hash. One that ends in a UUID in canonical form is split there.
 type ref struct {
-	key  string        // or what of it stands before id
-	id   *canonical.ID // the rest, not written out; nil if the key is whole
+	head string // the key, or what of it stands before id
+	id   canonical.ID
+	form byte // whether there is an id
 	hash uint32
+}
+
+// refOf takes a key apart.
+func refOf(key string) (k ref) {
+	if at := len(key) - textUUID; at >= 0 && canonical.Parse(key[at:], &k.id) {
+		k.head, k.form = key[:at], withUUID
+		return k
+	}
+	return ref{head: key, form: plain}
 }
 
 // packed is a key as the log keeps it. One that ends in a UUID in canonical form, as all of the manager's do, takes 20
@@ -26,15 +35,12 @@ const (
 	textUUID = canonical.Length
 )
 
-// pack appends the packed form of key to dst.
-func pack(dst []byte, key string) packed {
-	if prefix := len(key) - textUUID; prefix >= 0 {
-		var id [rawUUID]byte
-		if parseUUID(&id, key[prefix:]) {
-			return append(append(append(dst, withUUID), id[:]...), key[:prefix]...)
-		}
+// pack appends the packed form of the key to dst.
+func (k *ref) pack(dst []byte) packed {
+	if dst = append(dst, k.form); k.form == withUUID {
+		dst = append(dst, k.id[:]...)
 	}
-	return append(append(dst, plain), key...)
+	return append(dst, k.head...)
 }
 
 // length returns the length of the key.
@@ -53,26 +59,16 @@ func (k packed) append(dst []byte) []byte {
 	return appendUUID(append(dst, k[1+rawUUID:]...), k[1:])
 }
 
-// of reports whether k stands for the key of r.
+// of reports whether k is the key of r.
 func (k packed) of(r *ref) bool {
-	if r.id == nil {
-		return k.is(r.key)
+	head := k[1:]
+	if k[0] == withUUID {
+		if canonical.ID(head) != r.id {
+			return false
+		}
+		head = head[rawUUID:]
 	}
-	return k[0] == withUUID && canonical.ID(k[1:]) == *r.id && string(k[1+rawUUID:]) == r.key
-}
-
-// is reports whether k stands for key.
-func (k packed) is(key string) bool {
-	if k[0] == plain {
-		return string(k[1:]) == key
-	}
-	prefix := len(key) - textUUID
-	if prefix < 0 || string(k[1+rawUUID:]) != key[:prefix] {
-		return false
-	}
-	var text [textUUID]byte
-	canonical.Put(text[:], (*[rawUUID]byte)(k[1:]))
-	return string(text[:]) == key[prefix:]
+	return k[0] == r.form && string(head) == r.head
 }
 
 // starts reports whether the key starts with prefix. It writes the UUID out only if the prefix reaches into it.
@@ -92,19 +88,6 @@ func startsWith(text []byte, prefix string) bool {
 	return len(text) >= len(prefix) && string(text[:len(prefix)]) == prefix
 }
 
-// parseUUID reads the one canonical form.
-func parseUUID(id *[rawUUID]byte, text string) bool {
-	var digits [2 * rawUUID]byte
-	copy(digits[:], text[:8])
-	copy(digits[8:], text[9:13])
-	copy(digits[12:], text[14:18])
-	copy(digits[16:], text[19:23])
-	copy(digits[20:], text[24:])
-	_, err := hex.Decode(id[:], digits[:])
-	var back [textUUID]byte
-	return err == nil && string(appendUUID(back[:0], id[:])) == text
-}
-
 // appendUUID appends the canonical form of the id that begins raw.
 func appendUUID(dst, raw []byte) []byte {
 	var text [textUUID]byte
@@ -112,25 +95,27 @@ func appendUUID(dst, raw []byte) []byte {
 	return append(dst, text[:]...)
 }
 
-// hash returns the hash of text, with more bits than either use of it takes.
-func (s *Store) hash(text string) uint64 { return maphash.String(s.seed, text) }
-
-// locate returns the shard of a key, and the key with what of the hash is left.
+// locate returns the shard of a key, and the key as it is looked up there.
 func (s *Store) locate(key string) (*shard, ref) {
-	return s.shardOf(s.hash(key), ref{key: key})
+	k := refOf(key)
+	sh := s.shardOf(&k)
+	return sh, k
 }
 
-// locateID is locate for the key that is a prefix and the canonical form of id.
-func (s *Store) locateID(prefix string, id *canonical.ID) (*shard, ref) {
-	var room [128]byte
-	key := appendUUID(append(room[:0], prefix...), id[:])
-	return s.shardOf(maphash.Bytes(s.seed, key), ref{key: prefix, id: id})
-}
-
-func (s *Store) shardOf(hash uint64, k ref) (*shard, ref) {
+// shardOf returns the shard of a key and completes k with what of the hash is left. Of a key with an id, which is random, only
+// that is hashed.
+func (s *Store) shardOf(k *ref) *shard {
+	var hash uint64 // with more bits than either use of it takes
+	if k.form == withUUID {
+		hash = maphash.Bytes(s.seed, k.id[:])
+	} else {
+		hash = maphash.String(s.seed, k.head)
+	}
 	k.hash = uint32(hash >> 32)
-	return &s.shards[hash%shardCount], k
+	return &s.shards[hash%shardCount]
 }
 
 // subjectHash tells subjects apart, but for a few.
-func (s *Store) subjectHash(subject string) uint32 { return uint32(s.hash(subject) >> 32) }
+func (s *Store) subjectHash(subject string) uint32 {
+	return uint32(maphash.String(s.seed, subject) >> 32)
+}

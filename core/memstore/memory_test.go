@@ -219,30 +219,33 @@ func TestOneHash(t *testing.T) {
 	const records = 40
 	for n := range records {
 		rec := store.Record{Key: fmt.Sprint("key", n), Data: []byte{byte(n)}}
-		if _, err := sh.save(ref{key: rec.Key, hash: 7}, &rec, now, false); err != nil {
+		if _, err := sh.save(&ref{head: rec.Key, hash: 7}, &draft{rec: &rec, now: now}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for n := 0; n < records; n += 2 {
-		sh.delete(ref{key: fmt.Sprint("key", n), hash: 7})
+		sh.delete(&ref{head: fmt.Sprint("key", n), hash: 7})
 	}
 	for n := range records {
-		rec, err := sh.load(ref{key: fmt.Sprint("key", n), hash: 7}, now)
+		var rec store.Record
+		err := sh.load(&ref{head: fmt.Sprint("key", n), hash: 7}, now, &rec)
 		if (err == nil) != (n%2 == 1) || (err == nil && rec.Data[0] != byte(n)) {
 			t.Errorf("load of record %d = %v, %v", n, rec.Data, err)
 		}
 	}
 	for n := range byte(records) {
 		id := canonical.ID{n}
+		k := ref{head: "key", id: id, form: withUUID, hash: 7}
 		rec := store.Record{Key: "key" + uuid.UUID(id).String(), Data: []byte{n}}
-		if _, err := sh.save(ref{key: rec.Key, hash: 7}, &rec, now, false); err != nil {
+		if _, err := sh.save(&k, &draft{rec: &rec, now: now}); err != nil {
 			t.Fatal(err)
 		}
-		if rec, err := sh.load(ref{key: "key", id: &id, hash: 7}, now); err != nil || rec.Data[0] != n {
+		if err := sh.load(&k, now, &rec); err != nil || rec.Data[0] != n {
 			t.Errorf("load of record %v = %v, %v", id, rec.Data, err)
 		}
 	}
-	if _, err := sh.load(ref{key: "key", id: &canonical.ID{records}, hash: 7}, now); !errors.Is(err, store.ErrNotFound) {
+	k := ref{head: "key", id: canonical.ID{records}, form: withUUID, hash: 7}
+	if err := sh.load(&k, now, new(store.Record)); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("load of a record that is not there = %v", err)
 	}
 }
@@ -348,7 +351,8 @@ func TestPackedKeys(t *testing.T) {
 		strings.Repeat("-", 36):                1 + 36,
 		strings.Repeat("p", 300) + id:          1 + rawUUID + 300,
 	} {
-		if k := pack(nil, key); len(k) != size {
+		r := refOf(key)
+		if k := r.pack(nil); len(k) != size {
 			t.Errorf("%q takes %d bytes, want %d", key, len(k), size)
 		}
 	}
@@ -363,7 +367,8 @@ func FuzzPackedKey(f *testing.F) {
 		f.Add(key, "tession:"+id)
 	}
 	f.Fuzz(func(t *testing.T, key, other string) {
-		k := pack(nil, key)
+		r, o := refOf(key), refOf(other)
+		k := r.pack(nil)
 		if back := string(k.append(nil)); back != key || k.length() != len(key) {
 			t.Errorf("%q comes back as %q, its length as %d", key, back, k.length())
 		}
@@ -375,20 +380,20 @@ func FuzzPackedKey(f *testing.F) {
 				t.Errorf("%q does not start with its first %d bytes, or starts with what is longer", key, i)
 			}
 		}
-		if k.is(other) != (key == other) || !k.is(key) {
-			t.Errorf("%q is %q: %v, is itself: %v", key, other, k.is(other), k.is(key))
+		if k.of(&o) != (key == other) || !k.of(&r) {
+			t.Errorf("%q is %q: %v, is itself: %v", key, other, k.of(&o), k.of(&r))
 		}
 		if k[0] == plain {
-			if k.of(&ref{key: key, id: new(canonical.ID)}) {
+			if k.of(&ref{head: key, form: withUUID}) {
 				t.Errorf("%q has an id", key)
 			}
 			return
 		}
 		id, prefix := canonical.ID(k[1:]), key[:len(key)-textUUID]
-		if !k.of(&ref{key: prefix, id: &id}) || k.of(&ref{key: prefix + "x", id: &id}) {
+		if !k.of(&ref{head: prefix, id: id, form: withUUID}) || k.of(&ref{head: prefix + "x", id: id, form: withUUID}) {
 			t.Errorf("%q is not told by prefix and id", key)
 		}
-		if id[len(key)%rawUUID] ^= 1; k.of(&ref{key: prefix, id: &id}) {
+		if id[len(key)%rawUUID] ^= 1; k.of(&ref{head: prefix, id: id, form: withUUID}) {
 			t.Errorf("%q is %v, too", key, id)
 		}
 	})
@@ -404,8 +409,9 @@ func TestLoadAt(t *testing.T) {
 		save := func(id uuid.UUID) {
 			s.must(t, store.Record{Key: prefix + id.String(), Subject: "ann", Data: id[:], Expires: now.Add(time.Minute)})
 		}
-		load := func(prefix string, id uuid.UUID, after time.Duration) (store.Record, error) {
-			return s.LoadAt(prefix, (*canonical.ID)(&id), now.Add(after))
+		load := func(prefix string, id uuid.UUID, after time.Duration) (rec store.Record, err error) {
+			err = s.LoadAt(prefix, (*canonical.ID)(&id), now.Add(after), &rec)
+			return rec, err
 		}
 		save(ids[0])
 		save(ids[1])
@@ -444,8 +450,7 @@ func TestAllocations(t *testing.T) {
 		"Load": func(rec *store.Record) error { _, err := s.Load(t.Context(), rec.Key); return err },
 		"LoadAt": func(rec *store.Record) error {
 			id := uuid.MustParse(rec.Key[len("session:"):])
-			_, err := s.LoadAt("session:", (*canonical.ID)(&id), time.Now())
-			return err
+			return s.LoadAt("session:", (*canonical.ID)(&id), time.Now(), new(store.Record))
 		},
 		"Save":  func(rec *store.Record) (err error) { *rec, err = s.Save(t.Context(), *rec); return err },
 		"Touch": func(rec *store.Record) error { return s.Touch(t.Context(), *rec) },

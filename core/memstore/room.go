@@ -1,7 +1,6 @@
 package memstore
 
 import (
-	"math"
 	"time"
 
 	"github.com/cloakroom-go/sessions/core/store"
@@ -53,7 +52,7 @@ func (s *Store) release(records, bytes int64) {
 }
 
 // evict drops one record other than that of k, the one that is missed least, and reports whether there was one that may go.
-func (s *Store) evict(k ref) bool {
+func (s *Store) evict(k *ref) bool {
 	now := time.Now()
 	for i := range s.shards {
 		if sh := &s.shards[i]; sh.nextExpiry.Load() <= now.UnixNano() && sh.dropExpired(now) {
@@ -69,9 +68,9 @@ func (s *Store) evict(k ref) bool {
 // evictIdle drops the record of a class that has been idle longest, that of k excepted. The shards publish theirs, so that most
 // of them need not be locked. What is being stored is not published yet, so only a look under the locks tells that there is
 // nothing. That another request used the oldest meanwhile only means to look again.
-func (s *Store) evictIdle(c class, k ref) bool {
+func (s *Store) evictIdle(c class, k *ref) bool {
 	for certain := false; ; {
-		oldest, at := uint64(math.MaxUint64), -1
+		oldest, at := int64(never), -1
 		for i := range s.shards {
 			sh := &s.shards[i]
 			if !certain && sh.oldest[c].Load() >= oldest {

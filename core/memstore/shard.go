@@ -1,7 +1,6 @@
 package memstore
 
 import (
-	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,10 +39,11 @@ type shard struct {
 	idle     [classes]list
 	subjects map[uint32]list // by hash
 	log      log
+	latest   int64 // when a record was used last
 
 	// What others may know without the lock.
 	nextExpiry atomic.Int64
-	oldest     [classes]atomic.Uint64
+	oldest     [classes]atomic.Int64
 }
 
 func (sh *shard) init(owner *Store) {
@@ -75,8 +75,8 @@ func (sh *shard) clear() {
 	sh.reset()
 }
 
-// load returns the record without its key, which whoever asks for it knows.
-func (sh *shard) load(k ref, now time.Time) (store.Record, error) {
+// load makes rec the record, except for its key, which whoever asks for it knows.
+func (sh *shard) load(k *ref, now time.Time, rec *store.Record) error {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	defer sh.settle()
@@ -84,33 +84,41 @@ func (sh *shard) load(k ref, now time.Time) (store.Record, error) {
 	var it item
 	i := sh.live(k, now, &it)
 	if i == none {
-		return store.Record{}, store.ErrNotFound
+		return store.ErrNotFound
 	}
-	sh.use(i, classOf(it.subject))
-	return sh.record(i, &it, ""), nil
+	sh.use(i, classOf(it.subject), now)
+	sh.fill(rec, i, &it)
+	return nil
 }
 
-func (sh *shard) save(k ref, rec *store.Record, now time.Time, maker bool) (store.Record, error) {
+// draft is a record that is to be stored.
+type draft struct {
+	rec   *store.Record
+	now   time.Time
+	maker bool // whoever stores it has made room
+}
+
+func (sh *shard) save(k *ref, d *draft) (store.Record, error) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	defer sh.settle()
-	sh.reap(now)
+	sh.reap(d.now)
 	var it item
-	i := sh.live(k, now, &it)
+	i := sh.live(k, d.now, &it)
 	switch {
-	case i == none && rec.Version != 0, i == none && rec.Expired(now):
+	case i == none && d.rec.Version != 0, i == none && d.rec.Expired(d.now):
 		return store.Record{}, store.ErrNotFound
 	case i == none:
-		return sh.insert(k, rec, maker)
-	case sh.slots.at(i).version != rec.Version:
-		return sh.record(i, &it, k.key), store.ErrConflict
-	case rec.Expired(now):
+		return sh.insert(k, d)
+	case sh.slots.at(i).version != d.rec.Version:
+		return sh.record(i, &it, d.rec.Key), store.ErrConflict
+	case d.rec.Expired(d.now):
 		return store.Record{}, store.ErrNotFound
 	}
-	return sh.replace(i, &it, rec, maker)
+	return sh.replace(i, &it, d)
 }
 
-func (sh *shard) touch(k ref, rec *store.Record, now time.Time) error {
+func (sh *shard) touch(k *ref, rec *store.Record, now time.Time) error {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	defer sh.settle()
@@ -128,11 +136,11 @@ func (sh *shard) touch(k ref, rec *store.Record, now time.Time) error {
 		s.setExpires(rec.Expires)
 		sh.queue.fix(s.queued)
 	}
-	sh.use(i, classOf(it.subject))
+	sh.use(i, classOf(it.subject), now)
 	return nil
 }
 
-func (sh *shard) delete(k ref) {
+func (sh *shard) delete(k *ref) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	defer sh.settle()
@@ -192,17 +200,17 @@ func (sh *shard) dropExpired(now time.Time) bool {
 }
 
 // idleSince returns when the record of a class that has been idle longest was used last, that of k excepted.
-func (sh *shard) idleSince(c class, k ref) uint64 {
+func (sh *shard) idleSince(c class, k *ref) int64 {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if i := sh.idlest(c, k); i != none {
 		return sh.slots.at(i).used
 	}
-	return math.MaxUint64
+	return never
 }
 
 // dropIdle drops the record of a class that has been idle longest, that of k excepted, if it has not been used since.
-func (sh *shard) dropIdle(c class, k ref, used uint64) bool {
+func (sh *shard) dropIdle(c class, k *ref, used int64) bool {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	defer sh.settle()

@@ -16,8 +16,8 @@ const never = math.MaxInt64
 // record goes the last slot moves into its place.
 type slot struct {
 	version uint64
-	used    uint64 // when it was used last, in ticks of the store
-	seconds int64  // the expiry, of the Unix epoch
+	used    int64 // when it was used last: see shard.tick
+	seconds int64 // the expiry, of the Unix epoch
 	nanos   uint32
 	hash    uint32 // of the key
 	same    uint32 // the next slot in the bucket

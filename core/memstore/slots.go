@@ -1,7 +1,6 @@
 package memstore
 
 import (
-	"math"
 	"time"
 
 	"github.com/cloakroom-go/sessions/core/store"
@@ -16,12 +15,19 @@ func (sh *shard) item(i uint32, it *item) { sh.log.get(sh.slots.at(i).place, it)
 
 // record returns the record of a slot under its key, which most callers have already.
 func (sh *shard) record(i uint32, it *item, key string) store.Record {
+	rec := store.Record{Key: key}
+	sh.fill(&rec, i, it)
+	return rec
+}
+
+// fill gives rec what a slot's record consists of beside its key.
+func (sh *shard) fill(rec *store.Record, i uint32, it *item) {
 	s := sh.slots.at(i)
-	return store.Record{Key: key, Subject: it.subject, Data: it.data, Expires: s.expires(), Version: s.version}
+	rec.Subject, rec.Data, rec.Expires, rec.Version = it.subject, it.data, s.expires(), s.version
 }
 
 // find returns the slot under k and reads its item into it.
-func (sh *shard) find(k ref, it *item) uint32 {
+func (sh *shard) find(k *ref, it *item) uint32 {
 	i := sh.index.first(k.hash)
 	for i != none && !sh.holds(i, k, it) {
 		i = sh.slots.at(i).same
@@ -30,13 +36,13 @@ func (sh *shard) find(k ref, it *item) uint32 {
 }
 
 // holds reports whether a slot is that of k, and if that is likely reads the item into it.
-func (sh *shard) holds(i uint32, k ref, it *item) bool {
+func (sh *shard) holds(i uint32, k *ref, it *item) bool {
 	s := sh.slots.at(i)
 	if s.hash != k.hash {
 		return false
 	}
 	sh.log.get(s.place, it)
-	return it.key.of(&k)
+	return it.key.of(k)
 }
 
 // matches reports whether a slot is that of a living record whose key starts with prefix, and if so reads the item into it.
@@ -49,7 +55,7 @@ func (sh *shard) matches(i uint32, prefix string, now time.Time, it *item) bool 
 }
 
 // live is find, but for a record whose time is over: that is dropped.
-func (sh *shard) live(k ref, now time.Time, it *item) uint32 {
+func (sh *shard) live(k *ref, now time.Time, it *item) uint32 {
 	i := sh.find(k, it)
 	if i != none && sh.slots.at(i).expired(now) {
 		sh.drop(i, it)
@@ -58,46 +64,46 @@ func (sh *shard) live(k ref, now time.Time, it *item) uint32 {
 	return i
 }
 
-func (sh *shard) insert(k ref, rec *store.Record, maker bool) (store.Record, error) {
-	if !sh.owner.reserve(1, weigh(rec), maker) {
+func (sh *shard) insert(k *ref, d *draft) (store.Record, error) {
+	if !sh.owner.reserve(1, weigh(d.rec), d.maker) {
 		return store.Record{}, store.ErrFull
 	}
 	var buf [64]byte
 	i := sh.slots.push(slot{hash: k.hash})
-	saved := sh.fill(i, rec, pack(buf[:0], k.key))
+	saved := sh.put(i, d, k.pack(buf[:0]))
 	sh.index.add(i)
 	sh.queue.add(i)
-	sh.enlist(i, rec.Subject)
+	sh.enlist(i, d.rec.Subject)
 	return saved, nil
 }
 
-func (sh *shard) replace(i uint32, old *item, rec *store.Record, maker bool) (store.Record, error) {
-	if !sh.owner.reserve(0, weigh(rec)-old.weight(), maker) {
+func (sh *shard) replace(i uint32, old *item, d *draft) (store.Record, error) {
+	if !sh.owner.reserve(0, weigh(d.rec)-old.weight(), d.maker) {
 		return store.Record{}, store.ErrFull
 	}
 	s, was := sh.slots.at(i), sh.slots.at(i).place
 	sh.delist(i, old.subject)
-	saved := sh.fill(i, rec, old.key)
+	saved := sh.put(i, d, old.key)
 	sh.queue.fix(s.queued)
-	sh.enlist(i, rec.Subject)
+	sh.enlist(i, d.rec.Subject)
 	sh.log.discard(was, old)
 	return saved, nil
 }
 
-// fill gives the slot what is new and returns the record as it is now.
-func (sh *shard) fill(i uint32, rec *store.Record, key packed) store.Record {
+// put gives the slot what is new and returns the record as it is now.
+func (sh *shard) put(i uint32, d *draft, key packed) store.Record {
 	s := sh.slots.at(i)
 	s.version = sh.owner.version.Add(1)
-	s.used = sh.owner.ticks.Add(1)
-	s.setExpires(rec.Expires)
-	s.place = sh.log.add(&item{hash: s.hash, key: key, subject: rec.Subject}, rec.Data)
-	saved := *rec
+	s.used = sh.tick(d.now)
+	s.setExpires(d.rec.Expires)
+	s.place = sh.log.add(&item{hash: s.hash, key: key, subject: d.rec.Subject}, d.rec.Data)
+	saved := *d.rec
 	saved.Version, saved.Expires = s.version, s.expires()
 	return saved
 }
 
 // idlest returns the slot of a class that has been idle longest, that of k excepted.
-func (sh *shard) idlest(c class, k ref) uint32 {
+func (sh *shard) idlest(c class, k *ref) uint32 {
 	i := sh.idle[c].last
 	if i != none && sh.holds(i, k, new(item)) {
 		return sh.slots.at(i).links[byUse].prev
@@ -119,9 +125,16 @@ func (sh *shard) reap(now time.Time) (dropped int) {
 	return dropped
 }
 
+// tick returns when a record is used, in nanoseconds since the store was made: no two of a shard at the same moment. A counter
+// for the whole store would be what all processors wait for.
+func (sh *shard) tick(now time.Time) int64 {
+	sh.latest = max(sh.latest+1, int64(now.Sub(sh.owner.epoch)))
+	return sh.latest
+}
+
 // use moves a slot to the front of those of its class.
-func (sh *shard) use(i uint32, c class) {
-	sh.slots.at(i).used = sh.owner.ticks.Add(1)
+func (sh *shard) use(i uint32, c class, now time.Time) {
+	sh.slots.at(i).used = sh.tick(now)
 	if sh.idle[c].first != i {
 		sh.byUse().remove(&sh.idle[c], i)
 		sh.byUse().push(&sh.idle[c], i)
@@ -214,7 +227,7 @@ func (sh *shard) publish() {
 		sh.nextExpiry.Store(next)
 	}
 	for c := range sh.idle {
-		oldest := uint64(math.MaxUint64)
+		oldest := int64(never)
 		if last := sh.idle[c].last; last != none {
 			oldest = sh.slots.at(last).used
 		}

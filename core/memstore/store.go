@@ -47,6 +47,7 @@ const shardCount = 64
 type Store struct {
 	options Options
 	seed    maphash.Seed
+	epoch   time.Time // when the store was made, to measure time from
 	shards  [shardCount]shard
 	making  sync.Mutex  // held while room is made for a record
 	held    atomic.Bool // somebody is making room, and nobody else may take it
@@ -54,7 +55,6 @@ type Store struct {
 	count   atomic.Int64
 	bytes   atomic.Int64
 	freed   atomic.Uint64 // counts how often room was made
-	ticks   atomic.Uint64 // counts uses, to tell which record has been idle longest
 	version atomic.Uint64 // the last version handed out; never reused, so no deleted record is mistaken for a later one
 }
 
@@ -74,7 +74,7 @@ func New(o Options) *Store {
 	if o.MaxBytes <= 0 {
 		o.MaxBytes = DefaultMaxBytes
 	}
-	s := &Store{options: o, seed: maphash.MakeSeed()}
+	s := &Store{options: o, seed: maphash.MakeSeed(), epoch: time.Now()}
 	for i := range s.shards {
 		s.shards[i].init(s)
 	}
@@ -101,18 +101,18 @@ func (s *Store) Bytes() int64 { return s.bytes.Load() }
 // Load returns the record under key.
 func (s *Store) Load(_ context.Context, key string) (store.Record, error) {
 	sh, k := s.locate(key)
-	rec, err := sh.load(k, time.Now())
-	if err == nil {
-		rec.Key = key
+	rec := store.Record{Key: key}
+	if err := sh.load(&k, time.Now(), &rec); err != nil {
+		return store.Record{}, err
 	}
-	return rec, err
+	return rec, nil
 }
 
-// LoadAt is Load of the key that is prefix and the canonical form of id, when it is now, but returns the record without its
-// key. It is for the manager, which has read the clock and knows the id, and seldom needs the key.
-func (s *Store) LoadAt(prefix string, id *canonical.ID, now time.Time) (store.Record, error) {
-	sh, k := s.locateID(prefix, id)
-	return sh.load(k, now)
+// LoadAt is Load of the key that is prefix and the canonical form of id, when it is now, but makes rec the record, except for
+// its key. It is for the manager, which has read the clock and knows the id, and seldom needs the key.
+func (s *Store) LoadAt(prefix string, id *canonical.ID, now time.Time, rec *store.Record) error {
+	k := ref{head: prefix, id: *id, form: withUUID}
+	return s.shardOf(&k).load(&k, now, rec)
 }
 
 // Save stores rec if its version is still the stored one, and makes room for it if it must.
@@ -121,23 +121,23 @@ func (s *Store) Save(_ context.Context, rec store.Record) (store.Record, error) 
 		return store.Record{}, fmt.Errorf("%w: record takes %d bytes, MaxBytes is %d", store.ErrTooLarge, size, s.options.MaxBytes)
 	}
 	sh, k := s.locate(rec.Key)
-	saved, err := sh.save(k, &rec, time.Now(), false)
+	saved, err := sh.save(&k, &draft{rec: &rec, now: time.Now()})
 	if !errors.Is(err, store.ErrFull) {
 		return saved, err
 	}
-	return s.squeeze(sh, k, &rec)
+	return s.squeeze(sh, &k, &rec)
 }
 
 // squeeze stores rec after making room for it. One save at a time does so, and meanwhile nobody else takes what it frees:
 // otherwise many small records could keep a large one out for ever.
-func (s *Store) squeeze(sh *shard, k ref, rec *store.Record) (store.Record, error) {
+func (s *Store) squeeze(sh *shard, k *ref, rec *store.Record) (store.Record, error) {
 	s.making.Lock()
 	defer s.making.Unlock()
 	s.held.Store(true)
 	defer s.held.Store(false)
 	for {
 		freed := s.freed.Load()
-		saved, err := sh.save(k, rec, time.Now(), true)
+		saved, err := sh.save(k, &draft{rec, time.Now(), true})
 		if !errors.Is(err, store.ErrFull) {
 			return saved, err
 		}
@@ -151,13 +151,13 @@ func (s *Store) squeeze(sh *shard, k ref, rec *store.Record) (store.Record, erro
 // Touch moves the expiry of the stored record, never backwards.
 func (s *Store) Touch(_ context.Context, rec store.Record) error {
 	sh, k := s.locate(rec.Key)
-	return sh.touch(k, &rec, time.Now())
+	return sh.touch(&k, &rec, time.Now())
 }
 
 // Delete removes the record under key.
 func (s *Store) Delete(_ context.Context, key string) error {
 	sh, k := s.locate(key)
-	sh.delete(k)
+	sh.delete(&k)
 	return nil
 }
 

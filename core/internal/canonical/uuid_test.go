@@ -1,6 +1,7 @@
 package canonical_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -8,7 +9,7 @@ import (
 	"github.com/cloakroom-go/sessions/core/internal/canonical"
 )
 
-func TestPut(t *testing.T) {
+func TestPutAndParse(t *testing.T) {
 	t.Parallel()
 	for range 1000 {
 		id := uuid.New()
@@ -16,6 +17,31 @@ func TestPut(t *testing.T) {
 		canonical.Put(text, (*[16]byte)(&id))
 		if want := id.String() + "\x00"; string(text) != want {
 			t.Fatalf("%q, want %q", text, want)
+		}
+		var back canonical.ID
+		if !canonical.Parse(id.String(), &back) || uuid.UUID(back) != id {
+			t.Fatalf("%v comes back as %v", id, uuid.UUID(back))
+		}
+	}
+}
+
+// TestParseTakesOneSpelling puts every byte into each place of a form.
+func TestParseTakesOneSpelling(t *testing.T) {
+	t.Parallel()
+	const form = "0198a2b4-c6d8-7e0f-9123-456789abcdef"
+	for at := range form {
+		for b := range 256 {
+			text := form[:at] + string([]byte{byte(b)}) + form[at+1:]
+			id, err := uuid.Parse(text)
+			want := err == nil && id.String() == text
+			if got := canonical.Parse(text, new(canonical.ID)); got != want {
+				t.Errorf("%q parses: %v, want %v", text, got, want)
+			}
+		}
+	}
+	for _, text := range []string{"", form[:35], form + "0", strings.ReplaceAll(form, "-", ""), "{" + form + "}"} {
+		if canonical.Parse(text, new(canonical.ID)) {
+			t.Errorf("%q parses", text)
 		}
 	}
 }
