@@ -19,25 +19,28 @@ func (s *Session) Commit(ctx context.Context) (Reply, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.reply(), nil
+	var r Reply
+	s.reply(&r)
+	return r, nil
 }
 
 // Finish is Commit at the last moment before the first byte of the response, and records that no cookie can be sent
 // after it. A session that was ended elsewhere is no error here: the response goes out, without a cookie. Called again, it
 // saves what was changed since, and the Reply is empty.
-func (s *Session) Finish(ctx context.Context) (Reply, error) {
-	return s.finish(ctx, nil)
+func (s *Session) Finish(ctx context.Context) (reply Reply, err error) {
+	err = s.finish(ctx, nil, &reply)
+	return reply, err
 }
 
-// finish is Finish for the scope, which knows the client.
-func (s *Session) finish(ctx context.Context, client Client) (Reply, error) {
-	if reply, idle := s.finishIdle(ctx); idle {
-		return reply, nil
+// finish is Finish for the scope, which knows the client. It makes r, which is empty, the reply.
+func (s *Session) finish(ctx context.Context, client Client, r *Reply) error {
+	if s.finishIdle(ctx, r) {
+		return nil
 	}
-	return s.finishWork(ctx, client)
+	return s.finishWork(ctx, client, r)
 }
 
-func (s *Session) finishWork(ctx context.Context, client Client) (Reply, error) {
+func (s *Session) finishWork(ctx context.Context, client Client, r *Reply) error {
 	s.identify(client)
 	s.commitMu.Lock() // so that no other goroutine's save comes between the reply and the seal
 	defer s.commitMu.Unlock()
@@ -48,7 +51,10 @@ func (s *Session) finishWork(ctx context.Context, client Client) (Reply, error) 
 		err = s.flushOnce(ctx)
 		s.mu.Lock()
 	}
-	reply, before := s.reply(), s.sealed
+	before := s.sealed
+	if err == nil {
+		s.reply(r)
+	}
 	s.sealed = true
 	s.mu.Unlock()
 	if before && err != nil && !errors.Is(err, ErrLate) && !errors.Is(err, ErrStore) {
@@ -56,21 +62,19 @@ func (s *Session) finishWork(ctx context.Context, client Client) (Reply, error) 
 		// they occur.
 		s.manager.report(ctx, slog.LevelError, Event{Kind: EventLost, SessionID: s.ID(), Err: err})
 	}
-	if err != nil {
-		return Reply{}, err
-	}
-	return reply, nil
+	return err
 }
 
 // finishIdle finishes a session with which there is nothing to do, as most requests leave it, in one go.
-func (s *Session) finishIdle(ctx context.Context) (reply Reply, idle bool) {
+func (s *Session) finishIdle(ctx context.Context, r *Reply) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if idle, err := s.idle(ctx); !idle || err != nil || s.busy.Load() {
-		return Reply{}, false // what is under way may need the cookie sent
+		return false // what is under way may need the cookie sent
 	}
-	reply, s.sealed = s.reply(), true
-	return reply, true
+	s.reply(r)
+	s.sealed = true
+	return true
 }
 
 // settled reports whether nothing is left to be saved, and nothing is on its way.
@@ -109,24 +113,23 @@ func (s *Session) Save(ctx context.Context) error {
 	return nil
 }
 
-// reply hands over the cookie that is due, once. It expects s.mu to be held.
-func (s *Session) reply() Reply {
+// reply hands over the cookie that is due, once, in r, which is empty. It expects s.mu to be held.
+func (s *Session) reply(r *Reply) {
 	if s.sealed {
-		return Reply{}
+		return
 	}
-	r := Reply{Cookie: s.manager.name, handed: s.handed, Private: s.used || s.cookie != cookieKeep}
+	r.Cookie, r.handed, r.Private, r.room = s.manager.name, s.handed, s.used || s.cookie != cookieKeep, &s.fields
 	switch s.cookie {
 	case cookieSet:
 		r.SetCookie = s.setCookie()
 	case cookieRemove:
 		if s.doomed != nil {
-			return r // not deleted yet, so the cookie stays
+			return // not deleted yet, so the cookie stays
 		}
 		r.SetCookie = s.manager.cookie.remove()
 	case cookieKeep:
 	}
 	s.cookie, s.handed = cookieKeep, s.handed || r.SetCookie != ""
-	return r
 }
 
 func (s *Session) setCookie() string {

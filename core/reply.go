@@ -12,7 +12,8 @@ type Reply struct {
 	// wherever SetCookie is not "".
 	Private bool
 
-	handed bool // an earlier reply put a cookie into the same header
+	handed bool       // an earlier reply put a cookie into the same header
+	room   *[2]string // the session's, for the first reply's values of header fields; nil: they take memory of their own
 }
 
 // Apply puts the reply into a header in the form of [net/http]'s.
@@ -20,30 +21,29 @@ func (r *Reply) Apply(header map[string][]string) {
 	if !r.Private {
 		return // and no cookie either
 	}
-	fields := make([]string, 3) // one allocation for all
 	if r.SetCookie != "" {
-		fields[0] = r.SetCookie
-		header["Set-Cookie"] = withCookie(header["Set-Cookie"], r.Cookie, fields[0:1:1])
+		header["Set-Cookie"] = withCookie(header["Set-Cookie"], r.Cookie, r.SetCookie)
 	}
-	fields[1] = r.CacheControl(strings.Join(header["Cache-Control"], ", "))
-	header["Cache-Control"] = fields[1:2:2]
-	fields[2] = r.Vary(strings.Join(header["Vary"], ", "))
-	header["Vary"] = fields[2:3:3]
+	room := r.room
+	if room == nil || room[1] != "" { // or what another header holds would change
+		room = new([2]string)
+	}
+	room[0] = r.CacheControl(strings.Join(header["Cache-Control"], ", "))
+	header["Cache-Control"] = room[0:1:1]
+	room[1] = r.Vary(strings.Join(header["Vary"], ", "))
+	header["Vary"] = room[1:2:2]
 }
 
 // withCookie returns the Set-Cookie values with those for name replaced by the new one: a response may set a cookie only
 // once (RFC 6265bis section 4.1.1).
-func withCookie(current []string, name string, cookie []string) []string {
-	if len(current) == 0 {
-		return cookie
-	}
+func withCookie(current []string, name, cookie string) []string {
 	out := make([]string, 0, len(current)+1)
 	for _, c := range current {
 		if len(c) <= len(name) || c[:len(name)] != name || c[len(name)] != '=' {
 			out = append(out, c)
 		}
 	}
-	return append(out, cookie...)
+	return append(out, cookie)
 }
 
 // ContentFields are the response fields that describe a body or lead elsewhere. An adapter removes them, in the

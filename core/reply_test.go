@@ -2,6 +2,7 @@ package core
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 )
 
@@ -95,6 +96,35 @@ func TestC5Apply(t *testing.T) {
 	equal(t, "fields of an empty reply", len(empty), 0)
 	(&Reply{Private: true}).Apply(empty)
 	equal(t, "fields", sprint(empty["Cache-Control"])+sprint(empty["Vary"])+sprint(empty["Set-Cookie"]), "[private][Cookie][]")
+}
+
+// A reply that is applied to two headers, or is followed by another, changes nothing in a header that it does not know.
+func TestRepliesShareNoHeader(t *testing.T) {
+	t.Parallel()
+	m, err := NewManager(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := new(Session)
+	m.Attach(s)
+	_, err = s.Commit(t.Context())
+	if err := errors.Join(err, s.Load(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	read(s)
+	var headers [3]map[string][]string
+	for i := range headers {
+		headers[i] = map[string][]string{"Cache-Control": {fmt.Sprint("max-age=", i)}, "Vary": {fmt.Sprint("X-", i)}}
+		reply, err := s.Commit(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		reply.Apply(headers[i])
+	}
+	for i, header := range headers {
+		equal(t, "Cache-Control", header["Cache-Control"][0], fmt.Sprint("private, max-age=", i))
+		equal(t, "Vary", header["Vary"][0], fmt.Sprintf("X-%d, Cookie", i))
+	}
 }
 
 // TestH1CookieOfAnEarlierCommit: the cookie is in the header since Commit, whatever the application sets afterwards.

@@ -174,7 +174,8 @@ func (sc *Scope) Begin(header map[string][]string) error {
 	if s == nil {
 		return nil
 	}
-	reply, err := sc.finish(s)
+	var reply Reply
+	err := sc.finish(s, &reply)
 	if err == nil {
 		reply.Apply(header)
 	}
@@ -183,15 +184,14 @@ func (sc *Scope) Begin(header map[string][]string) error {
 
 // Finish is Begin for adapters whose header is not a map: they apply the reply themselves. It is empty from the second
 // time on.
-func (sc *Scope) Finish() (Reply, error) {
+func (sc *Scope) Finish() (reply Reply, err error) {
 	if sc.begun {
-		return Reply{}, sc.CommitErr()
+		return reply, sc.CommitErr()
 	}
-	s := sc.begin()
-	if s == nil {
-		return Reply{}, nil
+	if s := sc.begin(); s != nil {
+		err = sc.finish(s, &reply)
 	}
-	return sc.finish(s)
+	return reply, err
 }
 
 // begin records that the response begins, and returns the session that there is to commit.
@@ -202,16 +202,16 @@ func (sc *Scope) begin() *Session {
 }
 
 // finish is the commit before the first byte.
-func (sc *Scope) finish(s *Session) (Reply, error) {
-	reply, err := s.finish(sc.Context, sc.client)
-	s.finished = err
-	return reply, err
+func (sc *Scope) finish(s *Session, r *Reply) error {
+	s.finished = s.finish(sc.Context, sc.client, r)
+	return s.finished
 }
 
 // seal records that a session which is made from now on can send no cookie, and returns the one there is.
 func (sc *Scope) seal() *Session {
-	if sc.held.CompareAndSwap(nil, &sc.manager.tooLate) {
-		return nil
+	// To look first is cheaper than to try and fail.
+	if s := sc.made(); s != nil || sc.held.CompareAndSwap(nil, &sc.manager.tooLate) {
+		return s
 	}
 	return sc.made() // and it seals itself
 }
