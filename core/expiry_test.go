@@ -54,6 +54,28 @@ func TestUseExtends(t *testing.T) {
 	})
 }
 
+// What falls due while a request runs is this request's to see to if that is within an hour, and else the next one's.
+func TestDueWhileARequestRuns(t *testing.T) {
+	t.Parallel()
+	for name, o := range map[string]Options{"touch": {Expiry: 20 * time.Hour}, "renewal": {RenewEvery: 2 * time.Hour}} {
+		inBubble(t, func(t *testing.T, store Store) {
+			t.Helper()
+			o.Store = store
+			for _, early := range []time.Duration{0, time.Millisecond} {
+				c := newClient(t, newTestManager(t, o))
+				c.visit(set(t, 1))
+				time.Sleep(time.Hour - early)
+				slow := c.arrive()
+				read(slow)
+				time.Sleep(time.Hour + early)
+				equal(t, name+": its cookie", c.leave(slow).SetCookie != "", early == 0)
+				equal(t, name+": the next one's", c.visit(read).SetCookie != "", early != 0)
+				equal(t, name+": the one's after that", c.visit(read).SetCookie, "")
+			}
+		})
+	}
+}
+
 // A write extends the record each time and the cookie every tenth of the time.
 func TestWritesExtendTheCookieToo(t *testing.T) {
 	t.Parallel()

@@ -85,7 +85,7 @@ type admitted struct {
 	snap    snapshot
 	ticket  ticket        // with the current secret
 	renewed bool          // the request still held the previous one, so its cookie must follow
-	calm    time.Duration // since the manager's epoch: until then nothing falls due in it
+	calm    time.Duration // since the manager's epoch: until then nothing falls due in it; notSoon or more: not in this request
 }
 
 // first finds the session of the first ticket that has one, and leaves a zero a if none has.

@@ -61,7 +61,7 @@ func (s *Session) idle(ctx context.Context) (bool, error) {
 	if !s.pending.empty() {
 		return s.state != stateLive && (s.state != stateNew || !s.pending.creates()), nil
 	}
-	if s.state != stateLive || s.sealed || time.Since(s.manager.epoch) < s.calm {
+	if s.state != stateLive || s.sealed || s.isCalm() {
 		return true, nil
 	}
 	kind, _ := s.due(time.Now().UnixMilli())
