@@ -118,7 +118,7 @@ func (s *Session) reply(r *Reply) {
 	if s.sealed {
 		return
 	}
-	r.Cookie, r.handed, r.Private, r.room = s.manager.name, s.handed, s.used || s.cookie != cookieKeep, &s.fields
+	r.Cookie, r.handed, r.Private = s.manager.name, s.handed, s.used || s.cookie != cookieKeep
 	switch s.cookie {
 	case cookieSet:
 		r.SetCookie = s.setCookie()

@@ -12,21 +12,19 @@ type Reply struct {
 	// wherever SetCookie is not "".
 	Private bool
 
-	handed bool       // an earlier reply put a cookie into the same header
-	room   *[2]string // the session's, for the first reply's values of header fields; nil: they take memory of their own
+	handed bool // an earlier reply put a cookie into the same header
 }
 
 // Apply puts the reply into a header in the form of [net/http]'s.
-func (r *Reply) Apply(header map[string][]string) {
+func (r *Reply) Apply(header map[string][]string) { r.apply(header, new([2]string)) }
+
+// apply is Apply with room for the values of the fields. The header keeps it.
+func (r *Reply) apply(header map[string][]string, room *[2]string) {
 	if !r.Private {
 		return // and no cookie either
 	}
 	if r.SetCookie != "" {
 		header["Set-Cookie"] = withCookie(header["Set-Cookie"], r.Cookie, r.SetCookie)
-	}
-	room := r.room
-	if room == nil || room[1] != "" { // or what another header holds would change
-		room = new([2]string)
 	}
 	room[0] = r.CacheControl(strings.Join(header["Cache-Control"], ", "))
 	header["Cache-Control"] = room[0:1:1]

@@ -112,7 +112,7 @@ func TestRepliesShareNoHeader(t *testing.T) {
 		t.Fatal(err)
 	}
 	read(s)
-	var headers [3]map[string][]string
+	headers := make([]map[string][]string, 3)
 	for i := range headers {
 		headers[i] = map[string][]string{"Cache-Control": {fmt.Sprint("max-age=", i)}, "Vary": {fmt.Sprint("X-", i)}}
 		reply, err := s.Commit(t.Context())
@@ -120,6 +120,11 @@ func TestRepliesShareNoHeader(t *testing.T) {
 			t.Fatal(err)
 		}
 		reply.Apply(headers[i])
+	}
+	reply := Reply{Private: true}
+	for i := range 2 {
+		headers = append(headers, map[string][]string{"Cache-Control": {fmt.Sprint("max-age=", 3+i)}, "Vary": {fmt.Sprint("X-", 3+i)}})
+		reply.Apply(headers[3+i])
 	}
 	for i, header := range headers {
 		equal(t, "Cache-Control", header["Cache-Control"][0], fmt.Sprint("private, max-age=", i))

@@ -177,7 +177,7 @@ func (sc *Scope) Begin(header map[string][]string) error {
 	var reply Reply
 	err := sc.finish(s, &reply)
 	if err == nil {
-		reply.Apply(header)
+		reply.apply(header, &s.fields)
 	}
 	return err
 }

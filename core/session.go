@@ -16,6 +16,7 @@ import (
 // [Session.Save] stores what is changed.
 type Session struct {
 	manager *Manager
+	fields  [2]string // room for Scope.Begin to put values of header fields into, once
 
 	commitMu sync.Mutex // held during loads and commits, so that there is one at a time; taken before mu
 
@@ -28,7 +29,6 @@ type Session struct {
 	doomed   *grave      // the session that Destroy ended, to be deleted
 	pending  *delta      // changes not yet on their way to the store
 	saving   *delta      // changes that a commit has under way
-	fields   [2]string   // room for what the first reply puts into the response's header
 	device   *device     // where the request came from, once that was wanted
 	unloaded atomic.Bool // it is still to be loaded; once it is, state says with what outcome
 	busy     atomic.Bool // a load or a commit is under way
