@@ -69,7 +69,7 @@ func (s *Session) finishWork(ctx context.Context, client Client, r *Reply) error
 func (s *Session) finishIdle(ctx context.Context, r *Reply) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if idle, err := s.idle(ctx); !idle || err != nil || s.busy.Load() {
+	if idle, err := s.idle(ctx, true); !idle || err != nil || s.busy.Load() {
 		return false // what is under way may need the cookie sent
 	}
 	s.reply(r)
@@ -159,7 +159,7 @@ func (s *Session) flush(ctx context.Context) error {
 
 func (s *Session) flushOnce(ctx context.Context) error {
 	s.mu.Lock()
-	idle, err := s.idle(ctx)
+	idle, err := s.idle(ctx, false)
 	s.mu.Unlock()
 	if idle {
 		return err

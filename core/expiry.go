@@ -1,9 +1,6 @@
 package core
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // policy returns the idle timeout that applies to a session in milliseconds, 0 for permanent: its own, where one was
 // set, as far as the preset lets it, else the manager's of today, so that a shorter policy reaches the sessions made before it.
@@ -71,29 +68,27 @@ func (m *Manager) renewDue(s *snapshot, now int64) bool {
 	return m.renewEvery > 0 && now-s.since() >= m.renewEvery.Milliseconds()
 }
 
-// soon is how long a request may take until its response begins, for what falls due meanwhile to be noticed by this one
-// already. What falls due later is for the next, so that most requests need not look at the clock again.
+// soon is how long after its load a response may begin, for what falls due meanwhile to be noticed by this request already.
+// What falls due later is for the next, so that most requests need not look at the clock again.
 const soon = time.Hour
 
-// notSoon is a calm that lasts for longer than that. The time since the epoch can be added to it.
-const notSoon = math.MaxInt64 / 2
-
-// calmFor returns for how long neither a touch nor a renewal falls due in a session.
-func (m *Manager) calmFor(s *snapshot, now int64) time.Duration {
-	left := m.touchAt(&s.life) - now
+// settle works out the calm of a session that is loaded now.
+func (a *admitted) settle(m *Manager, now time.Time) {
+	at, ms := m.touchAt(&a.snap.life), now.UnixMilli()
 	if m.renewEvery > 0 {
-		left = min(left, s.since()+m.renewEvery.Milliseconds()-now)
+		at = min(at, a.snap.since()+m.renewEvery.Milliseconds())
 	}
-	if left > soon.Milliseconds() {
-		return notSoon
-	}
-	return time.Duration(left) * time.Millisecond
+	left := time.Duration(min(at-ms, soon.Milliseconds()+1)) * time.Millisecond
+	a.calm, a.long = now.Sub(m.epoch)+left, left > soon
 }
 
-// isCalm reports whether nothing has fallen due in the session. The time since the epoch is half as dear to look up as the time of
-// day. It expects s.mu to be held.
-func (s *Session) isCalm() bool {
-	return s.calm >= notSoon || time.Since(s.manager.epoch) < s.calm
+// stir ends the calm of a session that has changed.
+func (a *admitted) stir() { a.calm, a.long = 0, false }
+
+// isCalm reports whether nothing has fallen due in the session; brief says that a response begins, as if soon after the load. The
+// time since the epoch is half as dear to look up as the time of day. It expects s.mu to be held.
+func (s *Session) isCalm(brief bool) bool {
+	return brief && s.long || time.Since(s.manager.epoch) < s.calm
 }
 
 // persistent reports whether the session's cookie outlives the browser.

@@ -60,6 +60,7 @@ func TestDueWhileARequestRuns(t *testing.T) {
 	for name, o := range map[string]Options{"touch": {Expiry: 20 * time.Hour}, "renewal": {RenewEvery: 2 * time.Hour}} {
 		inBubble(t, func(t *testing.T, store Store) {
 			t.Helper()
+			o := o
 			o.Store = store
 			for _, early := range []time.Duration{0, time.Millisecond} {
 				c := newClient(t, newTestManager(t, o))
@@ -74,6 +75,41 @@ func TestDueWhileARequestRuns(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Who saves by hand, all day long, has asked each time whether something is due.
+func TestDueWhileSavedByHand(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, store Store) {
+		t.Helper()
+		c := newClient(t, newTestManager(t, Options{Store: store, Expiry: 24 * time.Hour}))
+		c.visit(set(t, 1))
+		s := c.arrive()
+		for range 30 {
+			time.Sleep(time.Hour)
+			read(s)
+			want(t, s.Save(t.Context()), nil)
+		}
+		equal(t, "IsNew", c.arrive().IsNew(), false)
+	})
+}
+
+// What a request commits early may make a touch fall due before it responds.
+func TestDueAfterACommit(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, store Store) {
+		t.Helper()
+		c := newClient(t, newTestManager(t, Options{Store: store}))
+		c.visit(set(t, 1))
+		s := c.arrive()
+		want(t, s.SetExpiry(time.Hour), nil)
+		early, err := s.Commit(t.Context())
+		want(t, err, nil)
+		equal(t, "its cookie", strings.Contains(early.SetCookie, "Max-Age=3600;"), true)
+		time.Sleep(10 * time.Minute)
+		read(s)
+		equal(t, "that of the response", strings.Contains(c.leave(s).SetCookie, "Max-Age=3600;"), true)
+	})
 }
 
 // A write extends the record each time and the cookie every tenth of the time.

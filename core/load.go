@@ -85,7 +85,8 @@ type admitted struct {
 	snap    snapshot
 	ticket  ticket        // with the current secret
 	renewed bool          // the request still held the previous one, so its cookie must follow
-	calm    time.Duration // since the manager's epoch: until then nothing falls due in it; notSoon or more: not in this request
+	long    bool          // the calm lasts for longer than it takes until the response begins
+	calm    time.Duration // since the manager's epoch: until then neither a touch nor a renewal falls due
 }
 
 // first finds the session of the first ticket that has one, and leaves a zero a if none has.
@@ -248,7 +249,7 @@ func (m *Manager) verify(a *admitted, t *ticket, now time.Time) error {
 	if m.expired(&a.snap, now) {
 		return errPolicy
 	}
-	a.calm = now.Sub(m.epoch) + m.calmFor(&a.snap, now.UnixMilli())
+	a.settle(m, now)
 	return nil
 }
 

@@ -51,7 +51,9 @@ const (
 //
 // Nor is there anything to do for a client that has gone away when the handler has changed nothing: a new secret would not
 // reach it, and its old one would look stolen later.
-func (s *Session) idle(ctx context.Context) (bool, error) {
+//
+// For brief see isCalm.
+func (s *Session) idle(ctx context.Context, brief bool) (bool, error) {
 	if s.doomed != nil {
 		return false, s.err
 	}
@@ -61,7 +63,7 @@ func (s *Session) idle(ctx context.Context) (bool, error) {
 	if !s.pending.empty() {
 		return s.state != stateLive && (s.state != stateNew || !s.pending.creates()), nil
 	}
-	if s.state != stateLive || s.sealed || s.isCalm() {
+	if s.state != stateLive || s.sealed || s.isCalm(brief) {
 		return true, nil
 	}
 	kind, _ := s.due(time.Now().UnixMilli())
@@ -183,7 +185,8 @@ func (s *Session) install(ctx context.Context, w *work) {
 		s.mu.Unlock()
 		return
 	}
-	s.state, s.snap, s.ticket, s.calm, s.saving = stateLive, w.snap, w.ticket, 0, nil
+	s.state, s.snap, s.ticket, s.saving = stateLive, w.snap, w.ticket, nil
+	s.stir()
 	// What other goroutines changed meanwhile was worked out over the base before the merge.
 	s.stale = (w.merged || w.stale) && !s.pending.empty()
 	if w.cookie {
@@ -246,7 +249,8 @@ func (s *Session) giveBack(w *work, err error) {
 	}
 	s.saving = nil
 	if w.undone && s.key() == w.began { // likewise
-		s.snap, s.ticket, s.calm = w.snap, w.ticket, 0
+		s.snap, s.ticket = w.snap, w.ticket
+		s.stir()
 		s.stale = s.stale || w.merged
 	}
 }
