@@ -50,8 +50,8 @@ func newSecret(random io.Reader) (s secret, err error) {
 // digest returns what the record keeps of the secret.
 func (s *secret) digest() digest { return sha256.Sum256(s[:]) }
 
-// matches reports, in constant time, whether d is the digest of s. It takes every word into account, whatever those before it
-// say, as crypto/subtle does with every byte.
+// matches reports, in constant time, whether d is the digest of s: each word counts, whatever those before it say. By bytes, as in
+// crypto/subtle, it takes a thirtieth of a request that reads.
 func (d *digest) matches(s *secret) bool {
 	own := s.digest()
 	var differ uint64
@@ -133,6 +133,6 @@ func newID(random io.Reader, now time.Time, id *uuid.UUID) error {
 func key(prefix string, id uuid.UUID) string {
 	var room [maxPrefix + 36]byte // on the stack, so that the string is all there is to allocate
 	n := copy(room[:], prefix)
-	canonical.Put(room[n:], (*[16]byte)(&id))
+	canonical.Put(room[n:], (*canonical.ID)(&id))
 	return string(room[:n+canonical.Length])
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -341,4 +342,16 @@ func FuzzToken(f *testing.F) {
 		}
 		equal(t, "calls", strings.Join(store.calls, ","), "load session:"+tk.id.String())
 	})
+}
+
+func TestEachByteOfADigestCounts(t *testing.T) {
+	t.Parallel()
+	s := secret{1}
+	d := s.digest()
+	equal(t, "its own matches", d.matches(&s), true)
+	for i := range d {
+		other := d
+		other[i] ^= 0x80
+		equal(t, fmt.Sprintf("with another byte %d it matches", i), other.matches(&s), false)
+	}
 }

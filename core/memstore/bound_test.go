@@ -69,50 +69,58 @@ func TestD3ExpiredGoFirst(t *testing.T) {
 	})
 }
 
+// later lets time pass in a bubble, since the order of use is told by the clock.
+func later() { time.Sleep(time.Microsecond) }
+
 func TestD3LongestIdleAnonymousGoNext(t *testing.T) {
 	t.Parallel()
-	const bound = 200
-	s := memstore.New(memstore.Options{MaxRecords: bound})
-	for i := range bound {
-		subject := ""
-		if i%2 == 0 {
-			subject = "someone"
+	synctest.Test(t, func(t *testing.T) {
+		const bound = 200
+		s := memstore.New(memstore.Options{MaxRecords: bound})
+		for i := range bound {
+			subject := ""
+			if i%2 == 0 {
+				subject = "someone"
+			}
+			later()
+			mustSave(t, s, record(fmt.Sprint(i), subject, 1))
 		}
-		mustSave(t, s, record(fmt.Sprint(i), subject, 1))
-	}
-	// Use them in another order than they were made in: every method that counts as use once.
-	var idle []string
-	for i := 1; i < bound; i += 2 {
-		key := fmt.Sprint((i * 77) % bound)
-		rec, err := s.Load(t.Context(), key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		switch i % 3 {
-		case 1:
-			mustSave(t, s, rec)
-		case 2:
-			if err := s.Touch(t.Context(), store.Record{Key: key, Version: rec.Version, Expires: time.Now()}); err != nil {
+		// Use them in another order than they were made in: every method that counts as use once.
+		var idle []string
+		for i := 1; i < bound; i += 2 {
+			key := fmt.Sprint((i * 77) % bound)
+			later()
+			rec, err := s.Load(t.Context(), key)
+			if err != nil {
 				t.Fatal(err)
 			}
+			switch i % 3 {
+			case 1:
+				mustSave(t, s, rec)
+			case 2:
+				if err := s.Touch(t.Context(), store.Record{Key: key, Version: rec.Version, Expires: time.Now()}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			idle = append(idle, key)
 		}
-		idle = append(idle, key)
-	}
-	// List walks them all and is no use.
-	if _, _, err := s.List(t.Context(), "", "", 10*bound); err != nil {
-		t.Fatal(err)
-	}
-	for n, key := range idle {
-		mustSave(t, s, record(fmt.Sprint("new", n), "someone", 1))
-		if there := listed(t, s); there[key] || (n+1 < len(idle) && !there[idle[n+1]]) {
-			t.Fatalf("create number %d: the anonymous record idle longest is not the one that went", n)
+		// List walks them all and is no use.
+		if _, _, err := s.List(t.Context(), "", "", 10*bound); err != nil {
+			t.Fatal(err)
 		}
-	}
-	for i := 0; i < bound; i += 2 {
-		if !has(t, s, fmt.Sprint(i)) {
-			t.Errorf("signed-in record %d went though there were anonymous ones", i)
+		for n, key := range idle {
+			later()
+			mustSave(t, s, record(fmt.Sprint("new", n), "someone", 1))
+			if there := listed(t, s); there[key] || (n+1 < len(idle) && !there[idle[n+1]]) {
+				t.Fatalf("create number %d: the anonymous record idle longest is not the one that went", n)
+			}
 		}
-	}
+		for i := 0; i < bound; i += 2 {
+			if !has(t, s, fmt.Sprint(i)) {
+				t.Errorf("signed-in record %d went though there were anonymous ones", i)
+			}
+		}
+	})
 }
 
 // listed returns the keys of all records without using any of them.
@@ -135,15 +143,18 @@ func listed(t *testing.T, s *memstore.Store) map[string]bool {
 
 func TestD3SignedInGoLast(t *testing.T) {
 	t.Parallel()
-	s := memstore.New(memstore.Options{MaxRecords: 3})
-	for i := range 3 {
-		mustSave(t, s, record(fmt.Sprint(i), "someone", 1))
-	}
-	has(t, s, "0")
-	mustSave(t, s, record("new", "", 1))
-	if has(t, s, "1") || !has(t, s, "0") || !has(t, s, "2") || !has(t, s, "new") {
-		t.Error("the signed-in record idle longest is not the one that went")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := memstore.New(memstore.Options{MaxRecords: 3})
+		for i := range 3 {
+			mustSave(t, s, record(fmt.Sprint(i), "someone", 1))
+			later()
+		}
+		has(t, s, "0")
+		mustSave(t, s, record("new", "", 1))
+		if has(t, s, "1") || !has(t, s, "0") || !has(t, s, "2") || !has(t, s, "new") {
+			t.Error("the signed-in record idle longest is not the one that went")
+		}
+	})
 }
 
 func TestD3KeepSignedInRefuses(t *testing.T) {

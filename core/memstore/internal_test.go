@@ -301,7 +301,7 @@ func newPlayer(t *testing.T, options Options, choices chooser) *player {
 }
 
 func (p *player) step(mortal bool) {
-	time.Sleep(time.Nanosecond) // for the order of use
+	time.Sleep(time.Nanosecond) // since the order of use is told by the clock
 	now := time.Now()
 	p.model.expire(now)
 	key := p.keys[p.IntN(len(p.keys))]

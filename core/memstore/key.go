@@ -91,7 +91,7 @@ func startsWith(text []byte, prefix string) bool {
 // appendUUID appends the canonical form of the id that begins raw.
 func appendUUID(dst, raw []byte) []byte {
 	var text [textUUID]byte
-	canonical.Put(text[:], (*[rawUUID]byte)(raw))
+	canonical.Put(text[:], (*canonical.ID)(raw))
 	return append(dst, text[:]...)
 }
 
@@ -102,8 +102,8 @@ func (s *Store) locate(key string) (*shard, ref) {
 	return sh, k
 }
 
-// shardOf returns the shard of a key and completes k with what of the hash is left. Of a key with an id, which is random, only
-// that is hashed.
+// shardOf returns the shard of a key and completes k with what of the hash is left. Of a key with an id only that is hashed: ids
+// are random, so one id does not come with many prefixes.
 func (s *Store) shardOf(k *ref) *shard {
 	var hash uint64 // with more bits than either use of it takes
 	if k.form == withUUID {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"runtime"
@@ -363,6 +364,8 @@ func FuzzPackedKey(f *testing.F) {
 	const id = "0198a2b4-c6d8-7e0f-9123-456789abcdef"
 	for _, key := range []string{"", "a", id, "session:" + id, strings.ToUpper(id), "0198a2b4c-6d8-7e0f-9123-456789abcdef", "\xff" + id} {
 		f.Add(key, key)
+		f.Add(key, uuid.Nil.String())
+		f.Add(key+uuid.Nil.String(), key)
 		f.Add(key, "session:"+id)
 		f.Add(key, "tession:"+id)
 	}
@@ -406,29 +409,36 @@ func TestLoadAt(t *testing.T) {
 		s := New(Options{MaxRecords: 2})
 		ids := []uuid.UUID{{1}, {2}, {3}}
 		now := time.Now()
-		save := func(id uuid.UUID) {
-			s.must(t, store.Record{Key: prefix + id.String(), Subject: "ann", Data: id[:], Expires: now.Add(time.Minute)})
+		save := func(id uuid.UUID, subject string) {
+			s.must(t, store.Record{Key: prefix + id.String(), Subject: subject, Data: id[:], Expires: now.Add(time.Minute)})
 		}
-		load := func(prefix string, id uuid.UUID, after time.Duration) (rec store.Record, err error) {
-			err = s.LoadAt(prefix, (*canonical.ID)(&id), now.Add(after), &rec)
+		dirty := store.Record{Key: "key", Subject: "subject", Data: []byte("data"), Expires: now, Version: math.MaxUint64}
+		load := func(prefix string, id uuid.UUID, after time.Duration) (store.Record, error) {
+			rec := dirty
+			err := s.LoadAt(prefix, (*canonical.ID)(&id), now.Add(after), &rec)
+			if err != nil && !reflect.DeepEqual(rec, dirty) || rec.Key != dirty.Key {
+				t.Errorf("%q: LoadAt = %v, and leaves %+v", prefix, err, rec)
+			}
 			return rec, err
 		}
-		save(ids[0])
-		save(ids[1])
-		want, err := s.Load(t.Context(), prefix+ids[0].String())
-		if want.Key != prefix+ids[0].String() || err != nil {
-			t.Fatalf("Load = %q, %v", want.Key, err)
-		}
-		got, err := load(prefix, ids[0], time.Minute-1)
-		if got.Key = want.Key; !reflect.DeepEqual(got, want) || err != nil {
-			t.Errorf("%q: LoadAt = %+v, %v, want %+v", prefix, got, err, want)
+		save(ids[0], "ann")
+		save(ids[1], "")
+		for _, id := range []uuid.UUID{ids[1], ids[0]} {
+			want, err := s.Load(t.Context(), prefix+id.String())
+			if want.Key != prefix+id.String() || err != nil {
+				t.Fatalf("Load = %q, %v", want.Key, err)
+			}
+			got, err := load(prefix, id, time.Minute-1)
+			if got.Key = want.Key; !reflect.DeepEqual(got, want) || err != nil {
+				t.Errorf("%q: LoadAt = %+v, %v, want %+v", prefix, got, err, want)
+			}
 		}
 		for _, other := range []string{prefix + "-", "s" + prefix} {
 			if _, err := load(other, ids[0], 0); !errors.Is(err, store.ErrNotFound) {
 				t.Errorf("%q finds the record under %q: %v", other, prefix, err)
 			}
 		}
-		save(ids[2]) // takes the place of the one that was idle longer
+		save(ids[2], "ann") // takes the place of the one that was idle longer
 		if _, err := load(prefix, ids[1], 0); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("the record that was idle longest is still there: %v", err)
 		}

@@ -95,7 +95,7 @@ func (sh *shard) load(k *ref, now time.Time, rec *store.Record) error {
 type draft struct {
 	rec   *store.Record
 	now   time.Time
-	maker bool // whoever stores it has made room
+	maker bool // whoever stores it is who makes room
 }
 
 func (sh *shard) save(k *ref, d *draft) (store.Record, error) {

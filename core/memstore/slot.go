@@ -8,7 +8,7 @@ import (
 // none stands for no slot and no chunk.
 const none = math.MaxUint32
 
-// never is later than any expiry.
+// never is later than any expiry, and any use.
 const never = math.MaxInt64
 
 // slot is what a shard knows of a record without looking into the log. It holds indices and no pointers, so the garbage

@@ -109,7 +109,8 @@ func (s *Store) Load(_ context.Context, key string) (store.Record, error) {
 }
 
 // LoadAt is Load of the key that is prefix and the canonical form of id, when it is now, but makes rec the record, except for
-// its key. It is for the manager, which has read the clock and knows the id, and seldom needs the key.
+// its key, which stays as it is; all of rec does if there is an error. It is for the manager, which has read the clock and knows
+// the id, and seldom needs the key.
 func (s *Store) LoadAt(prefix string, id *canonical.ID, now time.Time, rec *store.Record) error {
 	k := ref{head: prefix, id: *id, form: withUUID}
 	return s.shardOf(&k).load(&k, now, rec)
@@ -137,7 +138,7 @@ func (s *Store) squeeze(sh *shard, k *ref, rec *store.Record) (store.Record, err
 	defer s.held.Store(false)
 	for {
 		freed := s.freed.Load()
-		saved, err := sh.save(k, &draft{rec, time.Now(), true})
+		saved, err := sh.save(k, &draft{rec: rec, now: time.Now(), maker: true})
 		if !errors.Is(err, store.ErrFull) {
 			return saved, err
 		}

@@ -18,7 +18,7 @@ const pairs = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 	"e0e1e2e3e4e5e6e7e8e9eaebecedeeeff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff"
 
 // Put writes the canonical form of a UUID to the start of dst. It is written out because a loop takes three times as long.
-func Put(dst []byte, id *[16]byte) {
+func Put(dst []byte, id *ID) {
 	text := (*[Length]byte)(dst)
 	text[8], text[13], text[18], text[23] = '-', '-', '-', '-'
 	text[0], text[1] = pair(id[0])

@@ -14,7 +14,7 @@ func TestPutAndParse(t *testing.T) {
 	for range 1000 {
 		id := uuid.New()
 		text := make([]byte, canonical.Length+1)
-		canonical.Put(text, (*[16]byte)(&id))
+		canonical.Put(text, (*canonical.ID)(&id))
 		if want := id.String() + "\x00"; string(text) != want {
 			t.Fatalf("%q, want %q", text, want)
 		}
