@@ -56,14 +56,14 @@ func (r *request) Client() (ip, userAgent string) {
 func Middleware(m *Manager) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			ctx := c.Request().Context()
+			sent := c.Request()
+			ctx := sent.Context()
 			outer := core.ScopeOf(ctx)
 			if outer.Of(m) != nil {
 				return next(c)
 			}
 			r := &request{echo: c}
-			r.writer = writer{ResponseWriter: c.Response().Writer, scope: &r.scope}
-			if err := r.scope.Open(ctx, outer, m, r, c.Request().Header["Cookie"]...); err != nil {
+			if err := r.scope.Open(ctx, outer, m, r, sent.Header["Cookie"]...); err != nil {
 				core.ClearContent(c.Response().Header())
 				return failure(err)
 			}
@@ -75,13 +75,15 @@ func Middleware(m *Manager) echo.MiddlewareFunc {
 // serve runs the handlers. If they panic the writer is put back and nothing is saved; a response that a failed commit
 // kept back is forgotten then too.
 func (r *request) serve(c echo.Context, next echo.HandlerFunc) error {
-	inner := c.Response().Writer
+	res := c.Response()
+	r.writer = writer{ResponseWriter: res.Writer, scope: &r.scope}
 	r.http = *c.Request().WithContext(&r.scope)
 	c.SetRequest(&r.http)
-	c.Response().Writer = &r.writer
+	res.Writer = &r.writer
 	defer func() {
-		c.Response().Writer = inner
-		r.writer.withdraw(c.Response())
+		res := c.Response() // which a handler may have replaced
+		res.Writer = r.writer.ResponseWriter
+		r.writer.withdraw(res)
 	}()
 	err := next(c)
 	if commitErr := r.writer.begin(); commitErr != nil {

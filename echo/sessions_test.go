@@ -283,6 +283,20 @@ func TestA7ErrorHandler(t *testing.T) {
 	}
 }
 
+// TestA7ReplacedResponse has a handler put a response of its own into the context, which the error then has to go through.
+func TestA7ReplacedResponse(t *testing.T) {
+	t.Parallel()
+	e := newEngine()
+	e.Use(sessions.New(quiet(sessions.Options{Store: outage{memstore.New(memstore.Options{})}})))
+	e.GET("/", func(c echo.Context) error {
+		c.SetResponse(echo.NewResponse(c.Response().Writer, e))
+		return c.String(200, strconv.Itoa(increment(c)))
+	})
+	if res, body := get(t, serve(t, e), ""); res.StatusCode != http.StatusServiceUnavailable || body == "1" {
+		t.Errorf("answer is %d %q", res.StatusCode, body)
+	}
+}
+
 // TestA7FlushThenError flushes the head, finds the store failing and returns: the answer is one response, not two.
 func TestA7FlushThenError(t *testing.T) {
 	t.Parallel()
