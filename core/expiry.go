@@ -85,8 +85,8 @@ func (a *admitted) settle(m *Manager, now time.Time) {
 // stir ends the calm of a session that has changed.
 func (a *admitted) stir() { a.calm, a.long = 0, false }
 
-// isCalm reports whether nothing has fallen due in the session; brief says that a response begins, as if soon after the load. The
-// time since the epoch is half as dear to look up as the time of day. It expects s.mu to be held.
+// isCalm reports whether nothing has fallen due in the session. brief says that a response is about to begin, which is taken to
+// be soon after the load. The time since the epoch is half as dear to look up as the time of day. It expects s.mu to be held.
 func (s *Session) isCalm(brief bool) bool {
 	return brief && s.long || time.Since(s.manager.epoch) < s.calm
 }

@@ -406,45 +406,50 @@ func FuzzPackedKey(f *testing.F) {
 func TestLoadAt(t *testing.T) {
 	t.Parallel()
 	for _, prefix := range []string{"", "session:", "a", strings.Repeat("long", 100)} {
-		s := New(Options{MaxRecords: 2})
-		ids := []uuid.UUID{{1}, {2}, {3}}
-		now := time.Now()
-		save := func(id uuid.UUID, subject string) {
-			s.must(t, store.Record{Key: prefix + id.String(), Subject: subject, Data: id[:], Expires: now.Add(time.Minute)})
+		for _, subject := range []string{"", "ann"} {
+			testLoadAt(t, prefix, subject)
 		}
-		dirty := store.Record{Key: "key", Subject: "subject", Data: []byte("data"), Expires: now, Version: math.MaxUint64}
-		load := func(prefix string, id uuid.UUID, after time.Duration) (store.Record, error) {
-			rec := dirty
-			err := s.LoadAt(prefix, (*canonical.ID)(&id), now.Add(after), &rec)
-			if err != nil && !reflect.DeepEqual(rec, dirty) || rec.Key != dirty.Key {
-				t.Errorf("%q: LoadAt = %v, and leaves %+v", prefix, err, rec)
-			}
-			return rec, err
+	}
+}
+
+func testLoadAt(t *testing.T, prefix, subject string) {
+	t.Helper()
+	s := New(Options{MaxRecords: 2})
+	ids := []uuid.UUID{{1}, {2}, {3}}
+	now := time.Now()
+	save := func(id uuid.UUID) {
+		s.must(t, store.Record{Key: prefix + id.String(), Subject: subject, Data: id[:], Expires: now.Add(time.Minute)})
+	}
+	load := func(prefix string, id uuid.UUID, after time.Duration) (store.Record, error) {
+		before := store.Record{Key: "key", Subject: "subject", Data: []byte("data"), Expires: now, Version: math.MaxUint64}
+		rec := before
+		err := s.LoadAt(prefix, (*canonical.ID)(&id), now.Add(after), &rec)
+		if err != nil && !reflect.DeepEqual(rec, before) || rec.Key != before.Key {
+			t.Errorf("%q: LoadAt = %v, and leaves %+v", prefix, err, rec)
 		}
-		save(ids[0], "ann")
-		save(ids[1], "")
-		for _, id := range []uuid.UUID{ids[1], ids[0]} {
-			want, err := s.Load(t.Context(), prefix+id.String())
-			if want.Key != prefix+id.String() || err != nil {
-				t.Fatalf("Load = %q, %v", want.Key, err)
-			}
-			got, err := load(prefix, id, time.Minute-1)
-			if got.Key = want.Key; !reflect.DeepEqual(got, want) || err != nil {
-				t.Errorf("%q: LoadAt = %+v, %v, want %+v", prefix, got, err, want)
-			}
+		return rec, err
+	}
+	save(ids[0])
+	save(ids[1])
+	want, err := s.Load(t.Context(), prefix+ids[0].String())
+	if want.Key != prefix+ids[0].String() || err != nil {
+		t.Fatalf("Load = %q, %v", want.Key, err)
+	}
+	got, err := load(prefix, ids[0], time.Minute-1)
+	if got.Key = want.Key; !reflect.DeepEqual(got, want) || err != nil {
+		t.Errorf("%q: LoadAt = %+v, %v, want %+v", prefix, got, err, want)
+	}
+	for _, other := range []string{prefix + "-", "s" + prefix} {
+		if _, err := load(other, ids[0], 0); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("%q finds the record under %q: %v", other, prefix, err)
 		}
-		for _, other := range []string{prefix + "-", "s" + prefix} {
-			if _, err := load(other, ids[0], 0); !errors.Is(err, store.ErrNotFound) {
-				t.Errorf("%q finds the record under %q: %v", other, prefix, err)
-			}
-		}
-		save(ids[2], "ann") // takes the place of the one that was idle longer
-		if _, err := load(prefix, ids[1], 0); !errors.Is(err, store.ErrNotFound) {
-			t.Errorf("the record that was idle longest is still there: %v", err)
-		}
-		if _, err := load(prefix, ids[0], time.Minute); !errors.Is(err, store.ErrNotFound) {
-			t.Errorf("a record whose time is over: %v", err)
-		}
+	}
+	save(ids[2]) // takes the place of the one that was idle longer
+	if _, err := load(prefix, ids[1], 0); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the record that was idle longest is still there: %v", err)
+	}
+	if _, err := load(prefix, ids[0], time.Minute); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a record whose time is over: %v", err)
 	}
 }
 
