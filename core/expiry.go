@@ -68,12 +68,12 @@ func (m *Manager) renewDue(s *snapshot, now int64) bool {
 	return m.renewEvery > 0 && now-s.since() >= m.renewEvery.Milliseconds()
 }
 
-// soon is how long after its load a response may begin, for what falls due meanwhile to be noticed by this request already.
-// What falls due later is for the next, so that most requests need not look at the clock again.
+// What falls due within soon of the load is noticed by this request. What falls due later is for the next, so that most
+// requests need not look at the clock again.
 const soon = time.Hour
 
-// settle works out the calm of a session that is loaded now.
-func (a *admitted) settle(m *Manager, now time.Time) {
+// setCalm works out the calm of a session that is loaded now.
+func (a *admitted) setCalm(m *Manager, now time.Time) {
 	at, ms := m.touchAt(&a.snap.life), now.UnixMilli()
 	if m.renewEvery > 0 {
 		at = min(at, a.snap.since()+m.renewEvery.Milliseconds())

@@ -60,7 +60,7 @@ func TestDueWhileARequestRuns(t *testing.T) {
 	for name, o := range map[string]Options{"touch": {Expiry: 20 * time.Hour}, "renewal": {RenewEvery: 2 * time.Hour}} {
 		inBubble(t, func(t *testing.T, store Store) {
 			t.Helper()
-			o := o
+			o := o // each kind of store has its own
 			o.Store = store
 			for _, early := range []time.Duration{0, time.Millisecond} {
 				c := newClient(t, newTestManager(t, o))
@@ -77,7 +77,7 @@ func TestDueWhileARequestRuns(t *testing.T) {
 	}
 }
 
-// Who saves by hand, all day long, has asked each time whether something is due.
+// Each explicit save before the response begins asks whether something is due, however long after the load.
 func TestDueWhileSavedByHand(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, store Store) {

@@ -85,7 +85,7 @@ type admitted struct {
 	snap    snapshot
 	ticket  ticket        // with the current secret
 	renewed bool          // the request still held the previous one, so its cookie must follow
-	long    bool          // the calm lasts for longer than it takes until the response begins
+	long    bool          // the calm lasts for longer than soon
 	calm    time.Duration // since the manager's epoch: until then neither a touch nor a renewal falls due
 }
 
@@ -249,7 +249,7 @@ func (m *Manager) verify(a *admitted, t *ticket, now time.Time) error {
 	if m.expired(&a.snap, now) {
 		return errPolicy
 	}
-	a.settle(m, now)
+	a.setCalm(m, now)
 	return nil
 }
 

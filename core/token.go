@@ -50,8 +50,8 @@ func newSecret(random io.Reader) (s secret, err error) {
 // digest returns what the record keeps of the secret.
 func (s *secret) digest() digest { return sha256.Sum256(s[:]) }
 
-// matches reports, in constant time, whether d is the digest of s: each word counts, whatever those before it say. By bytes, as in
-// crypto/subtle, it takes a thirtieth of a request that reads.
+// matches reports, in constant time, whether d is the digest of s: each word counts, whatever those before it say. Words rather
+// than bytes, as crypto/subtle has them, save a thirtieth of a request that reads.
 func (d *digest) matches(s *secret) bool {
 	own := s.digest()
 	var differ uint64

@@ -102,8 +102,8 @@ func (s *Store) locate(key string) (*shard, ref) {
 	return sh, k
 }
 
-// shardOf returns the shard of a key and completes k with what of the hash is left. Of a key with an id only that is hashed: ids
-// are random, so one id does not come with many prefixes.
+// shardOf returns the shard of a key and completes k with what of the hash is left. Of a key with an id, the id alone is
+// hashed: ids are random, so one does not come with many prefixes.
 func (s *Store) shardOf(k *ref) *shard {
 	var hash uint64 // with more bits than either use of it takes
 	if k.form == withUUID {

@@ -430,11 +430,11 @@ func testLoadAt(t *testing.T, prefix, subject string) {
 		return rec, err
 	}
 	save(ids[0])
-	save(ids[1])
 	want, err := s.Load(t.Context(), prefix+ids[0].String())
 	if want.Key != prefix+ids[0].String() || err != nil {
 		t.Fatalf("Load = %q, %v", want.Key, err)
 	}
+	save(ids[1])
 	got, err := load(prefix, ids[0], time.Minute-1)
 	if got.Key = want.Key; !reflect.DeepEqual(got, want) || err != nil {
 		t.Errorf("%q: LoadAt = %+v, %v, want %+v", prefix, got, err, want)

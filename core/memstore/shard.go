@@ -39,7 +39,7 @@ type shard struct {
 	idle     [classes]list
 	subjects map[uint32]list // by hash
 	log      log
-	latest   int64 // when a record was used last
+	latest   int64 // the last tick
 
 	// What others may know without the lock.
 	nextExpiry atomic.Int64
@@ -95,7 +95,7 @@ func (sh *shard) load(k *ref, now time.Time, rec *store.Record) error {
 type draft struct {
 	rec   *store.Record
 	now   time.Time
-	maker bool // whoever stores it is who makes room
+	maker bool // it is stored by the one that makes room
 }
 
 func (sh *shard) save(k *ref, d *draft) (store.Record, error) {

@@ -125,8 +125,8 @@ func (sh *shard) reap(now time.Time) (dropped int) {
 	return dropped
 }
 
-// tick returns when a record is used, in nanoseconds since the store was made, or the next free one where the clock has not moved:
-// no two uses in a shard are at one moment. A counter for the whole store would be what all processors wait for.
+// tick returns when a record is used, in nanoseconds since the store was made, or the next free nanosecond where the clock has not
+// moved: no two uses in a shard are at one moment. A counter for the whole store would be what all processors wait for.
 func (sh *shard) tick(now time.Time) int64 {
 	sh.latest = max(sh.latest+1, int64(now.Sub(sh.owner.epoch)))
 	return sh.latest

@@ -108,9 +108,8 @@ func (s *Store) Load(_ context.Context, key string) (store.Record, error) {
 	return rec, nil
 }
 
-// LoadAt is Load of the key that is prefix and the canonical form of id, when it is now, but makes rec the record, except for
-// its key, which stays as it is; all of rec does if there is an error. It is for the manager, which has read the clock and knows
-// the id, and seldom needs the key.
+// LoadAt loads the record under prefix and the canonical form of id, as of now, into rec. Its key stays as it is, and after an
+// error all of rec does. It is for the manager, which has read the clock and knows the id, and seldom needs the key.
 func (s *Store) LoadAt(prefix string, id *canonical.ID, now time.Time, rec *store.Record) error {
 	k := ref{head: prefix, id: *id, form: withUUID}
 	return s.shardOf(&k).load(&k, now, rec)
