@@ -21,12 +21,7 @@ type writer struct {
 }
 
 // begin commits, once.
-func (w *writer) begin() error {
-	if w.scope.Begun() {
-		return w.scope.CommitErr()
-	}
-	return w.scope.Begin(w.Header())
-}
+func (w *writer) begin() error { return w.scope.Begin(w.Header()) }
 
 // withdraw makes Echo forget the response that a failed commit kept back, so that its error handler can write another.
 func (w *writer) withdraw(res *echo.Response) {
