@@ -101,24 +101,15 @@ func TestC5Apply(t *testing.T) {
 // A reply that is applied to two headers, or is followed by another, changes nothing in a header that it does not know.
 func TestRepliesShareNoHeader(t *testing.T) {
 	t.Parallel()
-	m, err := NewManager(Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
 	s := new(Session)
-	m.Attach(s)
-	_, err = s.Commit(t.Context())
-	if err := errors.Join(err, s.Load(t.Context())); err != nil {
-		t.Fatal(err)
-	}
+	newTestManager(t, Options{}).Attach(s)
+	want(t, s.Load(t.Context()), nil)
 	read(s)
 	headers := make([]map[string][]string, 3)
 	for i := range headers {
 		headers[i] = map[string][]string{"Cache-Control": {fmt.Sprint("max-age=", i)}, "Vary": {fmt.Sprint("X-", i)}}
 		reply, err := s.Commit(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		want(t, err, nil)
 		reply.Apply(headers[i])
 	}
 	reply := Reply{Private: true}

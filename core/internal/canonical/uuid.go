@@ -1,6 +1,8 @@
 // Package canonical writes and reads UUIDs in their canonical form, for keys that are written and compared in every request.
 package canonical
 
+import "github.com/google/uuid"
+
 // Length is that of the canonical form.
 const Length = 36
 
@@ -44,33 +46,14 @@ func pair(b byte) (byte, byte) {
 	return p[0], p[1]
 }
 
-// starts are where the two digits of each byte stand.
-var starts = [16]byte{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34} //nolint:gochecknoglobals // a table
-
 // Parse makes id the UUID of a canonical form. It refuses every other spelling, and then id is of no use.
 func Parse(text string, id *ID) bool {
-	if len(text) != Length || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
+	if len(text) != Length {
 		return false
 	}
-	var all byte // bits of every digit
-	for i, at := range starts {
-		high, low := values[text[at]], values[text[at+1]]
-		all |= high | low
-		id[i] = high<<4 | low
-	}
-	return all < noDigit
+	parsed, err := uuid.Parse(text) // which takes capital letters, too
+	*id = ID(parsed)
+	var back [Length]byte
+	Put(back[:], id)
+	return err == nil && string(back[:]) == text
 }
-
-// noDigit stands for what is no digit of the canonical form. All digits together stay below it.
-const noDigit = 16
-
-// values are those of the digits; capital letters are none.
-var values = func() (all [256]byte) { //nolint:gochecknoglobals // a table
-	for c := range all {
-		all[c] = noDigit
-	}
-	for value, c := range []byte("0123456789abcdef") {
-		all[c] = byte(value)
-	}
-	return all
-}()
