@@ -1,4 +1,4 @@
-# Everything that a change has to pass: `make lint test`. The modules are those of go.work; build/ holds our own tools.
+# Everything that a change has to pass: `make lint test`. The modules are those of go.work; internal/build holds our own tools.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -13,32 +13,32 @@ GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v
 export GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 MODULES := $(shell go work edit -json go.work | sed -n 's/.*"DiskPath": "\(.*\)".*/\1/p')
-CHECKED := $(MODULES) ./build
+CHECKED := $(MODULES) ./internal/build
 
 # $(call each,COMMAND) runs it in every module and fails at the end if it failed in one.
 each = @failed=; for m in $(CHECKED); do echo "== $$m: $(1)"; (cd $$m && $(1)) || failed=1; done; test -z "$$failed"
 
-.PHONY: help test soak bench bench-stores lint lint-code lint-format lint-modules lint-core lint-vulnerabilities cover fmt
+.PHONY: help test stress bench bench-stores lint lint-code lint-format lint-modules lint-core lint-vulnerabilities cover fmt
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 22
 
 test: ## Run every test of every module; FUZZTIME=1m fuzzes longer than 5s.
-	build/setup.sh
+	internal/build/setup.sh
 	go -C internal/testserver run ./cmd/install || test -z "$${CI:-}" # at home, tests without their server are skipped
-	go -C build test .
-	go -C build run .
+	go -C internal/build test .
+	go -C internal/build run .
 
-soak: ## Random faults under traffic, checked exactly; SOAK=60s STORE=redis SEED=7 choose, else each store for 30s.
+stress: ## Random faults under traffic, checked exactly; STRESS=60s STORE=redis SEED=7 choose, else each store for 30s.
 	go -C internal/testserver run ./cmd/install
-	go -C internal/soak build -o "$${TMPDIR:-/tmp}/cloakroom-soak" . && exec "$${TMPDIR:-/tmp}/cloakroom-soak"
+	go -C internal/stress build -o "$${TMPDIR:-/tmp}/cloakroom-stress" . && exec "$${TMPDIR:-/tmp}/cloakroom-stress"
 
 bench-stores: ## Measure every store side by side; BENCHTIME=200x for a quick look.
 	go -C internal/testserver run ./cmd/install
-	build/bench-stores.sh
+	internal/build/bench-stores.sh
 
 bench: ## Measure beside the peers and write docs/benchmarks.md, in twenty minutes; BENCH=quick takes two.
-	TEST_REQUIRE=redis go -C bench test -run '^$$' -bench '^BenchmarkReport$$' -benchtime 1x -timeout 2h -v .
+	TEST_REQUIRE=redis go -C internal/bench test -run '^$$' -bench '^BenchmarkReport$$' -benchtime 1x -timeout 2h -v .
 
 lint: lint-format lint-code lint-modules lint-core lint-vulnerabilities ## Run every check below.
 
@@ -52,10 +52,10 @@ lint-modules: ## Is every go.mod tidy?
 	$(call each,go mod tidy -diff)
 
 lint-core: ## Does core depend on the standard library and google/uuid alone?
-	build/core-deps.sh
+	internal/build/core-deps.sh
 
 lint-vulnerabilities: ## Is a known vulnerability called? VULNDB=URL names a mirror of the database.
-	build/vulncheck.sh $(CHECKED)
+	internal/build/vulncheck.sh $(CHECKED)
 
 cover: ## Measure how much of the code the tests reach.
 	GOWORK=$(WORKSPACE) go test -coverprofile=coverage.out -coverpkg=github.com/cloakroom-go/sessions/... $(MODULES:%=%/...)

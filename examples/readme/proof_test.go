@@ -13,7 +13,7 @@ func TestProofsExist(t *testing.T) {
 	t.Parallel()
 	all := testSources(t)
 	name := regexp.MustCompile("`((?:Test|Fuzz)[A-Z]\\w+)`")
-	drill := regexp.MustCompile("drill `(\\w+)`")
+	faulttest := regexp.MustCompile("fault test `(\\w+)`")
 	page := readFile(t, filepath.Join(root, "docs", "security.md"))
 	named := name.FindAllStringSubmatch(page, -1)
 	if len(named) < 40 {
@@ -24,9 +24,9 @@ func TestProofsExist(t *testing.T) {
 			t.Errorf("docs/security.md names %s, which is not there", m[1])
 		}
 	}
-	for _, m := range drill.FindAllStringSubmatch(page, -1) {
+	for _, m := range faulttest.FindAllStringSubmatch(page, -1) {
 		if !strings.Contains(all, "\""+m[1]+"\":") && !strings.Contains(all, "func "+m[1]+"(") {
-			t.Errorf("docs/security.md names the drill %s, which is not there", m[1])
+			t.Errorf("docs/security.md names the fault test %s, which is not there", m[1])
 		}
 	}
 }
@@ -36,7 +36,7 @@ func testSources(t *testing.T) string {
 	t.Helper()
 	var all strings.Builder
 	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
-		if strings.HasSuffix(path, "_test.go") || strings.HasSuffix(path, ".go") && strings.Contains(path, "drill") {
+		if strings.HasSuffix(path, "_test.go") || strings.HasSuffix(path, ".go") && strings.Contains(path, "faulttest") {
 			all.WriteString(readFile(t, path))
 		}
 		return err

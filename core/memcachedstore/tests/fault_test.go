@@ -9,13 +9,13 @@ import (
 
 	"github.com/cloakroom-go/sessions/core/memcachedstore"
 	"github.com/cloakroom-go/sessions/core/store"
-	"github.com/cloakroom-go/sessions/internal/drill"
+	"github.com/cloakroom-go/sessions/internal/faulttest"
 	"github.com/cloakroom-go/sessions/internal/testserver"
 )
 
 func TestFaults(t *testing.T) {
-	drill.Faults(t, drill.Backend{
-		Name: "Memcached", Open: openAt, Kill: drill.Everything, Conns: memcachedstore.DefaultMaxConns,
+	faulttest.Faults(t, faulttest.Backend{
+		Name: "Memcached", Open: openAt, Kill: faulttest.Everything, Conns: memcachedstore.DefaultMaxConns,
 		Start: func(tb testing.TB) (*testserver.Server, string) {
 			tb.Helper()
 			server := testserver.Start(tb, testserver.Memcached{})
@@ -28,7 +28,7 @@ func TestFaults(t *testing.T) {
 // callsFail makes every call n times, all at once, with a deadline that the server lets pass.
 func callsFail(t *testing.T, s *memcachedstore.Store, rec store.Record, n int) {
 	t.Helper()
-	drill.CallsFail(t, s, rec, n)
+	faulttest.CallsFail(t, s, rec, n)
 }
 
 // TestO5DeadlineOfTheContext has a server slower than the deadline: the error is the context's.

@@ -14,7 +14,7 @@ import (
 
 	"github.com/cloakroom-go/sessions/core/memcachedstore"
 	"github.com/cloakroom-go/sessions/core/store"
-	"github.com/cloakroom-go/sessions/internal/drill"
+	"github.com/cloakroom-go/sessions/internal/faulttest"
 )
 
 // record returns a record to create.
@@ -174,12 +174,12 @@ func within(t *testing.T, d time.Duration, call func(ctx context.Context) error)
 
 func promptly(t *testing.T, f func()) {
 	t.Helper()
-	drill.Promptly(t, f)
+	faulttest.Promptly(t, f)
 }
 
 func eventually(t *testing.T, failure string, ok func() bool) {
 	t.Helper()
-	drill.Eventually(t, failure, ok)
+	faulttest.Eventually(t, failure, ok)
 }
 
 var errCut = io.ErrClosedPipe

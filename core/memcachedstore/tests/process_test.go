@@ -8,12 +8,12 @@ import (
 
 	"github.com/cloakroom-go/sessions/core/memcachedstore"
 	"github.com/cloakroom-go/sessions/core/store"
-	"github.com/cloakroom-go/sessions/internal/drill"
+	"github.com/cloakroom-go/sessions/internal/faulttest"
 	"github.com/cloakroom-go/sessions/internal/testserver"
 )
 
 func TestMain(m *testing.M) {
-	if drill.Serve(openAt) {
+	if faulttest.Serve(openAt) {
 		return
 	}
 	os.Exit(m.Run())
@@ -32,16 +32,16 @@ func openAt(address string) (store.Store, func() error, error) {
 // newRemote starts another process and returns what makes handles in it.
 func newRemote(tb testing.TB) func(servers []string) store.Store {
 	tb.Helper()
-	handle := drill.Remote(tb)
+	handle := faulttest.Remote(tb)
 	return func(servers []string) store.Store { return handle(strings.Join(servers, ",")) }
 }
 
 func TestProcesses(t *testing.T) {
 	t.Parallel()
-	drill.Processes(t, testserver.Shared(t, roomy()).Addr())
+	faulttest.Processes(t, testserver.Shared(t, roomy()).Addr())
 }
 
 func TestAccounts(t *testing.T) {
 	t.Parallel()
-	drill.Accounts(t, openAt, testserver.Shared(t, roomy()).Addr())
+	faulttest.Accounts(t, openAt, testserver.Shared(t, roomy()).Addr())
 }

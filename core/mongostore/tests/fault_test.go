@@ -9,7 +9,7 @@ import (
 
 	"github.com/cloakroom-go/sessions/core/mongostore"
 	"github.com/cloakroom-go/sessions/core/store"
-	"github.com/cloakroom-go/sessions/internal/drill"
+	"github.com/cloakroom-go/sessions/internal/faulttest"
 	"github.com/cloakroom-go/sessions/internal/testserver"
 )
 
@@ -17,8 +17,8 @@ func TestFaults(t *testing.T) {
 	if testserver.Shared(t, testserver.Mongo{}).External() {
 		t.Skip("the server is not ours to break")
 	}
-	drill.Faults(t, drill.Backend{
-		Name: "FerretDB", Open: openAt, Kill: drill.Nothing,
+	faulttest.Faults(t, faulttest.Backend{
+		Name: "FerretDB", Open: openAt, Kill: faulttest.Nothing,
 		Conns: maxConns + 2, // and the driver's own two
 		Start: func(tb testing.TB) (*testserver.Server, string) {
 			tb.Helper()
@@ -28,17 +28,17 @@ func TestFaults(t *testing.T) {
 			return server, p.address()
 		},
 		Deny: func(_ *testserver.Server, address string) string {
-			return strings.Replace(address, "mongodb://", "mongodb://nobody:"+drill.WrongPassword+"@", 1)
+			return strings.Replace(address, "mongodb://", "mongodb://nobody:"+faulttest.WrongPassword+"@", 1)
 		},
 	})
 }
 
 // calls are all calls there are, as a request would make them.
 func calls(s *mongostore.Store, rec store.Record) map[string]func(ctx context.Context) error {
-	return drill.Calls(s, rec)
+	return faulttest.Calls(s, rec)
 }
 
 func eventually(t *testing.T, failure string, ok func() bool) {
 	t.Helper()
-	drill.Eventually(t, failure, ok)
+	faulttest.Eventually(t, failure, ok)
 }

@@ -5,7 +5,7 @@ go 1.25.0
 require (
 	github.com/cloakroom-go/sessions/core v0.0.0
 	github.com/cloakroom-go/sessions/core/mongostore v0.0.0
-	github.com/cloakroom-go/sessions/internal/drill v0.0.0
+	github.com/cloakroom-go/sessions/internal/faulttest v0.0.0
 	github.com/cloakroom-go/sessions/internal/testserver v0.0.0
 	go.mongodb.org/mongo-driver/v2 v2.10.0
 )
@@ -24,6 +24,6 @@ require (
 replace (
 	github.com/cloakroom-go/sessions/core => ../..
 	github.com/cloakroom-go/sessions/core/mongostore => ..
-	github.com/cloakroom-go/sessions/internal/drill => ../../../internal/drill
+	github.com/cloakroom-go/sessions/internal/faulttest => ../../../internal/faulttest
 	github.com/cloakroom-go/sessions/internal/testserver => ../../../internal/testserver
 )

@@ -13,17 +13,17 @@ import (
 
 	"github.com/cloakroom-go/sessions/core/mongostore"
 	"github.com/cloakroom-go/sessions/core/store"
-	"github.com/cloakroom-go/sessions/internal/drill"
+	"github.com/cloakroom-go/sessions/internal/faulttest"
 )
 
 func TestMain(m *testing.M) {
-	if drill.Serve(openAt) {
+	if faulttest.Serve(openAt) {
 		return
 	}
 	os.Exit(m.Run())
 }
 
-// maxConns bounds the pools of the drill's clients.
+// maxConns bounds the pools of the fault tests' clients.
 const maxConns = 24
 
 // address is the place as text.
@@ -57,16 +57,16 @@ func openAt(address string) (store.Store, func() error, error) {
 // newRemote starts another process and returns what makes handles in it.
 func newRemote(tb testing.TB) func(place) store.Store {
 	tb.Helper()
-	handle := drill.Remote(tb)
+	handle := faulttest.Remote(tb)
 	return func(p place) store.Store { return handle(p.address()) }
 }
 
 func TestProcesses(t *testing.T) {
 	t.Parallel()
-	drill.Processes(t, newPlace(t).address())
+	faulttest.Processes(t, newPlace(t).address())
 }
 
 func TestAccounts(t *testing.T) {
 	t.Parallel()
-	drill.Accounts(t, openAt, newPlace(t).address())
+	faulttest.Accounts(t, openAt, newPlace(t).address())
 }

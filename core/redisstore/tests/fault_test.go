@@ -12,17 +12,17 @@ import (
 
 	"github.com/cloakroom-go/sessions/core/redisstore"
 	"github.com/cloakroom-go/sessions/core/store"
-	"github.com/cloakroom-go/sessions/internal/drill"
+	"github.com/cloakroom-go/sessions/internal/faulttest"
 	"github.com/cloakroom-go/sessions/internal/testserver"
 )
 
 // TestFaults breaks servers that keep what they have acknowledged. One client repeats calls by itself and one does not, so
 // that its store meets partial replies.
 func TestFaults(t *testing.T) {
-	backend := func(name string, spec testserver.Redis, open drill.Open) drill.Backend {
+	backend := func(name string, spec testserver.Redis, open faulttest.Open) faulttest.Backend {
 		spec.AppendOnly, spec.Password = true, "the-password"
-		return drill.Backend{
-			Name: name, Open: open, Kill: drill.Nothing, Conns: 16,
+		return faulttest.Backend{
+			Name: name, Open: open, Kill: faulttest.Nothing, Conns: 16,
 			Start: func(tb testing.TB) (*testserver.Server, string) {
 				tb.Helper()
 				server := testserver.Start(tb, spec)
@@ -30,12 +30,12 @@ func TestFaults(t *testing.T) {
 				return server, address
 			},
 			Deny: func(server *testserver.Server, address string) string {
-				return strings.Replace(address, server.Password(), drill.WrongPassword, 1)
+				return strings.Replace(address, server.Password(), faulttest.WrongPassword, 1)
 			},
 		}
 	}
 	once := func(address string) (store.Store, func() error, error) { return openWith(address, -1) }
-	drill.Faults(t,
+	faulttest.Faults(t,
 		backend("Redis", testserver.Redis{}, openAt),
 		backend("Valkey", testserver.Redis{Valkey: true}, once),
 	)
@@ -44,11 +44,11 @@ func TestFaults(t *testing.T) {
 // writeThrough has whole sessions written while fault does its worst.
 func writeThrough(t *testing.T, s *redisstore.Store, lossy bool, fault func()) {
 	t.Helper()
-	loss := drill.Nothing
+	loss := faulttest.Nothing
 	if lossy {
-		loss = drill.Recent
+		loss = faulttest.Recent
 	}
-	drill.Through(t, s, loss, fault)
+	faulttest.Through(t, s, loss, fault)
 }
 
 // fill writes until the server refuses or n records are written.

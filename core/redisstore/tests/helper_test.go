@@ -13,7 +13,7 @@ import (
 
 	"github.com/cloakroom-go/sessions/core/redisstore"
 	"github.com/cloakroom-go/sessions/core/store"
-	"github.com/cloakroom-go/sessions/internal/drill"
+	"github.com/cloakroom-go/sessions/internal/faulttest"
 	"github.com/cloakroom-go/sessions/internal/testserver"
 )
 
@@ -147,12 +147,12 @@ func within(tb testing.TB, d time.Duration, f func(ctx context.Context) error) e
 
 func eventually(tb testing.TB, failure string, ok func() bool) {
 	tb.Helper()
-	drill.Eventually(tb, failure, ok)
+	faulttest.Eventually(tb, failure, ok)
 }
 
 func promptly(tb testing.TB, f func()) {
 	tb.Helper()
-	drill.Promptly(tb, f)
+	faulttest.Promptly(tb, f)
 }
 
 // recovers checks that the store works as if nothing had happened, after a few attempts at most.

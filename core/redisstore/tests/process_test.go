@@ -10,12 +10,12 @@ import (
 
 	"github.com/cloakroom-go/sessions/core/redisstore"
 	"github.com/cloakroom-go/sessions/core/store"
-	"github.com/cloakroom-go/sessions/internal/drill"
+	"github.com/cloakroom-go/sessions/internal/faulttest"
 	"github.com/cloakroom-go/sessions/internal/testserver"
 )
 
 func TestMain(m *testing.M) {
-	if drill.Serve(openAt) {
+	if faulttest.Serve(openAt) {
 		return
 	}
 	flag.Parse()
@@ -79,7 +79,7 @@ func openWith(address string, retries int) (store.Store, func() error, error) {
 // newRemote starts another process and returns what makes handles in it.
 func newRemote(tb testing.TB) func(place) store.Store {
 	tb.Helper()
-	handle := drill.Remote(tb)
+	handle := faulttest.Remote(tb)
 	return func(p place) store.Store { return handle(p.Where) }
 }
 
@@ -88,7 +88,7 @@ func TestProcesses(t *testing.T) {
 	for name, p := range map[string]place{"Single": single(t), "Cluster": cluster(t)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			drill.Processes(t, p.Where)
+			faulttest.Processes(t, p.Where)
 		})
 	}
 }
@@ -98,7 +98,7 @@ func TestAccounts(t *testing.T) {
 	for name, p := range map[string]place{"Single": single(t), "Cluster": cluster(t), "Valkey": valkey(t)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			drill.Accounts(t, openAt, p.Where)
+			faulttest.Accounts(t, openAt, p.Where)
 		})
 	}
 }

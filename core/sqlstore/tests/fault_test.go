@@ -10,14 +10,14 @@ import (
 
 	"github.com/cloakroom-go/sessions/core/sqlstore"
 	"github.com/cloakroom-go/sessions/core/store"
-	"github.com/cloakroom-go/sessions/internal/drill"
+	"github.com/cloakroom-go/sessions/internal/faulttest"
 	"github.com/cloakroom-go/sessions/internal/testserver"
 )
 
 func TestFaults(t *testing.T) {
-	backend := func(name, driver string, dialect sqlstore.Dialect, start func(tb testing.TB) *testserver.Server) drill.Backend {
-		return drill.Backend{
-			Name: name, Open: openAt, Kill: drill.Nothing, Conns: maxConns,
+	backend := func(name, driver string, dialect sqlstore.Dialect, start func(tb testing.TB) *testserver.Server) faulttest.Backend {
+		return faulttest.Backend{
+			Name: name, Open: openAt, Kill: faulttest.Nothing, Conns: maxConns,
 			Start: func(tb testing.TB) (*testserver.Server, string) {
 				tb.Helper()
 				server := start(tb)
@@ -26,12 +26,12 @@ func TestFaults(t *testing.T) {
 				return server, p.address()
 			},
 			Deny: func(server *testserver.Server, address string) string {
-				address = strings.ReplaceAll(address, server.Password(), drill.WrongPassword)
-				return strings.ReplaceAll(address, url.QueryEscape(server.Password()), drill.WrongPassword)
+				address = strings.ReplaceAll(address, server.Password(), faulttest.WrongPassword)
+				return strings.ReplaceAll(address, url.QueryEscape(server.Password()), faulttest.WrongPassword)
 			},
 		}
 	}
-	drill.Faults(t,
+	faulttest.Faults(t,
 		backend("PostgreSQL", "pgx", sqlstore.PostgreSQL, func(tb testing.TB) *testserver.Server {
 			tb.Helper()
 			return testserver.Start(tb, testserver.Postgres{})
@@ -45,7 +45,7 @@ func TestFaults(t *testing.T) {
 
 func eventually(t *testing.T, failure string, ok func() bool) {
 	t.Helper()
-	drill.Eventually(t, failure, ok)
+	faulttest.Eventually(t, failure, ok)
 }
 
 // recovers checks that the store works as if nothing had happened, after a few attempts at most.

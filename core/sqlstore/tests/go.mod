@@ -5,7 +5,7 @@ go 1.25.0
 require (
 	github.com/cloakroom-go/sessions/core v0.0.0
 	github.com/cloakroom-go/sessions/core/sqlstore v0.0.0
-	github.com/cloakroom-go/sessions/internal/drill v0.0.0
+	github.com/cloakroom-go/sessions/internal/faulttest v0.0.0
 	github.com/cloakroom-go/sessions/internal/testserver v0.0.0
 	github.com/go-sql-driver/mysql v1.10.1
 	github.com/jackc/pgx/v5 v5.12.0
@@ -33,6 +33,6 @@ require (
 replace (
 	github.com/cloakroom-go/sessions/core => ../..
 	github.com/cloakroom-go/sessions/core/sqlstore => ..
-	github.com/cloakroom-go/sessions/internal/drill => ../../../internal/drill
+	github.com/cloakroom-go/sessions/internal/faulttest => ../../../internal/faulttest
 	github.com/cloakroom-go/sessions/internal/testserver => ../../../internal/testserver
 )

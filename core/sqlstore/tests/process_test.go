@@ -17,7 +17,7 @@ import (
 
 	"github.com/cloakroom-go/sessions/core/sqlstore"
 	"github.com/cloakroom-go/sessions/core/store"
-	"github.com/cloakroom-go/sessions/internal/drill"
+	"github.com/cloakroom-go/sessions/internal/faulttest"
 )
 
 // roleWrite has the test binary create records and report each that was acknowledged, until it is killed.
@@ -26,7 +26,7 @@ const roleWrite = "SQLSTORE_TEST_WRITE"
 func TestMain(m *testing.M) {
 	_ = mysql.SetLogger(log.New(io.Discard, "", 0)) // it writes about each connection that a test breaks
 	switch {
-	case drill.Serve(openAt):
+	case faulttest.Serve(openAt):
 	case os.Getenv(roleWrite) != "":
 		writeUntilKilled(os.Args[1], os.Args[2], os.Args[3])
 	default:
@@ -52,7 +52,7 @@ func openAt(address string) (store.Store, func() error, error) {
 // newRemote starts another process and returns what makes handles in it.
 func newRemote(tb testing.TB) func(place) store.Store {
 	tb.Helper()
-	handle := drill.Remote(tb)
+	handle := faulttest.Remote(tb)
 	return func(p place) store.Store { return handle(p.address()) }
 }
 
@@ -61,7 +61,7 @@ func TestProcesses(t *testing.T) {
 	everywhere(t, func(t *testing.T, p place) {
 		t.Helper()
 		newStore(t, p.db(t), quiet(p.Dialect)) // which creates the table
-		drill.Processes(t, p.address())
+		faulttest.Processes(t, p.address())
 	})
 }
 
@@ -70,7 +70,7 @@ func TestAccounts(t *testing.T) {
 	everywhere(t, func(t *testing.T, p place) {
 		t.Helper()
 		newStore(t, p.db(t), quiet(p.Dialect)) // which creates the table
-		drill.Accounts(t, openAt, p.address())
+		faulttest.Accounts(t, openAt, p.address())
 	})
 }
 

@@ -1,4 +1,0 @@
-// The tools behind `make test`: standard library only, part of no release.
-module github.com/cloakroom-go/sessions/build
-
-go 1.25.0

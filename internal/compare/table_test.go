@@ -1,0 +1,363 @@
+// Package peers runs Cloakroom beside the libraries that an application would use instead, each on its framework with
+// its defaults and in memory, and checks the comparison in README.md cell by cell: what a cell says is what the
+// library just did. Where requests have to meet, they are made to with channels.
+package peers
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+)
+
+// row is one line of the table. Its probe watches one library and says what it did in the words of the cell.
+type row struct {
+	title string
+	probe func(t *testing.T, l library) string
+}
+
+func rows() []row {
+	return []row{
+		{"Eight requests at once each write a key of their own", parallelWriters},
+		{"A request that is under way writes after another one has signed out", lateWrite},
+		{"A new session is written, then the response is flushed before its first byte", flushFirst},
+		{"A new session is written after the first byte", writeLate},
+		{"The store fails when the session is saved; the handler looks at no error", failedSave},
+		{"The store fails when the session is loaded", failedLoad},
+		{"A struct is stored without registering its type", plainStruct},
+		{"What the store keeps is enough to make a cookie", dump},
+		{"Attributes of the cookie by default", attributes},
+	}
+}
+
+// TestComparison takes every row of the table through every library and compares the result with README.md.
+func TestComparison(t *testing.T) {
+	gin.SetMode(gin.ReleaseMode)
+	table := []string{
+		"| | Cloakroom | gin-contrib/sessions | echo-contrib/session | Fiber session | scs |",
+		"|---|---|---|---|---|---|",
+	}
+	for _, r := range rows() {
+		cells := []string{r.title, ourCell(t, r)}
+		for _, l := range peers() {
+			cells = append(cells, cell(t, r, l))
+		}
+		table = append(table, "| "+strings.Join(cells, " | ")+" |")
+	}
+	if want := strings.Join(table, "\n") + "\n"; !strings.Contains(read(t, "../../README.md"), want) {
+		t.Errorf("README.md does not hold the table that was just measured:\n%s", want)
+	}
+}
+
+// TestVersions checks that README.md names the versions that are compared.
+func TestVersions(t *testing.T) {
+	t.Parallel()
+	readme, mod := read(t, "../../README.md"), read(t, "go.mod")
+	for path, name := range map[string]string{
+		"github.com/gin-contrib/sessions":  "gin-contrib/sessions",
+		"github.com/labstack/echo-contrib": "echo-contrib",
+		"github.com/gofiber/fiber/v2":      "Fiber",
+		"github.com/alexedwards/scs/v2":    "scs",
+	} {
+		_, rest, _ := strings.Cut(mod, "\t"+path+" ")
+		version, _, _ := strings.Cut(rest, "\n")
+		if !strings.Contains(strings.ReplaceAll(readme, "\n", " "), name+" "+version) {
+			t.Errorf("README.md does not say %q", name+" "+version)
+		}
+	}
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(name) //nolint:gosec // a file of this repository
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func cell(t *testing.T, r row, l library) (out string) {
+	t.Helper()
+	t.Run(r.title+"/"+l.name, func(t *testing.T) { out = r.probe(t, l) })
+	return out
+}
+
+// ourCell is one sentence where all adapters do the same, else one for each.
+func ourCell(t *testing.T, r row) string {
+	t.Helper()
+	var names, cells []string
+	for _, l := range ours() {
+		c := cell(t, r, l)
+		if at := slices.Index(cells, c); at >= 0 {
+			names[at] += ", " + l.name
+			continue
+		}
+		names, cells = append(names, l.name), append(cells, c)
+	}
+	if len(cells) == 1 {
+		return cells[0]
+	}
+	for i := range cells {
+		cells[i] = names[i] + ": " + cells[i]
+	}
+	return strings.Join(cells, "; ")
+}
+
+const thePage = "the page"
+
+// steps is a page that does something else in each request, told apart by who sends them: one after the other.
+type steps struct {
+	mu   sync.Mutex
+	list []page
+}
+
+func (s *steps) next(v visitor, r response) {
+	s.mu.Lock()
+	p := s.list[0]
+	s.list = s.list[1:]
+	s.mu.Unlock()
+	p(v, r)
+}
+
+func parallelWriters(t *testing.T, l library) string {
+	t.Helper()
+	const writers = 8
+	var loaded sync.WaitGroup
+	loaded.Add(writers)
+	list := []page{begin}
+	for i := range writers {
+		list = append(list, func(v visitor, r response) {
+			v.get("a")
+			loaded.Done()
+			loaded.Wait() // all have loaded before the first one writes
+			_ = v.set(fmt.Sprint("key", i), "x")
+			_ = v.save()
+			r.write(thePage)
+		})
+	}
+	kept := 0
+	s := &steps{list: append(list, func(v visitor, _ response) {
+		for i := range writers {
+			if v.get(fmt.Sprint("key", i)) != nil {
+				kept++
+			}
+		}
+	})}
+	url := l.start(t, &faults{}, s.next)
+	cookie := request(t, url, "").cookie
+	var done sync.WaitGroup
+	for range writers {
+		done.Go(func() {
+			if _, err := try(t, url, cookie); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	done.Wait()
+	request(t, url, cookie)
+	return fmt.Sprintf("%d of %d kept", kept, writers)
+}
+
+// begin starts a session.
+func begin(v visitor, r response) {
+	_ = v.set("a", "x")
+	_ = v.save()
+	r.write(thePage)
+}
+
+func lateWrite(t *testing.T, l library) string {
+	t.Helper()
+	loaded, ended := make(chan struct{}), make(chan struct{})
+	var still any
+	s := &steps{list: []page{
+		begin,
+		func(v visitor, r response) {
+			v.get("a")
+			close(loaded)
+			<-ended
+			_ = v.set("b", "y")
+			_ = v.save()
+			r.write(thePage)
+		},
+		func(v visitor, r response) { v.get("a"); _ = v.end(); r.write(thePage) },
+		func(v visitor, _ response) { still = v.get("a") },
+	}}
+	url := l.start(t, &faults{}, s.next)
+	cookie := request(t, url, "").cookie
+	var late sync.WaitGroup
+	late.Go(func() {
+		if _, err := try(t, url, cookie); err != nil {
+			t.Error(err)
+		}
+	})
+	<-loaded
+	request(t, url, cookie)
+	close(ended)
+	late.Wait()
+	request(t, url, cookie)
+	if still == nil {
+		return "stays signed out"
+	}
+	return "signed in again"
+}
+
+func flushFirst(t *testing.T, l library) string {
+	t.Helper()
+	url := l.start(t, &faults{}, func(v visitor, r response) {
+		_ = v.set("a", "x")
+		_ = v.save()
+		r.flush()
+		r.write(thePage)
+	})
+	return cookieSent(request(t, url, ""))
+}
+
+func cookieSent(a answer) string {
+	if a.cookie != "" {
+		return "cookie sent"
+	}
+	return "cookie lost"
+}
+
+func writeLate(t *testing.T, l library) string {
+	t.Helper()
+	var err error
+	url := l.start(t, &faults{}, func(v visitor, r response) {
+		r.write(thePage)
+		r.flush()
+		if err = v.set("a", "x"); err == nil {
+			err = v.save()
+		}
+	})
+	a := request(t, url, "")
+	if err != nil {
+		return "an error says so"
+	}
+	return cookieSent(a)
+}
+
+func failedSave(t *testing.T, l library) string {
+	t.Helper()
+	f := &faults{}
+	f.save.Store(true)
+	url := l.start(t, f, begin)
+	a := request(t, url, "")
+	text := fmt.Sprint(a.status, ", the page is not sent")
+	switch {
+	case a.body == thePage:
+		text = fmt.Sprint(a.status, ", the page")
+	case strings.Contains(a.body, thePage):
+		text = fmt.Sprint(a.status, ", an error text and the page")
+	}
+	if a.cookie != "" {
+		text += ", a cookie for no session"
+	}
+	return text
+}
+
+func failedLoad(t *testing.T, l library) string {
+	t.Helper()
+	f := &faults{}
+	var ran bool
+	s := &steps{list: []page{begin, func(v visitor, r response) { ran = v.get("a") == nil; r.write(thePage) }}}
+	url := l.start(t, f, s.next)
+	cookie := request(t, url, "").cookie
+	f.load.Store(true)
+	a := request(t, url, cookie)
+	switch {
+	case ran && a.status == http.StatusOK:
+		return "looks signed out"
+	case a.err != "":
+		return "the handler gets an error"
+	}
+	return fmt.Sprintf("%d, handler not run", a.status)
+}
+
+// Basket is what an application might store.
+type Basket struct{ Items []string }
+
+func plainStruct(t *testing.T, l library) (out string) {
+	t.Helper()
+	var kept any
+	s := &steps{list: []page{
+		func(v visitor, r response) {
+			defer func() {
+				if recover() != nil {
+					out = "panic"
+				}
+			}()
+			if err := v.set("basket", Basket{[]string{"tea"}}); err != nil {
+				out = "error"
+			}
+			if err := v.save(); err != nil {
+				out = "error"
+			}
+			r.write(thePage)
+		},
+		func(v visitor, _ response) { kept = v.get("basket") },
+	}}
+	url := l.start(t, &faults{}, s.next)
+	a := request(t, url, "")
+	if a.status != http.StatusOK && out == "" {
+		out = fmt.Sprint(a.status)
+	}
+	request(t, url, a.cookie)
+	if out == "" && kept != nil {
+		return "kept"
+	}
+	return strings.TrimPrefix(out+", not kept", ", ")
+}
+
+func dump(t *testing.T, l library) string {
+	t.Helper()
+	f := &faults{}
+	a := request(t, l.start(t, f, begin), "")
+	seen, recorded := f.key.Load().(string)
+	_, value, _ := strings.Cut(a.cookie, "=")
+	raw := secretOf(value)
+	switch {
+	case !recorded:
+		return "not compared"
+	case strings.Contains(seen, value), raw != "" && strings.Contains(seen, raw):
+		return "yes"
+	}
+	return "no"
+}
+
+// secretOf returns the secret in a cookie value of ours, as bytes: the id before it is no secret. "" for other cookies.
+func secretOf(value string) string {
+	decoded, err := base64.RawURLEncoding.DecodeString(value)
+	if err != nil || len(decoded) != 48 {
+		return ""
+	}
+	return string(decoded[16:])
+}
+
+func attributes(t *testing.T, l library) string {
+	t.Helper()
+	set := request(t, l.start(t, &faults{}, begin), "").setCookie
+	var found []string
+	for _, part := range strings.Split(set, ";")[1:] {
+		part = strings.TrimSpace(part)
+		name, _, _ := strings.Cut(part, "=")
+		switch strings.ToLower(name) {
+		case "httponly":
+			found = append(found, "HttpOnly")
+		case "secure":
+			found = append(found, "Secure")
+		case "samesite":
+			found = append(found, "SameSite="+part[len(name)+1:])
+		}
+	}
+	slices.Sort(found)
+	if len(found) == 0 {
+		return "none of them"
+	}
+	return strings.Join(found, ", ")
+}
