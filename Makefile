@@ -18,7 +18,10 @@ CHECKED := $(MODULES) ./internal/build
 # $(call each,COMMAND) runs it in every module and fails at the end if it failed in one.
 each = @failed=; for m in $(CHECKED); do echo "== $$m: $(1)"; (cd $$m && $(1)) || failed=1; done; test -z "$$failed"
 
-.PHONY: help test stress bench bench-stores lint lint-code lint-format lint-modules lint-core lint-vulnerabilities cover fmt
+# Packages whose files must not use each other in a circle.
+ACYCLIC := ./core
+
+.PHONY: help test stress bench bench-stores lint lint-code lint-format lint-modules lint-core lint-circles lint-vulnerabilities cover fmt
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 22
@@ -26,7 +29,7 @@ help: ## Show this list.
 test: ## Run every test of every module; FUZZTIME=1m fuzzes longer than 5s.
 	internal/build/setup.sh
 	go -C internal/testserver run ./cmd/install || test -z "$${CI:-}" # at home, tests without their server are skipped
-	go -C internal/build test .
+	go -C internal/build test ./...
 	go -C internal/build run .
 
 stress: ## Random faults under traffic, checked exactly; STRESS=60s STORE=redis SEED=7 choose, else each store for 30s.
@@ -53,6 +56,9 @@ lint-modules: ## Is every go.mod tidy?
 
 lint-core: ## Does core depend on the standard library and google/uuid alone?
 	internal/build/core-deps.sh
+
+lint-circles: ## Do files use each other in a circle? CIRCLES=-v prints the size of each package's largest.
+	go -C internal/build run -exec 'env GOWORK=$(WORKSPACE)' ./circles $(CIRCLES) $(ACYCLIC)
 
 lint-vulnerabilities: ## Is a known vulnerability called? VULNDB=URL names a mirror of the database.
 	internal/build/vulncheck.sh $(CHECKED)

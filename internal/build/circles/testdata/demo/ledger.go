@@ -1,0 +1,5 @@
+package demo
+
+import "log"
+
+func (a *account) log(n int) { log.Println("deposit", n) }

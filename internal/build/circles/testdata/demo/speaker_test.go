@@ -1,0 +1,5 @@
+package demo
+
+import "testing"
+
+func TestTalk(*testing.T) { talk() }
