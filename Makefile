@@ -18,10 +18,12 @@ CHECKED := $(MODULES) ./internal/build
 # $(call each,COMMAND) runs it in every module and fails at the end if it failed in one.
 each = @failed=; for m in $(CHECKED); do echo "== $$m: $(1)"; (cd $$m && $(1)) || failed=1; done; test -z "$$failed"
 
+# The modules of adapters: each gets a generated alias.go.
+ADAPTERS := gin echo fiber
 # Packages whose files must not use each other in a circle.
 ACYCLIC := ./core
 
-.PHONY: help test stress bench bench-stores lint lint-code lint-format lint-modules lint-core lint-circles lint-vulnerabilities cover fmt
+.PHONY: help test stress bench bench-stores generate lint lint-code lint-format lint-modules lint-core lint-generated lint-circles lint-vulnerabilities cover fmt
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 22
@@ -43,7 +45,7 @@ bench-stores: ## Measure every store side by side; BENCHTIME=200x for a quick lo
 bench: ## Measure beside the peers and write docs/benchmarks.md, in twenty minutes; BENCH=quick takes two.
 	TEST_REQUIRE=redis go -C internal/bench test -run '^$$' -bench '^BenchmarkReport$$' -benchtime 1x -timeout 2h -v .
 
-lint: lint-format lint-code lint-modules lint-core lint-vulnerabilities ## Run every check below.
+lint: lint-format lint-code lint-modules lint-core lint-generated lint-vulnerabilities ## Run every check below.
 
 lint-format: ## Are all Go files formatted?
 	$(GOLANGCI_LINT) fmt --diff .
@@ -57,11 +59,17 @@ lint-modules: ## Is every go.mod tidy?
 lint-core: ## Does core depend on the standard library and google/uuid alone?
 	internal/build/core-deps.sh
 
+lint-generated: ## Is alias.go of each adapter what make generate writes?
+	go -C internal/build run ./alias -check $(ADAPTERS)
+
 lint-circles: ## Do files use each other in a circle? CIRCLES=-v prints the size of each package's largest.
 	go -C internal/build run -exec 'env GOWORK=$(WORKSPACE)' ./circles $(CIRCLES) $(ACYCLIC)
 
 lint-vulnerabilities: ## Is a known vulnerability called? VULNDB=URL names a mirror of the database.
 	internal/build/vulncheck.sh $(CHECKED)
+
+generate: ## Write alias.go of each adapter from core's documentation.
+	go -C internal/build run ./alias $(ADAPTERS)
 
 cover: ## Measure how much of the code the tests reach.
 	GOWORK=$(WORKSPACE) go test -coverprofile=coverage.out -coverpkg=github.com/cloakroom-go/sessions/... $(MODULES:%=%/...)
