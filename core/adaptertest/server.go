@@ -32,6 +32,10 @@ type Server struct {
 
 	// NoInformational says that the framework cannot send 1xx responses ahead of the response.
 	NoInformational bool
+
+	// idle reports that no request is being served, so that nothing that a request does is still to
+	// come. It is nil except in tests of the suite itself, which need not wait for a broken adapter.
+	idle func() bool
 }
 
 // App is an application that the suite wants served.

@@ -50,11 +50,11 @@ func TestBrokenAdapter(t *testing.T) {
 	if name == "" {
 		t.Skip("runs in a process of TestBrokenAdapters")
 	}
-	adaptertest.Run(t, tiny(brokenAdapters()[name].faults))
+	adaptertest.Run(t, tinyThatTells(brokenAdapters()[name].faults))
 }
 
 // TestBrokenAdapters shows that each fault is caught by the case that names it, and that the case says which rule is
-// broken.
+// broken. Without the fault the case passes.
 func TestBrokenAdapters(t *testing.T) {
 	t.Parallel()
 	for name, b := range brokenAdapters() {
@@ -64,11 +64,15 @@ func TestBrokenAdapters(t *testing.T) {
 			if !failed || !strings.Contains(out, "--- FAIL: TestBrokenAdapter/"+b.caught) || !strings.Contains(out, "rule: ") {
 				t.Errorf("the suite does not catch this fault with %s:\n%s", b.caught, out)
 			}
+			if out, failed := runBroken(t, "none", b.caught); failed || !strings.Contains(out, "PASS") {
+				t.Errorf("%s fails without a fault:\n%s", b.caught, out)
+			}
 		})
 	}
 }
 
-// runBroken runs one case of the suite on a broken adapter, and reports whether it failed.
+// runBroken runs one case of the suite on a broken adapter, and reports whether it failed. A name that no broken adapter
+// has stands for the one without a fault.
 func runBroken(t *testing.T, name, testCase string) (out string, failed bool) {
 	t.Helper()
 	self, err := os.Executable()

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cloakroom-go/sessions/core"
@@ -290,10 +291,30 @@ type stream struct {
 func tiny(f faults) adaptertest.Server {
 	return adaptertest.Server{Start: func(t *testing.T, app adaptertest.App) string {
 		t.Helper()
-		server := httptest.NewServer(recovering(application(app, f)))
-		t.Cleanup(server.Close)
-		return server.URL
+		return serve(t, recovering(application(app, f)))
 	}}
+}
+
+// tinyThatTells returns the tiny adapter with faults, on a server that tells the suite when it has nothing left to do.
+func tinyThatTells(f faults) adaptertest.Server {
+	var requests atomic.Int64
+	server := adaptertest.Server{Start: func(t *testing.T, app adaptertest.App) string {
+		t.Helper()
+		h := recovering(application(app, f))
+		return serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			requests.Add(1)
+			defer requests.Add(-1)
+			h.ServeHTTP(w, r)
+		}))
+	}}
+	return adaptertest.WithIdle(server, func() bool { return requests.Load() == 0 })
+}
+
+func serve(t *testing.T, h http.Handler) string {
+	t.Helper()
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	return server.URL
 }
 
 func application(app adaptertest.App, f faults) http.Handler {

@@ -111,7 +111,8 @@ func (x *trial) start() {
 func (x *trial) eventually(what string, ok func() bool) {
 	x.Helper()
 	for deadline := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
+		over := time.Now().After(deadline) || x.server.idle != nil && x.server.idle()
+		if over && !ok() { // It may have become true just before.
 			x.broken("%s: it did not happen", what)
 			return
 		}
