@@ -1,0 +1,73 @@
+package sessions
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/cloakroom-go/sessions/core"
+	"github.com/cloakroom-go/sessions/core/adapter/httpwriter"
+)
+
+// request is what the middleware keeps for one request, in a single allocation.
+type request struct {
+	echo   echo.Context
+	scope  core.Scope
+	writer httpwriter.Writer
+	http   http.Request // a copy of the server's request whose context is the scope
+}
+
+// open opens the scope, which loads the session unless m is lazy.
+func (r *request) open(outer *core.Scope, m *Manager) error {
+	sent := r.echo.Request()
+	return r.scope.Open(sent.Context(), outer, m, r, sent.Header["Cookie"]...)
+}
+
+// serve runs the handlers with the scope as the context of the request, and ends the response. If
+// a handler panics, serve restores the writer of the response and saves nothing.
+func (r *request) serve(next echo.HandlerFunc) error {
+	r.http = *r.echo.Request().WithContext(&r.scope)
+	r.echo.SetRequest(&r.http)
+	res := r.echo.Response()
+	r.writer = httpwriter.New(res.Writer, &r.scope)
+	res.Writer = &r.writer
+	defer r.restore()
+	return r.end(next(r.echo))
+}
+
+// end commits, unless that has been done, and saves what was changed after the commit. handlerErr
+// is the error of the handler.
+func (r *request) end(handlerErr error) error {
+	if err := r.writer.Commit(); err != nil {
+		return httpError(errors.Join(err, handlerErr))
+	}
+	if err := r.scope.Close(); err != nil {
+		return errors.Join(handlerErr, httpError(err))
+	}
+	if handlerErr != nil {
+		// Echo's error handler runs after all middleware. It may change the session, too.
+		r.echo.Response().Before(func() { _ = r.scope.Close() })
+	}
+	return handlerErr
+}
+
+// restore puts the original writer back. After a failed commit it also makes Echo forget the
+// response of the handler, which has not been sent, so that the error handler can write another.
+func (r *request) restore() {
+	res := r.echo.Response() // A handler may have replaced the response.
+	res.Writer = r.writer.Unwrap()
+	switch {
+	case r.scope.CommitErr() == nil:
+	case r.writer.Rejected():
+		res.Committed = true
+	default:
+		core.ClearContent(res.Header())
+		res.Committed, res.Size, res.Status = false, 0, http.StatusOK
+	}
+}
+
+// Client implements [core.Client]. It trusts the proxies that Echo's IPExtractor trusts.
+func (r *request) Client() (ip, userAgent string) {
+	return r.echo.RealIP(), r.echo.Request().UserAgent()
+}
