@@ -1,4 +1,4 @@
-// Package sessions gives Gin applications server-side sessions.
+// Package sessions provides server-side sessions for Gin.
 //
 //	const visits = sessions.Key[int]("visits")
 //
@@ -9,24 +9,31 @@
 //		c.String(200, "visit %d", n)
 //	})
 //
-// The middleware loads the session before the handler and saves it before the first byte of the response, whichever way
-// that is sent. Mount it after gin.Recovery, so that a panic passes it by and nothing is saved, and before middleware
-// that wraps the writer. When the store fails the response is 503: an error is added to the context with
-// [gin.Context.Error], and middleware outside of this one may write the body.
+// Most applications need [New], [Options], [Get], [Key] and the methods of [Session].
+//
+// The middleware loads the session before the handler runs. It saves the session before the first
+// byte of the response is sent, whichever way the handler sends it. Changes made after that are
+// saved when the handler has returned; a change that needs a cookie fails with [ErrLate] then.
+//
+// Mount the middleware after gin.Recovery, so that nothing is saved when a handler panics, and
+// before middleware that wraps the response writer.
+//
+// If the session cannot be loaded or saved, the response is an error without a body: 503 Service
+// Unavailable if the store failed. The error is added to the context with [gin.Context.Error].
+// Middleware mounted before the sessions can write a body.
 package sessions
 
 import (
-	"net/http"
-
 	"github.com/gin-gonic/gin"
 
 	"github.com/cloakroom-go/sessions/core"
 )
 
-// New returns the middleware for one manager with these options. It panics at start-up on impossible options, with a
-// sentence that says what to change; [NewManager] and [Middleware] do the same in two steps with an error. With
-// [Options].OnEvent, or a store that the manager has to purge, take those: only who has the manager can close it, which ends
-// the goroutines of both.
+// New returns middleware that gives each request a session. It panics if the options are invalid;
+// the message says what to change.
+//
+// If you set Options.OnEvent, or use a store that needs purging (SQL, MongoDB), use [NewManager]
+// and [Middleware] instead: you need the [Manager] to call Close.
 func New(o Options) gin.HandlerFunc {
 	m, err := NewManager(o)
 	if err != nil {
@@ -35,68 +42,46 @@ func New(o Options) gin.HandlerFunc {
 	return Middleware(m)
 }
 
-// NewManager checks the options and returns a manager for [Middleware] and [GetFrom].
+// NewManager returns a manager for [Middleware] and [GetFrom], or an error if the options are
+// invalid.
 func NewManager(o Options) (*Manager, error) { return core.NewManager(o) }
 
-// request is what the middleware keeps for one request, in a single allocation.
-type request struct {
-	scope  core.Scope
-	writer writer
-	http   http.Request // the server's, with the scope as its context
-}
-
-// Middleware gives each request a session of m. Mounted twice, it works once.
+// Middleware returns middleware that gives each request a session of m. If a request passes the
+// middleware of m more than once, it still has one session of m.
 func Middleware(m *Manager) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		ctx := c.Request.Context()
-		outer := core.ScopeOf(ctx)
-		if sc := outer.Of(m); sc != nil {
-			if !covers(c.Writer, sc) { // gin.Engine.HandleContext routes the request again, with Gin's bare writer
-				(&writer{ResponseWriter: c.Writer, scope: sc}).run(c)
-			}
+		outer := scopeOf(c)
+		if scope := outer.Of(m); scope != nil {
+			serveAgain(c, scope)
 			return
 		}
 		r := &request{}
-		r.writer = writer{ResponseWriter: c.Writer, scope: &r.scope}
-		if err := r.scope.Open(ctx, outer, m, (*client)(c), c.Request.Header["Cookie"]...); err != nil {
-			r.writer.refuse(c, err)
+		if err := r.open(c, outer, m); err != nil {
+			r.writer.abort(c, err)
 			return
 		}
 		r.serve(c)
 	}
 }
 
-// serve runs the handlers with the session in the request's context.
-func (r *request) serve(c *gin.Context) {
-	r.http = *c.Request.WithContext(&r.scope)
-	c.Request = &r.http
-	r.writer.run(c)
-}
+// Get returns the session of the innermost middleware. It panics if there is none.
+//
+// If Options.Lazy is set, Get loads the session. If that fails, Get returns an empty session, and
+// using it makes the response an error.
+func Get(c *gin.Context) *Session { return scopeOf(c).Get() }
 
-// client tells the core who sends the request, as far as the engine's trusted proxies let it be known.
-type client gin.Context
+// GetFrom is like [Get], but returns the session of m. It is for requests with several sessions.
+func GetFrom(c *gin.Context, m *Manager) *Session { return scopeOf(c).Of(m).Get() }
 
-// Client returns the address and the user agent.
-func (c *client) Client() (ip, userAgent string) {
-	g := (*gin.Context)(c)
-	return g.ClientIP(), g.Request.UserAgent()
-}
+// Load is like [Get], but returns the error if the session cannot be loaded. [core.StatusCode]
+// returns the status for that error; its text is not meant for the client.
+func Load(c *gin.Context) (*Session, error) { return scopeOf(c).Load() }
 
-// Get returns the session of the innermost middleware. It panics if there is none. On a lazy manager it loads the
-// session; if that fails, the session is empty, and using it makes the response an error.
-func Get(c *gin.Context) *Session { return scope(c).Get() }
-
-// GetFrom returns the session of m, for requests that have several.
-func GetFrom(c *gin.Context, m *Manager) *Session { return scope(c).Of(m).Get() }
-
-// Load returns the session of the innermost middleware, loading it on a lazy manager, or the error that the handler
-// then answers.
-func Load(c *gin.Context) (*Session, error) { return scope(c).Load() }
-
-// Commit saves the sessions of the request now and puts their cookies into the response's header, for handlers that
-// want to know before they start to stream. What is changed later is saved at the end, unless it needs a cookie.
+// Commit saves the sessions of the request immediately and sets their cookies in the response
+// header. Call it before you start to stream, to find out whether the sessions could be saved.
+// Later changes are saved as usual.
 func Commit(c *gin.Context) error {
-	return scope(c).Commit(func(r *core.Reply) { r.Apply(c.Writer.Header()) })
+	return scopeOf(c).Commit(func(r *core.Reply) { r.Apply(c.Writer.Header()) })
 }
 
-func scope(c *gin.Context) *core.Scope { return core.ScopeOf(c.Request.Context()) }
+func scopeOf(c *gin.Context) *core.Scope { return core.ScopeOf(c.Request.Context()) }

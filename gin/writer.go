@@ -9,46 +9,32 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/cloakroom-go/sessions/core"
+	"github.com/cloakroom-go/sessions/core/adapter/httpwriter"
 )
 
-// writer commits the session before the first byte of the response. When the commit fails it swallows what the handler
-// writes, so that an error can take its place.
+// writer commits the session before the first byte of the response. After a failed commit it
+// discards what the handler writes, so that an error response can take its place.
+//
+// It does what [httpwriter.Writer] does, with one difference: Gin only notes the status in
+// WriteHeader and sends the header later.
 type writer struct {
 	gin.ResponseWriter
 	scope *core.Scope
 }
 
-// run runs the handlers with w as their writer. If they panic the writer is put back and nothing else happens, so that
-// nothing is saved.
-func (w *writer) run(c *gin.Context) {
+// serve runs the handlers with w as their writer and ends the response. If a handler panics, serve
+// restores the writer of the context and saves nothing.
+func (w *writer) serve(c *gin.Context) {
 	c.Writer = w
 	defer func() { c.Writer = w.ResponseWriter }()
 	c.Next()
 	w.end(c)
 }
 
-// covers reports whether what is written to w passes a writer of sc. One that hides behind a wrapper without Unwrap
-// does not count, which is harmless: the commit happens once, whichever writer comes first.
-func covers(w http.ResponseWriter, sc *core.Scope) bool {
-	for {
-		if own, ok := w.(*writer); ok && own.scope == sc {
-			return true
-		}
-		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
-		if !ok {
-			return false
-		}
-		w = u.Unwrap()
-	}
-}
-
-// begin commits, once.
-func (w *writer) begin() error { return w.scope.Begin(w.Header()) }
-
-// end commits what is not committed yet and settles the response.
+// end commits, unless that has been done, and saves what was changed after the commit.
 func (w *writer) end(c *gin.Context) {
-	if err := w.begin(); err != nil {
-		w.refuse(c, err)
+	if err := w.commit(); err != nil {
+		w.abort(c, err)
 		return
 	}
 	if err := w.scope.Close(); err != nil {
@@ -56,96 +42,93 @@ func (w *writer) end(c *gin.Context) {
 	}
 }
 
-// refuse makes the response an error that middleware outside may still give a body.
-func (w *writer) refuse(c *gin.Context, err error) {
+// abort answers err. Middleware mounted before the sessions can still write a body.
+func (w *writer) abort(c *gin.Context, err error) {
 	_ = c.Error(err)
 	c.Abort()
 	w.reject(err)
 }
 
-// reject sets the error's status in place of the handler's response, unless that has gone out.
+// reject replaces the handler's response by an error, unless the header has been sent.
 func (w *writer) reject(err error) {
-	if w.Written() {
-		return
+	if !w.Written() {
+		httpwriter.Reject(w.ResponseWriter, err)
 	}
-	core.ClearContent(w.Header())
-	w.ResponseWriter.WriteHeader(core.StatusCode(err))
 }
 
-// WriteHeader sends informational responses at once, which are not the response, and leaves everything else to Gin,
-// which notes it.
-func (w *writer) WriteHeader(code int) {
-	if code < 100 || code > 199 || code == http.StatusSwitchingProtocols {
-		w.ResponseWriter.WriteHeader(code)
-		return
-	}
-	var bottom http.ResponseWriter = w.ResponseWriter
-	for {
-		u, ok := bottom.(interface{ Unwrap() http.ResponseWriter })
-		if !ok {
-			break
+// covers reports whether w is, or wraps, a writer that commits scope. It cannot look through a
+// wrapper without an Unwrap method. That is harmless: a second writer does not commit again.
+func covers(w http.ResponseWriter, scope *core.Scope) bool {
+	for layer := range httpwriter.Layers(w) {
+		if own, ok := layer.(*writer); ok && own.scope == scope {
+			return true
 		}
-		bottom = u.Unwrap()
 	}
-	bottom.WriteHeader(code)
+	return false
 }
 
-// WriteHeaderNow commits and sends the header.
+func (w *writer) commit() error { return httpwriter.Commit(w.Header(), w.scope) }
+
+// WriteHeader has Gin note the status. Gin does not send informational responses, so WriteHeader
+// sends those itself, without a commit.
+func (w *writer) WriteHeader(code int) {
+	if httpwriter.Informational(code) {
+		httpwriter.Innermost(w.ResponseWriter).WriteHeader(code)
+		return
+	}
+	w.ResponseWriter.WriteHeader(code)
+}
+
+// WriteHeaderNow commits the session and sends the response header.
 func (w *writer) WriteHeaderNow() {
-	if w.begin() == nil {
+	if w.commit() == nil {
 		w.ResponseWriter.WriteHeaderNow()
 	}
 }
 
-// Write commits and writes.
+// Write commits the session and writes b.
 func (w *writer) Write(b []byte) (int, error) {
-	if err := w.begin(); err != nil {
+	if err := w.commit(); err != nil {
 		return 0, err
 	}
 	return w.ResponseWriter.Write(b)
 }
 
-// WriteString commits and writes.
+// WriteString commits the session and writes s.
 func (w *writer) WriteString(s string) (int, error) {
-	if err := w.begin(); err != nil {
+	if err := w.commit(); err != nil {
 		return 0, err
 	}
 	return w.ResponseWriter.WriteString(s)
 }
 
-// ReadFrom commits and copies, by the shortest way the writer below has.
+// ReadFrom commits the session and copies from r, with the ReadFrom method of the wrapped writer
+// if it has one.
 func (w *writer) ReadFrom(r io.Reader) (int64, error) {
-	if err := w.begin(); err != nil {
+	if err := w.commit(); err != nil {
 		return 0, err
 	}
 	return io.Copy(w.ResponseWriter, r)
 }
 
-// Flush commits and sends what there is. A handler that streams may never return, so an error is sent at once.
-func (w *writer) Flush() {
-	if err := w.begin(); err != nil {
+// Flush is like FlushError, but discards the error.
+func (w *writer) Flush() { _ = w.FlushError() }
+
+// FlushError commits the session and flushes the wrapped writer. If the commit fails, FlushError
+// sends the error status at once, because a handler that streams may never return.
+func (w *writer) FlushError() error {
+	err := w.commit()
+	if err != nil {
 		w.reject(err)
 	}
 	w.ResponseWriter.Flush()
+	return err
 }
 
-// FlushError is Flush for [http.ResponseController].
-func (w *writer) FlushError() error {
-	w.Flush()
-	return w.scope.CommitErr()
-}
-
-// Hijack commits and hands over the connection. Nobody sends the header then, so a session that needs a cookie has to be
-// committed with [Commit] first, and the header's Set-Cookie sent by whoever took the connection.
+// Hijack commits the session and takes over the connection. See [httpwriter.Hijack].
 func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	if !w.scope.Begun() {
-		w.scope.Seal()
-	}
-	if err := w.begin(); err != nil {
-		return nil, nil, err
-	}
-	return w.ResponseWriter.Hijack()
+	return httpwriter.Hijack(w.ResponseWriter, w.scope)
 }
 
-// Unwrap gives [http.ResponseController] the writer below.
+// Unwrap returns the wrapped writer, for [http.ResponseController].
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }

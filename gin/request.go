@@ -1,0 +1,48 @@
+package sessions
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/cloakroom-go/sessions/core"
+)
+
+// request is what the middleware keeps for one request, in a single allocation.
+type request struct {
+	scope  core.Scope
+	writer writer
+	http   http.Request // a copy of the server's request whose context is the scope
+}
+
+// open opens the scope, which loads the session unless m is lazy.
+func (r *request) open(c *gin.Context, outer *core.Scope, m *Manager) error {
+	r.writer = writer{ResponseWriter: c.Writer, scope: &r.scope}
+	cookies := c.Request.Header["Cookie"]
+	return r.scope.Open(c.Request.Context(), outer, m, (*client)(c), cookies...)
+}
+
+// serve runs the handlers with the scope as the context of the request.
+func (r *request) serve(c *gin.Context) {
+	r.http = *c.Request.WithContext(&r.scope)
+	c.Request = &r.http
+	r.writer.serve(c)
+}
+
+// serveAgain runs the handlers of a request that has a session of the same manager. There is
+// nothing to add, unless gin.Engine.HandleContext has replaced our writer by Gin's own.
+func serveAgain(c *gin.Context, scope *core.Scope) {
+	if !covers(c.Writer, scope) {
+		w := &writer{ResponseWriter: c.Writer, scope: scope}
+		w.serve(c)
+	}
+}
+
+// client implements [core.Client]. It trusts the proxies that the engine trusts.
+type client gin.Context
+
+// Client returns the client's address and its user agent.
+func (c *client) Client() (ip, userAgent string) {
+	g := (*gin.Context)(c)
+	return g.ClientIP(), g.Request.UserAgent()
+}
