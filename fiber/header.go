@@ -10,7 +10,7 @@ import (
 	"github.com/cloakroom-go/sessions/core"
 )
 
-// apply puts the reply into the response's header.
+// apply sets the cookie and the caching fields of the reply in the response header.
 func apply(c *fiber.Ctx, reply *core.Reply) {
 	h := &c.Response().Header
 	if reply.SetCookie != "" {
@@ -18,19 +18,21 @@ func apply(c *fiber.Ctx, reply *core.Reply) {
 		h.Add(fiber.HeaderSetCookie, reply.SetCookie)
 	}
 	if reply.Private {
-		set(h, fiber.HeaderCacheControl, reply.CacheControl(joined(c, fiber.HeaderCacheControl)))
-		set(h, fiber.HeaderVary, reply.Vary(joined(c, fiber.HeaderVary)))
+		cacheControl := reply.CacheControl(take(h, fiber.HeaderCacheControl))
+		set(h, fiber.HeaderCacheControl, cacheControl)
+		set(h, fiber.HeaderVary, reply.Vary(take(h, fiber.HeaderVary)))
 	}
 }
 
-// set spares fasthttp to bring a name into the form that it has. It copies both.
+// set sets a field whose name is in canonical form. Unlike [fasthttp.ResponseHeader.Set] it does
+// not normalize the name. fasthttp copies the value.
 func set(h *fasthttp.ResponseHeader, name, value string) {
 	h.SetCanonical(utils.UnsafeBytes(name), utils.UnsafeBytes(value))
 }
 
-// joined returns a field of the response as one line, ready for that line to be set again.
-func joined(c *fiber.Ctx, name string) string {
-	h := &c.Response().Header
+// take returns the value of a field as one line. The caller must set the field again: if it had
+// several lines, take has removed them. The string is valid until then.
+func take(h *fasthttp.ResponseHeader, name string) string {
 	switch lines := h.PeekAll(name); len(lines) {
 	case 0:
 		return ""
