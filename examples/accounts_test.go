@@ -547,17 +547,16 @@ func (b *bare) send(t *testing.T, method, path string, form url.Values) demo.Res
 	t.Helper()
 	routes := b.app.Routes()
 	i := slices.IndexFunc(routes, func(r demo.Route) bool { return r.Method == method && r.Path == path })
-	var s core.Session
-	b.app.Sessions().Attach(&s, b.cookie)
-	if err := s.Load(t.Context()); err != nil {
+	var sc core.Scope
+	if err := sc.Open(t.Context(), nil, b.app.Sessions(), nil, b.cookie); err != nil {
 		t.Fatal(err)
 	}
 	absent := func(string) string { return "" }
-	res := routes[i].Handler(&s, demo.Request{
+	res := routes[i].Handler(sc.Get(), demo.Request{
 		Context: t.Context(), Method: method, Path: path, Host: "localhost", Remote: b.remote, Header: absent, Query: absent, Field: form.Get,
 	})
-	reply, err := s.Finish(t.Context())
-	if err != nil {
+	reply, err := sc.Finish()
+	if err = errors.Join(err, sc.Close()); err != nil {
 		t.Fatal(err)
 	}
 	if reply.SetCookie != "" {

@@ -45,7 +45,7 @@ type seat struct {
 	faults
 	ctx     context.Context //nolint:containedctx // a writer has nowhere else to take the request's context from
 	manager *core.Manager
-	session core.Session
+	scope   core.Scope
 	outer   *seat
 	begun   bool
 	err     error
@@ -65,8 +65,7 @@ func middleware(m *core.Manager, f faults, next http.Handler) http.Handler {
 			}
 		}
 		s := &seat{ResponseWriter: w, faults: f, manager: m, outer: outer}
-		m.Attach(&s.session, f.cookies(r)...)
-		if err := s.load(r.Context()); err != nil {
+		if err := s.open(r.Context(), f.cookies(r)...); err != nil {
 			s.refuse(err)
 			return
 		}
@@ -86,14 +85,11 @@ func (f *faults) cookies(r *http.Request) []string {
 	return fields
 }
 
-func (s *seat) load(ctx context.Context) error {
-	if s.manager.Lazy() {
-		return nil
-	}
-	err := s.session.Load(ctx)
+func (s *seat) open(ctx context.Context, cookieFields ...string) error {
+	err := s.scope.Open(ctx, nil, s.manager, nil, cookieFields...)
 	if err != nil && s.anonymousOutage {
-		s.manager.Attach(&s.session)
-		return s.session.Load(ctx)
+		s.scope = core.Scope{}
+		return s.scope.Open(ctx, nil, s.manager, nil)
 	}
 	return err
 }
@@ -109,7 +105,7 @@ func (s *seat) serve(next http.Handler, r *http.Request) {
 		return
 	}
 	if late && !s.forgetsLate {
-		_, _ = s.session.Finish(s.ctx) //nolint:contextcheck // the request's, with the session in it
+		_ = s.scope.Close()
 	}
 }
 
@@ -121,7 +117,7 @@ func (s *seat) commit() error {
 	if s.err = s.ctx.Err(); s.err != nil && s.dropsOnHangUp {
 		return s.err
 	}
-	reply, err := s.session.Finish(s.ctx)
+	reply, err := s.scope.Finish()
 	if s.err = err; err == nil {
 		s.apply(&reply)
 	}
@@ -196,7 +192,7 @@ func (s *seat) FlushError() error {
 
 func (s *seat) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if !s.begun {
-		s.session.Seal()
+		s.scope.Seal()
 	}
 	if err := s.commit(); err != nil {
 		return nil, nil, err
@@ -220,28 +216,21 @@ type request struct {
 }
 
 func (c request) get(key any) *core.Session {
-	s := find(c.r, key)
-	if s.manager.Lazy() {
-		_ = s.session.Load(c.r.Context())
-	}
-	return &s.session
+	return find(c.r, key).scope.Get()
 }
 
 func (c request) Get() *core.Session                    { return c.get(innermost{}) }
 func (c request) GetFrom(m *core.Manager) *core.Session { return c.get(mounted{m}) }
 
 func (c request) Load() (*core.Session, error) {
-	s := find(c.r, innermost{})
-	return &s.session, s.session.Load(c.r.Context())
+	return find(c.r, innermost{}).scope.Load()
 }
 
 func (c request) Commit() error {
 	for s := find(c.r, innermost{}); s != nil; s = s.outer {
-		reply, err := s.session.Commit(c.r.Context())
-		if err != nil {
+		if err := s.scope.Commit(s.apply); err != nil {
 			return err
 		}
-		s.apply(&reply)
 	}
 	return nil
 }

@@ -205,14 +205,13 @@ func TestHelpersEndTheTest(t *testing.T) {
 func handler(m *core.Manager) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/hats", func(w http.ResponseWriter, r *http.Request) {
-		var s core.Session
-		m.Attach(&s, r.Header["Cookie"]...)
-		if s.Load(r.Context()) != nil {
+		var sc core.Scope
+		if sc.Open(r.Context(), nil, m, nil, r.Header["Cookie"]...) != nil {
 			http.Error(w, "", http.StatusServiceUnavailable)
 			return
 		}
-		n := hats.Update(&s, func(n int) int { return n + 1 })
-		reply, err := s.Finish(r.Context())
+		n := hats.Update(sc.Get(), func(n int) int { return n + 1 })
+		reply, err := sc.Finish()
 		if err != nil {
 			http.Error(w, "", core.StatusCode(err))
 			return

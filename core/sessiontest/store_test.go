@@ -256,10 +256,10 @@ func TestStallIsBounded(t *testing.T) {
 		cookie := sessiontest.Cookie(t, m, signIn)
 		s.Fail(sessiontest.Fault{Delay: time.Hour})
 		start := time.Now()
-		var session core.Session
-		m.Attach(&session, cookie.Name+"="+cookie.Value)
-		if err := session.Load(t.Context()); !errors.Is(err, core.ErrStore) || time.Since(start) != 3*time.Second {
-			t.Errorf("Load = %v after %v, want ErrStore after 3 s", err, time.Since(start))
+		var sc core.Scope
+		err := sc.Open(t.Context(), nil, m, nil, cookie.Name+"="+cookie.Value)
+		if !errors.Is(err, core.ErrStore) || time.Since(start) != 3*time.Second {
+			t.Errorf("Open = %v after %v, want ErrStore after 3 s", err, time.Since(start))
 		}
 	})
 }

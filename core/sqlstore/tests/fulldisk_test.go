@@ -270,15 +270,14 @@ func (l *ledger) refusesSessions(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 100 {
-		var s core.Session
-		m.Attach(&s)
-		if err := s.Load(t.Context()); err != nil {
+		var sc core.Scope
+		if err := sc.Open(t.Context(), nil, m, nil); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Set("ballast", strings.Repeat(rand.Text(), 30_000)); err != nil {
+		if err := sc.Get().Set("ballast", strings.Repeat(rand.Text(), 30_000)); err != nil {
 			t.Fatal(err)
 		}
-		reply, err := s.Finish(t.Context())
+		reply, err := sc.Finish()
 		if err == nil {
 			continue // room has come back: what was made larger, or refused, is being cleared away
 		}
