@@ -9,10 +9,10 @@ import (
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
-// benchSize is the length of Data in the benchmarks, that of an ordinary session.
+// benchSize is the length of Data in the benchmarks, which is that of an ordinary session.
 const benchSize = 512
 
-// Bench measures the store that config describes, each operation in a sub-benchmark.
+// Bench measures the store that config describes. Each operation is a sub-benchmark.
 func Bench(b *testing.B, config Config) {
 	b.Helper()
 	for _, bench := range []struct {
@@ -27,16 +27,21 @@ func Bench(b *testing.B, config Config) {
 		{"parallel", benchParallel},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
-			e := newEnv(b, &testCase{}, &config)
+			e := newEnv(b, "", &config)
 			b.ReportAllocs()
 			bench.run(b, e)
 		})
 	}
 }
 
-// benchRecord returns a record to create. It expires soon, for what a benchmark creates is too much to delete.
+// benchRecord returns a record to create. It expires soon, because a benchmark creates too
+// many records to delete.
 func (e *env) benchRecord(n int) store.Record {
-	return store.Record{Key: fmt.Sprint(e.unique, n), Data: make([]byte, benchSize), Expires: time.Now().Add(10 * time.Minute)}
+	return store.Record{
+		Key:     fmt.Sprint(e.unique, n),
+		Data:    make([]byte, benchSize),
+		Expires: time.Now().Add(10 * time.Minute),
+	}
 }
 
 func (e *env) must(err error) {
@@ -79,11 +84,11 @@ func benchTouch(b *testing.B, e *env) {
 	rec := e.save(e.benchRecord(0))
 	for b.Loop() {
 		rec.Expires = rec.Expires.Add(time.Millisecond)
-		e.must(s.Touch(e.ctx, extended(rec, rec.Expires)))
+		e.must(s.Touch(e.ctx, withExpires(rec, rec.Expires)))
 	}
 }
 
-// benchDelete deletes records and creates them, since only what is there can be deleted.
+// benchDelete creates and deletes records, because only an existing record can be deleted.
 func benchDelete(b *testing.B, e *env) {
 	b.Helper()
 	rec := e.benchRecord(0)
@@ -94,7 +99,7 @@ func benchDelete(b *testing.B, e *env) {
 	}
 }
 
-// benchParallel is a site's usual mix: nine loads to one save, of many sessions.
+// benchParallel is a usual mix of requests: nine loads for each save, of many sessions.
 func benchParallel(b *testing.B, e *env) {
 	b.Helper()
 	const sessions = 1024
@@ -104,7 +109,8 @@ func benchParallel(b *testing.B, e *env) {
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for n := 0; pb.Next(); n++ {
-			if err := e.request(context.WithoutCancel(e.ctx), fmt.Sprint(e.unique, n*31%sessions), n%10 == 0); err != nil {
+			key := fmt.Sprint(e.unique, n*31%sessions)
+			if err := e.request(context.WithoutCancel(e.ctx), key, n%10 == 0); err != nil {
 				b.Error(err)
 				return
 			}
@@ -112,11 +118,13 @@ func benchParallel(b *testing.B, e *env) {
 	})
 }
 
+// request loads a record and, if change is set, saves it. A conflict with another goroutine is
+// not an error.
 func (e *env) request(ctx context.Context, key string, change bool) error {
 	rec, err := e.store.Load(ctx, key)
 	if err != nil || !change {
 		return err
 	}
-	_, _ = e.store.Save(ctx, rec) // a conflict with another goroutine is an outcome like any other
+	_, _ = e.store.Save(ctx, rec)
 	return nil
 }

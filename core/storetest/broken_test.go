@@ -437,7 +437,7 @@ func (s *touchBlind) Touch(ctx context.Context, rec store.Record) error {
 	if err != nil {
 		return err
 	}
-	return s.full.Touch(ctx, extended(stored, rec.Expires))
+	return s.full.Touch(ctx, withExpires(stored, rec.Expires))
 }
 
 type touchNothing struct{ full }

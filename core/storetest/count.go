@@ -12,45 +12,38 @@ func countCases() []testCase {
 	return []testCase{
 		{
 			name: "Unsupported", run: countUnsupported,
-			rule: "A Count that cannot be done answers errors.ErrUnsupported always, so that nobody takes its 0 for no sessions.",
+			rule: "If the store cannot count, Count always returns errors.ErrUnsupported, so " +
+				"that no caller takes its 0 to mean that there are no sessions.",
 		},
 		{
 			name: "FollowsChanges", run: countFollows,
-			rule: "Count is exact while nothing changes: a create adds one, a replace and a touch add none, and a delete takes one away at once.",
+			rule: "Count is exact while nothing changes: a create adds one, a replace or a " +
+				"touch adds none, and a delete subtracts one at once.",
 		},
 		{
 			name: "Exact", run: countExact,
-			rule: "Count is exact for many records too, each counted once, however the store walks them; an estimate is no number to show an operator.",
+			rule: "Count is exact for many records too, and counts each once, however the store " +
+				"finds them. Operators need the number of sessions, not an estimate.",
 		},
 		{
 			name: "K3PrefixIsLiteral", run: countPrefix,
-			rule: "The prefix is taken literally, pattern characters too: another application's sessions in the same store are none of this one's.",
+			rule: "Count takes the prefix literally, including pattern characters. Otherwise it " +
+				"counts sessions of other applications that share the store.",
 		},
 		{
-			name: "X7NotExpired", run: countNotExpired, clock: true,
-			rule: "A record that has expired is not counted, also where the store has not removed it yet; one that never expires is.",
+			name: "X7NotExpired", run: countNotExpired, waits: true,
+			rule: "Count does not include an expired record, even if the store has not removed " +
+				"it yet. It does include a record that never expires.",
 		},
 	}
 }
 
-// counter returns the store's Counter, or skips the case.
-func (e *env) counter() store.Counter {
-	e.Helper()
-	s, ok := e.store.(store.Counter)
-	if !ok {
-		e.Skip("the store has no Count: the manager walks the records instead")
-	}
-	if _, err := s.Count(e.ctx, e.name("probe")); errors.Is(err, errors.ErrUnsupported) {
-		e.Skip("the store's Count answers errors.ErrUnsupported")
-	}
-	return s
-}
-
-// counts checks how many records there are whose key starts with the unique name and then prefix.
-func (e *env) counts(s store.Counter, prefix string, want int) {
+// wantCount checks the number of records whose key starts with the unique prefix and then
+// prefix.
+func (e *env) wantCount(s store.Counter, prefix string, want int) {
 	e.Helper()
 	if got, err := s.Count(e.ctx, e.unique+prefix); err != nil || got != want {
-		e.Errorf("Count(prefix %q) = %d, %v, want %d", short(e.unique+prefix), got, err, want)
+		e.Errorf("Count(prefix %q) = %d, %v, want %d", abbreviate(e.unique+prefix), got, err, want)
 	}
 }
 
@@ -71,31 +64,28 @@ func countUnsupported(e *env) {
 		}
 	}
 	if unsupported != 0 && unsupported != len(prefixes) {
-		e.Errorf("%d of %d calls of Count answered errors.ErrUnsupported, want all or none", unsupported, len(prefixes))
+		e.Errorf("%d of %d calls of Count returned errors.ErrUnsupported, want all or none",
+			unsupported, len(prefixes))
 	}
 }
 
 func countFollows(e *env) {
 	s := e.counter()
-	e.counts(s, "x", 0)
+	e.wantCount(s, "x", 0)
 	first := e.create("x1")
-	e.counts(s, "x", 1)
-	second := e.record("x2")
-	second.Subject = e.name("subject")
-	second = e.save(second)
-	e.counts(s, "x", 2)
+	e.wantCount(s, "x", 1)
+	second := e.createFor("x2", e.name("subject"))
+	e.wantCount(s, "x", 2)
 	second.Data = []byte("changed")
 	second = e.save(second)
-	e.counts(s, "x", 2)
+	e.wantCount(s, "x", 2)
 	if toucher, ok := e.store.(store.Toucher); ok {
-		_ = toucher.Touch(e.ctx, extended(second, time.Now().Add(2*time.Hour)))
+		_ = toucher.Touch(e.ctx, withExpires(second, time.Now().Add(2*time.Hour)))
 	}
-	e.counts(s, "x", 2)
+	e.wantCount(s, "x", 2)
 	for i, rec := range []store.Record{first, second} {
-		if err := e.store.Delete(e.ctx, rec.Key); err != nil {
-			e.Fatalf("Delete = %v", err)
-		}
-		e.counts(s, "x", 1-i)
+		e.delete(rec.Key)
+		e.wantCount(s, "x", 1-i)
 	}
 }
 
@@ -104,25 +94,25 @@ func countExact(e *env) {
 	const many, others = 300, 30
 	e.createMany("x", many)
 	e.createMany("y", others)
-	e.counts(s, "x", many)
-	e.counts(s, "y", others)
-	e.counts(s, "", many+others)
-	e.counts(s, "z", 0)
+	e.wantCount(s, "x", many)
+	e.wantCount(s, "y", others)
+	e.wantCount(s, "", many+others)
+	e.wantCount(s, "z", 0)
 }
 
 func countPrefix(e *env) {
 	s := e.counter()
-	for _, name := range lookalikes() {
+	for _, name := range similarNames() {
 		e.create(name)
 	}
-	for _, prefix := range append(lookalikes(), "") {
+	for _, prefix := range append(similarNames(), "") {
 		want := 0
-		for _, name := range lookalikes() {
+		for _, name := range similarNames() {
 			if strings.HasPrefix(name, prefix) {
 				want++
 			}
 		}
-		e.counts(s, prefix, want)
+		e.wantCount(s, prefix, want)
 	}
 }
 
@@ -137,10 +127,10 @@ func countNotExpired(e *env) {
 	ends := e.record("ends")
 	ends.Expires = e.soon()
 	e.save(ends)
-	e.ends("Count", ends.Expires, func() bool {
+	e.wantExpiry("Count", ends.Expires, func() bool {
 		n, err := s.Count(e.ctx, e.unique)
 		if err != nil || n < 2 {
-			e.Errorf("Count = %d, %v, want the two records that stay at least", n, err)
+			e.Errorf("Count = %d, %v, want at least the two records that have not expired", n, err)
 		}
 		return n > 2
 	})

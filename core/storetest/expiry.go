@@ -9,79 +9,57 @@ import (
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
-// soon returns an expiry that a case can wait for.
-func (e *env) soon() time.Time {
-	if e.InProcess {
-		return time.Now().Add(time.Hour + 123456789)
-	}
-	return time.Now().Add(max(2*e.Resolution, 1500*time.Millisecond))
-}
-
-// sleepPast waits until a record with that expiry must be gone.
-func (e *env) sleepPast(expires time.Time) { time.Sleep(time.Until(expires.Add(e.Resolution))) }
-
-// ends checks that a record is there until the instant expires and gone from then on. has asks the store for it.
-func (e *env) ends(what string, expires time.Time, has func() bool) {
-	e.Helper()
-	if e.InProcess {
-		time.Sleep(time.Until(expires) - 1)
-	}
-	if !has() && time.Now().Before(expires) {
-		e.Errorf("%s: the record is gone %v before it expires", what, time.Until(expires))
-	}
-	e.sleepPast(expires)
-	if has() {
-		e.Errorf("%s: the record is still there at the instant it has expired", what)
-	}
-}
-
-// loads reports whether Load finds the record.
-func (e *env) loads(key string) bool {
-	e.Helper()
-	_, err := e.store.Load(e.ctx, key)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		e.Fatalf("Load = %v", err)
-	}
-	return err == nil
-}
-
 func expiryCases() []testCase {
 	return []testCase{
 		{
 			name: "RoundTrip", run: expiresRoundTrip,
-			rule: "Expires comes back as it was saved, or rounded up by the resolution at most, in whatever zone and distance it lies; rounded down, a session ends before its time.",
+			rule: "Expires is returned as it was saved or rounded up by at most the resolution, " +
+				"in any time zone and however far away. Rounded down, a session would end too " +
+				"early.",
 		},
 		{
-			name: "X1ToTheInstant", run: expiresToTheInstant, clock: true,
-			rule: "A record is found until the instant it expires and not from then on. Earlier logs users out, later is a session that its owner believes has ended.",
+			name: "X1ToTheInstant", run: expiresToTheInstant, waits: true,
+			rule: "A record is found until the instant it expires and not from then on. If it " +
+				"ends early, users are logged out too soon. If it ends late, a session is alive " +
+				"that its owner believes has ended.",
 		},
 		{
-			name: "X1ReplaceMoves", run: replaceMovesExpiry, clock: true,
-			rule: "A Save that replaces a record sets its expiry, to an earlier instant also; the one before it means nothing any more.",
+			name: "X1ReplaceMoves", run: replaceMovesExpiry, waits: true,
+			rule: "Save of an existing record sets its expiry, even to an earlier instant. The " +
+				"previous expiry no longer has any effect.",
 		},
 		{
 			name: "X6ExpiredIsNotStored", run: expiredIsNotStored,
-			rule: "A record that is already expired is not stored: a create returns ErrNotFound, a replace leaves what there is. A lifetime of zero or less must not turn into forever, as some servers take it.",
+			rule: "A record that has already expired is not stored: creating it returns " +
+				"ErrNotFound, and replacing leaves the stored record in place. A lifetime of " +
+				"zero or less must never mean forever, as it does on some servers.",
 		},
 		{
-			name: "X7NeverReturned", run: expiredNeverReturned, clock: true,
-			rule: "No method returns an expired record, however late the backend sweeps: not Load, not Save with ErrConflict, not BySubject, not List; Save and Touch count it as gone.",
+			name: "X7NeverReturned", run: expiredNeverReturned, waits: true,
+			rule: "No method returns an expired record, however late the backend removes it: " +
+				"not Load, not Save with ErrConflict, not BySubject, not List. Save and Touch " +
+				"treat it as gone.",
 		},
 		{
-			name: "X7CreateOverExpired", run: createOverExpired, clock: true,
-			rule: "An expired record counts as none, so Save with Version 0 creates over it, and of many at once exactly one does.",
+			name: "X7CreateOverExpired", run: createOverExpired, waits: true,
+			rule: "An expired record counts as absent, so Save with Version 0 creates a new one " +
+				"over it. Of many such calls at the same time exactly one succeeds.",
 		},
 		{
-			name: "X9Permanent", run: permanent, clock: true,
-			rule: "A record without an expiry never expires. A store must not give it a default one.",
+			name: "X9Permanent", run: permanent, waits: true,
+			rule: "A record without an expiry never expires. A store must not give it a default " +
+				"expiry.",
 		},
 		{
-			name: "X9PermanentAndBack", run: permanentAndBack, clock: true,
-			rule: "A Save makes a record permanent or gives a permanent one an expiry, as it says; an expiry left over from before would end the one, or never end the other.",
+			name: "X9PermanentAndBack", run: permanentAndBack, waits: true,
+			rule: "Save can make a record permanent, and can give a permanent record an expiry. " +
+				"An expiry that stays behind ends a permanent session; one that is ignored " +
+				"keeps a session forever.",
 		},
 		{
-			name: "X9BeyondThirtyDays", run: beyondThirtyDays, clock: true,
-			rule: "An expiry more than 30 days away is that far away. Memcached takes a larger relative time for a date in 1970 and drops the record at once.",
+			name: "X9BeyondThirtyDays", run: beyondThirtyDays, waits: true,
+			rule: "An expiry more than 30 days away takes effect at that time. Memcached takes " +
+				"a larger relative time for a date in 1970 and drops the record at once.",
 		},
 	}
 }
@@ -104,7 +82,7 @@ func expiresRoundTrip(e *env) {
 	} {
 		rec := e.record(fmt.Sprint(i))
 		rec.Expires = expires
-		e.stored(e.save(rec))
+		e.wantStored(e.save(rec))
 	}
 }
 
@@ -112,9 +90,9 @@ func expiresToTheInstant(e *env) {
 	rec := e.record("a")
 	rec.Expires = e.soon()
 	rec = e.save(rec)
-	e.ends("Load", rec.Expires, func() bool { return e.loads(rec.Key) })
-	e.refused(rec, store.ErrNotFound)
-	e.gone(rec.Key)
+	e.wantExpiry("Load", rec.Expires, func() bool { return e.exists(rec.Key) })
+	e.wantRefused(rec, store.ErrNotFound)
+	e.wantAbsent(rec.Key)
 }
 
 func replaceMovesExpiry(e *env) {
@@ -130,59 +108,66 @@ func replaceMovesExpiry(e *env) {
 	shorter.Expires = first
 	shorter = e.save(shorter)
 	e.sleepPast(first)
-	e.stored(longer)
-	e.gone(shorter.Key)
-}
-
-// past lists instants that are over.
-func past() []time.Time {
-	now := time.Now()
-	return []time.Time{now, now.Add(-1), now.Add(-time.Second), now.AddDate(-1, 0, 0), time.Unix(0, 0), time.Unix(0, 1), time.Unix(-1, 0), time.Date(2, 1, 1, 0, 0, 0, 0, time.UTC)}
+	e.wantStored(longer)
+	e.wantAbsent(shorter.Key)
 }
 
 func expiredIsNotStored(e *env) {
 	kept := e.create("kept")
-	for i, expires := range past() {
+	for i, expires := range pastTimes() {
 		rec := e.record(fmt.Sprint("expired", i))
 		rec.Expires = expires
-		e.refused(rec, store.ErrNotFound)
-		e.gone(rec.Key)
+		e.wantRefused(rec, store.ErrNotFound)
+		e.wantAbsent(rec.Key)
 
 		rec = kept
 		rec.Expires, rec.Data = expires, []byte("must not be stored")
 		if _, err := e.store.Save(e.ctx, rec); err == nil {
-			e.Errorf("Save over a record with one that expired at %v = nil, want an error: it is not stored", expires)
+			e.Errorf("Save of an existing record with the past expiry %v = nil, want an error",
+				expires)
 		}
-		e.stored(kept)
+		e.wantStored(kept)
 		rec.Version = 0
 		if _, err := e.store.Save(e.ctx, rec); err == nil {
-			e.Errorf("Save of a new record that expired at %v where there is one = nil, want an error", expires)
+			e.Errorf("Save with Version 0 and the past expiry %v over an existing record = nil, "+
+				"want an error", expires)
 		}
-		e.stored(kept)
+		e.wantStored(kept)
 	}
 }
 
-// expiredNeverReturned asks each method about a record of its own, since some stores drop what they find expired.
+// expiredNeverReturned uses a separate record for each method, because some stores drop a
+// record when they find that it has expired.
 func expiredNeverReturned(e *env) {
 	expires := e.soon()
-	make1 := func(name string) store.Record {
+	expiring := func(name string) store.Record {
 		rec := e.record(name)
 		rec.Expires, rec.Subject = expires, e.name("subject-of-"+name)
 		return e.save(rec)
 	}
-	load, stale, wrong, create := make1("load"), make1("stale"), make1("wrong"), make1("create")
-	subject, list, touch, remove := make1("subject"), make1("list"), make1("touch"), make1("remove")
+	load, stale, wrong := expiring("load"), expiring("stale"), expiring("wrong")
+	create, subject, list := expiring("create"), expiring("subject"), expiring("list")
+	touch, remove := expiring("touch"), expiring("remove")
 	e.sleepPast(expires)
 	later := time.Now().Add(time.Hour)
 
-	e.gone(load.Key)
+	e.wantAbsent(load.Key)
 	stale.Expires = later
-	e.refused(stale, store.ErrNotFound)
-	e.gone(stale.Key)
+	e.wantRefused(stale, store.ErrNotFound)
+	e.wantAbsent(stale.Key)
 	wrong.Expires, wrong.Version = later, wrong.Version+1
-	e.refused(wrong, store.ErrNotFound)
+	e.wantRefused(wrong, store.ErrNotFound)
 	create.Expires, create.Version, create.Data = later, 0, []byte("created over an expired one")
-	e.stored(e.save(create))
+	e.wantStored(e.save(create))
+	e.wantExpiredNotListed(subject, list)
+	e.wantExpiredNotTouched(touch, later)
+	if err := e.store.Delete(e.ctx, remove.Key); err != nil {
+		e.Errorf("Delete of an expired record = %v, want nil", err)
+	}
+}
+
+func (e *env) wantExpiredNotListed(subject, list store.Record) {
+	e.Helper()
 	if s, ok := e.store.(store.Indexer); ok {
 		if found, _ := s.BySubject(e.ctx, subject.Subject); len(found) != 0 {
 			e.Errorf("BySubject returned an expired record")
@@ -191,21 +176,21 @@ func expiredNeverReturned(e *env) {
 	if s, ok := e.store.(store.Lister); ok && len(e.walk(s, list.Key, 10)) != 0 {
 		e.Errorf("List returned an expired record")
 	}
+}
+
+func (e *env) wantExpiredNotTouched(rec store.Record, later time.Time) {
+	e.Helper()
 	if s, ok := e.store.(store.Toucher); ok {
-		if err := s.Touch(e.ctx, extended(touch, later)); !errors.Is(err, errors.ErrUnsupported) {
-			e.is(err, store.ErrNotFound, "Touch of an expired record")
+		if err := s.Touch(e.ctx, withExpires(rec, later)); !errors.Is(err, errors.ErrUnsupported) {
+			e.wantErr(err, store.ErrNotFound, "Touch of an expired record")
 		}
-		e.gone(touch.Key)
-	}
-	if err := e.store.Delete(e.ctx, remove.Key); err != nil {
-		e.Errorf("Delete of an expired record = %v, want nil", err)
+		e.wantAbsent(rec.Key)
 	}
 }
 
 func createOverExpired(e *env) {
-	const contenders = 8
-	old := make([]store.Record, 5)
 	expires := e.soon()
+	old := make([]store.Record, 5)
 	for i := range old {
 		rec := e.record(fmt.Sprint("a", i))
 		rec.Expires = expires
@@ -213,21 +198,29 @@ func createOverExpired(e *env) {
 	}
 	e.sleepPast(expires)
 	for i := range old {
-		fresh := old[i]
-		fresh.Expires, fresh.Version = time.Now().Add(time.Hour), 0
-		var winners atomic.Int32
-		together(contenders, func(n int) {
-			rec := fresh
-			rec.Data = fmt.Append(nil, n)
-			if _, err := e.handle(n).Save(e.ctx, rec); err == nil {
-				winners.Add(1)
-			} else {
-				e.is(err, store.ErrConflict, "Save with Version 0 over an expired record, at once with others")
-			}
-		})
-		if n := winners.Load(); n != 1 {
-			e.Errorf("%d of %d concurrent creates over an expired record succeeded, want 1", n, contenders)
+		e.wantOneCreate(old[i])
+	}
+}
+
+// wantOneCreate checks that one of several concurrent creates over an expired record succeeds.
+func (e *env) wantOneCreate(expired store.Record) {
+	e.Helper()
+	const callers = 8
+	fresh := expired
+	fresh.Expires, fresh.Version = time.Now().Add(time.Hour), 0
+	var winners atomic.Int32
+	concurrently(callers, func(n int) {
+		rec := fresh
+		rec.Data = fmt.Append(nil, n)
+		if _, err := e.handle(n).Save(e.ctx, rec); err == nil {
+			winners.Add(1)
+		} else {
+			e.wantErr(err, store.ErrConflict, "Save over an expired record while others save")
 		}
+	})
+	if n := winners.Load(); n != 1 {
+		e.Errorf("%d of %d concurrent creates over an expired record succeeded, want 1",
+			n, callers)
 	}
 }
 
@@ -240,9 +233,9 @@ func permanent(e *env) {
 	} else {
 		e.sleepPast(e.soon())
 	}
-	e.stored(rec)
+	e.wantStored(rec)
 	rec.Data = []byte("still changes")
-	e.stored(e.save(rec))
+	e.wantStored(e.save(rec))
 }
 
 func permanentAndBack(e *env) {
@@ -258,8 +251,8 @@ func permanentAndBack(e *env) {
 	forever.Expires = time.Time{}
 	forever = e.save(forever)
 	e.sleepPast(first)
-	e.gone(limited.Key)
-	e.stored(forever)
+	e.wantAbsent(limited.Key)
+	e.wantStored(forever)
 }
 
 func beyondThirtyDays(e *env) {
@@ -271,9 +264,9 @@ func beyondThirtyDays(e *env) {
 		all = append(all, e.save(rec))
 	}
 	for _, rec := range all {
-		e.stored(rec)
+		e.wantStored(rec)
 		if e.InProcess {
-			e.ends("Load", rec.Expires, func() bool { return e.loads(rec.Key) })
+			e.wantExpiry("Load", rec.Expires, func() bool { return e.exists(rec.Key) })
 		}
 	}
 }

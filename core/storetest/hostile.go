@@ -1,146 +1,71 @@
 package storetest
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
-func contextCases() []testCase {
-	return []testCase{
-		{
-			name: "Cancelled", run: contextCancelled,
-			rule: "A call whose context is cancelled returns an error, and none of the contract's own: a request that has gone away must not hold a connection, and its failure is no missing session.",
-		},
-		{
-			name: "DeadlineOver", run: contextDeadline,
-			rule: "A call whose deadline is over returns an error, and none of the contract's own: an outage that looks like ErrNotFound logs everybody out.",
-		},
-	}
-}
-
-func contextCancelled(e *env) {
-	ctx, cancel := context.WithCancel(e.ctx)
-	cancel()
-	e.fails(ctx)
-}
-
-func contextDeadline(e *env) {
-	ctx, cancel := context.WithDeadline(e.ctx, time.Now().Add(-time.Second))
-	defer cancel()
-	e.fails(ctx)
-}
-
-// fails checks that every method fails with a context that is over, and that the store works as before with another.
-func (e *env) fails(ctx context.Context) {
-	e.Helper()
-	if _, ok := e.store.(store.Instant); ok {
-		e.Skip("the store is store.Instant: it never waits for anything a context could end")
-	}
-	rec := e.createFor("a", e.name("subject"))
-	check := func(method string, err error) {
-		e.Helper()
-		for _, not := range []error{nil, store.ErrNotFound, store.ErrConflict} {
-			if errors.Is(err, not) {
-				e.Errorf("%s with a context that is over = %v, want the context's error", method, err)
-			}
-		}
-	}
-	_, err := e.store.Load(ctx, rec.Key)
-	check("Load", err)
-	_, err = e.store.Load(ctx, e.name("absent"))
-	check("Load of an absent key", err)
-	_, err = e.store.Save(ctx, rec)
-	check("Save", err)
-	_, err = e.store.Save(ctx, e.record("new"))
-	check("Save of a new record", err)
-	check("Delete", e.store.Delete(ctx, e.name("other")))
-	if s, ok := e.store.(store.Toucher); ok {
-		check("Touch", s.Touch(ctx, extended(rec, rec.Expires.Add(60e9))))
-	}
-	if s, ok := e.store.(store.Indexer); ok {
-		_, err = s.BySubject(ctx, rec.Subject)
-		check("BySubject", err)
-	}
-	if s, ok := e.store.(store.Lister); ok {
-		_, _, err = s.List(ctx, e.unique, "", 10)
-		check("List", err)
-	}
-	e.stored(e.create("afterwards"))
-}
-
 func hostileCases() []testCase {
 	return []testCase{
 		{
 			name: "K3Keys", run: hostileKeys,
-			rule: "No key makes the store panic or reaches another record: a key the backend cannot have is an error, any other is stored under itself. Line ends and NUL bytes are how commands are smuggled into protocols.",
+			rule: "No key makes the store panic or affects another record. A key that the " +
+				"backend cannot represent is an error; any other is stored as it is. Line ends " +
+				"and NUL bytes are used to inject commands into protocols.",
 		},
 		{
 			name: "K5Subjects", run: hostileSubjects,
-			rule: "No subject makes the store panic or reaches another subject's records: one the backend cannot have is an error, any other comes back as it was.",
+			rule: "No subject makes the store panic or affects the records of another subject. " +
+				"A subject that the backend cannot represent is an error; any other is returned " +
+				"as it was.",
 		},
 		{
 			name: "Expires", run: hostileExpires,
-			rule: "No expiry makes the store panic, fail to end a record or end another early, however far away it is; times beyond the range of a number wrap around into the past.",
+			rule: "No expiry, however far away, makes the store panic, keep a record forever or " +
+				"end another one early. Times beyond the range of a number wrap around into the " +
+				"past.",
 		},
 	}
-}
-
-// hostiles are names that the manager never makes, and that nothing may come of.
-func hostiles() []string {
-	return []string{
-		"", " ", "\x00", "\n", "\r\n", "a b", "a\x00", "\x00a", "a\n", "a\r\n", "a 0 0 1\r\nx\r\n", "a\r\ndelete a\r\n", "a\t", "\x7f", "\xff\xfe", "a\xc3\x28", "ä", "\u202e", "é", "e\u0301", "\U0010ffff",
-		"a' OR '1'='1", `{"$ne":null}`, "a\\u0000", "../../etc", strings.Repeat("a", 251), strings.Repeat("a", 256), strings.Repeat("k", 65536), strings.Repeat("k", 1<<20),
-	}
-}
-
-// unharmed calls f and makes a failure of a panic.
-func (e *env) unharmed(what string, f func()) {
-	e.Helper()
-	defer func() {
-		if r := recover(); r != nil {
-			e.Errorf("%s panicked: %v", what, r)
-		}
-	}()
-	f()
 }
 
 func hostileKeys(e *env) {
 	victim := e.createFor("a", e.name("subject"))
 	for _, prefix := range []string{e.unique, e.unique + "a"} {
-		for _, name := range hostiles() {
+		for _, name := range hostileNames() {
 			key := prefix + name
 			if key == victim.Key || key == e.unique {
 				continue
 			}
-			e.unharmed(fmt.Sprintf("a method given the key %q", short(key)), func() { e.attackKey(key) })
-			e.stored(victim)
+			what := fmt.Sprintf("a method with the key %q", abbreviate(key))
+			e.noPanic(what, func() { e.attackKey(key) })
+			e.wantStored(victim)
 		}
 	}
 	for _, key := range []string{"", "\x00", "\r\n", "\xff"} {
-		e.unharmed(fmt.Sprintf("a method given the key %q", key), func() { _, _ = e.store.Load(e.ctx, key) })
+		what := fmt.Sprintf("Load with the key %q", key)
+		e.noPanic(what, func() { _, _ = e.store.Load(e.ctx, key) })
 	}
-	e.stored(e.save(victim))
+	e.wantStored(e.save(victim))
 }
 
-// attackKey calls every method with a key. What the store accepts it must keep faithfully.
+// attackKey calls every method with key. A record that the store accepts must be stored as it
+// is.
 func (e *env) attackKey(key string) {
 	e.track(key)
 	_, err := e.store.Load(e.ctx, key)
 	if err == nil {
-		e.Errorf("Load(%q) found a record that nobody has saved", short(key))
+		e.Errorf("Load(%q) found a record that was never saved", abbreviate(key))
 	}
 	rec := store.Record{Key: key, Data: []byte("hostile"), Expires: time.Now().Add(time.Hour)}
 	if saved, err := e.store.Save(e.ctx, rec); err == nil {
 		rec.Version = saved.Version
-		e.stored(rec)
+		e.wantStored(rec)
 		e.save(rec)
 	} else if errors.Is(err, store.ErrConflict) {
-		e.Errorf("Save(key %q, version 0) = %v, but nobody has saved it", short(key), err)
+		e.Errorf("Save(key %q, version 0) = %v, but there is no record", abbreviate(key), err)
 	}
 	if s, ok := e.store.(store.Toucher); ok {
 		_ = s.Touch(e.ctx, store.Record{Key: key, Version: 1, Expires: rec.Expires})
@@ -153,49 +78,67 @@ func (e *env) attackKey(key string) {
 
 func hostileSubjects(e *env) {
 	victim := e.createFor("victim", e.name("a"))
-	for i, name := range hostiles() {
+	for i, name := range hostileNames() {
 		subject := e.unique + "a" + name
 		if name == "" {
 			continue
 		}
-		e.unharmed(fmt.Sprintf("a method given the subject %q", short(subject)), func() {
+		e.noPanic(fmt.Sprintf("a method with the subject %q", abbreviate(subject)), func() {
 			e.attackSubject(fmt.Sprint("hostile", i), subject)
 		})
-		e.stored(victim)
+		e.wantStored(victim)
 		if s, ok := e.store.(store.Indexer); ok {
 			if found, err := s.BySubject(e.ctx, victim.Subject); err == nil {
-				e.exactly("BySubject of the victim", found, []store.Record{victim})
+				e.wantRecords("BySubject of another subject", found, []store.Record{victim})
 			}
 		}
 	}
 }
 
+// attackSubject saves a record of a hostile subject.
 func (e *env) attackSubject(name, subject string) {
 	s, indexed := e.store.(store.Indexer)
 	if indexed {
 		if found, err := s.BySubject(e.ctx, subject); err == nil && len(found) != 0 {
-			e.Errorf("BySubject(%q) found a record that nobody has saved", short(subject))
+			e.Errorf("BySubject(%q) found a record that was never saved", abbreviate(subject))
 		}
 	}
 	rec := e.record(name)
 	rec.Subject = subject
 	saved, err := e.store.Save(e.ctx, rec)
 	if err != nil {
-		e.gone(rec.Key)
+		e.wantAbsent(rec.Key)
 		return
 	}
 	rec.Version = saved.Version
-	e.stored(rec)
+	e.wantStored(rec)
 	if indexed {
 		if found, err := s.BySubject(e.ctx, subject); err == nil {
-			e.exactly("BySubject("+short(subject)+")", found, []store.Record{rec})
+			e.wantRecords("BySubject("+abbreviate(subject)+")", found, []store.Record{rec})
 		}
 	}
 }
 
 func hostileExpires(e *env) {
 	kept := e.create("kept")
-	far := []time.Time{
+	for i, expires := range farTimes() {
+		e.noPanic(fmt.Sprintf("a method with Expires %v", expires), func() {
+			e.attackExpiry(fmt.Sprint("far", i), kept, expires)
+		})
+		e.wantStored(kept)
+	}
+	for _, seconds := range []int64{-9_300_000_000_000_000, -1 << 62} {
+		expires := time.Unix(seconds, 0)
+		e.noPanic(fmt.Sprintf("a method with Expires %v", expires), func() {
+			e.attackPastExpiry(kept, expires)
+		})
+		e.wantStored(kept)
+	}
+}
+
+// farTimes returns times at and beyond the limits of common representations.
+func farTimes() []time.Time {
+	return []time.Time{
 		time.Date(2038, 1, 19, 3, 14, 8, 0, time.UTC),
 		time.Date(2106, 2, 7, 6, 28, 16, 0, time.UTC),
 		time.Date(2263, 1, 1, 0, 0, 0, 0, time.UTC),
@@ -205,37 +148,38 @@ func hostileExpires(e *env) {
 		time.Unix(1<<40, 0),
 		time.Unix(1<<62, 0),
 	}
-	for i, expires := range far {
-		e.unharmed(fmt.Sprintf("Save with Expires %v", expires), func() {
-			rec := e.record(fmt.Sprint("far", i))
-			rec.Expires = expires
-			saved, err := e.store.Save(e.ctx, rec)
-			switch {
-			case err == nil:
-				if rec.Version = saved.Version; !e.loads(rec.Key) {
-					e.Errorf("the record that expires at %v, which is far away, is gone", expires)
-				}
-			case expires.Year() < 2300:
-				e.Errorf("Save with Expires %v = %v, want success: a lifetime of that length is allowed", expires, err)
-			}
-			if s, ok := e.store.(store.Toucher); ok {
-				_ = s.Touch(e.ctx, store.Record{Key: kept.Key, Version: kept.Version + 1, Expires: expires})
-			}
-		})
-		e.stored(kept)
+}
+
+// attackExpiry saves a record that expires far in the future, and touches the record kept with
+// another version.
+func (e *env) attackExpiry(name string, kept store.Record, expires time.Time) {
+	rec := e.record(name)
+	rec.Expires = expires
+	_, err := e.store.Save(e.ctx, rec)
+	switch {
+	case err == nil:
+		if !e.exists(rec.Key) {
+			e.Errorf("the record that expires at %v, which is far away, is gone", expires)
+		}
+	case expires.Year() < 2300:
+		e.Errorf("Save with Expires %v = %v, want success, because such a lifetime is allowed",
+			expires, err)
 	}
-	for _, expires := range []time.Time{time.Unix(-9_300_000_000_000_000, 0), time.Unix(-1<<62, 0)} {
-		e.unharmed(fmt.Sprintf("Expires %v", expires), func() {
-			rec := e.record("past")
-			rec.Expires = expires
-			if _, err := e.store.Save(e.ctx, rec); err == nil {
-				e.Errorf("Save with Expires %v = nil, want an error: it is not stored", expires)
-			}
-			e.gone(rec.Key)
-			if s, ok := e.store.(store.Toucher); ok {
-				_ = s.Touch(e.ctx, store.Record{Key: kept.Key, Version: kept.Version, Expires: expires})
-			}
-		})
-		e.stored(kept)
+	if s, ok := e.store.(store.Toucher); ok {
+		other := store.Record{Key: kept.Key, Version: kept.Version + 1, Expires: expires}
+		_ = s.Touch(e.ctx, other)
+	}
+}
+
+// attackPastExpiry saves a record that expired long ago, and touches the record kept.
+func (e *env) attackPastExpiry(kept store.Record, expires time.Time) {
+	rec := e.record("past")
+	rec.Expires = expires
+	if _, err := e.store.Save(e.ctx, rec); err == nil {
+		e.Errorf("Save with Expires %v = nil, want an error, because it is not stored", expires)
+	}
+	e.wantAbsent(rec.Key)
+	if s, ok := e.store.(store.Toucher); ok {
+		_ = s.Touch(e.ctx, store.Record{Key: kept.Key, Version: kept.Version, Expires: expires})
 	}
 }

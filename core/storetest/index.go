@@ -12,43 +12,53 @@ func indexCases() []testCase {
 	return []testCase{
 		{
 			name: "Unsupported", run: indexUnsupported,
-			rule: "A BySubject that cannot be done answers errors.ErrUnsupported always, so that nobody takes an empty answer for no sessions.",
+			rule: "If the store has no index, BySubject always returns errors.ErrUnsupported, " +
+				"so that no caller takes an empty result to mean that there are no sessions.",
 		},
 		{
 			name: "Finds", run: indexFinds,
-			rule: "BySubject returns all records of the subject, whole as Load returns them, and nobody else's; sign out everywhere depends on it.",
+			rule: "BySubject returns all records of the subject, as complete as Load returns " +
+				"them, and no others. Signing a user out everywhere depends on it.",
 		},
 		{
 			name: "NobodyHasNone", run: indexNobody,
-			rule: "A subject without records is an empty result and no error.",
+			rule: "BySubject of a subject without records returns an empty result and no error.",
 		},
 		{
 			name: "EmptySubject", run: indexEmptySubject,
-			rule: "The empty subject is nobody's: BySubject returns nothing, not all anonymous sessions.",
+			rule: "BySubject of the empty subject returns nothing, not all anonymous sessions.",
 		},
 		{
 			name: "FollowsSave", run: indexFollowsSave,
-			rule: "A Save under another subject moves the record: the new subject has it, the old one has not; otherwise signing out one user ends another's session, or leaves one alive.",
+			rule: "Save with another subject moves the record from the old subject to the new " +
+				"one. Otherwise signing out one user ends another user's session or leaves one " +
+				"alive.",
 		},
 		{
 			name: "ForgetsDeleted", run: indexForgetsDeleted,
-			rule: "A deleted record is not returned, and another one created under its key belongs to its own subject only.",
+			rule: "BySubject does not return a deleted record. A record created under the same " +
+				"key belongs to its own subject only.",
 		},
 		{
 			name: "K5SubjectsAreSeparate", run: indexSeparate,
-			rule: "Subjects have nothing to do with each other, nor with keys, also when one is the beginning of another or contains what the backend takes for a pattern or a separator.",
+			rule: "Subjects do not affect each other or any key, even if one is a prefix of " +
+				"another or contains what the backend takes for a pattern or a separator.",
 		},
 		{
-			name: "OutlivesOldExpiry", run: indexOutlives, clock: true,
-			rule: "An index entry lives as long as the record: a later Save with a longer life, or another record of the subject with a shorter one, does not make it forgotten.",
+			name: "OutlivesOldExpiry", run: indexOutlives, waits: true,
+			rule: "An index entry lives as long as its record. A later Save that extends the " +
+				"record, or another record of the subject that expires sooner, does not remove " +
+				"it.",
 		},
 		{
 			name: "R3CompleteDuringSaves", run: indexComplete,
-			rule: "A record whose Save returned before BySubject was called is in the result, whatever else is being saved; one that is missed survives a sign out everywhere.",
+			rule: "BySubject returns every record whose Save returned before the call, whatever " +
+				"else is being saved. A record it misses survives a sign-out everywhere.",
 		},
 		{
 			name: "RaceOfSubjects", run: indexRace,
-			rule: "After any number of saves under different subjects at once, the record is with the subject it has, and with no other.",
+			rule: "After concurrent saves with different subjects, the index lists the record " +
+				"under the subject it has and under no other.",
 		},
 	}
 }
@@ -58,9 +68,7 @@ func indexUnsupported(e *env) {
 	if !ok {
 		e.Skip("the store has no BySubject")
 	}
-	rec := e.record("a")
-	rec.Subject = e.name("subject")
-	rec = e.save(rec)
+	rec := e.createFor("a", e.name("subject"))
 	unsupported, subjects := 0, []string{rec.Subject, e.name("nobody"), "x", ""}
 	for _, subject := range subjects {
 		if _, err := s.BySubject(e.ctx, subject); errors.Is(err, errors.ErrUnsupported) {
@@ -68,50 +76,9 @@ func indexUnsupported(e *env) {
 		}
 	}
 	if unsupported != 0 && unsupported != len(subjects) {
-		e.Errorf("%d of %d calls of BySubject answered errors.ErrUnsupported, want all or none", unsupported, len(subjects))
+		e.Errorf("%d of %d calls of BySubject returned errors.ErrUnsupported, want all or none",
+			unsupported, len(subjects))
 	}
-}
-
-// belongs checks that exactly these records are the subject's.
-func (e *env) belongs(subject string, want ...store.Record) {
-	e.Helper()
-	s, _ := e.second.(store.Indexer)
-	got, err := s.BySubject(e.ctx, subject)
-	if err != nil {
-		e.Fatalf("BySubject(%q) = %v", short(subject), err)
-	}
-	e.exactly("BySubject("+short(subject)+")", got, want)
-}
-
-// exactly checks that got has the records of want, each once, in any order.
-func (e *env) exactly(what string, got, want []store.Record) {
-	e.Helper()
-	byKey := make(map[string]store.Record, len(got))
-	for _, rec := range got {
-		if _, twice := byKey[rec.Key]; twice {
-			e.Errorf("%s returned %q twice", what, rec.Key)
-		}
-		byKey[rec.Key] = rec
-	}
-	for _, rec := range want {
-		if found, ok := byKey[rec.Key]; !ok {
-			e.Errorf("%s misses %q", what, rec.Key)
-		} else {
-			e.same(what, found, rec)
-		}
-		delete(byKey, rec.Key)
-	}
-	for key := range byKey {
-		e.Errorf("%s returned %q, which does not belong there", what, key)
-	}
-}
-
-// createFor creates a record of a subject.
-func (e *env) createFor(name, subject string) store.Record {
-	e.Helper()
-	rec := e.record(name)
-	rec.Subject = subject
-	return e.save(rec)
 }
 
 func indexFinds(e *env) {
@@ -132,13 +99,13 @@ func indexFinds(e *env) {
 			hers[i] = e.save(hers[i])
 		}
 	}
-	e.belongs(alice, hers...)
-	e.belongs(bob, his)
+	e.wantIndexed(alice, hers...)
+	e.wantIndexed(bob, his)
 }
 
 func indexNobody(e *env) {
 	e.indexer()
-	e.belongs(e.name("nobody"))
+	e.wantIndexed(e.name("nobody"))
 }
 
 func indexEmptySubject(e *env) {
@@ -147,7 +114,7 @@ func indexEmptySubject(e *env) {
 	rec := e.createFor("was-somebodys", e.name("subject"))
 	rec.Subject = ""
 	e.save(rec)
-	e.belongs("")
+	e.wantIndexed("")
 }
 
 func indexFollowsSave(e *env) {
@@ -158,21 +125,21 @@ func indexFollowsSave(e *env) {
 	for range 3 {
 		rec.Subject = alice
 		rec = e.save(rec)
-		e.belongs(alice, rec, stays)
+		e.wantIndexed(alice, rec, stays)
 		rec.Subject = bob
 		rec = e.save(rec)
-		e.belongs(alice, stays)
-		e.belongs(bob, rec)
+		e.wantIndexed(alice, stays)
+		e.wantIndexed(bob, rec)
 		rec.Subject = ""
 		rec = e.save(rec)
-		e.belongs(bob)
+		e.wantIndexed(bob)
 	}
 	stale := rec
 	stale.Version, stale.Subject = stays.Version, bob
 	if stale.Version != rec.Version {
-		e.refused(stale, store.ErrConflict)
+		e.wantRefused(stale, store.ErrConflict)
 	}
-	e.belongs(bob)
+	e.wantIndexed(bob)
 }
 
 func indexForgetsDeleted(e *env) {
@@ -181,138 +148,160 @@ func indexForgetsDeleted(e *env) {
 	stays := e.createFor("b", alice)
 	for range 3 {
 		rec := e.createFor("a", alice)
-		e.belongs(alice, rec, stays)
-		if err := e.store.Delete(e.ctx, rec.Key); err != nil {
-			e.Fatalf("Delete = %v", err)
-		}
-		e.belongs(alice, stays)
+		e.wantIndexed(alice, rec, stays)
+		e.delete(rec.Key)
+		e.wantIndexed(alice, stays)
 	}
 	his := e.createFor("a", bob)
-	e.belongs(alice, stays)
-	e.belongs(bob, his)
+	e.wantIndexed(alice, stays)
+	e.wantIndexed(bob, his)
 }
 
 func indexSeparate(e *env) {
 	e.indexer()
 	all := make(map[string]store.Record)
-	for i, name := range lookalikes() {
+	for i, name := range similarNames() {
 		subject := e.name(name)
 		all[subject] = e.createFor(fmt.Sprint("record", i), subject)
 	}
 	for subject, rec := range all {
-		e.belongs(subject, rec)
+		e.wantIndexed(subject, rec)
 	}
-	// A key is no subject and a subject is no key, though they be spelled alike.
+	// A key is not a subject and a subject is not a key, even if they are spelled alike.
 	rec := e.createFor("k", e.name("s"))
-	e.belongs(rec.Key)
-	e.gone(rec.Subject)
+	e.wantIndexed(rec.Key)
+	e.wantAbsent(rec.Subject)
 	same := e.record("same")
 	same.Subject = same.Key
 	same = e.save(same)
-	e.belongs(same.Key, same)
-	e.stored(same)
+	e.wantIndexed(same.Key, same)
+	e.wantStored(same)
 }
 
 func indexOutlives(e *env) {
 	e.indexer()
 	alice := e.name("alice")
 	soon := e.soon()
-	prolonged := e.record("prolonged")
-	prolonged.Subject, prolonged.Expires = alice, soon
-	prolonged = e.save(prolonged)
-	long := e.record("long")
-	long.Subject, long.Expires = alice, soon.Add(time.Hour)
-	long = e.save(long)
-	brief := e.record("brief")
-	brief.Subject, brief.Expires = alice, soon
-	brief = e.save(brief)
-	prolonged.Expires = soon.Add(2 * time.Hour)
-	prolonged = e.save(prolonged)
-	e.belongs(alice, prolonged, long, brief)
+	expiring := func(name string, expires time.Time) store.Record {
+		rec := e.record(name)
+		rec.Subject, rec.Expires = alice, expires
+		return e.save(rec)
+	}
+	extended := expiring("extended", soon)
+	long := expiring("long", soon.Add(time.Hour))
+	short := expiring("short", soon)
+	extended.Expires = soon.Add(2 * time.Hour)
+	extended = e.save(extended)
+	e.wantIndexed(alice, extended, long, short)
 	e.sleepPast(soon)
-	e.belongs(alice, prolonged, long)
+	e.wantIndexed(alice, extended, long)
 }
 
 func indexComplete(e *env) {
 	s := e.indexer()
 	const writers, each = 6, 15
 	alice, bob := e.name("alice"), e.name("bob")
-	together(writers, func(n int) {
-		kept := make(map[string]bool)
+	concurrently(writers, func(n int) {
+		w := &indexWriter{env: e, store: e.handle(n), n: n, kept: make(map[string]bool)}
 		for i := range each {
-			name := fmt.Sprintf("%d-%d", n, i)
-			rec, err := e.handle(n).Save(e.ctx, store.Record{Key: e.name(name), Subject: alice, Data: []byte(name), Expires: time.Now().Add(time.Hour)})
-			if err != nil {
-				e.Errorf("Save = %v", err)
+			if !w.write(i, alice, bob) {
 				return
 			}
-			kept[rec.Key] = true
-			if i%3 == 1 { // saved again, under the same subject
-				if _, err = e.handle(n).Save(e.ctx, rec); err != nil {
-					e.Errorf("Save = %v", err)
-				}
-			}
-			if i%5 == 2 {
-				rec.Key, rec.Version, rec.Subject = e.name(name+"-his"), 0, bob
-				_, _ = e.handle(n).Save(e.ctx, rec)
-			}
-			if i%5 == 4 {
-				if err := e.handle(n).Delete(e.ctx, rec.Key); err != nil {
-					e.Errorf("Delete = %v", err)
-				}
-				kept[rec.Key] = false
-			}
-			e.includes(s, alice, n, kept)
+			w.wantIncluded(s, alice)
 		}
 	})
 }
 
-// includes checks that the records which writer n kept are among the subject's, and those it deleted are not.
-func (e *env) includes(s store.Indexer, subject string, n int, kept map[string]bool) {
-	e.Helper()
-	found, err := s.BySubject(e.ctx, subject)
+// indexWriter saves and deletes records of a subject while others do the same.
+type indexWriter struct {
+	*env
+	store store.Store
+	n     int
+	kept  map[string]bool // by key of its records: whether it is stored
+}
+
+// write saves a record of subject. Then, depending on i, it saves the record again, saves
+// another one of the other subject, or deletes the record. It reports whether the first save
+// succeeded.
+func (w *indexWriter) write(i int, subject, other string) bool {
+	name := fmt.Sprintf("%d-%d", w.n, i)
+	rec := store.Record{
+		Key: w.name(name), Subject: subject,
+		Data: []byte(name), Expires: time.Now().Add(time.Hour),
+	}
+	rec, err := w.store.Save(w.ctx, rec)
 	if err != nil {
-		e.Errorf("BySubject = %v", err)
+		w.Errorf("Save = %v", err)
+		return false
+	}
+	w.kept[rec.Key] = true
+	if i%3 == 1 {
+		if _, err = w.store.Save(w.ctx, rec); err != nil {
+			w.Errorf("Save = %v", err)
+		}
+	}
+	if i%5 == 2 {
+		rec.Key, rec.Version, rec.Subject = w.name(name+"-other"), 0, other
+		_, _ = w.store.Save(w.ctx, rec)
+	}
+	if i%5 == 4 {
+		if err := w.store.Delete(w.ctx, rec.Key); err != nil {
+			w.Errorf("Delete = %v", err)
+		}
+		w.kept[rec.Key] = false
+	}
+	return true
+}
+
+// wantIncluded checks that BySubject returns the records that w kept and not those it deleted.
+func (w *indexWriter) wantIncluded(s store.Indexer, subject string) {
+	w.Helper()
+	found, err := s.BySubject(w.ctx, subject)
+	if err != nil {
+		w.Errorf("BySubject = %v", err)
 	}
 	got := make(map[string]bool, len(found))
 	for _, rec := range found {
 		got[rec.Key] = true
 		if rec.Subject != subject {
-			e.Errorf("BySubject returned a record of another subject")
+			w.Errorf("BySubject returned a record of another subject")
 		}
 	}
-	for key, there := range kept {
+	for key, kept := range w.kept {
 		switch {
-		case there && !got[key]:
-			e.Errorf("BySubject misses %q, which writer %d had saved before the call", key, n)
-		case !there && got[key]:
-			e.Errorf("BySubject returned %q, which writer %d had deleted before the call", key, n)
+		case kept && !got[key]:
+			w.Errorf("BySubject did not return %q, which writer %d had saved before the call",
+				key, w.n)
+		case !kept && got[key]:
+			w.Errorf("BySubject returned %q, which writer %d had deleted before the call",
+				key, w.n)
 		}
 	}
 }
 
 func indexRace(e *env) {
 	e.indexer()
-	const contenders = 6
+	const callers = 6
 	for i := range rounds() {
+		subjectOf := func(n int) string { return e.name(fmt.Sprint("subject", i, "of", n)) }
 		rec := e.createFor(fmt.Sprint(i), e.name(fmt.Sprint("subject", i)))
-		together(contenders, func(n int) {
+		concurrently(callers, func(n int) {
 			next := rec
-			next.Subject = e.name(fmt.Sprint("subject", i, "of", n))
+			next.Subject = subjectOf(n)
 			if _, err := e.handle(n).Save(e.ctx, next); err != nil {
-				e.is(err, store.ErrConflict, "Save at once with others")
+				e.wantErr(err, store.ErrConflict, "Save while others save")
 			}
 		})
 		now, err := e.store.Load(e.ctx, rec.Key)
 		if err != nil {
 			e.Fatalf("Load = %v", err)
 		}
-		e.belongs(rec.Subject)
-		for n := range contenders {
-			if subject := e.name(fmt.Sprint("subject", i, "of", n)); subject == now.Subject {
-				e.belongs(subject, now)
+		e.wantIndexed(rec.Subject)
+		for n := range callers {
+			if subjectOf(n) == now.Subject {
+				e.wantIndexed(now.Subject, now)
 			} else {
-				e.belongs(subject)
+				e.wantIndexed(subjectOf(n))
 			}
 		}
 	}

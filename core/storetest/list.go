@@ -14,65 +14,35 @@ func listCases() []testCase {
 	return []testCase{
 		{
 			name: "Unsupported", run: listUnsupported,
-			rule: "A List that cannot be done answers errors.ErrUnsupported always, so that nobody takes an empty answer for no sessions.",
+			rule: "If the store cannot list, List always returns errors.ErrUnsupported, so that " +
+				"no caller takes an empty result to mean that there are no sessions.",
 		},
 		{
 			name: "FindsAll", run: listFindsAll,
-			rule: "Walking the pages returns every record with the prefix at least once, whole as Load returns it, whatever the limit, and ends.",
+			rule: "The pages of List contain every record with the prefix at least once, as " +
+				"complete as Load returns it, for any limit. The number of pages is finite.",
 		},
 		{
 			name: "PagesAreLimited", run: listPages,
-			rule: "A page has about as many records as were asked for; a store of millions must not come back in one answer.",
+			rule: "A page contains about as many records as the caller asked for. A store of " +
+				"millions of records must not return them in one result.",
 		},
 		{
 			name: "K3PrefixIsLiteral", run: listPrefix,
-			rule: "The prefix is taken literally, pattern characters too: another application's sessions in the same store are none of this one's.",
+			rule: "List takes the prefix literally, including pattern characters. Otherwise it " +
+				"returns sessions of other applications that share the store.",
 		},
 		{
 			name: "BadCursor", run: listBadCursor,
-			rule: "A cursor that the store did not hand out is an error; starting over, or ending, would hide records from who walks them.",
+			rule: "A cursor that the store did not return is an error. If List started over or " +
+				"ended instead, the caller would miss records.",
 		},
 		{
 			name: "CompleteDuringChanges", run: listComplete,
-			rule: "A record that is there throughout a walk is returned, whatever comes and goes meanwhile, and the walk ends.",
+			rule: "A walk through the pages returns every record that exists from its start to " +
+				"its end, whatever is created and deleted meanwhile, and the walk ends.",
 		},
 	}
-}
-
-const maxPages = 20_000
-
-var errEndless = errors.New("storetest: the walk does not end: List hands out a next cursor again and again")
-
-// pages walks all records with the prefix. Some may come more than once.
-func (e *env) pages(s store.Lister, prefix string, limit int) (all []store.Record, err error) {
-	var page []store.Record
-	cursor := ""
-	for range maxPages {
-		if page, cursor, err = s.List(e.ctx, prefix, cursor, limit); err != nil {
-			return nil, err
-		}
-		if all = append(all, page...); cursor == "" {
-			return all, nil
-		}
-	}
-	return nil, errEndless
-}
-
-// walk is pages with every record once. A store that does not support List has none.
-func (e *env) walk(s store.Lister, prefix string, limit int) (once []store.Record) {
-	e.Helper()
-	all, err := e.pages(s, prefix, limit)
-	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		e.Fatalf("List(prefix %q, limit %d) = %v", short(prefix), limit, err)
-	}
-	seen := make(map[string]bool)
-	for _, rec := range all {
-		if !seen[rec.Key] {
-			once = append(once, rec)
-		}
-		seen[rec.Key] = true
-	}
-	return once
 }
 
 func listUnsupported(e *env) {
@@ -88,17 +58,9 @@ func listUnsupported(e *env) {
 		}
 	}
 	if unsupported != 0 && unsupported != len(prefixes) {
-		e.Errorf("%d of %d calls of List answered errors.ErrUnsupported, want all or none", unsupported, len(prefixes))
+		e.Errorf("%d of %d calls of List returned errors.ErrUnsupported, want all or none",
+			unsupported, len(prefixes))
 	}
-}
-
-// createMany creates n records whose keys begin with prefix.
-func (e *env) createMany(prefix string, n int) (all []store.Record) {
-	e.Helper()
-	for i := range n {
-		all = append(all, e.create(fmt.Sprint(prefix, i)))
-	}
-	return all
 }
 
 func listFindsAll(e *env) {
@@ -108,9 +70,9 @@ func listFindsAll(e *env) {
 	all[7] = e.save(all[7])
 	e.createMany("y", 20)
 	for _, limit := range []int{1, 7, 60, 1000} {
-		e.exactly(fmt.Sprintf("List(limit %d)", limit), e.walk(s, e.unique+"x", limit), all)
+		e.wantRecords(fmt.Sprintf("List(limit %d)", limit), e.walk(s, e.unique+"x", limit), all)
 	}
-	e.exactly("List(prefix of nothing)", e.walk(s, e.unique+"z", 10), nil)
+	e.wantRecords("List(prefix of no record)", e.walk(s, e.unique+"z", 10), nil)
 }
 
 func listPages(e *env) {
@@ -136,10 +98,10 @@ func listPages(e *env) {
 func listPrefix(e *env) {
 	s := e.lister()
 	var all []store.Record
-	for _, name := range lookalikes() {
+	for _, name := range similarNames() {
 		all = append(all, e.create(name))
 	}
-	for _, name := range append(lookalikes(), "") {
+	for _, name := range append(similarNames(), "") {
 		prefix := e.unique + name
 		var want []store.Record
 		for _, rec := range all {
@@ -147,17 +109,21 @@ func listPrefix(e *env) {
 				want = append(want, rec)
 			}
 		}
-		e.exactly("List(prefix "+prefix+")", e.walk(s, prefix, 10), want)
+		e.wantRecords("List(prefix "+prefix+")", e.walk(s, prefix, 10), want)
 	}
 }
 
 func listBadCursor(e *env) {
 	s := e.lister()
 	e.createMany("x", 3)
-	for _, cursor := range []string{"no cursor of this store", "-1", "999999999999999999999999", "\x00\xff", "*", " ", strings.Repeat("x", 10_000)} {
+	for _, cursor := range []string{
+		"no cursor of this store", "-1", "999999999999999999999999",
+		"\x00\xff", "*", " ", strings.Repeat("x", 10_000),
+	} {
 		page, next, err := s.List(e.ctx, e.unique, cursor, 10)
 		if err == nil {
-			e.Errorf("List(cursor %q) = %d records, next %q and no error, want an error", short(cursor), len(page), next)
+			e.Errorf("List(cursor %q) = %d records, next %q and no error, want an error",
+				abbreviate(cursor), len(page), next)
 		}
 	}
 }
@@ -167,10 +133,10 @@ func listComplete(e *env) {
 	stays := e.createMany("stays", 40)
 	ctx, stop := context.WithCancel(e.ctx)
 	var walks atomic.Int32
-	together(3, func(n int) {
+	concurrently(3, func(n int) {
 		if n > 0 {
 			for i := 0; ctx.Err() == nil; i++ {
-				e.churn(n, i%20)
+				e.createAndDelete(n, i%20)
 			}
 			return
 		}
@@ -182,18 +148,18 @@ func listComplete(e *env) {
 				return
 			}
 			walks.Add(1)
-			e.missing(all, stays)
+			e.wantWalked(all, stays)
 		}
 	})
 	if walks.Load() == 0 {
-		e.Errorf("no walk came to its end")
+		e.Errorf("no walk ended")
 	}
 }
 
-// churn creates, changes and deletes a record.
-func (e *env) churn(n, i int) {
+// createAndDelete creates, changes and deletes a record.
+func (e *env) createAndDelete(n, i int) {
 	h := e.handle(n)
-	key := fmt.Sprintf("%schurn%d-%d", e.unique, n, i)
+	key := fmt.Sprintf("%sbrief%d-%d", e.unique, n, i)
 	rec, err := h.Save(e.ctx, store.Record{Key: key, Data: []byte(key)})
 	if err == nil {
 		_, err = h.Save(e.ctx, rec)
@@ -206,7 +172,8 @@ func (e *env) churn(n, i int) {
 	}
 }
 
-func (e *env) missing(all, want []store.Record) {
+// wantWalked checks that a walk returned each record of want.
+func (e *env) wantWalked(all, want []store.Record) {
 	e.Helper()
 	got := make(map[string]bool, len(all))
 	for _, rec := range all {
@@ -214,7 +181,7 @@ func (e *env) missing(all, want []store.Record) {
 	}
 	for _, rec := range want {
 		if !got[rec.Key] {
-			e.Errorf("a walk missed %q, which was there throughout", rec.Key)
+			e.Errorf("a walk did not return %q, which existed from its start to its end", rec.Key)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -11,67 +10,69 @@ import (
 func purgeCases() []testCase {
 	return []testCase{
 		{
-			name: "OnlyExpired", run: purgeOnlyExpired, clock: true,
-			rule: "Purge deletes expired records, at most limit of them, and says how many; what has not expired stays. A purge that takes too much logs users out, one that takes too little lets the store grow, and one without a bound holds up requests.",
+			name: "OnlyExpired", run: purgeOnlyExpired, waits: true,
+			rule: "Purge deletes only expired records, at most limit of them, and returns their " +
+				"number. A purge that deletes too much logs users out, one that deletes too " +
+				"little lets the store grow, and one without a limit delays requests.",
 		},
 	}
 }
 
-// purger returns the store's Purger, or skips the case.
-func (e *env) purger() store.Purger {
-	e.Helper()
-	s, ok := e.store.(store.Purger)
-	if !ok {
-		e.Skip("the store has no Purge: it, or its server, gets rid of expired records by itself")
-	}
-	if _, err := s.Purge(e.ctx, 1); errors.Is(err, errors.ErrUnsupported) {
-		e.Skip("the store's Purge answers errors.ErrUnsupported")
-	}
-	return s
-}
-
 func purgeOnlyExpired(e *env) {
 	s := e.purger()
-	const expired, rounds = 5, 3
+	const attempts = 3 // Another process may purge the same server in between.
 	lives, permanent := e.record("lives"), e.record("permanent")
 	lives.Expires, permanent.Expires = e.soon().AddDate(0, 0, 1), time.Time{}
 	kept := []store.Record{e.save(lives), e.save(permanent)}
 	most := 0
-	for round := 0; round < rounds && most < expired; round++ { // somebody may purge the same server
+	for attempt := 0; attempt < attempts && most < expiredRecords; attempt++ {
 		expires := e.soon()
-		for i := range expired {
-			rec := e.record(fmt.Sprint("expired", round, "-", i))
-			rec.Expires = expires
-			e.save(rec)
-		}
-		extended := e.save(store.Record{Key: e.name(fmt.Sprint("extended", round)), Data: []byte("extended in time"), Expires: expires})
-		extended.Expires = lives.Expires
-		kept = append(kept, e.save(extended))
+		kept = append(kept, e.createExpiring(attempt, expires, lives.Expires))
 		e.sleepPast(expires)
 		most = max(most, e.purgeAll(s))
 		for _, rec := range kept {
-			e.stored(rec)
+			e.wantStored(rec)
 		}
 	}
-	if most < expired {
-		e.Errorf("Purge deleted %d records, want the %d that have expired", most, expired)
+	if most < expiredRecords {
+		e.Errorf("Purge deleted %d records, want the %d that have expired", most, expiredRecords)
 	}
 }
 
-// purgeAll purges in small batches until nothing is left, and returns how many records that were.
+// expiredRecords is the number of records to purge.
+const expiredRecords = 5
+
+// createExpiring creates records that expire at that time, and returns another one that would
+// have expired with them but was extended.
+func (e *env) createExpiring(attempt int, expires, later time.Time) (extended store.Record) {
+	e.Helper()
+	for i := range expiredRecords {
+		rec := e.record(fmt.Sprint("expired", attempt, "-", i))
+		rec.Expires = expires
+		e.save(rec)
+	}
+	extended = e.record(fmt.Sprint("extended", attempt))
+	extended.Expires = expires
+	extended = e.save(extended)
+	extended.Expires = later
+	return e.save(extended)
+}
+
+// purgeAll purges in small batches until nothing is left, and returns the number of records
+// purged.
 func (e *env) purgeAll(s store.Purger) (total int) {
 	e.Helper()
-	const limit, patience = 2, 10000
-	for range patience {
+	const limit, maxBatches = 2, 10_000
+	for range maxBatches {
 		n, err := s.Purge(e.ctx, limit)
 		if err != nil || n < 0 || n > limit {
-			e.Fatalf("Purge of at most %d = %d, %v", limit, n, err)
+			e.Fatalf("Purge(limit %d) = %d, %v", limit, n, err)
 		}
 		total += n
 		if n < limit {
 			return total
 		}
 	}
-	e.Fatalf("Purge does not come to an end: it says that it has deleted %d records", total)
+	e.Fatalf("Purge never returns less than its limit; it reports %d deleted records", total)
 	return total
 }

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/cloakroom-go/sessions/core/store"
 )
@@ -10,78 +11,88 @@ func saveCases() []testCase {
 	return []testCase{
 		{
 			name: "LoadAbsent", run: loadAbsent,
-			rule: "Load of a key that was never saved is ErrNotFound and no record; anything else and a new visitor gets an error page, or somebody's session.",
+			rule: "Load of a key that was never saved returns ErrNotFound and no record. With " +
+				"any other answer a new visitor gets an error page or somebody else's session.",
 		},
 		{
 			name: "CreateLoad", run: createLoad,
-			rule: "Save with Version 0 stores the record, and Load returns it as it was saved: key, subject, data, expiry, and the version that Save returned.",
+			rule: "Save with Version 0 stores the record. Load returns it as it was saved: key, " +
+				"subject, data, expiry, and the version that Save returned.",
 		},
 		{
 			name: "CreateConflict", run: createConflict,
-			rule: "Save with Version 0 where there is a record is ErrConflict and leaves it alone; otherwise a new session could take over the place of an existing one.",
+			rule: "Save with Version 0 returns ErrConflict if there is a record, and leaves it " +
+				"as it is. Otherwise a new session could take the place of an existing one.",
 		},
 		{
 			name: "Replace", run: replace,
-			rule: "Save with the stored version replaces data, subject and expiry; the record has a new version from then on.",
+			rule: "Save with the stored version replaces data, subject and expiry, and gives " +
+				"the record a new version.",
 		},
 		{
 			name: "ReplaceConflict", run: replaceConflict,
-			rule: "Save with a version that is not the stored one is ErrConflict and changes nothing; a store where the last write wins loses what parallel requests change.",
+			rule: "Save with a version other than the stored one returns ErrConflict and " +
+				"changes nothing. A store where the last write wins loses the changes of " +
+				"parallel requests.",
 		},
 		{
 			name: "ReplaceAbsent", run: replaceAbsent,
-			rule: "Save with a version where there is no record is ErrNotFound and stores nothing; a replace that creates brings logged-out sessions back.",
+			rule: "Save with a version returns ErrNotFound and stores nothing if there is no " +
+				"record. A store that creates the record instead brings logged-out sessions " +
+				"back.",
 		},
 		{
 			name: "ConflictRecord", run: conflictRecord,
-			rule: "The record returned with ErrConflict is the stored one, or its Version is 0; the manager merges into it without loading it again.",
+			rule: "The record that Save returns with ErrConflict is the stored one, or its " +
+				"Version is 0. The manager merges into that record without loading it again.",
 		},
 		{
 			name: "KeysAreSeparate", run: keysAreSeparate,
-			rule: "Records under different keys have nothing to do with each other, also when one key is the beginning of another or contains what the backend takes for a pattern or a separator.",
+			rule: "Records under different keys do not affect each other, even if one key is a " +
+				"prefix of another or contains what the backend takes for a pattern or a " +
+				"separator.",
 		},
 		{
 			name: "LongKey", run: longKey,
-			rule: "A key of 236 printable ASCII bytes is stored in full; a store that cuts or folds it gives two sessions one record.",
+			rule: "A key of 236 printable ASCII bytes is stored in full. A store that shortens " +
+				"it gives two sessions the same record.",
 		},
 		{
 			name: "TooLarge", run: tooLarge,
-			rule: "A record that is too large is ErrTooLarge, nothing is cut off, and the record stored before stays; memcached for one drops the old item when it refuses the new one.",
+			rule: "Save of a record that is too large returns ErrTooLarge, cuts nothing off and " +
+				"leaves the stored record in place. Memcached, for example, drops the old item " +
+				"when it refuses a new one.",
 		},
 	}
 }
 
-func loadAbsent(e *env) { e.gone(e.name("absent")) }
+func loadAbsent(e *env) { e.wantAbsent(e.name("absent")) }
 
 func createLoad(e *env) {
-	rec := e.record("a")
-	rec.Subject = e.name("subject")
-	rec = e.save(rec)
-	e.stored(rec)
-	e.stored(rec)
+	rec := e.createFor("a", e.name("subject"))
+	e.wantStored(rec)
+	e.wantStored(rec)
 }
 
 func createConflict(e *env) {
 	first := e.create("a")
 	again := e.record("a")
 	again.Data = []byte("another session")
-	e.refused(again, store.ErrConflict)
-	e.stored(first)
+	e.wantRefused(again, store.ErrConflict)
+	e.wantStored(first)
 }
 
 func replace(e *env) {
-	rec := e.record("a")
-	rec.Subject = e.name("subject")
-	rec = e.save(rec)
+	rec := e.createFor("a", e.name("subject"))
 	for i := range 5 {
 		rec.Data = fmt.Appendf(nil, "data %d", i)
 		rec.Subject = e.name(fmt.Sprint("subject", i))
-		rec.Expires = rec.Expires.Add(-10e9)
+		rec.Expires = rec.Expires.Add(-10 * time.Second)
 		rec = e.save(rec)
-		e.stored(rec)
+		e.wantStored(rec)
 	}
 	rec.Subject = ""
-	e.stored(e.save(rec))
+	e.wantStored(e.save(rec))
 }
 
 func replaceConflict(e *env) {
@@ -91,9 +102,10 @@ func replaceConflict(e *env) {
 	rec = e.save(rec)
 	for _, version := range []uint64{old.Version, rec.Version + 1, 1 << 63, ^uint64(0)} {
 		stale := rec
-		stale.Version, stale.Data, stale.Subject = version, []byte("changed by this request"), e.name("subject")
-		e.refused(stale, store.ErrConflict)
-		e.stored(rec)
+		stale.Version, stale.Subject = version, e.name("subject")
+		stale.Data = []byte("changed by this request")
+		e.wantRefused(stale, store.ErrConflict)
+		e.wantStored(rec)
 	}
 }
 
@@ -101,52 +113,41 @@ func replaceAbsent(e *env) {
 	for _, version := range []uint64{1, 2, 1 << 40, ^uint64(0)} {
 		rec := e.record("absent")
 		rec.Version = version
-		e.refused(rec, store.ErrNotFound)
-		e.gone(rec.Key)
+		e.wantRefused(rec, store.ErrNotFound)
+		e.wantAbsent(rec.Key)
 	}
 }
 
 func conflictRecord(e *env) {
-	old := e.record("a")
-	old.Subject = e.name("before")
-	old = e.save(old)
+	old := e.createFor("a", e.name("before"))
 	rec := old
-	rec.Data, rec.Subject, rec.Expires = []byte("changed"), e.name("after"), rec.Expires.Add(60e9)
+	rec.Data, rec.Subject = []byte("changed"), e.name("after")
+	rec.Expires = rec.Expires.Add(time.Minute)
 	rec = e.save(rec)
 	for _, version := range []uint64{0, old.Version} {
 		stale := old
-		stale.Version, stale.Data = version, []byte("mine")
+		stale.Version, stale.Data = version, []byte("changed by this request")
 		got, err := e.store.Save(e.ctx, stale)
-		e.is(err, store.ErrConflict, "Save(version %d)", version)
+		e.wantErr(err, store.ErrConflict, "Save(version %d)", version)
 		if got.Version != 0 {
-			e.same("Save with ErrConflict", got, rec)
+			e.wantSame("Save with ErrConflict", got, rec)
 		}
-	}
-}
-
-// lookalikes are keys that backends have been known to confuse. None contains another case's.
-func lookalikes() []string {
-	return []string{
-		"a", "A", "aa", "a:", "a:b", "a::b", "a:b:", ":a", "a*", "a?", "*", "?", "[a]", "[^a]", "[a-z]", `\`, `\*`, `a\`, "a%", "%", "a_", "_",
-		"{a}", "{a}b", "{}", "a'", `a"`, "a'--", "a;", "a/b", "a/../b", "..", "a.b", "$a", "a$", "a|b", "#a", "a,b", "a=b", "a&b", "%61", "a%00", "`a`", "<a>", "~a", "a+b", "a@1", "!a",
 	}
 }
 
 func keysAreSeparate(e *env) {
-	saved := make([]store.Record, 0, len(lookalikes()))
-	for _, name := range lookalikes() {
+	saved := make([]store.Record, 0, len(similarNames()))
+	for _, name := range similarNames() {
 		saved = append(saved, e.create(name))
 	}
 	for _, rec := range saved {
-		e.stored(rec)
+		e.wantStored(rec)
 	}
 	for i, rec := range saved {
-		if err := e.store.Delete(e.ctx, rec.Key); err != nil {
-			e.Fatalf("Delete(%q) = %v", rec.Key, err)
-		}
-		e.gone(rec.Key)
+		e.delete(rec.Key)
+		e.wantAbsent(rec.Key)
 		if i+1 < len(saved) {
-			e.stored(saved[i+1])
+			e.wantStored(saved[i+1])
 		}
 	}
 }
@@ -167,9 +168,9 @@ func longKey(e *env) {
 		e.track(rec.Key)
 		*rec = e.save(*rec)
 	}
-	e.stored(first)
-	e.stored(second)
-	e.stored(third)
+	e.wantStored(first)
+	e.wantStored(second)
+	e.wantStored(third)
 }
 
 func tooLarge(e *env) {
@@ -178,14 +179,14 @@ func tooLarge(e *env) {
 	}
 	large := e.record("large")
 	large.Data = make([]byte, e.TooLarge)
-	e.refused(large, store.ErrTooLarge)
-	e.gone(large.Key)
+	e.wantRefused(large, store.ErrTooLarge)
+	e.wantAbsent(large.Key)
 
 	rec := e.create("a")
 	large = rec
 	large.Data = make([]byte, e.TooLarge)
-	e.refused(large, store.ErrTooLarge)
-	e.stored(rec)
-	rec.Data = []byte("goes on")
-	e.stored(e.save(rec))
+	e.wantRefused(large, store.ErrTooLarge)
+	e.wantStored(rec)
+	rec.Data = []byte("changed afterwards")
+	e.wantStored(e.save(rec))
 }

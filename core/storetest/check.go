@@ -1,0 +1,162 @@
+package storetest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cloakroom-go/sessions/core/store"
+)
+
+// wantStored checks that exactly this record is stored, including its version.
+func (e *env) wantStored(want store.Record) {
+	e.Helper()
+	got, err := e.second.Load(e.ctx, want.Key)
+	if err != nil {
+		e.Fatalf("Load(%q) = %v, want the record", abbreviate(want.Key), err)
+	}
+	e.wantSame("Load", got, want)
+}
+
+// wantSame compares a record that a method returned with the one that was saved.
+func (e *env) wantSame(method string, got, want store.Record) {
+	e.Helper()
+	if diff := e.diff(&got, &want); diff != "" {
+		e.Errorf("%s returned a record that differs from the one saved under %q: %s",
+			method, abbreviate(want.Key), diff)
+	}
+}
+
+// diff describes the first difference between two records. It is empty if there is none.
+func (e *env) diff(got, want *store.Record) string {
+	switch {
+	case got.Key != want.Key:
+		return fmt.Sprintf("Key %q", abbreviate(got.Key))
+	case got.Version != want.Version:
+		return fmt.Sprintf("Version %d, want %d", got.Version, want.Version)
+	case got.Subject != want.Subject:
+		return fmt.Sprintf("Subject %q, want %q",
+			abbreviate(got.Subject), abbreviate(want.Subject))
+	case !bytes.Equal(got.Data, want.Data):
+		return fmt.Sprintf("Data %q, want %q",
+			abbreviate(string(got.Data)), abbreviate(string(want.Data)))
+	case !e.sameExpiry(got.Expires, want.Expires):
+		return fmt.Sprintf("Expires %v, want %v or up to %v later",
+			got.Expires, want.Expires, e.Resolution)
+	}
+	return ""
+}
+
+// sameExpiry compares expiries, allowing for the store's resolution.
+func (e *env) sameExpiry(got, want time.Time) bool {
+	if want.IsZero() || got.IsZero() {
+		return want.IsZero() == got.IsZero()
+	}
+	return !got.Before(want) && got.Sub(want) <= e.Resolution
+}
+
+// wantErr checks the error of a call, which format and args describe.
+func (e *env) wantErr(err, want error, format string, args ...any) {
+	e.Helper()
+	if !errors.Is(err, want) {
+		e.Errorf("%s = %v, want %v", fmt.Sprintf(format, args...), err, want)
+	}
+}
+
+// wantRefused checks that Save of rec fails with the error want.
+func (e *env) wantRefused(rec store.Record, want error) {
+	e.Helper()
+	got, err := e.store.Save(e.ctx, rec)
+	e.wantErr(err, want, "Save(key %q, version %d)", abbreviate(rec.Key), rec.Version)
+	if got.Version != 0 && errors.Is(err, store.ErrNotFound) {
+		e.Errorf("Save(key %q, version %d) returned a record together with ErrNotFound",
+			abbreviate(rec.Key), rec.Version)
+	}
+}
+
+// wantAbsent checks that Load finds no record under key.
+func (e *env) wantAbsent(key string) {
+	e.Helper()
+	rec, err := e.second.Load(e.ctx, key)
+	e.wantErr(err, store.ErrNotFound, "Load(%q)", abbreviate(key))
+	if rec.Version != 0 || len(rec.Data) != 0 {
+		e.Errorf("Load(%q) returned a record (version %d, %d bytes) together with the error",
+			abbreviate(key), rec.Version, len(rec.Data))
+	}
+}
+
+// wantNowhere checks that no method finds the record.
+func (e *env) wantNowhere(rec store.Record) {
+	e.Helper()
+	if s, ok := e.second.(store.Indexer); ok && rec.Subject != "" {
+		found, err := s.BySubject(e.ctx, rec.Subject)
+		if (err != nil && !errors.Is(err, errors.ErrUnsupported)) || len(found) != 0 {
+			e.Errorf("BySubject = %d records, %v, want none, because the record is gone",
+				len(found), err)
+		}
+	}
+	if s, ok := e.second.(store.Lister); ok {
+		if found := e.walk(s, rec.Key, 10); len(found) != 0 {
+			e.Errorf("List returned a record that is gone")
+		}
+	}
+	if s, ok := e.second.(store.Toucher); ok {
+		err := s.Touch(e.ctx, withExpires(rec, rec.Expires.Add(time.Second)))
+		if !errors.Is(err, store.ErrNotFound) && !errors.Is(err, errors.ErrUnsupported) {
+			e.Errorf("Touch of a record that is gone = %v, want ErrNotFound", err)
+		}
+	}
+	e.wantAbsent(rec.Key)
+}
+
+// wantIndexed checks that the subject has exactly these records.
+func (e *env) wantIndexed(subject string, want ...store.Record) {
+	e.Helper()
+	s, _ := e.second.(store.Indexer)
+	got, err := s.BySubject(e.ctx, subject)
+	if err != nil {
+		e.Fatalf("BySubject(%q) = %v", abbreviate(subject), err)
+	}
+	e.wantRecords("BySubject("+abbreviate(subject)+")", got, want)
+}
+
+// wantRecords checks that got contains each record of want once, in any order, and no other.
+func (e *env) wantRecords(method string, got, want []store.Record) {
+	e.Helper()
+	byKey := make(map[string]store.Record, len(got))
+	for _, rec := range got {
+		if _, twice := byKey[rec.Key]; twice {
+			e.Errorf("%s returned %q twice", method, rec.Key)
+		}
+		byKey[rec.Key] = rec
+	}
+	for _, rec := range want {
+		if found, ok := byKey[rec.Key]; !ok {
+			e.Errorf("%s did not return %q", method, rec.Key)
+		} else {
+			e.wantSame(method, found, rec)
+		}
+		delete(byKey, rec.Key)
+	}
+	for key := range byKey {
+		e.Errorf("%s returned %q, which does not belong to the result", method, key)
+	}
+}
+
+// noPanic calls f and reports a panic as a failure.
+func (e *env) noPanic(what string, f func()) {
+	e.Helper()
+	defer func() {
+		if r := recover(); r != nil {
+			e.Errorf("%s panicked: %v", what, r)
+		}
+	}()
+	f()
+}
+
+// withExpires returns rec with another expiry, as Touch takes it.
+func withExpires(rec store.Record, expires time.Time) store.Record {
+	rec.Expires = expires
+	return rec
+}
