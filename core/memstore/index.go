@@ -2,51 +2,55 @@ package memstore
 
 import "math/bits"
 
-// index finds slots by the hash of their key. It is a hash table with as many buckets as there are slots that grows and
-// shrinks by one bucket at a time (linear hashing), so that no request has to wait while all of it is rebuilt.
-type index struct {
-	slots *vector[slot]
-	heads vector[uint32] // the first slot of each bucket
+// keyIndex finds entries by the hash of their key. It is a hash table with as many buckets
+// as there are entries. It grows and shrinks by one bucket at a time (linear hashing), so
+// that no request has to wait while the whole table is rebuilt.
+type keyIndex struct {
+	entries *vector[entry]
+	buckets vector[uint32] // the first entry of each bucket
 }
 
-// first returns the first slot that may have the hash; the others follow as slot.same.
-func (x *index) first(hash uint32) uint32 {
-	if x.heads.n == 0 {
+// first returns the first entry that may have the hash. The others follow by
+// entry.nextInBucket.
+func (x *keyIndex) first(hash uint32) uint32 {
+	if x.buckets.len == 0 {
 		return none
 	}
 	return *x.bucket(hash)
 }
 
-// bucket returns the head of the bucket for hash. Buckets that have not come to be yet are still part of the one with
-// the topmost bit less.
-func (x *index) bucket(hash uint32) *uint32 {
-	width := bits.Len32(x.heads.n - 1)
-	at := hash & (1<<width - 1)
-	if at >= x.heads.n {
-		at &^= 1 << (width - 1)
+// bucket returns the head of the bucket for hash. As long as that bucket has not been
+// added, its entries are in the bucket whose number lacks the highest bit.
+func (x *keyIndex) bucket(hash uint32) *uint32 {
+	width := bits.Len32(x.buckets.len - 1)
+	number := hash & (1<<width - 1)
+	if number >= x.buckets.len {
+		number &^= 1 << (width - 1)
 	}
-	return x.heads.at(at)
+	return x.buckets.at(number)
 }
 
-func (x *index) link(i uint32) {
-	s := x.slots.at(i)
-	head := x.bucket(s.hash)
-	s.same, *head = *head, i
+// link puts an entry at the head of its bucket.
+func (x *keyIndex) link(i uint32) {
+	e := x.entries.at(i)
+	head := x.bucket(e.keyHash)
+	e.nextInBucket, *head = *head, i
 }
 
-// relink brings the slots of a chain to where they belong now.
-func (x *index) relink(i uint32) {
+// relink puts each entry of a chain into its bucket.
+func (x *keyIndex) relink(i uint32) {
 	for i != none {
-		next := x.slots.at(i).same
+		next := x.entries.at(i).nextInBucket
 		x.link(i)
 		i = next
 	}
 }
 
-// add enters a slot, after the bucket that comes with it has taken over what is its own.
-func (x *index) add(i uint32) {
-	if fresh := x.heads.push(none); fresh > 0 {
-		parent := x.heads.at(fresh &^ (1 << (bits.Len32(fresh) - 1)))
+// add adds an entry, and before that a bucket, which takes its entries over from an older
+// one.
+func (x *keyIndex) add(i uint32) {
+	if added := x.buckets.push(none); added > 0 {
+		parent := x.buckets.at(added &^ (1 << (bits.Len32(added) - 1)))
 		chain := *parent
 		*parent = none
 		x.relink(chain)
@@ -54,31 +58,31 @@ func (x *index) add(i uint32) {
 	x.link(i)
 }
 
-// remove takes a slot out, and the last bucket, whose slots go back to where they came from.
-func (x *index) remove(i uint32) {
-	*x.holder(i) = x.slots.at(i).same
-	chain := *x.heads.at(x.heads.n - 1)
-	x.heads.pop()
+// remove removes an entry, and the last bucket, whose entries go back to an older one.
+func (x *keyIndex) remove(i uint32) {
+	*x.pointerTo(i) = x.entries.at(i).nextInBucket
+	chain := *x.buckets.at(x.buckets.len - 1)
+	x.buckets.pop()
 	x.relink(chain)
 }
 
-// moved says that the slot i lies at to from now on.
-func (x *index) moved(i, to uint32) { *x.holder(i) = to }
+// moved updates the index for an entry that moves from i to to.
+func (x *keyIndex) moved(i, to uint32) { *x.pointerTo(i) = to }
 
-// holder returns what points to the slot i: the head of its bucket or the slot before it.
-func (x *index) holder(i uint32) *uint32 {
-	p := x.bucket(x.slots.at(i).hash)
+// pointerTo returns what points to an entry: the head of its bucket or the entry before it.
+func (x *keyIndex) pointerTo(i uint32) *uint32 {
+	p := x.bucket(x.entries.at(i).keyHash)
 	for *p != i {
-		p = &x.slots.at(*p).same
+		p = &x.entries.at(*p).nextInBucket
 	}
 	return p
 }
 
-// placed returns the slot whose item lies at p, none if the item is dead.
-func (x *index) placed(hash uint32, p place) uint32 {
+// withPayload returns the entry whose payload is at loc, or none if that payload is dead.
+func (x *keyIndex) withPayload(hash uint32, loc location) uint32 {
 	i := x.first(hash)
-	for i != none && x.slots.at(i).place != p {
-		i = x.slots.at(i).same
+	for i != none && x.entries.at(i).location != loc {
+		i = x.entries.at(i).nextInBucket
 	}
 	return i
 }

@@ -23,46 +23,46 @@ func verify(t *testing.T, s *Store) {
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.mu.Lock()
-		count += int64(sh.slots.n)
-		size += sh.verifySlots(t)
+		count += int64(sh.entries.len)
+		size += sh.verifyEntries(t, s)
 		sh.verifyIndex(t)
-		sh.verifyQueue(t)
+		sh.verifyHeap(t)
 		sh.verifyLists(t)
 		sh.verifySubjects(t)
-		sh.verifyLog(t)
+		sh.verifyArena(t)
 		sh.mu.Unlock()
 	}
-	if s.count.Load() != count || s.bytes.Load() != size {
-		t.Errorf("the store counts %d records and %d bytes, it has %d and %d", s.count.Load(), s.bytes.Load(), count, size)
+	if s.budget.records.Load() != count || s.budget.bytes.Load() != size {
+		t.Errorf("the store counts %d records and %d bytes, it has %d and %d", s.budget.records.Load(), s.budget.bytes.Load(), count, size)
 	}
 }
 
 func (sh *shard) keyOf(i uint32) string {
-	var it item
-	sh.item(i, &it)
-	return string(it.key.append(nil))
+	var p payload
+	sh.read(i, &p)
+	return string(p.key.appendText(nil))
 }
 
 func (sh *shard) subjectOf(i uint32) string {
-	var it item
-	sh.item(i, &it)
-	return it.subject
+	var p payload
+	sh.read(i, &p)
+	return p.subject
 }
 
-// verifySlots returns what the records weigh.
-func (sh *shard) verifySlots(t *testing.T) (size int64) {
+// verifyEntries returns what the records weigh.
+func (sh *shard) verifyEntries(t *testing.T, in *Store) (size int64) {
 	t.Helper()
-	for i := range sh.slots.n {
-		var it item
-		rec := sh.record(i, &it, sh.keyOf(i))
-		sh.item(i, &it)
-		rec.Subject, rec.Data = it.subject, it.data
-		if it.weight() != weigh(&rec) {
-			t.Errorf("%q weighs %d in the log, %d as a record", rec.Key, it.weight(), weigh(&rec))
+	for i := range sh.entries.len {
+		var p payload
+		rec := sh.record(i, &p, sh.keyOf(i))
+		sh.read(i, &p)
+		rec.Subject, rec.Data = p.subject, p.data
+		if p.cost() != costOf(&rec) {
+			t.Errorf("%q costs %d in the arena, %d as a record", rec.Key, p.cost(), costOf(&rec))
 		}
-		size += it.weight()
-		of, k := sh.owner.locate(rec.Key)
-		if of != sh || k.hash != it.hash || k.hash != sh.slots.at(i).hash || sh.find(&k, &it) != i {
+		size += p.cost()
+		of, k := in.locate(rec.Key)
+		if of != sh || k.hash != p.keyHash || k.hash != sh.entries.at(i).keyHash || sh.find(&k, &p) != i {
 			t.Errorf("%q is not found where it lies", rec.Key)
 		}
 	}
@@ -71,38 +71,38 @@ func (sh *shard) verifySlots(t *testing.T) (size int64) {
 
 func (sh *shard) verifyIndex(t *testing.T) {
 	t.Helper()
-	if sh.index.heads.n != sh.slots.n {
-		t.Errorf("%d buckets for %d slots", sh.index.heads.n, sh.slots.n)
+	if sh.index.buckets.len != sh.entries.len {
+		t.Errorf("%d buckets for %d entries", sh.index.buckets.len, sh.entries.len)
 	}
 	linked := uint32(0)
-	for b := range sh.index.heads.n {
-		for i := *sh.index.heads.at(b); i != none; i = sh.slots.at(i).same {
+	for b := range sh.index.buckets.len {
+		for i := *sh.index.buckets.at(b); i != none; i = sh.entries.at(i).nextInBucket {
 			linked++
-			if sh.index.bucket(sh.slots.at(i).hash) != sh.index.heads.at(b) {
+			if sh.index.bucket(sh.entries.at(i).keyHash) != sh.index.buckets.at(b) {
 				t.Errorf("%q lies in a bucket that is not its own", sh.keyOf(i))
 			}
 		}
 	}
-	if linked != sh.slots.n {
-		t.Errorf("%d slots in the index, there are %d", linked, sh.slots.n)
+	if linked != sh.entries.len {
+		t.Errorf("%d entries in the index, there are %d", linked, sh.entries.len)
 	}
 }
 
-func (sh *shard) verifyQueue(t *testing.T) {
+func (sh *shard) verifyHeap(t *testing.T) {
 	t.Helper()
-	if sh.queue.heap.n != sh.slots.n {
-		t.Errorf("%d slots in the queue, there are %d", sh.queue.heap.n, sh.slots.n)
+	if sh.expiry.order.len != sh.entries.len {
+		t.Errorf("%d entries in the heap, there are %d", sh.expiry.order.len, sh.entries.len)
 	}
 	next := int64(math.MaxInt64)
-	for at := range sh.queue.heap.n {
-		s := sh.slots.at(*sh.queue.heap.at(at))
-		if s.queued != at {
-			t.Errorf("a slot does not lie where it believes to: %d, not %d", at, s.queued)
+	for at := range sh.expiry.order.len {
+		s := sh.entries.at(*sh.expiry.order.at(at))
+		if s.heapPos != at {
+			t.Errorf("an entry does not lie where it believes to: %d, not %d", at, s.heapPos)
 		}
-		if parent := *sh.queue.heap.at((max(at, 1) - 1) / 2); s.before(sh.slots.at(parent)) {
-			t.Errorf("slot %d lies behind one that expires later", at)
+		if parent := *sh.expiry.order.at((max(at, 1) - 1) / 2); s.expiresBefore(sh.entries.at(parent)) {
+			t.Errorf("entry %d lies behind one that expires later", at)
 		}
-		next = min(next, s.nanoseconds())
+		next = min(next, s.expiryNanos())
 	}
 	if sh.nextExpiry.Load() != next {
 		t.Errorf("the next expiry is published as %d, it is %d", sh.nextExpiry.Load(), next)
@@ -115,16 +115,16 @@ func (sh *shard) verifyLists(t *testing.T) {
 	for c := range sh.idle {
 		before := uint32(none)
 		oldest := int64(never)
-		for i := sh.idle[c].first; i != none; before, i = i, sh.slots.at(i).links[byUse].next {
+		for i := sh.idle[c].first; i != none; before, i = i, sh.entries.at(i).links[useList].next {
 			listed++
-			s := sh.slots.at(i)
-			if s.links[byUse].prev != before || classOf(sh.subjectOf(i)) != class(c) {
+			s := sh.entries.at(i)
+			if s.links[useList].prev != before || classOf(sh.subjectOf(i)) != class(c) {
 				t.Errorf("%q does not belong where it is in list %d", sh.keyOf(i), c)
 			}
-			if s.used >= oldest {
+			if s.lastUsed >= oldest {
 				t.Errorf("list %d is not in the order of use", c)
 			}
-			oldest = s.used
+			oldest = s.lastUsed
 		}
 		if sh.idle[c].last != before {
 			t.Errorf("list %d ends elsewhere", c)
@@ -133,8 +133,8 @@ func (sh *shard) verifyLists(t *testing.T) {
 			t.Errorf("the oldest of class %d is published as %d, it is %d", c, sh.oldest[c].Load(), oldest)
 		}
 	}
-	if listed != sh.slots.n {
-		t.Errorf("%d slots in the lists, there are %d", listed, sh.slots.n)
+	if listed != sh.entries.len {
+		t.Errorf("%d entries in the lists, there are %d", listed, sh.entries.len)
 	}
 }
 
@@ -146,9 +146,9 @@ func (sh *shard) verifySubjects(t *testing.T) {
 		if of.first == none {
 			t.Error("a subject is there that has no records")
 		}
-		for i := of.first; i != none; before, i = i, sh.slots.at(i).links[bySubject].next {
+		for i := of.first; i != none; before, i = i, sh.entries.at(i).links[subjectList].next {
 			indexed++
-			if sh.slots.at(i).links[bySubject].prev != before || sh.owner.subjectHash(sh.subjectOf(i)) != hash {
+			if sh.entries.at(i).links[subjectList].prev != before || sh.hashSubject(sh.subjectOf(i)) != hash {
 				t.Errorf("%q does not belong to the subject that it is under", sh.keyOf(i))
 			}
 		}
@@ -156,39 +156,39 @@ func (sh *shard) verifySubjects(t *testing.T) {
 			t.Error("the records of a subject end elsewhere")
 		}
 	}
-	for i := range sh.slots.n {
+	for i := range sh.entries.len {
 		if sh.subjectOf(i) != "" {
 			signed++
 		}
 	}
 	if indexed != signed {
-		t.Errorf("%d slots in the index, %d have a subject", indexed, signed)
+		t.Errorf("%d entries in the index, %d have a subject", indexed, signed)
 	}
 }
 
-func (sh *shard) verifyLog(t *testing.T) {
+func (sh *shard) verifyArena(t *testing.T) {
 	t.Helper()
-	alive := make([]int, len(sh.log.chunks))
-	for i := range sh.slots.n {
-		var it item
-		sh.item(i, &it)
-		alive[sh.slots.at(i).place.chunk] += it.size()
+	alive := make([]int, len(sh.arena.chunks))
+	for i := range sh.entries.len {
+		var p payload
+		sh.read(i, &p)
+		alive[sh.entries.at(i).location.chunk] += p.size()
 	}
 	live, dead, gone := 0, 0, 0
-	for i, c := range sh.log.chunks {
+	for i, c := range sh.arena.chunks {
 		if c == nil {
 			gone++
 			continue
 		}
 		live += c.live
 		dead += c.size() - c.live
-		if n := uint32(i); c.live != alive[n] || (c.live == 0 && n != sh.log.open) {
+		if n := uint32(i); c.live != alive[n] || (c.live == 0 && n != sh.arena.current) {
 			t.Errorf("chunk %d counts %d bytes of records, it has %d", n, c.live, alive[n])
 		}
 	}
-	if sh.log.live != live || sh.log.dead != dead || len(sh.log.free) != gone {
-		t.Errorf("the log counts %d bytes alive, %d dead and %d chunks gone, it has %d, %d and %d",
-			sh.log.live, sh.log.dead, len(sh.log.free), live, dead, gone)
+	if sh.arena.live != live || sh.arena.dead != dead || len(sh.arena.unused) != gone {
+		t.Errorf("the arena counts %d bytes alive, %d dead and %d chunks gone, it has %d, %d and %d",
+			sh.arena.live, sh.arena.dead, len(sh.arena.unused), live, dead, gone)
 	}
 }
 
@@ -218,7 +218,7 @@ func (m *model) remove(key string) {
 
 func (m *model) bytes() (total int64) {
 	for i := range m.alive {
-		total += weigh(&m.alive[i])
+		total += costOf(&m.alive[i])
 	}
 	return total
 }
@@ -234,9 +234,9 @@ func (m *model) save(rec store.Record, now time.Time, spare int) error {
 	case rec.Expired(now):
 		return store.ErrNotFound
 	}
-	extra, more := weigh(&rec), 1
+	extra, more := costOf(&rec), 1
 	if at >= 0 {
-		extra, more = extra-weigh(&m.alive[at]), 0
+		extra, more = extra-costOf(&m.alive[at]), 0
 	}
 	for (more > 0 && len(m.alive)+spare+more > m.options.MaxRecords) || (extra > 0 && m.bytes()+extra > m.options.MaxBytes) {
 		if spare > 0 {
@@ -575,7 +575,7 @@ func (s *Store) keyIn(sh *shard, not ...string) string {
 // next oldest of the whole store has to go, not the fresh one.
 func TestD3GrowingRecordSparesItsShard(t *testing.T) {
 	t.Parallel()
-	s := New(Options{MaxBytes: 3 * (overhead + 300)})
+	s := New(Options{MaxBytes: 3 * (recordOverhead + 300)})
 	grows := s.keyIn(&s.shards[0])
 	fresh := s.keyIn(&s.shards[0], grows)
 	oldest := s.keyIn(&s.shards[1])

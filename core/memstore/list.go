@@ -1,75 +1,52 @@
 package memstore
 
-import (
-	"context"
-	"fmt"
-	"strconv"
-	"strings"
-	"time"
+// entryList is a doubly linked list of entries. The links are in the entries themselves.
+type entryList struct {
+	first, last uint32
+}
 
-	"github.com/cloakroom-go/sessions/core/store"
-)
+func newEntryList() entryList { return entryList{none, none} }
 
-// List returns limit of the records, fewer on the last page only. It walks the shards one after the other, and the slots
-// of each from the last to the first. With a limit of zero or less a page is what one shard has.
-//
-// No record that is there throughout is missed. A key never changes its shard. A record keeps its slot, also when it is
-// replaced, until another one goes: then the last slot moves into the gap, that is downwards, and nothing ever moves
-// upwards. So a record that the walk has not come to yet lies below the cursor, wherever it moves. One that the walk has
-// returned may move to below the cursor and be returned again, and what is created lies at the end, behind the walk.
-func (s *Store) List(_ context.Context, prefix, from string, limit int) ([]store.Record, string, error) {
-	at, err := s.parse(from)
-	if err != nil {
-		return nil, "", err
+// listEditor changes lists of one kind.
+type listEditor struct {
+	entries *vector[entry]
+	kind    int
+}
+
+func (ed listEditor) links(i uint32) *links { return &ed.entries.at(i).links[ed.kind] }
+
+// forward returns the pointer that leads to an entry with the links l from the front: the
+// next of its predecessor, or the first of the list.
+func (ed listEditor) forward(in *entryList, l links) *uint32 {
+	if l.prev == none {
+		return &in.first
 	}
-	p := page{prefix: prefix, limit: limit, now: time.Now()}
-	for ; at.shard < shardCount; at = (cursor{at.shard + 1, none}) {
-		at.below = s.shards[at.shard].list(&p, at.below)
-		if p.ends() && !at.last() {
-			return p.records, at.String(), nil
-		}
+	return &ed.links(l.prev).next
+}
+
+// backward returns the pointer that leads to an entry with the links l from the end: the
+// prev of its successor, or the last of the list.
+func (ed listEditor) backward(in *entryList, l links) *uint32 {
+	if l.next == none {
+		return &in.last
 	}
-	return p.records, "", nil
+	return &ed.links(l.next).prev
 }
 
-// page is a page of List while it is made.
-type page struct {
-	prefix  string
-	limit   int
-	now     time.Time
-	records []store.Record
+func (ed listEditor) pushFront(in *entryList, i uint32) {
+	l := links{none, in.first}
+	*ed.backward(in, l) = i
+	in.first = i
+	*ed.links(i) = l
 }
 
-// full reports whether no other record may come.
-func (p *page) full() bool { return p.limit > 0 && len(p.records) >= p.limit }
-
-// ends reports whether the page is good enough at the end of a shard.
-func (p *page) ends() bool { return len(p.records) > 0 && len(p.records) >= p.limit }
-
-// cursor tells where a walk has come to: in a shard, the slots below one are still to be seen.
-type cursor struct {
-	shard int
-	below uint32
+func (ed listEditor) remove(in *entryList, i uint32) {
+	l := *ed.links(i)
+	*ed.forward(in, l), *ed.backward(in, l) = l.next, l.prev
 }
 
-// parse reads a cursor in the one spelling that String gives it. Whatever cannot have come from there is refused.
-func (s *Store) parse(text string) (cursor, error) {
-	if text == "" {
-		return cursor{0, none}, nil
-	}
-	shard, below, _ := strings.Cut(text, "-")
-	n, _ := strconv.Atoi(shard) // what is no number is spelled otherwise than the one that comes of it
-	b, _ := strconv.Atoi(below)
-	at := cursor{n, uint32(b)} //nolint:gosec // and so is what does not fit
-	if at.String() != text || n >= shardCount || b >= s.options.MaxRecords || at.last() {
-		return cursor{}, fmt.Errorf("sessions: memstore: %q is not a cursor of this store", text)
-	}
-	return at, nil
+// moved updates the neighbors of an entry that has moved to i.
+func (ed listEditor) moved(in *entryList, i uint32) {
+	l := *ed.links(i)
+	*ed.forward(in, l), *ed.backward(in, l) = i, i
 }
-
-func (c cursor) String() string {
-	return strconv.Itoa(c.shard) + "-" + strconv.FormatUint(uint64(c.below), 10)
-}
-
-// last reports whether nothing is left to be seen, which no cursor is handed out for.
-func (c cursor) last() bool { return c.shard == shardCount-1 && c.below == 0 }

@@ -44,15 +44,15 @@ func (s *Store) must(t *testing.T, rec store.Record) store.Record {
 	return saved
 }
 
-// chunkBytes returns what the chunks of the log take, and what of it belongs to records.
+// chunkBytes returns what the chunks of the arenas take, and what of it belongs to records.
 func (s *Store) chunkBytes() (held, live int) {
 	for i := range s.shards {
-		for _, c := range s.shards[i].log.chunks {
+		for _, c := range s.shards[i].arena.chunks {
 			if c != nil {
-				held += cap(c.data) + c.subjects.Cap()
+				held += cap(c.buf) + c.subjects.Cap()
 			}
 		}
-		live += s.shards[i].log.live
+		live += s.shards[i].arena.live
 	}
 	return held, live
 }
@@ -118,8 +118,8 @@ func TestMemoryIsGivenBack(t *testing.T) {
 	}
 }
 
-// TestDeadItemsAreBounded replaces sessions at random, which leaves each time a dead item somewhere in the log.
-func TestDeadItemsAreBounded(t *testing.T) {
+// TestDeadPayloadsAreBounded replaces sessions at random, which leaves each time a dead payload somewhere in the arena.
+func TestDeadPayloadsAreBounded(t *testing.T) {
 	t.Parallel()
 	const sessions = 6000
 	s := New(Options{})
@@ -135,18 +135,18 @@ func TestDeadItemsAreBounded(t *testing.T) {
 	}
 	verify(t, s)
 	for i := range s.shards {
-		l := &s.shards[i].log
-		if l.dead > l.live/4+2*smallestChunk {
+		l := &s.shards[i].arena
+		if l.dead > l.live/4+2*minChunkSize {
 			t.Errorf("shard %d: %d bytes are dead beside %d alive", i, l.dead, l.live)
 		}
 	}
 	if held, live := s.chunkBytes(); held > 2*live {
-		t.Errorf("the log takes %d bytes, %d are alive", held, live)
+		t.Errorf("the arenas take %d bytes, %d are alive", held, live)
 	}
 }
 
 // TestHandedOutStaysAsItIs has readers look again and again at what Load has given them, while writers replace, delete
-// and create, so that chunks of the log come and go beneath it. The race detector sees who writes there.
+// and create, so that chunks of the arena come and go beneath it. The race detector sees who writes there.
 func TestHandedOutStaysAsItIs(t *testing.T) {
 	t.Parallel()
 	const sessions = 300
@@ -194,7 +194,7 @@ func TestHandedOutStaysAsItIs(t *testing.T) {
 	verify(t, s)
 }
 
-// TestAppendingLeavesTheStoreAlone appends to what Load returned, where the next item of the log lies.
+// TestAppendingLeavesTheStoreAlone appends to what Load returned, where the next payload lies.
 func TestAppendingLeavesTheStoreAlone(t *testing.T) {
 	t.Parallel()
 	s := New(Options{})
@@ -220,32 +220,32 @@ func TestOneHash(t *testing.T) {
 	const records = 40
 	for n := range records {
 		rec := store.Record{Key: fmt.Sprint("key", n), Data: []byte{byte(n)}}
-		if _, err := sh.save(&ref{head: rec.Key, hash: 7}, &draft{rec: &rec, now: now}); err != nil {
+		if _, err := sh.save(&lookupKey{prefix: rec.Key, hash: 7}, &saveArgs{rec: &rec, now: now}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for n := 0; n < records; n += 2 {
-		sh.delete(&ref{head: fmt.Sprint("key", n), hash: 7})
+		sh.delete(&lookupKey{prefix: fmt.Sprint("key", n), hash: 7})
 	}
 	for n := range records {
 		var rec store.Record
-		err := sh.load(&ref{head: fmt.Sprint("key", n), hash: 7}, now, &rec)
+		err := sh.load(&lookupKey{prefix: fmt.Sprint("key", n), hash: 7}, now, &rec)
 		if (err == nil) != (n%2 == 1) || (err == nil && rec.Data[0] != byte(n)) {
 			t.Errorf("load of record %d = %v, %v", n, rec.Data, err)
 		}
 	}
 	for n := range byte(records) {
 		id := canonical.ID{n}
-		k := ref{head: "key", id: id, form: withUUID, hash: 7}
+		k := lookupKey{prefix: "key", id: id, form: uuidKey, hash: 7}
 		rec := store.Record{Key: "key" + uuid.UUID(id).String(), Data: []byte{n}}
-		if _, err := sh.save(&k, &draft{rec: &rec, now: now}); err != nil {
+		if _, err := sh.save(&k, &saveArgs{rec: &rec, now: now}); err != nil {
 			t.Fatal(err)
 		}
 		if err := sh.load(&k, now, &rec); err != nil || rec.Data[0] != n {
 			t.Errorf("load of record %v = %v, %v", id, rec.Data, err)
 		}
 	}
-	k := ref{head: "key", id: canonical.ID{records}, form: withUUID, hash: 7}
+	k := lookupKey{prefix: "key", id: canonical.ID{records}, form: uuidKey, hash: 7}
 	if err := sh.load(&k, now, new(store.Record)); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("load of a record that is not there = %v", err)
 	}
@@ -258,9 +258,9 @@ func TestSubjectsOfOneHash(t *testing.T) {
 	seen := make(map[uint32]string)
 	for n := 0; ; n++ {
 		subject := fmt.Sprint("subject", n)
-		other, ok := seen[s.subjectHash(subject)]
+		other, ok := seen[s.shards[0].hashSubject(subject)]
 		if !ok {
-			seen[s.subjectHash(subject)] = subject
+			seen[s.shards[0].hashSubject(subject)] = subject
 			continue
 		}
 		for n := range 500 {
@@ -287,7 +287,7 @@ func TestSizesAroundTheLimits(t *testing.T) {
 	t.Parallel()
 	s := New(Options{})
 	var recs []store.Record
-	for _, size := range []int{0, 1, 127, 128, large - 1, large, large + 1, 2 * smallestChunk, largestChunk - 50, largestChunk, 3 * largestChunk, 1 << 20} {
+	for _, size := range []int{0, 1, 127, 128, largeData - 1, largeData, largeData + 1, 2 * minChunkSize, maxChunkSize - 50, maxChunkSize, 3 * maxChunkSize, 1 << 20} {
 		fill := strings.Repeat("x", size)
 		recs = append(
 			recs,
@@ -306,7 +306,7 @@ func TestSizesAroundTheLimits(t *testing.T) {
 				t.Fatalf("round %d: Load of %d bytes of data, %d of subject = %d and %d, %v",
 					round, len(want.Data), len(want.Subject), len(got.Data), len(got.Subject), err)
 			}
-			if len(want.Data) >= large && &got.Data[0] != &want.Data[0] {
+			if len(want.Data) >= largeData && &got.Data[0] != &want.Data[0] {
 				t.Errorf("%d bytes of data were copied, want them kept as they were handed over", len(want.Data))
 			}
 		}
@@ -317,19 +317,19 @@ func TestSizesAroundTheLimits(t *testing.T) {
 func TestVector(t *testing.T) {
 	t.Parallel()
 	var v vector[uint32]
-	for i := range uint32(10 * part) {
+	for i := range uint32(10 * blockLen) {
 		if at := v.push(i * 3); at != i || *v.at(i) != i*3 {
 			t.Fatalf("push gave %d, which holds %d", at, *v.at(i))
 		}
 	}
-	for n := uint32(10 * part); n > 0; n-- {
+	for n := uint32(10 * blockLen); n > 0; n-- {
 		v.pop()
-		if v.n != n-1 || len(v.parts) > int(v.n/part)+2 {
-			t.Fatalf("%d elements in %d parts", v.n, len(v.parts))
+		if v.len != n-1 || len(v.blocks) > int(v.len/blockLen)+2 {
+			t.Fatalf("%d elements in %d parts", v.len, len(v.blocks))
 		}
-		for i := range v.n {
+		for i := range v.len {
 			if *v.at(i) != i*3 {
-				t.Fatalf("element %d of %d has changed", i, v.n)
+				t.Fatalf("element %d of %d has changed", i, v.len)
 			}
 		}
 	}
@@ -341,18 +341,18 @@ func TestPackedKeys(t *testing.T) {
 	for key, size := range map[string]int{
 		"":                                     1,
 		"a":                                    2,
-		id:                                     1 + rawUUID,
-		"session:" + id:                        1 + rawUUID + 8,
-		id + id:                                1 + rawUUID + len(id),
+		id:                                     1 + uuidLen,
+		"session:" + id:                        1 + uuidLen + 8,
+		id + id:                                1 + uuidLen + len(id),
 		strings.ToUpper(id):                    1 + len(id),
 		"session:" + id[:35]:                   1 + 8 + 35,
 		"session:" + id[:35] + "g":             1 + 8 + 36,
 		strings.ReplaceAll(id, "-", "_"):       1 + len(id),
 		"0198a2b4c-6d8-7e0f-9123-456789abcdef": 1 + len(id),
 		strings.Repeat("-", 36):                1 + 36,
-		strings.Repeat("p", 300) + id:          1 + rawUUID + 300,
+		strings.Repeat("p", 300) + id:          1 + uuidLen + 300,
 	} {
-		r := refOf(key)
+		r := parseKey(key)
 		if k := r.pack(nil); len(k) != size {
 			t.Errorf("%q takes %d bytes, want %d", key, len(k), size)
 		}
@@ -370,33 +370,33 @@ func FuzzPackedKey(f *testing.F) {
 		f.Add(key, "tession:"+id)
 	}
 	f.Fuzz(func(t *testing.T, key, other string) {
-		r, o := refOf(key), refOf(other)
+		r, o := parseKey(key), parseKey(other)
 		k := r.pack(nil)
-		if back := string(k.append(nil)); back != key || k.length() != len(key) {
-			t.Errorf("%q comes back as %q, its length as %d", key, back, k.length())
+		if back := string(k.appendText(nil)); back != key || k.textLen() != len(key) {
+			t.Errorf("%q comes back as %q, its length as %d", key, back, k.textLen())
 		}
-		if k.starts(other) != strings.HasPrefix(key, other) {
-			t.Errorf("%q starts with %q: %v", key, other, k.starts(other))
+		if k.hasPrefix(other) != strings.HasPrefix(key, other) {
+			t.Errorf("%q starts with %q: %v", key, other, k.hasPrefix(other))
 		}
 		for i := range min(len(key)+1, 200) {
-			if !k.starts(key[:i]) || k.starts(key[:i]+"\x00"+key[i:]) {
+			if !k.hasPrefix(key[:i]) || k.hasPrefix(key[:i]+"\x00"+key[i:]) {
 				t.Errorf("%q does not start with its first %d bytes, or starts with what is longer", key, i)
 			}
 		}
-		if k.of(&o) != (key == other) || !k.of(&r) {
-			t.Errorf("%q is %q: %v, is itself: %v", key, other, k.of(&o), k.of(&r))
+		if k.equals(&o) != (key == other) || !k.equals(&r) {
+			t.Errorf("%q is %q: %v, is itself: %v", key, other, k.equals(&o), k.equals(&r))
 		}
-		if k[0] == plain {
-			if k.of(&ref{head: key, form: withUUID}) {
+		if k[0] == plainKey {
+			if k.equals(&lookupKey{prefix: key, form: uuidKey}) {
 				t.Errorf("%q has an id", key)
 			}
 			return
 		}
-		id, prefix := canonical.ID(k[1:]), key[:len(key)-textUUID]
-		if !k.of(&ref{head: prefix, id: id, form: withUUID}) || k.of(&ref{head: prefix + "x", id: id, form: withUUID}) {
+		id, prefix := canonical.ID(k[1:]), key[:len(key)-uuidTextLen]
+		if !k.equals(&lookupKey{prefix: prefix, id: id, form: uuidKey}) || k.equals(&lookupKey{prefix: prefix + "x", id: id, form: uuidKey}) {
 			t.Errorf("%q is not told by prefix and id", key)
 		}
-		if id[len(key)%rawUUID] ^= 1; k.of(&ref{head: prefix, id: id, form: withUUID}) {
+		if id[len(key)%uuidLen] ^= 1; k.equals(&lookupKey{prefix: prefix, id: id, form: uuidKey}) {
 			t.Errorf("%q is %v, too", key, id)
 		}
 	})

@@ -8,172 +8,131 @@ import (
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
-// reapBatch is how many expired records an operation drops beside its own work. More than one, so that dropping keeps
-// ahead of creating.
-const reapBatch = 2
-
-// class tells records by how much they are missed when they are dropped.
-type class int
-
-const (
-	anonymous class = iota
-	signedIn
-	classes
-)
-
-func classOf(subject string) class {
-	if subject == "" {
-		return anonymous
-	}
-	return signedIn
-}
-
-// shard is a part of the store under a lock of its own. Its records are split: what they consist of lies in the log, and
-// whatever it takes to find, order and drop them in the slots.
+// shard is a part of the store with a lock of its own.
 type shard struct {
-	mu       sync.Mutex
-	owner    *Store
-	slots    vector[slot]
-	index    index // by key
-	queue    queue // by expiry
-	idle     [classes]list
-	subjects map[uint32]list // by hash
-	log      log
-	latest   int64 // the last tick
+	mu sync.Mutex
+	table
 
-	// What others may know without the lock.
-	nextExpiry atomic.Int64
-	oldest     [classes]atomic.Int64
+	// These may be read without the lock. They are as of the last call of publish.
+	nextExpiry atomic.Int64          // the expiry of the first record to expire, in nanoseconds
+	oldest     [classes]atomic.Int64 // the last use of the record of a class that is idle longest
 }
 
-func (sh *shard) init(owner *Store) {
-	sh.owner = owner
+// init makes the shard an empty one. The caller has set the fields of the table that all
+// shards share.
+func (sh *shard) init(empty table) {
+	sh.table = empty
 	sh.reset()
-}
-
-// reset makes the shard empty.
-func (sh *shard) reset() {
-	sh.slots = vector[slot]{}
-	sh.index = index{slots: &sh.slots}
-	sh.queue = queue{slots: &sh.slots}
-	sh.subjects = make(map[uint32]list)
-	for c := range sh.idle {
-		sh.idle[c] = newList()
-	}
-	sh.log = newLog()
 	sh.publish()
 }
 
+// clear drops all records.
 func (sh *shard) clear() {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	var it item
-	for i := range sh.slots.n {
-		sh.item(i, &it)
-		sh.owner.release(1, it.weight())
+	var p payload
+	for i := range sh.entries.len {
+		sh.read(i, &p)
+		sh.budget.release(1, p.cost())
 	}
 	sh.reset()
+	sh.publish()
 }
 
-// load makes rec the record, except for its key, which whoever asks for it knows.
-func (sh *shard) load(k *ref, now time.Time, rec *store.Record) error {
+// load sets everything in rec except its key, which the caller knows.
+func (sh *shard) load(k *lookupKey, now time.Time, rec *store.Record) error {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	defer sh.settle()
-	sh.reap(now)
-	var it item
-	i := sh.live(k, now, &it)
+	defer sh.finish()
+	sh.dropExpired(now)
+	var p payload
+	i := sh.findLive(k, now, &p)
 	if i == none {
 		return store.ErrNotFound
 	}
-	sh.use(i, classOf(it.subject), now)
-	sh.fill(rec, i, &it)
+	sh.use(i, classOf(p.subject), now)
+	sh.fill(rec, i, &p)
 	return nil
 }
 
-// draft is a record that is to be stored.
-type draft struct {
-	rec   *store.Record
-	now   time.Time
-	maker bool // it is stored by the one that makes room
-}
-
-func (sh *shard) save(k *ref, d *draft) (store.Record, error) {
+func (sh *shard) save(k *lookupKey, args *saveArgs) (store.Record, error) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	defer sh.settle()
-	sh.reap(d.now)
-	var it item
-	i := sh.live(k, d.now, &it)
+	defer sh.finish()
+	sh.dropExpired(args.now)
+	var p payload
+	i := sh.findLive(k, args.now, &p)
+	rec := args.rec
 	switch {
-	case i == none && d.rec.Version != 0, i == none && d.rec.Expired(d.now):
+	case i == none && rec.Version != 0, i == none && rec.Expired(args.now):
 		return store.Record{}, store.ErrNotFound
 	case i == none:
-		return sh.insert(k, d)
-	case sh.slots.at(i).version != d.rec.Version:
-		return sh.record(i, &it, d.rec.Key), store.ErrConflict
-	case d.rec.Expired(d.now):
+		return sh.insert(k, args)
+	case sh.entries.at(i).version != rec.Version:
+		return sh.record(i, &p, rec.Key), store.ErrConflict
+	case rec.Expired(args.now):
 		return store.Record{}, store.ErrNotFound
 	}
-	return sh.replace(i, &it, d)
+	return sh.replace(i, &p, args)
 }
 
-func (sh *shard) touch(k *ref, rec *store.Record, now time.Time) error {
+func (sh *shard) touch(k *lookupKey, rec *store.Record, now time.Time) error {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	defer sh.settle()
-	sh.reap(now)
-	var it item
-	i := sh.live(k, now, &it)
+	defer sh.finish()
+	sh.dropExpired(now)
+	var p payload
+	i := sh.findLive(k, now, &p)
 	switch {
 	case i == none:
 		return store.ErrNotFound
-	case sh.slots.at(i).version != rec.Version:
+	case sh.entries.at(i).version != rec.Version:
 		return store.ErrConflict
 	}
-	s := sh.slots.at(i)
-	if s.seconds != never && (rec.Expires.IsZero() || rec.Expires.After(s.expires())) {
-		s.setExpires(rec.Expires)
-		sh.queue.fix(s.queued)
-	}
-	sh.use(i, classOf(it.subject), now)
+	sh.extend(i, rec.Expires)
+	sh.use(i, classOf(p.subject), now)
 	return nil
 }
 
-func (sh *shard) delete(k *ref) {
+func (sh *shard) delete(k *lookupKey) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	defer sh.settle()
-	var it item
-	if i := sh.find(k, &it); i != none {
-		sh.drop(i, &it)
+	defer sh.finish()
+	var p payload
+	if i := sh.find(k, &p); i != none {
+		sh.drop(i, &p)
 	}
-	sh.reap(time.Now())
+	sh.dropExpired(time.Now())
 }
 
-func (sh *shard) bySubject(out []store.Record, subject string, now time.Time) []store.Record {
+// appendBySubject appends the live records of a subject to recs.
+func (sh *shard) appendBySubject(
+	recs []store.Record, subject string, now time.Time,
+) []store.Record {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	var it item
-	of, ok := sh.subjects[sh.owner.subjectHash(subject)]
-	for i := of.first; ok && i != none; i = sh.slots.at(i).links[bySubject].next {
-		if sh.item(i, &it); it.subject == subject && !sh.slots.at(i).expired(now) {
-			out = append(out, sh.record(i, &it, string(it.key.append(nil))))
+	var p payload
+	list, ok := sh.subjects[sh.hashSubject(subject)]
+	for i := list.first; ok && i != none; i = sh.entries.at(i).links[subjectList].next {
+		if sh.read(i, &p); p.subject == subject && !sh.entries.at(i).expired(now) {
+			recs = append(recs, sh.record(i, &p, string(p.key.appendText(nil))))
 		}
 	}
-	return out
+	return recs
 }
 
-// list adds to a page what it has room for, from the slots below one downwards, and returns the slot that it got to.
-func (sh *shard) list(p *page, below uint32) uint32 {
+// list adds live records to the page until it is full, from the entries below one
+// downwards. It returns the entry at which it stopped.
+func (sh *shard) list(pg *page, below uint32) uint32 {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	var it item
+	var p payload
 	var buf [64]byte
-	i := min(below, sh.slots.n) // the shard may have shrunk since the page before
-	for ; i > 0 && !p.full(); i-- {
-		if sh.matches(i-1, p.prefix, p.now, &it) {
-			p.records = append(p.records, sh.record(i-1, &it, string(it.key.append(buf[:0]))))
+	i := min(below, sh.entries.len) // The shard may have shrunk since the page before.
+	for ; i > 0 && !pg.full(); i-- {
+		if sh.liveWithPrefix(i-1, pg.prefix, pg.now, &p) {
+			key := string(p.key.appendText(buf[:0]))
+			pg.records = append(pg.records, sh.record(i-1, &p, key))
 		}
 	}
 	return i
@@ -182,44 +141,73 @@ func (sh *shard) list(p *page, below uint32) uint32 {
 func (sh *shard) count(prefix string, now time.Time) (n int) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	var it item
-	for i := range sh.slots.n {
-		if sh.matches(i, prefix, now, &it) {
+	var p payload
+	for i := range sh.entries.len {
+		if sh.liveWithPrefix(i, prefix, now, &p) {
 			n++
 		}
 	}
 	return n
 }
 
-// dropExpired drops some expired records and reports whether there were any.
-func (sh *shard) dropExpired(now time.Time) bool {
+// evictExpired drops some expired records and reports whether there were any.
+func (sh *shard) evictExpired(now time.Time) bool {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	defer sh.settle()
-	return sh.reap(now) > 0
+	defer sh.finish()
+	return sh.dropExpired(now) > 0
 }
 
-// idleSince returns when the record of a class that has been idle longest was used last, that of k excepted.
-func (sh *shard) idleSince(c class, k *ref) int64 {
+// idleSince returns the last use of the record of a class that has been idle longest, that
+// of k excepted, or never if there is none.
+func (sh *shard) idleSince(c class, k *lookupKey) int64 {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if i := sh.idlest(c, k); i != none {
-		return sh.slots.at(i).used
+		return sh.entries.at(i).lastUsed
 	}
 	return never
 }
 
-// dropIdle drops the record of a class that has been idle longest, that of k excepted, if it has not been used since.
-func (sh *shard) dropIdle(c class, k *ref, used int64) bool {
+// evictIdle drops the record of a class that has been idle longest, that of k excepted, if
+// its last use is lastUsed. It reports whether it did.
+func (sh *shard) evictIdle(c class, k *lookupKey, lastUsed int64) bool {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	defer sh.settle()
+	defer sh.finish()
 	i := sh.idlest(c, k)
-	if i == none || sh.slots.at(i).used != used {
+	if i == none || sh.entries.at(i).lastUsed != lastUsed {
 		return false
 	}
-	var it item
-	sh.item(i, &it)
-	sh.drop(i, &it)
+	var p payload
+	sh.read(i, &p)
+	sh.drop(i, &p)
 	return true
+}
+
+// finish ends an operation that may have changed the table. The caller holds the lock.
+func (sh *shard) finish() {
+	sh.compact()
+	sh.publish()
+}
+
+// publish updates the fields that are read without the lock. The caller holds the lock.
+func (sh *shard) publish() {
+	next := int64(never)
+	if i := sh.expiry.root(); i != none {
+		next = sh.entries.at(i).expiryNanos()
+	}
+	// Most operations change none of these, and comparing costs much less than storing.
+	if sh.nextExpiry.Load() != next {
+		sh.nextExpiry.Store(next)
+	}
+	for c := range sh.idle {
+		oldest := int64(never)
+		if last := sh.idle[c].last; last != none {
+			oldest = sh.entries.at(last).lastUsed
+		}
+		if sh.oldest[c].Load() != oldest {
+			sh.oldest[c].Store(oldest)
+		}
+	}
 }

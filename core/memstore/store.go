@@ -1,13 +1,33 @@
-// Package memstore is the embedded default store: it keeps sessions in the memory of the process, within a bound, and needs
-// neither a server nor a goroutine.
+// Package memstore is the default store. It keeps sessions in the memory of the process,
+// within a bound on their number and their size. It needs no server and starts no
+// goroutine.
 //
-// Sessions are spread over shards with a lock each, so requests for different sessions rarely meet. Each operation on a
-// shard also drops a few of its expired records; there is never a sweep that requests have to wait for. When the bound
-// is reached a new record takes the place of others: expired ones first, then anonymous ones idle longest, signed-in
-// ones last.
+// A store that has reached its bound evicts records to make room for new ones: expired ones
+// first, then the anonymous ones that have been idle longest, and signed-in ones last.
 //
-// What a record consists of lies in chunks of memory that are never written twice. So Load returns it without copying, and
-// a million small sessions are a few ten thousand objects to the garbage collector. Whoever keeps a record keeps its chunk.
+// Load returns the data of a record without copying it. A caller that keeps a small record
+// therefore keeps some 16 KiB of the store's memory alive.
+//
+// # How it works
+//
+// Records are spread over 64 shards by the hash of their key. Each shard has a lock of its
+// own, so that requests for different sessions rarely wait for each other. Each operation
+// on a shard also drops a few of its expired records, so no request ever waits for a sweep.
+//
+// Inside its lock a shard has a table, which stores each record in two parts: an entry and
+// a payload. The entry has the version, the expiry and the time of the last use in 64 bytes
+// without pointers. The table finds entries by the hash of their key, by their expiry in a
+// binary heap, and by their last use and their subject in linked lists.
+//
+// The payload has the key, the subject and the data. Payloads are in the table's arena,
+// packed into chunks of 4 to 16 KiB. A chunk is only appended to and never overwritten,
+// which is why Load need not copy. Replacing or dropping a record leaves a dead payload
+// behind. When too many are dead, each operation moves the live payloads of one chunk to
+// another, and the garbage collector frees the chunk. A million small sessions are about
+// sixty thousand objects to the garbage collector.
+//
+// A budget counts the records and the bytes of all shards. A save that would exceed it
+// evicts other records first.
 package memstore
 
 import (
@@ -23,46 +43,43 @@ import (
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
-// The defaults that zero values of [Options] stand for.
+// The default values of [Options].
 const (
 	DefaultMaxRecords = 1_000_000
 	DefaultMaxBytes   = 256 << 20
 )
 
-// Options bounds a store. The zero value is the default.
+// Options configures a [Store]. The zero value is the default.
 type Options struct {
-	// MaxRecords is how many records the store holds at most. Zero or less: 1,000,000.
+	// MaxRecords is the largest number of records that the store holds. The default, used
+	// if it is zero or negative, is 1,000,000.
 	MaxRecords int
-	// MaxBytes is how many bytes the records take at most: keys, data and an estimate of what keeping them costs. Zero or
-	// less: 256 MiB.
+
+	// MaxBytes is the largest number of bytes that the records take: their keys, subjects
+	// and data, and an estimate of 128 bytes of overhead for each. The default, used if it
+	// is zero or negative, is 256 MiB.
 	MaxBytes int64
-	// KeepSignedIn keeps signed-in sessions when the store is full, so that a new record is refused with
-	// [store.ErrFull] once only they are left. False: then the one idle longest has to go.
+
+	// KeepSignedIn makes a full store refuse a new record with [store.ErrFull] rather than
+	// evict the session of a signed-in user. By default it evicts the one that has been
+	// idle longest.
 	KeepSignedIn bool
 }
 
-const shardCount = 64
-
-// Store keeps records in memory. It implements every optional interface of the contract. It is safe for concurrent use.
+// Store keeps records in memory. It implements every optional interface of package store
+// except [store.Purger]. It is safe for concurrent use.
 type Store struct {
-	options Options
-	seed    maphash.Seed
-	epoch   time.Time // when the store was made, to measure time from
-	shards  [shardCount]shard
-	making  sync.Mutex  // held while room is made for a record
-	held    atomic.Bool // somebody is making room, and nobody else may take it
-	room    sync.Mutex  // held while count and bytes change, together
-	count   atomic.Int64
-	bytes   atomic.Int64
-	freed   atomic.Uint64 // counts how often room was made
-	version atomic.Uint64 // the last version handed out; never reused, so no deleted record is mistaken for a later one
+	options     Options
+	seed        maphash.Seed
+	shards      shards
+	evicting    sync.Mutex // held by the save for which the budget is exclusive
+	budget      budget
+	lastVersion atomic.Uint64 // No version is used twice, so none can be that of a deleted record.
 }
 
 var (
 	_ store.Store   = (*Store)(nil)
 	_ store.Toucher = (*Store)(nil)
-	_ store.Indexer = (*Store)(nil)
-	_ store.Lister  = (*Store)(nil)
 	_ store.Instant = (*Store)(nil)
 )
 
@@ -74,17 +91,21 @@ func New(o Options) *Store {
 	if o.MaxBytes <= 0 {
 		o.MaxBytes = DefaultMaxBytes
 	}
-	s := &Store{options: o, seed: maphash.MakeSeed(), epoch: time.Now()}
+	s := &Store{options: o, seed: maphash.MakeSeed()}
+	s.budget.maxRecords, s.budget.maxBytes = int64(o.MaxRecords), o.MaxBytes
+	empty := table{
+		seed: s.seed, epoch: time.Now(), budget: &s.budget, lastVersion: &s.lastVersion,
+	}
 	for i := range s.shards {
-		s.shards[i].init(s)
+		s.shards[i].init(empty)
 	}
 	return s
 }
 
-// Instant marks the store as one whose calls never wait for anything outside the process.
+// Instant marks the store as one whose methods never wait for anything outside the process.
 func (s *Store) Instant() {}
 
-// Close empties the store. There is no goroutine to end; a closed store is an empty one.
+// Close drops all records. The store can still be used.
 func (s *Store) Close() error {
 	for i := range s.shards {
 		s.shards[i].clear()
@@ -92,11 +113,13 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// Len returns how many records the store holds, expired ones that have not been dropped yet among them.
-func (s *Store) Len() int { return int(s.count.Load()) }
+// Len returns the number of records. It includes expired ones that have not been dropped
+// yet.
+func (s *Store) Len() int { return int(s.budget.records.Load()) }
 
-// Bytes returns how many bytes the records take, by the measure of [Options.MaxBytes].
-func (s *Store) Bytes() int64 { return s.bytes.Load() }
+// Bytes returns the number of bytes that the records take, as [Options.MaxBytes] counts
+// them.
+func (s *Store) Bytes() int64 { return s.budget.bytes.Load() }
 
 // Load returns the record under key.
 func (s *Store) Load(_ context.Context, key string) (store.Record, error) {
@@ -108,47 +131,54 @@ func (s *Store) Load(_ context.Context, key string) (store.Record, error) {
 	return rec, nil
 }
 
-// LoadAt loads the record under prefix and the canonical form of id, as of now, into rec. Its key stays as it is, and after an
-// error all of rec does. It is for the manager, which has read the clock and knows the id, and seldom needs the key.
-func (s *Store) LoadAt(prefix string, id *canonical.ID, now time.Time, rec *store.Record) error {
-	k := ref{head: prefix, id: *id, form: withUUID}
+// LoadAt loads the record whose key is prefix followed by the canonical form of id, as of
+// the time now, into rec. It does not set the key, and changes nothing in rec if it returns
+// an error. It is for the manager, which knows the id and the time and seldom needs the
+// key.
+func (s *Store) LoadAt(
+	prefix string, id *canonical.ID, now time.Time, rec *store.Record,
+) error {
+	k := lookupKey{prefix: prefix, id: *id, form: uuidKey}
 	return s.shardOf(&k).load(&k, now, rec)
 }
 
-// Save stores rec if its version is still the stored one, and makes room for it if it must.
+// Save stores rec if its version is still the stored one. If the store is full it evicts
+// other records.
 func (s *Store) Save(_ context.Context, rec store.Record) (store.Record, error) {
-	if size := weigh(&rec); size > s.options.MaxBytes {
-		return store.Record{}, fmt.Errorf("%w: record takes %d bytes, MaxBytes is %d", store.ErrTooLarge, size, s.options.MaxBytes)
+	if cost := costOf(&rec); cost > s.options.MaxBytes {
+		return store.Record{}, fmt.Errorf("%w: record takes %d bytes, MaxBytes is %d",
+			store.ErrTooLarge, cost, s.options.MaxBytes)
 	}
 	sh, k := s.locate(rec.Key)
-	saved, err := sh.save(&k, &draft{rec: &rec, now: time.Now()})
+	saved, err := sh.save(&k, &saveArgs{rec: &rec, now: time.Now()})
 	if !errors.Is(err, store.ErrFull) {
 		return saved, err
 	}
-	return s.squeeze(sh, &k, &rec)
+	return s.saveEvicting(sh, &k, &rec)
 }
 
-// squeeze stores rec after making room for it. One save at a time does so, and meanwhile nobody else takes what it frees:
-// otherwise many small records could keep a large one out for ever.
-func (s *Store) squeeze(sh *shard, k *ref, rec *store.Record) (store.Record, error) {
-	s.making.Lock()
-	defer s.making.Unlock()
-	s.held.Store(true)
-	defer s.held.Store(false)
+// saveEvicting stores rec after evicting other records. One save at a time does so, and no
+// other save may use what it frees. Otherwise many small records could keep a large one out
+// forever.
+func (s *Store) saveEvicting(sh *shard, k *lookupKey, rec *store.Record) (store.Record, error) {
+	s.evicting.Lock()
+	defer s.evicting.Unlock()
+	s.budget.exclusive.Store(true)
+	defer s.budget.exclusive.Store(false)
 	for {
-		freed := s.freed.Load()
-		saved, err := sh.save(k, &draft{rec: rec, now: time.Now(), maker: true})
+		releases := s.budget.releases.Load()
+		saved, err := sh.save(k, &saveArgs{rec: rec, now: time.Now(), evicting: true})
 		if !errors.Is(err, store.ErrFull) {
 			return saved, err
 		}
-		// That there is nothing to drop is final only if nobody else has made room meanwhile.
-		if !s.evict(k) && s.freed.Load() == freed {
+		// Even if nothing can be evicted, another call may have freed something meanwhile.
+		if !s.shards.evict(k, s.options.KeepSignedIn) && s.budget.releases.Load() == releases {
 			return store.Record{}, err
 		}
 	}
 }
 
-// Touch moves the expiry of the stored record, never backwards.
+// Touch moves the expiry of the stored record to rec.Expires, never backwards.
 func (s *Store) Touch(_ context.Context, rec store.Record) error {
 	sh, k := s.locate(rec.Key)
 	return sh.touch(&k, &rec, time.Now())
@@ -161,12 +191,22 @@ func (s *Store) Delete(_ context.Context, key string) error {
 	return nil
 }
 
-// BySubject returns the records of one subject.
-func (s *Store) BySubject(_ context.Context, subject string) ([]store.Record, error) {
-	var out []store.Record
-	now := time.Now()
-	for i := range s.shards {
-		out = s.shards[i].bySubject(out, subject, now)
+// locate returns the shard of a key, and the key as it is looked up there.
+func (s *Store) locate(key string) (*shard, lookupKey) {
+	k := parseKey(key)
+	sh := s.shardOf(&k)
+	return sh, k
+}
+
+// shardOf returns the shard of a key and sets k.hash. The hash of a key with an id is that
+// of the id alone: ids are random, so the same id does not occur with many prefixes.
+func (s *Store) shardOf(k *lookupKey) *shard {
+	var hash uint64 // The low bits choose the shard, the high ones the bucket.
+	if k.form == uuidKey {
+		hash = maphash.Bytes(s.seed, k.id[:])
+	} else {
+		hash = maphash.String(s.seed, k.prefix)
 	}
-	return out, nil
+	k.hash = uint32(hash >> 32)
+	return &s.shards[hash%shardCount]
 }

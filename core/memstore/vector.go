@@ -1,32 +1,39 @@
 package memstore
 
-// part is how many elements of a vector lie together.
-const part = 64
+import "math"
 
-// vector is a list that grows and shrinks in parts of a fixed size, so that no request has to wait while all of it is
-// copied, and so that memory goes back as records go.
+// none is an index that no element has. It stands for no entry and for no chunk.
+const none = math.MaxUint32
+
+// blockLen is the number of elements in a block of a vector.
+const blockLen = 64
+
+// vector is a list that grows and shrinks by blocks of a fixed size. Unlike a slice it
+// never copies its elements, so no request has to wait for that, and it frees memory as
+// elements are removed.
 type vector[T any] struct {
-	parts []*[part]T
-	n     uint32
+	blocks []*[blockLen]T
+	len    uint32
 }
 
-func (v *vector[T]) at(i uint32) *T { return &v.parts[i/part][i%part] }
+func (v *vector[T]) at(i uint32) *T { return &v.blocks[i/blockLen][i%blockLen] }
 
 // push appends x and returns its index.
 func (v *vector[T]) push(x T) uint32 {
-	if int(v.n/part) == len(v.parts) {
-		v.parts = append(v.parts, new([part]T))
+	if int(v.len/blockLen) == len(v.blocks) {
+		v.blocks = append(v.blocks, new([blockLen]T))
 	}
-	v.n++
-	*v.at(v.n - 1) = x
-	return v.n - 1
+	v.len++
+	*v.at(v.len - 1) = x
+	return v.len - 1
 }
 
-// pop takes the last element away. One empty part is kept, for what comes and goes around its edge.
+// pop removes the last element. It keeps one empty block, so that pushes and pops around
+// the edge of a block do not allocate each time.
 func (v *vector[T]) pop() {
-	v.n--
-	if last := len(v.parts) - 1; int(v.n/part)+1 < last {
-		v.parts[last] = nil
-		v.parts = v.parts[:last]
+	v.len--
+	if last := len(v.blocks) - 1; int(v.len/blockLen)+1 < last {
+		v.blocks[last] = nil
+		v.blocks = v.blocks[:last]
 	}
 }

@@ -76,7 +76,7 @@ func TestListWithoutLimit(t *testing.T) {
 			}
 			total += len(page)
 			sh, _ := s.locate(page[0].Key)
-			if n := sh.slots.n; len(page) != int(n) || !s.in(sh, page[len(page)-1].Key) {
+			if n := sh.entries.len; len(page) != int(n) || !s.in(sh, page[len(page)-1].Key) {
 				t.Errorf("List(limit %d) = %d records, the shard of the first has %d", limit, len(page), n)
 			}
 		})
@@ -205,17 +205,17 @@ func stirring(t *testing.T, crowds []*crowd) (between, stop func()) {
 	return between, func() { cancel(); wg.Wait() }
 }
 
-// TestListGoesOnInAShardThatShrank has a cursor that points behind what is left, where old slots may lie.
+// TestListGoesOnInAShardThatShrank has a cursor that points behind what is left, where old entries may lie.
 func TestListGoesOnInAShardThatShrank(t *testing.T) {
 	t.Parallel()
 	s := New(Options{})
 	var keys, got []string
-	for n := 0; len(keys) < 5*part; n++ {
+	for n := 0; len(keys) < 5*blockLen; n++ {
 		if key := fmt.Sprint(n); s.in(&s.shards[0], key) {
 			keys = append(keys, s.must(t, store.Record{Key: key}).Key)
 		}
 	}
-	const left = part / 2
+	const left = blockLen / 2
 	s.walk(t, "", 1, func(page []store.Record, _ string) {
 		for _, key := range keys[left:] {
 			_ = s.Delete(t.Context(), key)
