@@ -22,8 +22,8 @@ func TestOutlayOf(t *testing.T) {
 		{[]string{"runtime.mallocgc", load, gin}, inSession},
 		{[]string{gin}, inSession},
 		{[]string{"runtime.findRunnable", "runtime.schedule", "runtime.mcall"}, inRest},
-		{[]string{"runtime.mallocgc", modules + "bench.(*tape).play"}, inRest},
-		{[]string{"syscall.write", client, modules + "bench.(*tape).rewind"}, inRewind},
+		{[]string{"runtime.mallocgc", modules + "internal/bench.(*tape).play"}, inRest},
+		{[]string{"syscall.write", client, modules + "internal/bench.(*tape).rewind"}, inRewind},
 	} {
 		if got := outlayOf(c.stack); got != c.want {
 			t.Errorf("%v is %q, want %q", c.stack, got, c.want)

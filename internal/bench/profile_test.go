@@ -22,9 +22,9 @@ func TestClassify(t *testing.T) {
 		{[]string{"internal/syscall/unix.GetRandom", modules + "core.(*secret).draw"}, onRandom},
 		{[]string{"net/http.(*Request).WithContext", gin}, onFramework},
 		{[]string{"github.com/gin-gonic/gin.(*responseWriter).Write", gin}, elsewhere},
-		{[]string{"github.com/gin-gonic/gin.(*Engine).ServeHTTP", modules + "bench.(*trial).send"}, elsewhere},
+		{[]string{"github.com/gin-gonic/gin.(*Engine).ServeHTTP", modules + "internal/bench.(*trial).send"}, elsewhere},
 		{[]string{"runtime.gcDrain", "runtime.gcBgMarkWorker"}, onMemory},
-		{[]string{"runtime.mallocgc", modules + "bench.(*trial).send"}, elsewhere},
+		{[]string{"runtime.mallocgc", modules + "internal/bench.(*trial).send"}, elsewhere},
 	} {
 		if got := classify(c.stack); got != c.want {
 			t.Errorf("%v is %q, want %q", c.stack, got, c.want)
