@@ -11,113 +11,114 @@ import (
 	"github.com/cloakroom-go/sessions/internal/testserver"
 )
 
-// newWorld is a world with a Redis.
-func newWorld(tb testing.TB) world {
+// newEnv returns an environment with a Redis.
+func newEnv(tb testing.TB) environment {
 	tb.Helper()
-	return world{payload: fiveKeys(), redis: testserver.Shared(tb, testserver.Redis{}).Addr()}
+	return environment{payload: fiveKeys(), redis: testserver.Shared(tb, testserver.Redis{}).Addr()}
 }
 
-// TestContenders proves each contender in each case, and that each request of a slot counts. Tests that build sites do not
-// run in parallel: some peers change variables of their packages meanwhile.
-func TestContenders(t *testing.T) {
-	for _, c := range contenders() {
-		t.Run(c.String(), func(t *testing.T) {
-			w := world{payload: fiveKeys()}
-			if c.store == redisStore {
-				w = newWorld(t)
+// TestSubjects verifies each subject in each use case, and that each request of a slot counts.
+// Tests that build apps do not run in parallel, because some libraries write to package variables.
+func TestSubjects(t *testing.T) {
+	for _, s := range subjects() {
+		t.Run(s.String(), func(t *testing.T) {
+			env := environment{payload: fiveKeys()}
+			if s.store == inRedis {
+				env = newEnv(t)
 			}
 			for _, u := range useCases() {
-				trial, err := newTrial(t.Context(), c, u, w)
+				b, err := newBenchmark(t.Context(), s, u, env)
 				if err != nil {
 					t.Fatal(err)
 				}
-				trial.n = 10
-				if err := trial.slot(t.Context()); err != nil {
+				b.slotRequests = 10
+				if err := b.measureSlot(t.Context()); err != nil {
 					t.Error(err)
 				}
-				if err := trial.check(t.Context()); err != nil {
+				if err := b.check(t.Context()); err != nil {
 					t.Error(err)
 				}
-				trial.close()
+				b.close()
 			}
 		})
 	}
 }
 
-// TestExchangesAllocateNothing has bare frameworks, none of which allocates for a handler that does next to nothing.
-func TestExchangesAllocateNothing(t *testing.T) {
+// TestRequestersAllocateNothing uses bare frameworks, none of which allocates for a handler that
+// does next to nothing.
+func TestRequestersAllocateNothing(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
-	for _, c := range choose((*contender).isBare) {
-		s, err := c.build(world{payload: fiveKeys()})
+	for _, s := range subjectsWhere((*subject).isBare) {
+		a, err := s.build(environment{payload: fiveKeys()})
 		if err != nil {
 			t.Fatal(err)
 		}
-		x := s.exchange(t.Context(), read)
-		for _, cookie := range []string{"", bareField} {
-			x.carry(cookie)
-			if n := testing.AllocsPerRun(100, func() { x.send() }); n != 0 {
-				t.Errorf("%v: the harness allocates %v times", c, n)
+		r := a.requester(t.Context(), actionRead)
+		for _, cookie := range []string{"", cookieWithoutSession} {
+			r.setCookie(cookie)
+			if n := testing.AllocsPerRun(100, func() { r.send() }); n != 0 {
+				t.Errorf("%v: the harness allocates %v times", s, n)
 			}
-			if x.body() != okBody {
-				t.Errorf("%v: the body is %q", c, x.body())
+			if r.responseBody() != okBody {
+				t.Errorf("%v: the body is %q", s, r.responseBody())
 			}
 		}
 	}
 }
 
-// TestFloorPlaysTheSameCommands records what a contender sends to Redis, plays it again, and counts it.
-func TestFloorPlaysTheSameCommands(t *testing.T) {
-	w := newWorld(t)
-	w.db = 9
-	ours := choose(isOursOnGin)[0]
+// TestReplaySendsTheSameCommands records the commands of a subject, replays them, and counts them.
+func TestReplaySendsTheSameCommands(t *testing.T) {
+	env := newEnv(t)
+	env.db = 9
+	cloakroom := subjectsWhere(isGinOnRedis)[0]
 	for _, u := range useCases()[:3] {
-		tape, err := record(t.Context(), ours, &u, w, 5)
+		r, err := recordReplay(t.Context(), cloakroom, &u, env, 5)
 		if err != nil {
 			t.Fatal(err)
 		}
-		besides, err := newTrial(t.Context(), choose(isOursInMemory)[0], u, w)
+		interleaved, err := newBenchmark(t.Context(), subjectsWhere(isGinInMemory)[0], u, env)
 		if err != nil {
 			t.Fatal(err)
 		}
-		before := besides.sent
-		for _, m := range manners() {
-			played := tape.in(m, besides)
-			if err := errors.Join(played.slot(t.Context()), played.check(t.Context())); err != nil || len(played.figures) != 1 {
-				t.Errorf("%d figures, %v", len(played.figures), err)
+		before := interleaved.sent
+		for _, m := range replayModes() {
+			other := r.withMode(m, interleaved)
+			if err := errors.Join(other.measureSlot(t.Context()), other.check(t.Context())); err != nil || len(other.samples) != 1 {
+				t.Errorf("%d samples, %v", len(other.samples), err)
 			}
 		}
-		if want := len(manners()) * len(tape.played); besides.sent-before != want {
-			t.Errorf("%d requests were sent in turn, want %d", besides.sent-before, want)
+		if want := len(replayModes()) * len(r.requests); interleaved.sent-before != want {
+			t.Errorf("%d requests were interleaved, want %d", interleaved.sent-before, want)
 		}
-		besides.close()
-		sent, err := countTraffic(t.Context(), ours, &u, w)
-		if want := float64(len(tape.played[0])); err != nil || sent.commands != want || sent.trips != want {
+		interleaved.close()
+		sent, err := countTraffic(t.Context(), cloakroom, &u, env)
+		if want := float64(len(r.requests[0])); err != nil || sent.commands != want || sent.trips != want {
 			t.Errorf("case %s: %+v, %v, want %v commands in as many round trips", u.name, sent, err, want)
 		}
-		if u.action != read {
-			tape.played = tape.played[1:]
-			if err := errors.Join(tape.slot(t.Context()), tape.check(t.Context())); err == nil {
+		if u.action != actionRead {
+			r.requests = r.requests[1:]
+			if err := errors.Join(r.measureSlot(t.Context()), r.check(t.Context())); err == nil {
 				t.Errorf("case %s: that a request is missing goes unnoticed", u.name)
 			}
 		}
 	}
 }
 
-// TestWireTellsTripsFromCommands has a client that sends two commands at once.
-func TestWireTellsTripsFromCommands(t *testing.T) {
+// TestRedisProxyTellsRoundTripsFromCommands uses a client that sends two commands at once.
+func TestRedisProxyTellsRoundTripsFromCommands(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	wire, err := newWire(t.Context(), w.redis)
+	env := newEnv(t)
+	proxy, err := newRedisProxy(t.Context(), env.redis)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer wire.close()
-	w.redis = wire.addr()
-	c := newClient(w)
+	defer proxy.close()
+	env.redis = proxy.addr()
+	c := newClient(env)
 	c.Ping(t.Context())
-	wire.take()
+	proxy.take()
 	p := c.Pipeline()
 	p.Ping(t.Context())
 	p.Echo(t.Context(), strings.Repeat("long", 100_000))
@@ -125,14 +126,14 @@ func TestWireTellsTripsFromCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Ping(t.Context())
-	if commands, trips := wire.take(); len(commands) != 3 || trips != 2 {
+	if commands, trips := proxy.take(); len(commands) != 3 || trips != 2 {
 		t.Errorf("%d commands in %d round trips, want 3 in 2", len(commands), trips)
 	}
 }
 
 // forgetful is a library that stores nothing, or gives every visitor the same session.
 type forgetful struct {
-	bare[*fiber.Ctx]
+	bareLibrary[*fiber.Ctx]
 	shared *int
 }
 
@@ -140,59 +141,60 @@ func (f forgetful) read(*fiber.Ctx) (int, error) { return *f.shared, nil }
 
 func (f forgetful) change(*fiber.Ctx) error { *f.shared++; return nil }
 
-// TestProofFails has contenders that pretend.
-func TestProofFails(t *testing.T) {
+// TestVerifyFails uses libraries that do not keep sessions.
+func TestVerifyFails(t *testing.T) {
 	t.Parallel()
-	w := world{payload: fiveKeys()}
+	env := environment{payload: fiveKeys()}
 	for name, lib := range map[string]library[*fiber.Ctx]{
-		"stores nothing":       bare[*fiber.Ctx]{},
+		"stores nothing":       bareLibrary[*fiber.Ctx]{},
 		"shares one session":   forgetful{shared: new(int)},
 		"needs no cookie, too": forgetful{shared: func() *int { n := 1; return &n }()},
 	} {
-		if err := fiberSite(w, lib).prove(t.Context()); err == nil {
+		if err := fiberApp(env, lib).verify(t.Context()); err == nil {
 			t.Errorf("a library that %s passes", name)
 		}
 	}
 }
 
-// TestProofFailsWithoutTheCookie has a contender that keeps none.
-func TestProofFailsWithoutTheCookie(t *testing.T) {
+// TestVerifyFailsWithoutTheCookie uses a baseline whose middleware is missing.
+func TestVerifyFailsWithoutTheCookie(t *testing.T) {
 	t.Parallel()
-	c := &contender{"Fiber", cookieKept, "", buildFunc(func(w world) (*site, error) {
-		return fiberSite(w, keeping[*fiber.Ctx]{context: fiberContext}), nil
+	s := &subject{"Fiber", baselineName, "", buildFunc(func(env environment) (*app, error) {
+		return fiberApp(env, baselineLibrary[*fiber.Ctx]{contextOf: fiberContext}), nil
 	})}
-	if _, err := newTrial(t.Context(), c, useCases()[4], world{payload: fiveKeys()}); err == nil {
+	if _, err := newBenchmark(t.Context(), s, useCases()[4], environment{payload: fiveKeys()}); err == nil {
 		t.Error("it passes")
 	}
 }
 
-// TestCheckNoticesLostRequests has a request whose change is not counted on.
+// TestCheckNoticesLostRequests pretends that one more request was sent.
 func TestCheckNoticesLostRequests(t *testing.T) {
-	trial, err := newTrial(t.Context(), choose((*contender).isOurs)[0], useCases()[1], world{payload: fiveKeys()})
+	s, env := subjectsWhere((*subject).isCloakroom)[0], environment{payload: fiveKeys()}
+	b, err := newBenchmark(t.Context(), s, useCases()[1], env)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer trial.close()
-	trial.sent++
-	if trial.check(t.Context()) == nil {
+	defer b.close()
+	b.sent++
+	if b.check(t.Context()) == nil {
 		t.Error("a change that was lost goes unnoticed")
 	}
 }
 
-func TestShelves(t *testing.T) {
+func TestStoresUnderTest(t *testing.T) {
 	t.Parallel()
-	for _, build := range shelves() {
+	for _, build := range storesUnderTest() {
 		s, err := build(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		keys, err := s.fill(1024, time.Now().Add(time.Hour), time.Now().Add(time.Hour))
-		if s.sweep < 0 { // it is only weighed
+		if s.sweepInterval < 0 { // only its size is measured
 			s.get = func(key string) bool { return key != "nothing" }
 		}
 		if err != nil || len(keys) != 2 || !s.get(keys[0]) || s.get("nothing") {
 			t.Errorf("%s: %d keys, %v, or it does not return what it has", s.name, len(keys), err)
 		}
-		// It is not closed: to stop its sweep so soon is a data race of scs's.
+		// It is not closed, since stopping its cleanup this early is a data race in scs.
 	}
 }

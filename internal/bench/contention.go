@@ -8,56 +8,57 @@ import (
 	"time"
 )
 
-// writers is how many requests change one session at a time.
+// writers is how many requests change one session at the same time.
 const writers = 16
 
-// contest is a contender whose writers all change one session.
-type contest struct {
-	contender     *contender
-	world         world
-	each          int // changes of each writer
-	together, one []float64
-	lost, refused []float64 // shares of the changes
+// contentionBenchmark measures a subject whose writers all change one session.
+type contentionBenchmark struct {
+	subject                *subject
+	environment            environment
+	changesPerWriter       int
+	concurrent, sequential []float64 // nanoseconds for all changes, one value for each round
+	lost, refused          []float64 // changes, one value for each round
 }
 
-// contended is the outcome of a contest.
-type contended struct {
-	contender          *contender
-	together, one      time.Duration // for all changes
-	lost, refused, all int
+// contentionResult is the outcome of a contentionBenchmark: medians over the rounds.
+type contentionResult struct {
+	subject                *subject
+	concurrent, sequential time.Duration // for all changes
+	lost, refused, all     int           // changes
 }
 
-// run makes the changes one after another and then all at once, each time in a session of its own.
-func (c *contest) run(ctx context.Context) error {
-	s, err := c.contender.build(c.world)
+// run makes the changes one after another and then concurrently, each time in a session of its
+// own.
+func (b *contentionBenchmark) run(ctx context.Context) error {
+	a, err := b.subject.build(b.environment)
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	if err := s.prove(ctx); err != nil {
+	defer a.close()
+	if err := a.verify(ctx); err != nil {
 		return err
 	}
-	cookie, err := s.open(ctx)
+	cookie, err := a.startSession(ctx)
 	if err != nil {
 		return err
 	}
-	x := s.exchange(ctx, change)
-	x.carry(cookie)
+	r := a.requester(ctx, actionChange)
+	r.setCookie(cookie)
 	began := time.Now()
-	for range writers * c.each {
-		if x.send() != http.StatusOK {
+	for range writers * b.changesPerWriter {
+		if r.send() != http.StatusOK {
 			return errFailed
 		}
 	}
-	c.one = append(c.one, float64(time.Since(began)))
-	if err := s.expect(ctx, cookie, 1+writers*c.each); err != nil {
+	b.sequential = append(b.sequential, float64(time.Since(began)))
+	if err := a.expect(ctx, cookie, 1+writers*b.changesPerWriter); err != nil {
 		return err
 	}
-	return c.runTogether(ctx, s)
+	return b.runConcurrent(ctx, a)
 }
 
-func (c *contest) runTogether(ctx context.Context, s *site) error {
-	cookie, err := s.open(ctx)
+func (b *contentionBenchmark) runConcurrent(ctx context.Context, a *app) error {
+	cookie, err := a.startSession(ctx)
 	if err != nil {
 		return err
 	}
@@ -65,36 +66,40 @@ func (c *contest) runTogether(ctx context.Context, s *site) error {
 	var refused atomic.Int64
 	began := time.Now()
 	for range writers {
-		x := s.exchange(ctx, change)
-		x.carry(cookie)
+		r := a.requester(ctx, actionChange)
+		r.setCookie(cookie)
 		group.Go(func() {
-			for range c.each {
-				if x.send() != http.StatusOK {
+			for range b.changesPerWriter {
+				if r.send() != http.StatusOK {
 					refused.Add(1)
 				}
 			}
 		})
 	}
 	group.Wait()
-	c.together = append(c.together, float64(time.Since(began)))
-	n, err := s.counter(ctx, cookie)
-	c.refused = append(c.refused, float64(refused.Load()))
-	c.lost = append(c.lost, float64(1+writers*c.each-int(refused.Load())-n))
+	b.concurrent = append(b.concurrent, float64(time.Since(began)))
+	n, err := a.counter(ctx, cookie)
+	b.refused = append(b.refused, float64(refused.Load()))
+	b.lost = append(b.lost, float64(1+writers*b.changesPerWriter-int(refused.Load())-n))
 	return err
 }
 
-// compareContention measures the contenders in turn.
-func compareContention(ctx context.Context, p *pace, w world, all []*contender, each int) ([]contended, error) {
-	contests := make([]*contest, len(all))
-	for i, c := range all {
-		contests[i] = &contest{contender: c, world: w, each: each}
+// measureContention measures the subjects in turn.
+func measureContention(
+	ctx context.Context, s *schedule, env environment, all []*subject, changesPerWriter int,
+) ([]contentionResult, error) {
+	benchmarks := make([]*contentionBenchmark, len(all))
+	for i, sub := range all {
+		benchmarks[i] = &contentionBenchmark{
+			subject: sub, environment: env, changesPerWriter: changesPerWriter,
+		}
 	}
-	err := p.shuffled(len(contests), func(i int) error { return contests[i].run(ctx) })
-	var out []contended
-	for _, c := range contests {
-		out = append(out, contended{
-			c.contender, time.Duration(median(c.together)), time.Duration(median(c.one)),
-			int(median(c.lost)), int(median(c.refused)), writers * each,
+	err := s.inTurn(len(benchmarks), func(i int) error { return benchmarks[i].run(ctx) })
+	var out []contentionResult
+	for _, b := range benchmarks {
+		out = append(out, contentionResult{
+			b.subject, time.Duration(median(b.concurrent)), time.Duration(median(b.sequential)),
+			int(median(b.lost)), int(median(b.refused)), writers * changesPerWriter,
 		})
 	}
 	return out, err

@@ -1,18 +1,24 @@
-// Package bench measures this library and its peers side by side, in one run: part of no release.
+// Package bench measures Cloakroom and other session libraries side by side, in one run. It is
+// not part of any release.
 //
-//	make bench                # writes docs/benchmarks.md and its plots; BENCH=quick takes two minutes
-//	cd bench && go test .     # proves the harness, measures nothing
+//	make bench                      # writes docs/benchmarks.md and its plots, in 20 minutes
+//	BENCH=quick make bench          # takes two minutes
+//	cd internal/bench && go test .  # tests the harness and measures nothing
 //
-// A [contender] is a library with a store on a framework, or the bare framework, or one that keeps the cookie and does
-// nothing else. It builds a [site], whose handlers carry out an [action]: read one key, change one, and so on. An [exchange]
-// is a request that is sent again and again, and a writer for its response; neither allocates. A [trial] is a contender in a
-// case. It first proves that sessions really are loaded, changed and stored, and then is measured in many slots, in turn
-// with all other trials, in an order drawn anew for each round. What the bare framework takes in the same round is
-// subtracted; a [figure] is the median of that.
+// A [subject] is what is measured: a session library with a store on a framework, the bare
+// framework, or a [baselineLibrary] that only puts the cookie into the request's context. A
+// subject builds an [app], whose handlers perform an [action], such as reading or changing one
+// key. A [requester] sends the same request again and again without allocating.
 //
-// To profile one contender in one case:
+// A [benchmark] is a subject in a use case. It first verifies that sessions are really loaded,
+// changed and stored. Then it is measured in many slots, in turn with all other benchmarks, in
+// an order that is drawn anew for each round. The result of the bare framework in the same
+// round is subtracted from each [sample], and the report shows the median of the differences.
+//
+// To profile one subject in one use case:
 //
 //	go test -run '^$' -bench 'Request/Gin/Cloakroom$/memory/a$' -cpuprofile cpu.out .
-//	go test -run '^$' -bench 'Request/Gin/Cloakroom$/memory/a$' -benchtime 5000x -memprofile mem.out -memprofilerate 1 .
+//	go test -run '^$' -bench 'Request/Gin/Cloakroom$/memory/a$' -benchtime 5000x \
+//		-memprofile mem.out -memprofilerate 1 .
 //	go tool pprof -top -lines -sample_index=alloc_objects mem.out
 package bench

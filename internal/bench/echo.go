@@ -16,78 +16,85 @@ import (
 	sessions "github.com/cloakroom-go/sessions/echo"
 )
 
-// echoSite mounts the actions behind some middleware.
-func echoSite(w world, lib library[echo.Context], use ...echo.MiddlewareFunc) *site {
+// echoApp returns an app that performs the actions behind some middleware.
+func echoApp(
+	env environment, lib library[echo.Context], middleware ...echo.MiddlewareFunc,
+) *app {
 	e, ok := echo.New(), []byte(okBody)
-	e.Use(use...)
-	for a := range actions {
-		e.GET(a.path(), func(c echo.Context) error {
-			n, err := perform(lib, a, w.payload, c)
+	e.Use(middleware...)
+	for do := range numActions {
+		e.GET(do.path(), func(c echo.Context) error {
+			n, err := perform(lib, do, env.payload, c)
 			switch {
 			case err != nil:
 				return c.String(http.StatusInternalServerError, err.Error())
-			case a == value:
+			case do == actionCounter:
 				return c.String(http.StatusOK, strconv.Itoa(n))
 			}
 			_, err = c.Response().Write(ok)
 			return err
 		})
 	}
-	return &site{http: e}
+	return &app{http: e}
 }
 
-func echoContenders() []*contender {
-	const name, peer = "Echo", "echo-contrib/session"
-	out := []*contender{
-		{name, bareFramework, "", buildFunc(func(w world) (*site, error) { return echoSite(w, bare[echo.Context]{}), nil })},
-		{name, cookieKept, "", buildFunc(func(w world) (*site, error) {
-			return echoSite(w, keeping[echo.Context]{context: echoContext}, echoKeep), nil
+func echoSubjects() []*subject {
+	const framework, peer = "Echo", "echo-contrib/session"
+	out := []*subject{
+		{framework, bareName, "", buildFunc(func(env environment) (*app, error) {
+			return echoApp(env, bareLibrary[echo.Context]{}), nil
+		})},
+		{framework, baselineName, "", buildFunc(func(env environment) (*app, error) {
+			lib := baselineLibrary[echo.Context]{contextOf: echoContext}
+			return echoApp(env, lib, echoBaseline), nil
 		})},
 	}
-	out = append(out, ourContenders(name, mountEcho)...)
+	out = append(out, cloakroomSubjects(framework, echoCloakroom)...)
 	return append(out,
-		&contender{name, peer, memoryStore, buildFunc(func(w world) (*site, error) {
-			return gorillaSite(w, memstore.NewMemStore([]byte(signingKey))), nil
+		&subject{framework, peer, inMemory, buildFunc(func(env environment) (*app, error) {
+			return echoContribApp(env, memstore.NewMemStore([]byte(signingKey))), nil
 		})},
-		&contender{name, peer + " (rbcervilla)", redisStore, buildFunc(rbcervillaSite)},
-		&contender{name, peer + " (boj)", redisStore, buildFunc(bojSite)},
+		&subject{framework, peer + " (rbcervilla)", inRedis, buildFunc(echoContribRbcervillaApp)},
+		&subject{framework, peer + " (boj)", inRedis, buildFunc(echoContribBojApp)},
 	)
 }
 
-func mountEcho(w world, m *core.Manager) *site {
-	return echoSite(w, ours[echo.Context]{sessions.Get}, sessions.Middleware(m))
+func echoCloakroom(env environment, m *core.Manager) *app {
+	return echoApp(env, cloakroomLibrary[echo.Context]{sessions.Get}, sessions.Middleware(m))
 }
 
-func gorillaSite(w world, store gorilla.Store) *site {
-	return echoSite(w, contribEcho{}, contrib.Middleware(store))
+func echoContribApp(env environment, store gorilla.Store) *app {
+	return echoApp(env, echoContrib{}, contrib.Middleware(store))
 }
 
-func rbcervillaSite(w world) (*site, error) {
-	client := newClient(w)
+func echoContribRbcervillaApp(env environment) (*app, error) {
+	client := newClient(env)
 	store, err := redisstore.NewRedisStore(context.Background(), client)
 	if err != nil {
 		return nil, err
 	}
-	out := gorillaSite(w, store)
-	out.end = append(out.end, func() { _ = client.Close() })
+	out := echoContribApp(env, store)
+	out.closers = append(out.closers, func() { _ = client.Close() })
 	return out, nil
 }
 
-func bojSite(w world) (*site, error) {
-	store, err := redistore.NewRediStoreWithDB(10, "tcp", w.redis, "", "", strconv.Itoa(w.db), []byte(signingKey))
+func echoContribBojApp(env environment) (*app, error) {
+	store, err := redistore.NewRediStoreWithDB(
+		10, "tcp", env.redis, "", "", strconv.Itoa(env.db), []byte(signingKey),
+	)
 	if err != nil {
 		return nil, err
 	}
-	store.SetMaxLength(0) // by default 4 KiB are too much
-	out := gorillaSite(w, store)
-	out.end = append(out.end, func() { _ = store.Close() })
+	store.SetMaxLength(0) // no limit; the default is 4 KiB
+	out := echoContribApp(env, store)
+	out.closers = append(out.closers, func() { _ = store.Close() })
 	return out, nil
 }
 
-// contribEcho is echo-contrib/session.
-type contribEcho struct{}
+// echoContrib implements library with echo-contrib/session.
+type echoContrib struct{}
 
-func (contribEcho) start(c echo.Context, p *payload) error {
+func (echoContrib) start(c echo.Context, p *payload) error {
 	s, err := contrib.Get(cookieName, c)
 	if err != nil {
 		return err
@@ -99,7 +106,7 @@ func (contribEcho) start(c echo.Context, p *payload) error {
 	return s.Save(c.Request(), c.Response())
 }
 
-func (contribEcho) read(c echo.Context) (int, error) {
+func (echoContrib) read(c echo.Context) (int, error) {
 	s, err := contrib.Get(cookieName, c)
 	if err != nil {
 		return 0, err
@@ -108,7 +115,7 @@ func (contribEcho) read(c echo.Context) (int, error) {
 	return n, nil
 }
 
-func (contribEcho) change(c echo.Context) error {
+func (echoContrib) change(c echo.Context) error {
 	s, err := contrib.Get(cookieName, c)
 	if err != nil {
 		return err
@@ -121,7 +128,7 @@ func (contribEcho) change(c echo.Context) error {
 	return s.Save(c.Request(), c.Response())
 }
 
-func (contribEcho) create(c echo.Context) error {
+func (echoContrib) create(c echo.Context) error {
 	s, err := contrib.Get(cookieName, c)
 	if err != nil {
 		return err

@@ -12,59 +12,63 @@ import (
 	sessions "github.com/cloakroom-go/sessions/fiber"
 )
 
-// fiberSite mounts the actions behind some middleware.
-func fiberSite(w world, lib library[*fiber.Ctx], use ...fiber.Handler) *site {
-	app := fiber.New(fiber.Config{DisableStartupMessage: true})
-	for _, h := range use {
-		app.Use(h)
+// fiberApp returns an app that performs the actions behind some middleware.
+func fiberApp(env environment, lib library[*fiber.Ctx], middleware ...fiber.Handler) *app {
+	f := fiber.New(fiber.Config{DisableStartupMessage: true})
+	for _, h := range middleware {
+		f.Use(h)
 	}
-	for a := range actions {
-		app.Get(a.path(), func(c *fiber.Ctx) error {
-			n, err := perform(lib, a, w.payload, c)
+	for do := range numActions {
+		f.Get(do.path(), func(c *fiber.Ctx) error {
+			n, err := perform(lib, do, env.payload, c)
 			switch {
 			case err != nil:
 				return c.Status(http.StatusInternalServerError).SendString(err.Error())
-			case a == value:
+			case do == actionCounter:
 				return c.SendString(strconv.Itoa(n))
 			}
 			return c.SendString(okBody)
 		})
 	}
-	return &site{fast: app.Handler()}
+	return &app{fast: f.Handler()}
 }
 
-func fiberContenders() []*contender {
-	const name, peer = "Fiber", "Fiber session"
-	out := []*contender{
-		{name, bareFramework, "", buildFunc(func(w world) (*site, error) { return fiberSite(w, bare[*fiber.Ctx]{}), nil })},
-		{name, cookieKept, "", buildFunc(func(w world) (*site, error) {
-			return fiberSite(w, keeping[*fiber.Ctx]{context: fiberContext}, fiberKeep), nil
+func fiberSubjects() []*subject {
+	const framework, peer = "Fiber", "Fiber session"
+	out := []*subject{
+		{framework, bareName, "", buildFunc(func(env environment) (*app, error) {
+			return fiberApp(env, bareLibrary[*fiber.Ctx]{}), nil
+		})},
+		{framework, baselineName, "", buildFunc(func(env environment) (*app, error) {
+			lib := baselineLibrary[*fiber.Ctx]{contextOf: fiberContext}
+			return fiberApp(env, lib, fiberBaseline), nil
 		})},
 	}
-	out = append(out, ourContenders(name, mountFiber)...)
+	out = append(out, cloakroomSubjects(framework, fiberCloakroom)...)
 	return append(out,
-		&contender{name, peer, memoryStore, buildFunc(func(w world) (*site, error) {
-			return fiberSessionSite(w, session.Config{}), nil
+		&subject{framework, peer, inMemory, buildFunc(func(env environment) (*app, error) {
+			return fiberSessionApp(env, session.Config{}), nil
 		})},
-		&contender{name, peer, redisStore, buildFunc(func(w world) (*site, error) {
-			url := "redis://" + w.redis + "/" + strconv.Itoa(w.db)
-			return fiberSessionSite(w, session.Config{Storage: redis.New(redis.Config{URL: url})}), nil
+		&subject{framework, peer, inRedis, buildFunc(func(env environment) (*app, error) {
+			url := "redis://" + env.redis + "/" + strconv.Itoa(env.db)
+			storage := redis.New(redis.Config{URL: url})
+			return fiberSessionApp(env, session.Config{Storage: storage}), nil
 		})},
 	)
 }
 
-func mountFiber(w world, m *core.Manager) *site {
-	return fiberSite(w, ours[*fiber.Ctx]{sessions.Get}, sessions.Middleware(m))
+func fiberCloakroom(env environment, m *core.Manager) *app {
+	return fiberApp(env, cloakroomLibrary[*fiber.Ctx]{sessions.Get}, sessions.Middleware(m))
 }
 
-func fiberSessionSite(w world, config session.Config) *site {
+func fiberSessionApp(env environment, config session.Config) *app {
 	store := session.New(config)
-	out := fiberSite(w, fiberSession{store})
-	out.end = append(out.end, func() { _ = store.Storage.Close() })
+	out := fiberApp(env, fiberSession{store})
+	out.closers = append(out.closers, func() { _ = store.Storage.Close() })
 	return out
 }
 
-// fiberSession is Fiber's own middleware/session.
+// fiberSession implements library with Fiber's own middleware/session.
 type fiberSession struct{ store *session.Store }
 
 func (f fiberSession) start(c *fiber.Ctx, p *payload) error {

@@ -14,63 +14,68 @@ import (
 	sessions "github.com/cloakroom-go/sessions/gin"
 )
 
-// cookieName and signingKey are the peers'.
+// cookieName and signingKey are what the other libraries are configured with.
 const (
 	cookieName = "session"
 	signingKey = "thirty-two bytes to sign cookies"
 )
 
-// ginSite mounts the actions behind some middleware.
-func ginSite(w world, lib library[*gin.Context], use ...gin.HandlerFunc) *site {
+// ginApp returns an app that performs the actions behind some middleware.
+func ginApp(env environment, lib library[*gin.Context], middleware ...gin.HandlerFunc) *app {
 	gin.SetMode(gin.ReleaseMode)
 	e := gin.New()
-	e.Use(use...)
-	for a := range actions {
-		e.GET(a.path(), func(c *gin.Context) {
-			n, err := perform(lib, a, w.payload, c)
+	e.Use(middleware...)
+	for do := range numActions {
+		e.GET(do.path(), func(c *gin.Context) {
+			n, err := perform(lib, do, env.payload, c)
 			switch {
 			case err != nil:
 				c.String(http.StatusInternalServerError, "%v", err)
-			case a == value:
+			case do == actionCounter:
 				_, _ = c.Writer.WriteString(strconv.Itoa(n))
 			default:
 				_, _ = c.Writer.WriteString(okBody)
 			}
 		})
 	}
-	return &site{http: e}
+	return &app{http: e}
 }
 
-func ginContenders() []*contender {
-	const name, peer = "Gin", "gin-contrib/sessions"
-	out := []*contender{
-		{name, bareFramework, "", buildFunc(func(w world) (*site, error) { return ginSite(w, bare[*gin.Context]{}), nil })},
-		{name, cookieKept, "", buildFunc(func(w world) (*site, error) {
-			return ginSite(w, keeping[*gin.Context]{context: ginContext}, ginKeep), nil
+func ginSubjects() []*subject {
+	const framework, peer = "Gin", "gin-contrib/sessions"
+	out := []*subject{
+		{framework, bareName, "", buildFunc(func(env environment) (*app, error) {
+			return ginApp(env, bareLibrary[*gin.Context]{}), nil
+		})},
+		{framework, baselineName, "", buildFunc(func(env environment) (*app, error) {
+			lib := baselineLibrary[*gin.Context]{contextOf: ginContext}
+			return ginApp(env, lib, ginBaseline), nil
 		})},
 	}
-	out = append(out, ourContenders(name, mountGin)...)
+	out = append(out, cloakroomSubjects(framework, ginCloakroom)...)
 	return append(out,
-		&contender{name, peer, memoryStore, buildFunc(func(w world) (*site, error) {
-			return contribSite(w, memstore.NewStore([]byte(signingKey))), nil
+		&subject{framework, peer, inMemory, buildFunc(func(env environment) (*app, error) {
+			return ginContribApp(env, memstore.NewStore([]byte(signingKey))), nil
 		})},
-		&contender{name, peer, cookieStore, buildFunc(func(w world) (*site, error) {
-			return contribSite(w, cookie.NewStore([]byte(signingKey))), nil
+		&subject{framework, peer, inCookie, buildFunc(func(env environment) (*app, error) {
+			return ginContribApp(env, cookie.NewStore([]byte(signingKey))), nil
 		})},
-		&contender{name, peer, redisStore, buildFunc(contribRedis)},
+		&subject{framework, peer, inRedis, buildFunc(ginContribRedisApp)},
 	)
 }
 
-func mountGin(w world, m *core.Manager) *site {
-	return ginSite(w, ours[*gin.Context]{sessions.Get}, sessions.Middleware(m))
+func ginCloakroom(env environment, m *core.Manager) *app {
+	return ginApp(env, cloakroomLibrary[*gin.Context]{sessions.Get}, sessions.Middleware(m))
 }
 
-func contribSite(w world, store contrib.Store) *site {
-	return ginSite(w, contribGin{}, contrib.Sessions(cookieName, store))
+func ginContribApp(env environment, store contrib.Store) *app {
+	return ginApp(env, ginContrib{}, contrib.Sessions(cookieName, store))
 }
 
-func contribRedis(w world) (*site, error) {
-	store, err := redis.NewStoreWithDB(10, "tcp", w.redis, "", "", strconv.Itoa(w.db), []byte(signingKey))
+func ginContribRedisApp(env environment) (*app, error) {
+	store, err := redis.NewStoreWithDB(
+		10, "tcp", env.redis, "", "", strconv.Itoa(env.db), []byte(signingKey),
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -78,16 +83,16 @@ func contribRedis(w world) (*site, error) {
 	if err != nil {
 		return nil, err
 	}
-	inner.SetMaxLength(0) // by default 4 KiB are too much
-	out := contribSite(w, store)
-	out.end = append(out.end, func() { _ = inner.Close() })
+	inner.SetMaxLength(0) // no limit; the default is 4 KiB
+	out := ginContribApp(env, store)
+	out.closers = append(out.closers, func() { _ = inner.Close() })
 	return out, nil
 }
 
-// contribGin is gin-contrib/sessions.
-type contribGin struct{}
+// ginContrib implements library with gin-contrib/sessions.
+type ginContrib struct{}
 
-func (contribGin) start(c *gin.Context, p *payload) error {
+func (ginContrib) start(c *gin.Context, p *payload) error {
 	s := contrib.Default(c)
 	for _, key := range p.keys {
 		s.Set(key, p.value)
@@ -96,12 +101,12 @@ func (contribGin) start(c *gin.Context, p *payload) error {
 	return s.Save()
 }
 
-func (contribGin) read(c *gin.Context) (int, error) {
+func (ginContrib) read(c *gin.Context) (int, error) {
 	n, _ := contrib.Default(c).Get(counterKey).(int)
 	return n, nil
 }
 
-func (contribGin) change(c *gin.Context) error {
+func (ginContrib) change(c *gin.Context) error {
 	s := contrib.Default(c)
 	n, ok := s.Get(counterKey).(int)
 	if !ok {
@@ -111,7 +116,7 @@ func (contribGin) change(c *gin.Context) error {
 	return s.Save()
 }
 
-func (contribGin) create(c *gin.Context) error {
+func (ginContrib) create(c *gin.Context) error {
 	s := contrib.Default(c)
 	s.Set(counterKey, 1)
 	return s.Save()

@@ -8,61 +8,67 @@ import (
 	"time"
 )
 
-// footprint is what a memory store with many sessions costs.
-type footprint struct {
+// heapResult is what a memory store with many sessions costs.
+type heapResult struct {
 	name           string
-	sweeps         bool
-	bytes, objects float64       // of the heap, for a session
-	collection     time.Duration // a full one
-	calm, stall    time.Duration // the longest read while nothing expires, and while half of the sessions do
+	expires        bool          // whether the store ever drops expired sessions
+	bytes, objects float64       // of the heap, for one session
+	collection     time.Duration // duration of a full garbage collection
+	stallBefore    time.Duration // longest read while nothing expires
+	stallDuring    time.Duration // longest read while half of the sessions expire
 }
 
-// weigh fills a shelf twice: to weigh it, and to have half of it expire.
-func weigh(ctx context.Context, build shelfMaker, z *size) (footprint, error) {
+// measureHeap measures the heap of a full store. Then it fills other ones whose sessions
+// expire, to measure how long reads stall meanwhile.
+func measureHeap(ctx context.Context, build storeConstructor, z *size) (heapResult, error) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	s, err := build(ctx)
 	if err != nil {
-		return footprint{}, err
+		return heapResult{}, err
 	}
 	began := time.Now()
-	if _, err := s.fill(z.heap, began.Add(24*time.Hour), began.Add(24*time.Hour)); err != nil {
-		return footprint{}, fmt.Errorf("%s: %w", s.name, err)
+	expires := began.Add(24 * time.Hour)
+	if _, err := s.fill(z.heapSessions, expires, expires); err != nil {
+		return heapResult{}, fmt.Errorf("%s: %w", s.name, err)
 	}
 	filling := time.Since(began)
 	runtime.GC()
 	runtime.ReadMemStats(&after)
-	out := footprint{
-		name: s.name, sweeps: s.sweep >= 0, collection: collect(),
-		bytes:   (float64(after.HeapAlloc) - float64(before.HeapAlloc)) / float64(z.heap),
-		objects: (float64(after.HeapObjects) - float64(before.HeapObjects)) / float64(z.heap),
+	sessions := float64(z.heapSessions)
+	out := heapResult{
+		name: s.name, expires: s.sweepInterval >= 0, collection: collectionTime(),
+		bytes:   (float64(after.HeapAlloc) - float64(before.HeapAlloc)) / sessions,
+		objects: (float64(after.HeapObjects) - float64(before.HeapObjects)) / sessions,
 	}
 	runtime.KeepAlive(s)
 	s.close()
-	if out.sweeps {
-		err = out.disturbs(ctx, build, z, filling)
+	if out.expires {
+		err = out.measureStalls(ctx, build, z, filling)
 	}
 	return out, err
 }
 
-// disturbs measures the longest read several times and keeps the least: what expiry causes comes each time, what the machine
-// does in between does not.
-func (f *footprint) disturbs(ctx context.Context, build shelfMaker, z *size, filling time.Duration) error {
-	f.calm, f.stall = math.MaxInt64, math.MaxInt64
-	for range z.tries {
-		calm, stall, err := disturb(ctx, build, z, filling)
+// measureStalls measures the longest reads several times and keeps the shortest of them. A
+// stall that expiry causes occurs each time, one that the machine causes does not.
+func (r *heapResult) measureStalls(
+	ctx context.Context, build storeConstructor, z *size, filling time.Duration,
+) error {
+	r.stallBefore, r.stallDuring = math.MaxInt64, math.MaxInt64
+	for range z.stallTries {
+		before, during, err := measureStall(ctx, build, z, filling)
 		if err != nil {
 			return err
 		}
-		f.calm, f.stall = min(f.calm, calm), min(f.stall, stall)
+		r.stallBefore, r.stallDuring = min(r.stallBefore, before), min(r.stallDuring, during)
 	}
 	return nil
 }
 
-// collect returns how long a full collection takes.
-func collect() time.Duration {
+// collectionTime returns how long a full garbage collection takes.
+func collectionTime() time.Duration {
 	all := make([]time.Duration, 5)
 	for i := range all {
 		began := time.Now()
@@ -72,56 +78,26 @@ func collect() time.Duration {
 	return median(all)
 }
 
-// disturb measures the longest read, before and while half of the sessions expire.
-func disturb(ctx context.Context, build shelfMaker, z *size, filling time.Duration) (calm, stall time.Duration, err error) {
+// measureStall measures the longest read before and while half of the sessions expire. The
+// argument filling is how long it takes to fill a store.
+func measureStall(
+	ctx context.Context, build storeConstructor, z *size, filling time.Duration,
+) (before, during time.Duration, err error) {
 	s, err := build(ctx)
 	if err != nil {
 		return 0, 0, err
 	}
 	defer s.close()
-	window := s.sweep + z.window
+	window := s.sweepInterval + z.stallWindow
 	end := time.Now().Add(filling*3/2 + 2*window)
-	keys, err := s.fill(z.heap, end, end.Add(24*time.Hour))
+	keys, err := s.fill(z.heapSessions, end, end.Add(24*time.Hour))
 	if err != nil {
 		return 0, 0, err
 	}
 	runtime.GC()
-	if calm, err = s.longest(keys, end.Add(-window), end); err != nil {
+	if before, err = s.longestRead(keys, end.Add(-window), end); err != nil {
 		return 0, 0, err
 	}
-	stall, err = s.longest(keys, end, end.Add(window))
-	return calm, stall, err
-}
-
-// fill starts so many sessions, every other of which ends at soon. It returns the keys of some that end at late.
-func (s *shelf) fill(sessions int, soon, late time.Time) (keys []string, err error) {
-	for i := range sessions {
-		expires := soon
-		if i%2 == 1 {
-			expires = late
-		}
-		key, err := s.put(expires)
-		if err != nil {
-			return nil, err
-		}
-		if i%512 == 511 {
-			keys = append(keys, key)
-		}
-	}
-	return keys, nil
-}
-
-// longest reads from one time to another and returns how long the slowest read took.
-func (s *shelf) longest(keys []string, from, to time.Time) (worst time.Duration, err error) {
-	time.Sleep(time.Until(from))
-	now := time.Now()
-	for i := 0; now.Before(to); i++ {
-		if !s.get(keys[i%len(keys)]) {
-			return 0, fmt.Errorf("%s: %w", s.name, errNotStored)
-		}
-		after := time.Now()
-		worst = max(worst, after.Sub(now))
-		now = after
-	}
-	return worst, nil
+	during, err = s.longestRead(keys, end, end.Add(window))
+	return before, during, err
 }

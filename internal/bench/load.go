@@ -16,33 +16,37 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// clients is how many connections the load generator keeps busy, each with a session of its own.
-const clients = 16
+// loadConnections is how many connections the load generator keeps busy, each with a session
+// of its own.
+const loadConnections = 16
 
-// served is what a contender answers over HTTP.
-type served struct {
-	contender *contender
-	action    action
-	rate      float64 // requests per second
-	tail      time.Duration
+// loadResult is how fast a subject responds over HTTP: medians over the rounds.
+type loadResult struct {
+	subject *subject
+	action  action
+	rate    float64       // requests per second
+	p99     time.Duration // 99th percentile of the latency
 }
 
-// server is a site on a port of this machine, with its clients.
-type server struct {
-	contender *contender
-	action    action
-	site      *site
-	stop      func()
-	clients   []*client
-	rates     []float64
-	tails     []float64
+// loadServer is an app that listens on a local port, with its clients.
+type loadServer struct {
+	subject *subject
+	action  action
+	app     *app
+	stop    func()
+	clients []*loadClient
+	rates   []float64 // requests per second, one value for each round
+	p99s    []float64 // nanoseconds, one value for each round
 }
 
-// serve starts a contender and connects its clients.
-func serve(ctx context.Context, c *contender, a action, w world) (*server, error) {
-	s := &server{contender: c, action: a, stop: func() {}}
+// newLoadServer starts a subject and connects its clients. The caller must close the server,
+// even if there is an error.
+func newLoadServer(
+	ctx context.Context, sub *subject, do action, env environment,
+) (*loadServer, error) {
+	s := &loadServer{subject: sub, action: do, stop: func() {}}
 	var err error
-	if s.site, err = c.build(w); err != nil {
+	if s.app, err = sub.build(env); err != nil {
 		return s, err
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
@@ -50,12 +54,12 @@ func serve(ctx context.Context, c *contender, a action, w world) (*server, error
 		return s, err
 	}
 	s.listen(l)
-	for range clients {
-		cookie, err := s.site.open(ctx)
+	for range loadConnections {
+		cookie, err := s.app.startSession(ctx)
 		if err != nil {
 			return s, err
 		}
-		client, err := dial(ctx, l.Addr().String(), a, cookie)
+		client, err := dialLoadClient(ctx, l.Addr().String(), do, cookie)
 		if err != nil {
 			return s, err
 		}
@@ -64,36 +68,36 @@ func serve(ctx context.Context, c *contender, a action, w world) (*server, error
 	return s, nil
 }
 
-func (s *server) listen(l net.Listener) {
-	if s.site.fast != nil {
-		f := &fasthttp.Server{Handler: s.site.fast, Logger: silent{}}
+func (s *loadServer) listen(l net.Listener) {
+	if s.app.fast != nil {
+		f := &fasthttp.Server{Handler: s.app.fast, Logger: discardLogger{}}
 		go func() { _ = f.Serve(l) }()
 		s.stop = func() { _ = f.Shutdown() }
 		return
 	}
-	h := &http.Server{Handler: s.site.http, ReadHeaderTimeout: time.Minute}
+	h := &http.Server{Handler: s.app.http, ReadHeaderTimeout: time.Minute}
 	go func() { _ = h.Serve(l) }()
 	s.stop = func() { _ = h.Close() }
 }
 
-// silent keeps fasthttp from reporting connections that are closed.
-type silent struct{}
+// discardLogger keeps fasthttp from logging connections that clients close.
+type discardLogger struct{}
 
-// Printf prints nothing.
-func (silent) Printf(string, ...any) {}
+// Printf implements fasthttp.Logger.
+func (discardLogger) Printf(string, ...any) {}
 
-func (s *server) close() {
+func (s *loadServer) close() {
 	for _, c := range s.clients {
 		_ = c.conn.Close()
 	}
 	s.stop()
-	if s.site != nil {
-		s.site.close()
+	if s.app != nil {
+		s.app.close()
 	}
 }
 
-// run has all clients send requests for a while.
-func (s *server) run(slot time.Duration) error {
+// run lets all clients send requests for the duration of a slot.
+func (s *loadServer) run(slot time.Duration) error {
 	var group sync.WaitGroup
 	began := time.Now()
 	for _, c := range s.clients {
@@ -104,57 +108,61 @@ func (s *server) run(slot time.Duration) error {
 	var all []time.Duration
 	for _, c := range s.clients {
 		if c.err != nil {
-			return fmt.Errorf("%v: %w", s.contender, c.err)
+			return fmt.Errorf("%v: %w", s.subject, c.err)
 		}
 		all = append(all, c.latencies...)
 	}
 	s.rates = append(s.rates, perSecond(len(all), took))
-	s.tails = append(s.tails, float64(percentile(all, 99)))
+	s.p99s = append(s.p99s, float64(percentile(all, 99)))
 	return nil
 }
 
-// check proves that each change was stored.
-func (s *server) check(ctx context.Context) error {
-	if s.action != change || s.contender.isBare() {
+// check verifies that each change was stored.
+func (s *loadServer) check(ctx context.Context) error {
+	if s.action != actionChange || s.subject.isBare() {
 		return nil
 	}
 	for _, c := range s.clients {
-		if err := s.site.expect(ctx, c.cookie, 1+c.asked); err != nil {
-			return fmt.Errorf("%v: %w", s.contender, err)
+		if err := s.app.expect(ctx, c.cookie, 1+c.requests); err != nil {
+			return fmt.Errorf("%v: %w", s.subject, err)
 		}
 	}
 	return nil
 }
 
-// client is a connection that sends one request again and again.
-type client struct {
+// loadClient is a connection that sends one request again and again.
+type loadClient struct {
 	conn      net.Conn
 	in        *bufio.Reader
 	request   []byte
 	cookie    string
-	asked     int
+	requests  int // sent so far
 	latencies []time.Duration
 	err       error
 }
 
-func dial(ctx context.Context, addr string, a action, cookie string) (*client, error) {
+func dialLoadClient(
+	ctx context.Context, addr string, do action, cookie string,
+) (*loadClient, error) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
 	}
-	text := "GET " + a.path() + " HTTP/1.1\r\nHost: localhost\r\n"
+	text := "GET " + do.path() + " HTTP/1.1\r\nHost: localhost\r\n"
 	if cookie != "" {
 		text += "Cookie: " + cookie + "\r\n"
 	}
-	return &client{conn: conn, in: bufio.NewReader(conn), request: []byte(text + "\r\n"), cookie: cookie}, nil
+	return &loadClient{
+		conn: conn, in: bufio.NewReader(conn), request: []byte(text + "\r\n"), cookie: cookie,
+	}, nil
 }
 
-// run sends requests until the time has come or one fails.
-func (c *client) run(until time.Time) {
+// run sends requests until the given time or the first error.
+func (c *loadClient) run(until time.Time) {
 	c.latencies = c.latencies[:0]
 	for now := time.Now(); c.err == nil && now.Before(until); {
-		c.err = c.ask()
-		c.asked++
+		c.err = c.roundTrip()
+		c.requests++
 		after := time.Now()
 		c.latencies = append(c.latencies, after.Sub(now))
 		now = after
@@ -163,8 +171,8 @@ func (c *client) run(until time.Time) {
 
 var errResponse = errors.New("not the response of a request that succeeded")
 
-// ask sends one request and reads its response.
-func (c *client) ask() error {
+// roundTrip sends one request and reads its response.
+func (c *loadClient) roundTrip() error {
 	if _, err := c.conn.Write(c.request); err != nil {
 		return err
 	}
@@ -182,33 +190,38 @@ func (c *client) ask() error {
 			_, err = io.CopyN(io.Discard, c.in, int64(length))
 			return err
 		}
-		if name, value, ok := bytes.Cut(line, []byte(":")); ok && bytes.EqualFold(name, []byte("Content-Length")) {
+		name, value, ok := bytes.Cut(line, []byte(":"))
+		if ok && bytes.EqualFold(name, []byte("Content-Length")) {
 			length, _ = strconv.Atoi(string(bytes.TrimSpace(value)))
 		}
 	}
 }
 
-// compareLoad measures the contenders in turn.
-func compareLoad(ctx context.Context, p *pace, w world, all []*contender, do []action) (out []served, err error) {
-	var servers []*server
+// measureLoad measures the subjects in turn.
+func measureLoad(
+	ctx context.Context, sched *schedule, env environment, all []*subject, do []action,
+) (out []loadResult, err error) {
+	var servers []*loadServer
 	defer func() {
 		for _, s := range servers {
 			s.close()
 		}
 	}()
-	for _, c := range all {
+	for _, sub := range all {
 		for _, a := range do {
-			s, err := serve(ctx, c, a, w)
+			s, err := newLoadServer(ctx, sub, a, env)
 			servers = append(servers, s)
 			if err != nil {
 				return nil, err
 			}
 		}
 	}
-	err = p.shuffled(len(servers), func(i int) error { return servers[i].run(p.slot) })
+	err = sched.inTurn(len(servers), func(i int) error { return servers[i].run(sched.slot) })
 	for _, s := range servers {
 		err = errors.Join(err, s.check(ctx))
-		out = append(out, served{s.contender, s.action, median(s.rates), time.Duration(median(s.tails))})
+		out = append(out, loadResult{
+			s.subject, s.action, median(s.rates), time.Duration(median(s.p99s)),
+		})
 	}
 	return out, err
 }

@@ -10,53 +10,60 @@ import (
 	"github.com/alexedwards/scs/v2/memstore"
 )
 
-// netSite mounts the actions of net/http, whose handlers find the session in the context, behind a middleware.
-func netSite(w world, lib library[context.Context], wrap func(http.Handler) http.Handler) *site {
+// netApp returns an app for net/http that performs the actions behind a middleware. Its
+// handlers find the session in the request's context.
+func netApp(
+	env environment, lib library[context.Context], middleware func(http.Handler) http.Handler,
+) *app {
 	mux, ok := http.NewServeMux(), []byte(okBody)
-	for a := range actions {
-		mux.HandleFunc(a.path(), func(rw http.ResponseWriter, r *http.Request) {
-			n, err := perform(lib, a, w.payload, r.Context())
+	for do := range numActions {
+		mux.HandleFunc(do.path(), func(w http.ResponseWriter, r *http.Request) {
+			n, err := perform(lib, do, env.payload, r.Context())
 			switch {
 			case err != nil:
-				http.Error(rw, err.Error(), http.StatusInternalServerError)
-			case a == value:
-				_, _ = rw.Write([]byte(strconv.Itoa(n)))
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+			case do == actionCounter:
+				_, _ = w.Write([]byte(strconv.Itoa(n)))
 			default:
-				_, _ = rw.Write(ok)
+				_, _ = w.Write(ok)
 			}
 		})
 	}
-	return &site{http: wrap(mux)}
+	return &app{http: middleware(mux)}
 }
 
-func netContenders() []*contender {
-	const name, peer = "net/http", "scs"
+func netSubjects() []*subject {
+	const framework, peer = "net/http", "scs"
 	none := func(h http.Handler) http.Handler { return h }
-	return []*contender{
-		{name, bareFramework, "", buildFunc(func(w world) (*site, error) { return netSite(w, bare[context.Context]{}, none), nil })},
-		{name, cookieKept, "", buildFunc(func(w world) (*site, error) {
-			return netSite(w, keeping[context.Context]{context: netContext}, netKeep), nil
+	return []*subject{
+		{framework, bareName, "", buildFunc(func(env environment) (*app, error) {
+			return netApp(env, bareLibrary[context.Context]{}, none), nil
 		})},
-		{name, peer, memoryStore, buildFunc(func(w world) (*site, error) {
-			// Without its sweep, which takes no part in requests, and cannot be stopped without a data race.
-			return scsSite(w, memstore.NewWithCleanupInterval(0)), nil
+		{framework, baselineName, "", buildFunc(func(env environment) (*app, error) {
+			lib := baselineLibrary[context.Context]{contextOf: netContext}
+			return netApp(env, lib, netBaseline), nil
 		})},
-		{name, peer, redisStore, buildFunc(func(w world) (*site, error) {
-			client := newClient(w)
-			out := scsSite(w, goredisstore.New(client))
-			out.end = append(out.end, func() { _ = client.Close() })
+		{framework, peer, inMemory, buildFunc(func(env environment) (*app, error) {
+			// The cleanup goroutine cannot be stopped without a data race, and requests do not
+			// depend on it.
+			return scsApp(env, memstore.NewWithCleanupInterval(0)), nil
+		})},
+		{framework, peer, inRedis, buildFunc(func(env environment) (*app, error) {
+			client := newClient(env)
+			out := scsApp(env, goredisstore.New(client))
+			out.closers = append(out.closers, func() { _ = client.Close() })
 			return out, nil
 		})},
 	}
 }
 
-func scsSite(w world, store scs.Store) *site {
+func scsApp(env environment, store scs.Store) *app {
 	m := scs.New()
 	m.Store = store
-	return netSite(w, scsLibrary{m}, m.LoadAndSave)
+	return netApp(env, scsLibrary{m}, m.LoadAndSave)
 }
 
-// scsLibrary is scs, whose middleware saves.
+// scsLibrary implements library with scs, whose middleware saves.
 type scsLibrary struct{ m *scs.SessionManager }
 
 func (l scsLibrary) start(ctx context.Context, p *payload) error {
@@ -67,7 +74,9 @@ func (l scsLibrary) start(ctx context.Context, p *payload) error {
 	return nil
 }
 
-func (l scsLibrary) read(ctx context.Context) (int, error) { return l.m.GetInt(ctx, counterKey), nil }
+func (l scsLibrary) read(ctx context.Context) (int, error) {
+	return l.m.GetInt(ctx, counterKey), nil
+}
 
 func (l scsLibrary) change(ctx context.Context) error {
 	n := l.m.GetInt(ctx, counterKey)

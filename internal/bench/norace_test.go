@@ -2,5 +2,5 @@
 
 package bench
 
-// raceEnabled says that the race detector is on, which allocates on its own account.
+// raceEnabled reports whether the race detector is on, which allocates by itself.
 const raceEnabled = false

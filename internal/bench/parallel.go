@@ -11,36 +11,40 @@ import (
 	"time"
 )
 
-// crowd is a contender with many sessions, each of which is read in turn.
-type crowd struct {
-	contender *contender
-	site      *site
-	cookies   []string
-	rates     map[int][]float64 // requests per second, by processors
+// parallelBenchmark measures a subject with many sessions, which are read one after another on
+// several processors.
+type parallelBenchmark struct {
+	subject *subject
+	app     *app
+	cookies []string
+	rates   map[int][]float64 // requests per second, by the number of processors
 }
 
-// newCrowd starts so many sessions.
-func newCrowd(ctx context.Context, c *contender, w world, sessions int) (*crowd, error) {
-	s, err := c.build(w)
+// newParallelBenchmark builds the app and starts the given number of sessions.
+func newParallelBenchmark(
+	ctx context.Context, s *subject, env environment, sessions int,
+) (*parallelBenchmark, error) {
+	a, err := s.build(env)
 	if err != nil {
 		return nil, err
 	}
-	out := &crowd{contender: c, site: s, rates: map[int][]float64{}}
+	out := &parallelBenchmark{subject: s, app: a, rates: map[int][]float64{}}
 	for range sessions {
-		cookie, err := s.open(ctx)
+		cookie, err := a.startSession(ctx)
 		if err != nil {
-			return out, fmt.Errorf("%v: %w", c, err)
+			return out, fmt.Errorf("%v: %w", s, err)
 		}
-		if c.isBare() {
-			cookie = bareField
+		if s.isBare() {
+			cookie = cookieWithoutSession
 		}
 		out.cookies = append(out.cookies, cookie)
 	}
 	return out, nil
 }
 
-// run lets a worker on each of some processors read sessions, each worker its own, for a while.
-func (c *crowd) run(ctx context.Context, processors int, slot time.Duration) error {
+// run lets one goroutine for each processor read sessions of its own for the duration of a
+// slot.
+func (b *parallelBenchmark) run(ctx context.Context, processors int, slot time.Duration) error {
 	before := runtime.GOMAXPROCS(processors)
 	defer runtime.GOMAXPROCS(before)
 	runtime.GC()
@@ -48,9 +52,9 @@ func (c *crowd) run(ctx context.Context, processors int, slot time.Duration) err
 	var total, failed atomic.Int64
 	began := time.Now()
 	for n := range processors {
-		share := c.cookies[n*len(c.cookies)/processors : (n+1)*len(c.cookies)/processors]
+		share := b.cookies[n*len(b.cookies)/processors : (n+1)*len(b.cookies)/processors]
 		group.Go(func() {
-			sent, ok := readFor(c.site.exchange(ctx, read), share, began.Add(slot))
+			sent, ok := readUntil(b.app.requester(ctx, actionRead), share, began.Add(slot))
 			total.Add(int64(sent))
 			if !ok {
 				failed.Add(1)
@@ -59,50 +63,56 @@ func (c *crowd) run(ctx context.Context, processors int, slot time.Duration) err
 	}
 	group.Wait()
 	if failed.Load() > 0 {
-		return fmt.Errorf("%v: %w", c.contender, errFailed)
+		return fmt.Errorf("%v: %w", b.subject, errFailed)
 	}
-	c.rates[processors] = append(c.rates[processors], perSecond(int(total.Load()), time.Since(began)))
+	rate := perSecond(int(total.Load()), time.Since(began))
+	b.rates[processors] = append(b.rates[processors], rate)
 	return nil
 }
 
-// readFor sends requests with one cookie after the other until the time has come.
-func readFor(x exchange, cookies []string, until time.Time) (sent int, ok bool) {
+// readUntil sends requests with the cookies in turn until the given time.
+func readUntil(r requester, cookies []string, until time.Time) (sent int, ok bool) {
+	const step = 7919 // a prime, so that consecutive requests use sessions far apart in memory
 	for ; sent%64 != 0 || time.Now().Before(until); sent++ {
-		x.carry(cookies[sent*7919%len(cookies)]) // a prime, so that neighbours in time are none in memory
-		if x.send() != http.StatusOK {
+		r.setCookie(cookies[sent*step%len(cookies)])
+		if r.send() != http.StatusOK {
 			return sent, false
 		}
 	}
 	return sent, true
 }
 
-// throughput is what a contender reads in a second on one processor and on two.
-type throughput struct {
-	contender *contender
-	one, two  float64
+// parallelResult is how many requests per second a subject handles on one processor and on
+// two: medians over the rounds.
+type parallelResult struct {
+	subject  *subject
+	one, two float64
 }
 
-// compareParallel measures the contenders in turn.
-func compareParallel(ctx context.Context, p *pace, w world, all []*contender, sessions int) ([]throughput, error) {
-	crowds := make([]*crowd, 0, len(all))
+// measureParallel measures the subjects in turn.
+func measureParallel(
+	ctx context.Context, s *schedule, env environment, all []*subject, sessions int,
+) ([]parallelResult, error) {
+	benchmarks := make([]*parallelBenchmark, 0, len(all))
 	defer func() {
-		for _, c := range crowds {
-			c.site.close()
+		for _, b := range benchmarks {
+			b.app.close()
 		}
 	}()
-	for _, c := range all {
-		crowd, err := newCrowd(ctx, c, w, sessions)
+	for _, sub := range all {
+		b, err := newParallelBenchmark(ctx, sub, env, sessions)
 		if err != nil {
 			return nil, err
 		}
-		crowds = append(crowds, crowd)
+		benchmarks = append(benchmarks, b)
 	}
-	err := p.shuffled(len(crowds), func(i int) error {
-		return errors.Join(crowds[i].run(ctx, 1, p.slot), crowds[i].run(ctx, 2, p.slot))
+	err := s.inTurn(len(benchmarks), func(i int) error {
+		b := benchmarks[i]
+		return errors.Join(b.run(ctx, 1, s.slot), b.run(ctx, 2, s.slot))
 	})
-	var out []throughput
-	for _, c := range crowds {
-		out = append(out, throughput{c.contender, median(c.rates[1]), median(c.rates[2])})
+	var out []parallelResult
+	for _, b := range benchmarks {
+		out = append(out, parallelResult{b.subject, median(b.rates[1]), median(b.rates[2])})
 	}
 	return out, err
 }

@@ -10,12 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// apart gives this process one processor and that of a server another, until restore is called. It reports false, and does
-// nothing, where it cannot. Left alone the kernel moves the two together or apart from one moment to the next, which makes
-// a round trip take two or three times as long or half as long.
-func apart(server int) (restore func(), ok bool) {
+// pinApart pins a server process to all processors but the first and this process to the
+// first, until restore is called. If it cannot, it reports false and changes nothing. Without
+// pinning, the kernel keeps moving the two processes together and apart, which changes the
+// duration of a round trip by a factor of two or three.
+func pinApart(server int) (restore func(), ok bool) {
 	var all unix.CPUSet
-	if unix.SchedGetaffinity(0, &all) != nil || all.Count() < 2 || pin(server, &all) != nil {
+	if unix.SchedGetaffinity(0, &all) != nil || all.Count() < 2 ||
+		pinProcess(server, &all) != nil {
 		return func() {}, false
 	}
 	own, others := all, all
@@ -31,18 +33,19 @@ func apart(server int) (restore func(), ok bool) {
 	}
 	before := runtime.GOMAXPROCS(1)
 	restore = func() {
-		_, _ = pin(os.Getpid(), &all), pin(server, &all)
+		_, _ = pinProcess(os.Getpid(), &all), pinProcess(server, &all)
 		runtime.GOMAXPROCS(before)
 	}
-	if pin(server, &others) != nil || pin(os.Getpid(), &own) != nil {
+	if pinProcess(server, &others) != nil || pinProcess(os.Getpid(), &own) != nil {
 		restore()
 		return func() {}, false
 	}
 	return restore, true
 }
 
-// pin keeps all threads of a process on some processors; those it starts later inherit that.
-func pin(process int, on *unix.CPUSet) error {
+// pinProcess pins all threads of a process to a set of processors. Threads that these start
+// later inherit the set.
+func pinProcess(process int, set *unix.CPUSet) error {
 	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", process))
 	if err != nil || len(threads) == 0 {
 		return os.ErrProcessDone
@@ -52,7 +55,7 @@ func pin(process int, on *unix.CPUSet) error {
 		if err != nil {
 			return err
 		}
-		if err := unix.SchedSetaffinity(thread, on); err != nil {
+		if err := unix.SchedSetaffinity(thread, set); err != nil {
 			return err
 		}
 	}

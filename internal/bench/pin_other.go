@@ -2,5 +2,5 @@
 
 package bench
 
-// apart does nothing here.
-func apart(int) (restore func(), ok bool) { return func() {}, false }
+// pinApart reports false: processes cannot be pinned on this system.
+func pinApart(int) (restore func(), ok bool) { return func() {}, false }

@@ -8,10 +8,11 @@ import (
 	"testing"
 )
 
-// BenchmarkReport measures everything and writes docs/benchmarks.md with its plots: see make bench. BENCH=quick measures
-// for a minute or two, BENCH_SEED repeats the orders of a run, and BENCH_OUT names another folder.
+// BenchmarkReport measures everything and writes docs/benchmarks.md with its plots; make bench runs
+// it. With BENCH=quick it takes two minutes, BENCH_SEED repeats the orders of a run, and BENCH_OUT
+// names another folder to write to.
 func BenchmarkReport(b *testing.B) {
-	seed := rand.Uint64N(1 << 32) //nolint:gosec // an order, that can be repeated
+	seed := rand.Uint64N(1 << 32) //nolint:gosec // an order that can be repeated
 	if text := os.Getenv("BENCH_SEED"); text != "" {
 		var err error
 		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
@@ -19,7 +20,8 @@ func BenchmarkReport(b *testing.B) {
 		}
 	}
 	b.Logf("seed %d", seed)
-	r, err := run(b.Context(), sized(os.Getenv("BENCH") == "quick", seed), seed, newWorld(b), func(what string) { b.Log(what) })
+	size := newSize(os.Getenv("BENCH") == "quick", seed)
+	r, err := measureAll(b.Context(), size, seed, newEnv(b), func(part string) { b.Log(part) })
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -37,20 +39,21 @@ func BenchmarkReport(b *testing.B) {
 	b.Logf("took %v; see %s", r.took, filepath.Join(folder, "benchmarks.md"))
 }
 
-// BenchmarkRequest measures each contender in each use case, framework included: the place to take profiles from.
+// BenchmarkRequest measures each subject in each use case, including the framework. Profiles can be
+// taken from it.
 func BenchmarkRequest(b *testing.B) {
-	w := newWorld(b)
-	for _, c := range contenders() {
+	env := newEnv(b)
+	for _, s := range subjects() {
 		for _, u := range useCases() {
-			b.Run(c.String()+"/"+u.name, func(b *testing.B) {
-				trial, err := newTrial(b.Context(), c, u, w)
+			b.Run(s.String()+"/"+u.name, func(b *testing.B) {
+				bm, err := newBenchmark(b.Context(), s, u, env)
 				if err != nil {
 					b.Fatal(err)
 				}
-				defer trial.close()
+				defer bm.close()
 				b.ReportAllocs()
 				b.ResetTimer()
-				if err := trial.send(b.N); err != nil {
+				if err := bm.send(b.N); err != nil {
 					b.Error(err)
 				}
 			})

@@ -1,113 +1,153 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
-// result is what a contender takes beyond the bare framework in a use case with a payload. A failure is of a contender that
-// cannot do it at all.
+// result is what a subject takes beyond the bare framework in a use case with a payload.
+// Failure is the error of a subject that cannot do it at all.
 type result struct {
-	contender *contender
-	use       string
-	payload   string
-	net       figure
-	rounds    []figure // whose median net is
-	failure   error
+	subject *subject
+	use     string
+	payload string
+	net     sample   // median of the rounds
+	rounds  []sample // without the bare framework
+	failure error
 }
 
-// results can be searched.
+// results is a list of results that can be searched.
 type results []*result
 
-// where returns the results that fit.
-func (all results) where(fits func(r *result) bool) results {
+// where returns the results for which match returns true.
+func (all results) where(match func(r *result) bool) results {
 	var out results
 	for _, r := range all {
-		if fits(r) {
+		if match(r) {
 			out = append(out, r)
 		}
 	}
 	return out
 }
 
-// ours returns this library's result on a framework with a store, nil if there is none: that which is not lazy.
-func (all results) ours(framework, store, use string) *result {
+// cloakroom returns Cloakroom's result without Lazy on a framework with a store, or nil if
+// there is none.
+func (all results) cloakroom(framework, store, use string) *result {
 	for _, r := range all {
-		if c := r.contender; c.framework == framework && c.store == store && r.use == use && r.failure == nil && c.library == cloakroom {
+		s := r.subject
+		if s.framework == framework && s.store == store && s.library == cloakroomName &&
+			r.use == use && r.failure == nil {
 			return r
 		}
 	}
 	return nil
 }
 
-// bestPeer returns the fastest of the others on a framework with a store, nil if there is none.
+// bestPeer returns the fastest result of another library on a framework with a store, or nil
+// if there is none.
 func (all results) bestPeer(framework, store, use string) *result {
-	return best(all.where(func(r *result) bool {
-		c := r.contender
-		return c.framework == framework && c.store == store && r.use == use && r.failure == nil && !c.isOurs()
+	return fastest(all.where(func(r *result) bool {
+		s := r.subject
+		return s.framework == framework && s.store == store && !s.isCloakroom() &&
+			r.use == use && r.failure == nil
 	}))
 }
 
-// entry is a contender that is to be measured in a use case, in a world.
-type entry struct {
-	contender *contender
-	use       useCase
-	world     world
+// fastest returns the result with the smallest net time, or nil if there are no results.
+func fastest(all results) *result {
+	if len(all) == 0 {
+		return nil
+	}
+	return slices.MinFunc(all, func(a, b *result) int {
+		return cmp.Compare(a.net.nanos, b.net.nanos)
+	})
 }
 
-// compare measures all entries in turn, tapes among them. The bare frameworks are measured with them and subtracted.
-func compare(ctx context.Context, p *pace, entries []entry, tapes ...*tape) (results, error) {
-	var racers []racer
-	var trials []*trial
-	var out results
+// spec is a subject to be measured in a use case and an environment.
+type spec struct {
+	subject     *subject
+	use         useCase
+	environment environment
+}
+
+// specsOf pairs the subjects with the use cases in which they are measured.
+func specsOf(all []*subject, uses []useCase, env environment) []spec {
+	var out []spec
+	for _, s := range all {
+		for _, u := range uses {
+			if s.measuredIn(&u) {
+				out = append(out, spec{s, u, env})
+			}
+		}
+	}
+	return out
+}
+
+// measureSpecs measures all specs and replays in turn. The bare frameworks must be among the
+// specs; their samples are subtracted from the others.
+func measureSpecs(
+	ctx context.Context, s *schedule, specs []spec, replays ...*replay,
+) (results, error) {
+	var all []slotMeasurer
+	var benchmarks []*benchmark
+	var failed results
 	defer func() {
-		for _, t := range trials {
-			t.close()
+		for _, b := range benchmarks {
+			b.close()
 		}
 	}()
-	for _, t := range tapes {
-		racers = append(racers, t)
+	for _, r := range replays {
+		all = append(all, r)
 	}
-	for _, e := range entries {
-		t, err := newTrial(ctx, e.contender, e.use, e.world)
+	for _, sp := range specs {
+		b, err := newBenchmark(ctx, sp.subject, sp.use, sp.environment)
 		switch {
 		case err == nil:
-			trials, racers = append(trials, t), append(racers, t)
-		case e.contender.isOurs(), !e.contender.keepsSessions():
+			benchmarks, all = append(benchmarks, b), append(all, b)
+		case sp.subject.isCloakroom(), !sp.subject.hasSessions():
 			return nil, err
 		default:
-			out = append(out, &result{contender: e.contender, use: e.use.name, payload: e.world.payload.name, failure: err})
+			failed = append(failed, &result{
+				subject: sp.subject, use: sp.use.name,
+				payload: sp.environment.payload.name, failure: err,
+			})
 		}
 	}
-	if err := race(ctx, p, racers); err != nil {
+	if err := measureInTurn(ctx, s, all); err != nil {
 		return nil, err
 	}
-	return settle(trials, out)
+	return netResults(benchmarks, failed)
 }
 
-// settle subtracts the bare frameworks.
-func settle(trials []*trial, out results) (results, error) {
-	bare := map[string][]figure{}
-	key := func(t *trial) string { return t.contender.framework + t.use.name }
-	for _, t := range trials {
-		if t.contender.isBare() {
-			bare[key(t)] = t.figures
+var errBareMissing = errors.New("the bare framework was not measured")
+
+// netResults appends the results of the benchmarks, without what the bare framework takes, to
+// out.
+func netResults(benchmarks []*benchmark, out results) (results, error) {
+	bare := map[string][]sample{}
+	key := func(b *benchmark) string { return b.subject.framework + b.use.name }
+	for _, b := range benchmarks {
+		if b.subject.isBare() {
+			bare[key(b)] = b.samples
 		}
 	}
-	for _, t := range trials {
-		floor, ok := bare[key(t)]
+	for _, b := range benchmarks {
+		bareSamples, ok := bare[key(b)]
 		if !ok {
-			return nil, fmt.Errorf("%v, case %s: %w", t.contender, t.use.name, errNoBare)
+			return nil, fmt.Errorf("%v, case %s: %w", b.subject, b.use.name, errBareMissing)
 		}
-		r := &result{contender: t.contender, use: t.use.name, payload: t.world.payload.name, rounds: t.figures}
-		if !t.contender.isBare() {
-			r.rounds = beyond(t.figures, floor)
+		r := &result{
+			subject: b.subject, use: b.use.name,
+			payload: b.environment.payload.name, rounds: b.samples,
 		}
-		r.net = medianFigure(r.rounds)
+		if !b.subject.isBare() {
+			r.rounds = subtractBare(b.samples, bareSamples)
+		}
+		r.net = medianSample(r.rounds)
 		out = append(out, r)
 	}
 	return out, nil
 }
-
-var errNoBare = errors.New("the bare framework was not measured")

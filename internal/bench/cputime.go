@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// processorTime returns how long the process has kept processors busy, garbage collection included. What else runs on the
-// machine disturbs it less than it does a clock.
-func processorTime() time.Duration {
+// cpuTime returns the CPU time of this process so far, including garbage collection. Other
+// programs on the machine disturb it less than they disturb a clock.
+func cpuTime() time.Duration {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
 		return 0
