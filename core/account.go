@@ -1,133 +1,190 @@
 package core
 
 import (
-	"encoding/binary"
+	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
+
+	"github.com/cloakroom-go/sessions/core/adapter"
+	"github.com/cloakroom-go/sessions/core/internal/record"
 )
 
-// Auth says how a subject has proved who they are, for [Session.LoginWith] and [Session.StepUp].
+// Auth says how a subject has proved who they are, for [Session.LoginWith] and
+// [Session.StepUp].
 type Auth struct {
-	// Methods names the ways, in the words of RFC 8176 where it has one: "pwd", "otp", "hwk". At most 16 of at most 32
-	// bytes each.
+	// Methods names the methods, in the words of RFC 8176 where it has one, such as "pwd",
+	// "otp" or "hwk". There may be at most 16 of at most 32 bytes each.
 	Methods []string
-	// Level is the assurance that the application gives them, as in the levels 1 to 3 of NIST SP 800-63B. Zero: none was
-	// stated. At most 255.
+	// Level is the assurance level that the application assigns to the methods, from 1 to 255,
+	// such as the levels 1 to 3 of NIST SP 800-63B. The default, 0, states none.
 	Level int
 }
 
-const (
-	maxMethods = 16
-	maxMethod  = 32
-	maxLevel   = 255
-	maxIP      = 64  // an IPv6 address with a zone
-	maxAgent   = 256 // what is recognised of a user agent stands at its start
-)
-
-// valid reports whether the authentication can be recorded.
+// valid reports whether a record can hold a.
 func (a *Auth) valid() bool {
-	if len(a.Methods) > maxMethods || a.Level < 0 || a.Level > maxLevel {
+	if len(a.Methods) > record.MaxMethods || a.Level < 0 || a.Level > record.MaxLevel {
 		return false
 	}
-	return !slices.ContainsFunc(a.Methods, func(m string) bool { return m == "" || len(m) > maxMethod })
-}
-
-// clone returns a copy whose strings are not the caller's, which may be the framework's.
-func (a *Auth) clone() Auth {
-	out := Auth{Level: a.Level}
-	for _, m := range a.Methods {
-		out.Methods = append(out.Methods, strings.Clone(m))
-	}
-	return out
-}
-
-// with returns what has been proved by a and then by next.
-func (a *Auth) with(next Auth) Auth {
-	out := Auth{Methods: slices.Clone(a.Methods), Level: max(a.Level, next.Level)}
-	for _, m := range next.Methods {
-		if !slices.Contains(out.Methods, m) {
-			out.Methods = append(out.Methods, m)
-		}
-	}
-	// Beyond the bound the latest proof counts most.
-	extra := len(out.Methods) - maxMethods
-	out.Methods = slices.DeleteFunc(out.Methods, func(m string) bool {
-		drop := extra > 0 && !slices.Contains(next.Methods, m)
-		if drop {
-			extra--
-		}
-		return drop
+	return !slices.ContainsFunc(a.Methods, func(m string) bool {
+		return m == "" || len(m) > record.MaxMethodLen
 	})
-	return out
 }
 
-// device is where a request came from.
-type device struct{ ip, agent string }
-
-// newDevice copies and bounds what the framework says of a request's sender.
-func newDevice(ip, agent string) *device {
-	return &device{ip: clip(ip, maxIP), agent: clip(agent, maxAgent)}
+// proof returns a copy whose strings do not belong to the caller, or to the framework.
+func (a *Auth) proof() record.Proof {
+	p := record.Proof{Level: a.Level}
+	for _, m := range a.Methods {
+		p.Methods = append(p.Methods, strings.Clone(m))
+	}
+	return p
 }
 
-// clip returns a copy of s as valid UTF-8 of at most limit bytes.
-func clip(s string, limit int) string {
+// maxSubject limits the name of a user. Real names are much shorter.
+const maxSubject = 1024
+
+// Login binds the session to subject. It keeps the session's id and data, even if another user
+// was signed in: call [Session.Clear] first to drop the data. It replaces the secret, and the
+// old one opens nothing from the commit on, so that somebody who planted or saw it is shut out
+// (OWASP ASVS 5.0, 7.2.4). The subject is any string of 1 to 1024 bytes.
+//
+// If [Options.MaxSessions] makes the manager refuse the login, the commit returns [ErrLimit],
+// and the changes since the last commit are dropped, so that the session is as it was before.
+// Commit explicitly to handle that error.
+//
+// Login needs a cookie, so it returns [ErrLate] after the response has begun.
+func (s *Session) Login(subject string) error { return s.LoginWith(subject, Auth{}) }
+
+// LoginWith is like [Session.Login] and records how the subject has proved who they are.
+func (s *Session) LoginWith(subject string, how Auth) error {
+	if subject == "" || len(subject) > maxSubject {
+		return fmt.Errorf("sessions: Login needs a subject of 1 to %d bytes, got %d; use Destroy to sign out",
+			maxSubject, len(subject))
+	}
+	return s.authenticate(&login{subject: strings.Clone(subject)}, &how)
+}
+
+// StepUp records that the signed-in subject has proved again who they are, before something
+// sensitive or to reach a higher level (OWASP ASVS 5.0, 7.5). It sets the time of
+// authentication to now, adds the methods to those of before, raises the level if how has a
+// higher one, and replaces the secret as a login does (7.2.4).
+//
+// StepUp returns [ErrAnonymous] if nobody is signed in, and [ErrLate] after the response has
+// begun.
+func (s *Session) StepUp(how Auth) error { return s.authenticate(&login{stepUp: true}, &how) }
+
+// authenticate adds a login or a step-up to the next commit.
+func (s *Session) authenticate(l *login, how *Auth) error {
+	if !how.valid() {
+		return fmt.Errorf("sessions: Auth takes at most %d methods of 1 to %d bytes and a level of 0 to %d",
+			record.MaxMethods, record.MaxMethodLen, record.MaxLevel)
+	}
+	l.proof = how.proof()
+	s.mu.Lock()
+	defer s.unlock()
+	s.access()
+	if err := s.writable(true); err != nil {
+		return err
+	}
+	if l.stepUp {
+		if l.subject = s.subject(); l.subject == "" {
+			return ErrAnonymous
+		}
+	}
+	l.at = time.Now().UnixMilli()
+	d := s.change()
+	d.secret, d.login = secretLogin, d.login.then(l)
+	return nil
+}
+
+// Subject returns the signed-in user, or "" if nobody is signed in.
+func (s *Session) Subject() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.access()
+	return s.subject()
+}
+
+// AuthenticatedAt returns when the subject last proved who they are, by a login or a step-up.
+// It is the zero time if nobody is signed in.
+func (s *Session) AuthenticatedAt() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.access()
+	if l := s.login(); l != nil {
+		return timeOf(l.at)
+	}
+	return timeOf(s.snap.Authenticated)
+}
+
+// Fresh reports whether the subject proved who they are within the last maxAge, for handlers
+// that ask again before something sensitive. An anonymous session is never fresh.
+func (s *Session) Fresh(maxAge time.Duration) bool {
+	at := s.AuthenticatedAt()
+	age := time.Since(at)
+	return !at.IsZero() && age <= maxAge && age >= -maxAge // A proof far in the future is not a proof.
+}
+
+// Auth returns how the subject has proved who they are since the login. It is zero if nobody is
+// signed in, or if the application did not say.
+func (s *Session) Auth() Auth {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.access()
+	proof := s.snap.Identity().Account.Proof()
+	for _, l := range [...]*login{s.saving.getLogin(), s.pending.getLogin()} {
+		if l != nil {
+			proof = l.after(&proof)
+		}
+	}
+	return Auth{Methods: slices.Clone(proof.Methods), Level: proof.Level}
+}
+
+// noteDevice asks the client where the request came from, if the commit is to record that: at a
+// login, and when a signed-in session is extended. Other requests do not ask, because finding
+// the address takes the framework time.
+func (s *Session) noteDevice(c adapter.Client) {
+	if c == nil || !s.wantsDevice() {
+		return
+	}
+	d := newDevice(c.Client()) // Without the lock, because it may run code of the application.
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.device = d
+}
+
+func (s *Session) wantsDevice() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.manager
+	if m.executor.noDevice || s.device != nil {
+		return false
+	}
+	if s.pending.getLogin() != nil {
+		return true
+	}
+	return s.status == statusLive && len(s.snap.Identity().Subject) != 0 &&
+		m.policy.touchDue(&s.snap.Times, time.Now().UnixMilli())
+}
+
+const (
+	maxIP        = 64  // the length of an IPv6 address with a zone
+	maxUserAgent = 256 // the start of a user agent is enough to recognize it
+)
+
+// newDevice returns a device with copies of the framework's strings, shortened to what a record
+// holds.
+func newDevice(ip, userAgent string) *record.Device {
+	return &record.Device{IP: shorten(ip, maxIP), UserAgent: shorten(userAgent, maxUserAgent)}
+}
+
+// shorten returns a copy of s as valid UTF-8 of at most limit bytes.
+func shorten(s string, limit int) string {
 	s = strings.ToValidUTF8(s[:min(len(s), limit+utf8.UTFMax)], "")
 	for len(s) > limit {
 		_, size := utf8.DecodeLastRuneInString(s)
 		s = s[:len(s)-size]
 	}
 	return strings.Clone(s)
-}
-
-// account is what the record of a signed-in session keeps of how and from where its subject signed in, as the bytes that
-// stand in the record: level, IP address, user agent, then the methods to the end. Empty: nothing is known.
-type account []byte
-
-func (a account) valid() bool {
-	r := reader{data: a}
-	level := r.uvarint()
-	r.bytes()
-	for r.bytes(); !r.failed && r.at < len(a); {
-		r.bytes()
-	}
-	return !r.failed && level <= maxLevel
-}
-
-func (a account) auth() (out Auth) {
-	if len(a) == 0 {
-		return Auth{}
-	}
-	r := reader{data: a}
-	out.Level = int(r.uvarint())
-	r.bytes()
-	for r.bytes(); !r.failed && r.at < len(a); {
-		out.Methods = append(out.Methods, string(r.bytes()))
-	}
-	return out
-}
-
-func (a account) device() (d device) {
-	if len(a) == 0 {
-		return device{}
-	}
-	r := reader{data: a}
-	r.uvarint()
-	d.ip = string(r.bytes())
-	d.agent = string(r.bytes())
-	return d
-}
-
-// newAccount returns the bytes of an account, none where there is nothing to say.
-func newAccount(auth *Auth, d device) account {
-	if auth.Level == 0 && len(auth.Methods) == 0 && d == (device{}) {
-		return nil
-	}
-	a := make(account, 0, 8+len(d.ip)+len(d.agent)+8*len(auth.Methods))
-	a = binary.AppendUvarint(a, uint64(auth.Level))
-	a = appendBytes(appendBytes(a, []byte(d.ip)), []byte(d.agent))
-	for _, m := range auth.Methods {
-		a = appendBytes(a, []byte(m))
-	}
-	return a
 }

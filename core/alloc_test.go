@@ -37,7 +37,7 @@ func TestAllocations(t *testing.T) {
 			if tc.handler != nil {
 				tc.handler(sc.Get())
 			}
-			if _, err := sc.Finish(); err != nil || sc.Close() != nil {
+			if _, err := sc.CommitHeader(); err != nil || sc.Close() != nil {
 				t.Fatal("Finish fails")
 			}
 		})

@@ -5,26 +5,74 @@ import (
 	"strconv"
 )
 
-// Codec turns values into bytes and back, each value on its own. It is safe for concurrent use, gives the same bytes for
-// equal values, and neither keeps nor changes the bytes it is handed; what it decodes shares no memory with them.
+// Codec converts values to bytes and back, each value on its own. It must be safe for
+// concurrent use and return the same bytes for equal values. It must neither keep nor change
+// the bytes it is passed, and what it decodes must share no memory with them.
 type Codec interface {
-	// Encode returns the bytes of v, which share no memory with it, or an error that says why it has none.
+	// Encode returns the bytes of v, which share no memory with it, or an error if v cannot be
+	// encoded.
 	Encode(v any) ([]byte, error)
-	// Decode sets what v, a pointer, points to. An error leaves the value behind it undefined.
+	// Decode sets what v, a pointer, points to. If it returns an error, what v points to is
+	// undefined.
 	Decode(data []byte, v any) error
 }
 
-// JSON is the default codec: [encoding/json] for each value.
+// JSON is the default codec. It uses [encoding/json].
 type JSON struct{}
 
-// Encode returns the JSON of v.
+// Encode returns the JSON encoding of v.
 func (JSON) Encode(v any) ([]byte, error) { return json.Marshal(v) }
 
-// Decode sets what v points to from its JSON.
+// Decode sets what v points to from its JSON encoding.
 func (JSON) Decode(data []byte, v any) error { return json.Unmarshal(data, v) }
 
-// encodePlain returns the JSON of the commonest types without reflection or boxing, byte for byte what [JSON] gives,
-// and false for any other type or a string that needs escaping.
+// valueCodec is a Codec that encodes the most common types without reflection if the Codec is
+// JSON.
+type valueCodec struct {
+	Codec
+	isJSON bool
+}
+
+func newValueCodec(c Codec) valueCodec {
+	_, isJSON := c.(JSON)
+	return valueCodec{Codec: c, isJSON: isJSON}
+}
+
+// encodeValue returns the encoding of v.
+func encodeValue[T any](c *valueCodec, v T) ([]byte, error) {
+	if c.isJSON {
+		if data, ok := encodePlain(v); ok {
+			return data, nil
+		}
+	}
+	return c.Encode(v)
+}
+
+// decodeValue is the inverse of encodeValue. If it returns an error, the value is zero.
+func decodeValue[T any](c *valueCodec, data []byte) (T, error) {
+	if c.isJSON {
+		var v T
+		if decodePlain(data, &v) {
+			return v, nil
+		}
+	}
+	return decodeAny[T](c.Codec, data)
+}
+
+// decodeAny is a function of its own so that only its variable escapes to the heap, not that of
+// decodeValue.
+func decodeAny[T any](codec Codec, data []byte) (T, error) {
+	v := new(T)
+	if err := codec.Decode(data, v); err != nil {
+		var zero T
+		return zero, err
+	}
+	return *v, nil
+}
+
+// encodePlain returns the JSON encoding of a value of the most common types, byte for byte as
+// [JSON] does, without reflection. It returns false for any other type, and for a string that
+// needs escaping.
 func encodePlain(v any) ([]byte, bool) {
 	switch v := v.(type) {
 	case string:
@@ -44,14 +92,15 @@ func encodePlain(v any) ([]byte, bool) {
 }
 
 func encodeInt(n int64) []byte {
-	var room [20]byte // on the stack, so that what is allocated is no longer than it has to be
-	digits := strconv.AppendInt(room[:0], n, 10)
+	var buf [20]byte // On the stack, so that the allocation is no longer than the digits.
+	digits := strconv.AppendInt(buf[:0], n, 10)
 	out := make([]byte, len(digits))
 	copy(out, digits)
 	return out
 }
 
-// decodePlain is the inverse of [encodePlain]. It reports false for whatever it is not sure of.
+// decodePlain is the inverse of encodePlain. It returns false for anything that it does not
+// recognize.
 func decodePlain(data []byte, v any) bool {
 	switch v := v.(type) {
 	case *string:
@@ -83,7 +132,7 @@ func decodeString(data []byte, v *string) bool {
 	return true
 }
 
-// isPlain reports whether s stands in JSON as it is: printable ASCII that [encoding/json] does not escape.
+// isPlain reports whether s is printable ASCII that [encoding/json] does not escape.
 func isPlain[T string | []byte](s T) bool {
 	for i := range len(s) {
 		switch b := s[i]; {

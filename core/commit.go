@@ -5,180 +5,179 @@ import (
 	"errors"
 	"log/slog"
 	"time"
+
+	"github.com/cloakroom-go/sessions/core/adapter"
+	"github.com/cloakroom-go/sessions/core/internal/cookie"
 )
 
-// Commit saves what has changed and returns what belongs into the head of the response. Adapters call it when the
-// handler wants the session saved early; the response has not begun, and more may be committed later.
+// A commit has three phases: plan takes the pending changes under the session's lock, execute
+// makes the calls of the store, and settle brings the session up to date under its lock.
+
+// Save saves the session's changes now. Handlers that outlive their response, such as streams
+// and websockets, call it; elsewhere the middleware saves. If the change needs a cookie, it is
+// sent with the response, or Save returns [ErrLate] if that has begun.
 //
-// [ErrGone] says that the session was ended elsewhere and nothing was saved. Any other error means that the response must
-// be an error: see [StatusCode]. A client that has gone away does not stop a save.
-func (s *Session) Commit(ctx context.Context) (Reply, error) {
-	err := s.Save(ctx)
-	if err != nil {
-		return Reply{}, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var r Reply
-	s.reply(&r)
-	return r, nil
-}
-
-// Finish is Commit at the last moment before the first byte of the response, and records that no cookie can be sent
-// after it. A session that was ended elsewhere is no error here: the response goes out, without a cookie. Called again, it
-// saves what was changed since, and the Reply is empty.
-func (s *Session) Finish(ctx context.Context) (reply Reply, err error) {
-	err = s.finish(ctx, nil, &reply)
-	return reply, err
-}
-
-// finish is Finish for the scope, which knows the client. It makes r, which is empty, the reply.
-func (s *Session) finish(ctx context.Context, client Client, r *Reply) error {
-	if s.finishIdle(ctx, r) {
-		return nil
-	}
-	return s.finishWork(ctx, client, r)
-}
-
-func (s *Session) finishWork(ctx context.Context, client Client, r *Reply) error {
-	s.identify(client)
-	s.commitMu.Lock() // so that no other goroutine's save comes between the reply and the seal
-	defer s.commitMu.Unlock()
-	err := s.flushOnce(ctx)
-	s.mu.Lock()
-	for err == nil && s.doomed != nil { // by a Destroy that came meanwhile
-		s.mu.Unlock()
-		err = s.flushOnce(ctx)
-		s.mu.Lock()
-	}
-	before := s.sealed
-	if err == nil {
-		s.reply(r)
-	}
-	s.sealed = true
-	s.mu.Unlock()
-	if before && err != nil && !errors.Is(err, ErrLate) && !errors.Is(err, ErrStore) {
-		// The client has its answer, so only the operator is left to tell. Late and failed saves are reported where
-		// they occur.
-		s.manager.report(ctx, slog.LevelError, Event{Kind: EventLost, SessionID: s.ID(), Err: err})
-	}
-	return err
-}
-
-// finishIdle finishes a session with which there is nothing to do, as most requests leave it, in one go.
-func (s *Session) finishIdle(ctx context.Context, r *Reply) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if idle, err := s.idle(ctx, true); !idle || err != nil || s.busy.Load() {
-		return false // what is under way may need the cookie sent
-	}
-	s.reply(r)
-	s.sealed = true
-	return true
-}
-
-// settled reports whether nothing is left to be saved, and nothing is on its way.
-func (s *Session) settled() bool {
-	// As after most requests, for which the lock would be dear. In this order: what a load that ends meanwhile lets somebody
-	// change is seen.
-	if !s.busy.Load() && !s.dirty.Load() {
-		return true
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.pending.empty() && s.doomed == nil && s.err == nil && !s.busy.Load()
-}
-
-// Seal records that the head of the response is out of reach, so that a change which needs a cookie is [ErrLate]
-// from now on. Adapters call it before they hand over a connection whose response they do not write.
-func (s *Session) Seal() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sealed = true
-}
-
-// Save saves what has changed now, for handlers that outlive their response, as streams and websockets do. Elsewhere
-// the middleware does it. A cookie that becomes due is sent with the response, if that has not begun. Errors are those
-// of Commit.
+// Save returns [ErrGone] if another request ended the session; nothing was saved then. Any
+// other error means that the changes are not saved yet: the next commit tries again. A client
+// that disconnects does not stop a save.
 func (s *Session) Save(ctx context.Context) error {
+	s.commitMu.Lock()
+	defer s.commitMu.Unlock()
 	if err := s.flush(ctx); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.lost {
-		s.lost = false
+	if s.changesDropped {
+		s.changesDropped = false
 		return ErrGone
 	}
 	return nil
 }
 
-// reply hands over the cookie that is due, once, in r, which is empty. It expects s.mu to be held.
-func (s *Session) reply(r *Reply) {
-	if s.sealed {
-		return
+// commitEarly is Save and returns what the header of the response needs. The response has not
+// begun, and more may be committed later.
+func (s *Session) commitEarly(ctx context.Context, c adapter.Client) (r adapter.Reply, err error) {
+	if !s.response.headersSent.Load() { // Afterwards the framework may reuse the client.
+		s.noteDevice(c)
 	}
-	r.Cookie, r.handed, r.Private = s.manager.name, s.handed, s.used || s.cookie != cookieKeep
-	switch s.cookie {
-	case cookieSet:
-		r.SetCookie = s.setCookie()
-	case cookieRemove:
-		if s.doomed != nil {
-			return // not deleted yet, so the cookie stays
-		}
-		r.SetCookie = s.manager.cookie.remove()
-	case cookieKeep:
+	if err = s.Save(ctx); err != nil {
+		return r, err
 	}
-	s.cookie, s.handed = cookieKeep, s.handed || r.SetCookie != ""
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fillReply(&r)
+	return r, nil
 }
 
-func (s *Session) setCookie() string {
-	m, l := s.manager, &s.snap.life
-	if !m.persistent(l) {
-		return m.cookie.setOnly(&s.ticket)
+// commitHeader commits at the last moment before the first byte of the response, fills in r and
+// notes that no cookie can be sent afterwards. That another request ended the session is no
+// error here: the response goes out without a cookie.
+func (s *Session) commitHeader(ctx context.Context, c adapter.Client, r *adapter.Reply) error {
+	if s.commitUnchanged(ctx, r) {
+		return nil
 	}
-	left := maxCookieLife
-	if end := m.end(l, l.seen); end != 0 {
-		// Bounded before it is multiplied: seen by another machine's clock, the longest timeout reaches beyond a Duration.
-		left = time.Duration(min(end-time.Now().UnixMilli(), maxCookieLife.Milliseconds())) * time.Millisecond
+	s.noteDevice(c)
+	s.commitMu.Lock() // No other goroutine's save may come between the reply and headersSent.
+	defer s.commitMu.Unlock()
+	err := s.flush(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for err == nil && s.toDelete != nil { // Destroy came after the flush.
+		s.mu.Unlock()
+		err = s.flush(ctx)
+		s.mu.Lock()
 	}
-	return m.cookie.set(&s.ticket, max(left, 0))
+	if err == nil {
+		s.fillLastReply(r)
+	}
+	s.response.headersSent.Store(true)
+	return err
 }
 
-// flush brings the store up to date with the session. A Destroy that comes while a save is under way is carried out
-// behind it.
-func (s *Session) flush(ctx context.Context) error {
+// commitUnchanged is the fast path of commitHeader for a session with nothing to commit. It
+// reports whether it applies.
+func (s *Session) commitUnchanged(ctx context.Context, r *adapter.Reply) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if nothing, err := s.nothingToCommit(ctx, true); !nothing || err != nil || s.inFlight.Load() {
+		return false // The save in flight may need the cookie sent.
+	}
+	s.fillLastReply(r)
+	s.response.headersSent.Store(true)
+	return true
+}
+
+// commitLate saves changes that were made after the header was sent. The client has its answer,
+// so an error can only be reported. Late changes and failures of the store have been reported
+// where they occurred.
+func (s *Session) commitLate(ctx context.Context) error {
 	s.commitMu.Lock()
 	defer s.commitMu.Unlock()
-	err := s.flushOnce(ctx)
-	for err == nil && s.isDoomed() {
-		err = s.flushOnce(ctx)
+	err := s.flush(ctx)
+	if err != nil && !errors.Is(err, ErrLate) && !errors.Is(err, ErrStore) {
+		e := Event{Kind: EventLost, SessionID: s.ID(), Err: err, Context: ctx}
+		s.manager.observer.report(slog.LevelError, e)
 	}
 	return err
 }
 
-func (s *Session) flushOnce(ctx context.Context) error {
-	s.mu.Lock()
-	idle, err := s.idle(ctx, false)
-	s.mu.Unlock()
-	if idle {
-		return err
+// flush commits until there is nothing left to commit. A Destroy that comes while a save is
+// running is carried out after it. It expects s.commitMu to be held.
+func (s *Session) flush(ctx context.Context) error {
+	for {
+		s.mu.Lock()
+		nothing, err := s.nothingToCommit(ctx, false)
+		s.mu.Unlock()
+		if nothing {
+			return err
+		}
+		if again, err := s.flushOnce(ctx); !again || err != nil {
+			return err
+		}
 	}
-	return s.flushWork(ctx)
 }
 
-func (s *Session) flushWork(ctx context.Context) error {
-	var w work
-	defer s.busy.Store(false)
-	err := s.begin(&w)
-	ctx, cancel := s.manager.outlive(ctx) // a browser that hangs up must not lose the write
+// flushOnce runs one commit through its phases. It reports whether another is needed.
+func (s *Session) flushOnce(ctx context.Context) (again bool, err error) {
+	defer s.inFlight.Store(false)
+	p := s.plan()
+	var o outcome
+	// A browser that disconnects must not lose the save.
+	storeCtx, cancel := s.manager.records.detached(ctx)
 	defer cancel()
-	if eraseErr := s.erase(ctx, w.doomed); eraseErr != nil {
-		s.giveBack(&w, eraseErr)
-		return eraseErr
-	}
-	if err != nil {
-		return err
-	}
-	return s.carryOut(ctx, &w)
+	err = s.manager.executor.execute(storeCtx, &p, &o)
+	err = s.settle(storeCtx, &p, &o, err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.toDelete != nil, err
 }
+
+// fillReply sets r, which is zero, to what the header of the response needs. A cookie is handed
+// over once. It expects s.mu to be held.
+func (s *Session) fillReply(r *adapter.Reply) {
+	if s.response.headersSent.Load() {
+		return
+	}
+	r.Cookie, r.Private = s.manager.CookieName(), s.accessed || s.cookie != cookieKeep
+	switch s.cookie {
+	case cookieSet:
+		r.SetCookie = s.setCookie()
+	case cookieRemove:
+		if s.toDelete != nil {
+			r.NoStore = s.cookieSent
+			return // The session has not been deleted yet, so the cookie stays.
+		}
+		r.SetCookie = s.manager.cookies.Remove()
+	case cookieKeep:
+	}
+	s.cookie, s.cookieSent = cookieKeep, s.cookieSent || r.SetCookie != ""
+	r.NoStore = s.cookieSent
+}
+
+// fillLastReply is fillReply for the last reply of a response. Only one reply may use the
+// session's memory for header values, because the header keeps it.
+func (s *Session) fillLastReply(r *adapter.Reply) {
+	r.Values = &s.headerValues
+	s.fillReply(r)
+}
+
+// setCookie returns the Set-Cookie value for the session's ticket.
+func (s *Session) setCookie() string {
+	m, t := s.manager, &s.snap.Times
+	if !m.policy.persistent(t) {
+		return m.cookies.SetForBrowserSession(&s.ticket)
+	}
+	left := cookie.MaxAge
+	if end := m.policy.expiresAt(t, t.Seen); end != 0 {
+		// The time left is limited before it becomes a Duration: if another machine's clock is
+		// ahead, the longest timeout would overflow.
+		ms := min(end-time.Now().UnixMilli(), cookie.MaxAge.Milliseconds())
+		left = time.Duration(ms) * time.Millisecond
+	}
+	return m.cookies.Set(&s.ticket, max(left, 0))
+}
+
+// mayHaveChanges reports whether a commit may have something to do, without a lock. It reads
+// inFlight first, so that it sees what a load or commit that ends meanwhile makes possible.
+func (s *Session) mayHaveChanges() bool { return s.inFlight.Load() || s.dirty.Load() }

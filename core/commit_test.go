@@ -57,7 +57,7 @@ func TestR1LogoutWins(t *testing.T) {
 				m := newTestManager(t, Options{Store: store})
 				a := newClient(t, m)
 				a.visit(func(s *Session) { want(t, s.Login("ann"), nil); want(t, visits.Set(s, 1), nil) })
-				b, k := a.with(), m.prefix+a.id()
+				b, k := a.with(), m.keyspace.prefix+a.id()
 				s := a.arrive()
 				b.visit((*Session).Destroy)
 				handler(s)
@@ -81,7 +81,7 @@ func TestR1TouchDoesNotRevive(t *testing.T) {
 		m := newTestManager(t, Options{Store: store, Expiry: time.Hour})
 		a := newClient(t, m)
 		a.visit(set(t, 1))
-		b, k := a.with(), m.prefix+a.id()
+		b, k := a.with(), m.keyspace.prefix+a.id()
 		time.Sleep(30 * time.Minute)
 		s := a.arrive()
 		b.visit((*Session).Destroy)
@@ -160,7 +160,7 @@ func TestR3DeleteWinsOverManyInFlight(t *testing.T) {
 	m := newTestManager(t, Options{Store: store})
 	c := newClient(t, m)
 	c.visit(func(s *Session) { want(t, s.Login("ann"), nil) })
-	k := m.prefix + c.id()
+	k := m.keyspace.prefix + c.id()
 	flight := make([]*Session, 32)
 	for i := range flight {
 		flight[i] = c.with().arrive()
@@ -172,7 +172,7 @@ func TestR3DeleteWinsOverManyInFlight(t *testing.T) {
 			if i == len(flight)/2 {
 				want(t, store.Delete(t.Context(), k), nil)
 			}
-			_, err := s.Finish(t.Context())
+			_, err := s.finish(t.Context())
 			want(t, err, nil)
 		})
 	}
@@ -320,7 +320,7 @@ func TestUpdateMayUseTheSession(t *testing.T) {
 	c.visit(set(t, 1))
 	s := c.arrive()
 	visits.Update(s, func(n int) int {
-		want(t, s.Load(t.Context()), nil) // as Get does in lazy mode
+		want(t, s.load(t.Context()), nil) // as Get does in lazy mode
 		_ = s.Subject()
 		return n + len(note.Get(s)) + 1
 	})
@@ -334,7 +334,7 @@ func finish(t *testing.T, s *Session) {
 	t.Helper()
 	done := make(chan error, 1)
 	go func() {
-		_, err := s.Finish(t.Context())
+		_, err := s.finish(t.Context())
 		done <- err
 	}()
 	select {
@@ -397,7 +397,7 @@ func TestR6LoginEndsTheGrace(t *testing.T) {
 	// The grace of an earlier renewal ends too, in the record itself.
 	c.visit(func(s *Session) { want(t, s.Renew(), nil) })
 	c.visit(func(s *Session) { want(t, s.Login("bob"), nil) })
-	equal(t, "line of secrets in the record", len(c.arrive().snap.holder().lineage), 0)
+	equal(t, "line of secrets in the record", len(c.arrive().snap.Identity().History), 0)
 }
 
 // A request that holds the previous secret may renew, sign in and write as any other.
@@ -415,7 +415,7 @@ func TestWritesUnderThePreviousSecret(t *testing.T) {
 		c.visit(func(s *Session) { want(t, s.Renew(), nil) })
 		late.visit(handler)
 		equal(t, name+": the late one is in", late.arrive().IsNew(), false)
-		equal(t, name+": under the id", late.ticketOf().id, c.ticketOf().id)
+		equal(t, name+": under the id", late.ticketOf().ID, c.ticketOf().ID)
 		equal(t, name+": the first one is in", c.arrive().IsNew(), name == "login")
 	}
 }
@@ -430,8 +430,8 @@ func TestRenewKeepsIDAndData(t *testing.T) {
 	before := c.ticketOf()
 	c.visit(func(s *Session) { want(t, s.Renew(), nil); want(t, s.Renew(), nil) })
 	after := c.ticketOf()
-	equal(t, "id", after.id, before.id)
-	equal(t, "the secret stayed", after.secret == before.secret, false)
+	equal(t, "id", after.ID, before.ID)
+	equal(t, "the secret stayed", after.Secret == before.Secret, false)
 	equal(t, "records", store.records(), 1)
 	c.visit(func(s *Session) {
 		equal(t, "visits", visits.Get(s), 1)
@@ -452,7 +452,7 @@ func TestR8StoreFailsDuringLogout(t *testing.T) {
 	s := c.arrive()
 	s.Destroy()
 	want(t, note.Set(s, "goodbye"), nil)
-	reply, err := s.Finish(t.Context())
+	reply, err := s.finish(t.Context())
 	want(t, err, ErrStore)
 	equal(t, "status", StatusCode(err), 503)
 	nothing(t, "reply", reply)
@@ -476,7 +476,7 @@ func TestDestroyDespiteALateUpdate(t *testing.T) {
 	c.leave(s)
 	s.Destroy()
 	increment(s) // would need a new session and its cookie
-	_, err := s.Finish(t.Context())
+	_, err := s.finish(t.Context())
 	want(t, err, ErrLate)
 	equal(t, "records", store.records(), 0)
 }
@@ -499,10 +499,10 @@ func TestDestroyDuringACommit(t *testing.T) {
 					want(t, note.Set(s, "afterwards"), nil)
 				}
 			})
-			reply, err := s.Finish(t.Context())
+			reply, err := s.finish(t.Context())
 			want(t, err, nil)
 			c.keep(reply)
-			_, err = s.Finish(t.Context()) // as adapters do when the handler has returned
+			_, err = s.finish(t.Context()) // as adapters do when the handler has returned
 			if again && err != nil {
 				want(t, err, ErrLate)
 			}
@@ -526,7 +526,7 @@ func TestRemovalCookieOnlyAfterTheDelete(t *testing.T) {
 	s := c.arrive()
 	increment(s)
 	store.once(s.Destroy)
-	reply, err := s.Finish(t.Context())
+	reply, err := s.finish(t.Context())
 	want(t, err, nil)
 	if strings.Contains(reply.SetCookie, gone) && store.records() > 0 {
 		t.Error("the browser is told that the session has ended, and it has not")
@@ -541,7 +541,7 @@ func TestO2SaveFails(t *testing.T) {
 	store.fail("save", errDown)
 	s := c.arrive()
 	increment(s)
-	reply, err := s.Commit(t.Context())
+	reply, err := s.commit(t.Context())
 	want(t, err, ErrStore)
 	want(t, err, errDown)
 	nothing(t, "reply", reply)
@@ -558,7 +558,7 @@ func TestO2SaveFails(t *testing.T) {
 		store.fail("save", errDown)
 		s = c.arrive()
 		want(t, change(s), nil)
-		reply, err = s.Finish(t.Context())
+		reply, err = s.finish(t.Context())
 		want(t, err, ErrStore)
 		nothing(t, name, reply)
 		store.hook(nil)
@@ -574,7 +574,7 @@ func TestO2CreateAnsweredWithNotFound(t *testing.T) {
 	store.fail("save", ErrNotFound)
 	s := newClient(t, newTestManager(t, Options{Store: store})).arrive()
 	increment(s)
-	reply, err := s.Finish(t.Context())
+	reply, err := s.finish(t.Context())
 	want(t, err, ErrStore)
 	nothing(t, "reply", reply)
 }
@@ -762,9 +762,8 @@ func TestO1LoadError(t *testing.T) {
 	c := newClient(t, m)
 	c.visit(set(t, 1))
 	store.fail("load", errDown)
-	s := new(Session)
-	m.Attach(s, c.cookie)
-	err := s.Load(t.Context())
+	s := attach(m, c.cookie)
+	err := s.load(t.Context())
 	want(t, err, ErrStore)
 	want(t, err, errDown)
 	equal(t, "status", StatusCode(err), 503)
@@ -786,14 +785,13 @@ func TestO5SlowStore(t *testing.T) {
 			return ctx.Err()
 		})
 		start := time.Now()
-		s := new(Session)
-		m.Attach(s, c.cookie)
-		err := s.Load(t.Context())
+		s := attach(m, c.cookie)
+		err := s.load(t.Context())
 		want(t, err, ErrStore)
 		want(t, err, context.DeadlineExceeded)
 		equal(t, "a load takes", time.Since(start), 2*time.Second)
 		start = time.Now()
-		_, err = ready.Finish(t.Context())
+		_, err = ready.finish(t.Context())
 		want(t, err, ErrStore)
 		equal(t, "a commit takes", time.Since(start), 2*time.Second)
 	})
@@ -819,7 +817,7 @@ func TestO4Disconnect(t *testing.T) {
 		return ctx.Err()
 	})
 	increment(s)
-	_, err := s.Finish(ctx)
+	_, err := s.finish(ctx)
 	want(t, err, nil)
 	store.hook(nil)
 	c.visit(func(s *Session) { equal(t, "visits", visits.Get(s), 2) })
@@ -836,9 +834,8 @@ func TestO4DisconnectDuringLoad(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	store.hook(func(ctx context.Context, _, _ string) error { return ctx.Err() })
-	s := new(Session)
-	m.Attach(s, c.cookie)
-	want(t, s.Load(ctx), ErrStore)
+	s := attach(m, c.cookie)
+	want(t, s.load(ctx), ErrStore)
 	if !strings.Contains(out.String(), `"level":"DEBUG"`) || strings.Contains(out.String(), `"level":"ERROR"`) {
 		t.Errorf("the log says %s", out)
 	}
@@ -859,7 +856,7 @@ func TestLateChanges(t *testing.T) {
 	want(t, s.Renew(), ErrLate)
 	want(t, s.Login("ann"), ErrLate)
 	want(t, s.SetExpiry(time.Hour), ErrLate)
-	reply, err := s.Finish(t.Context())
+	reply, err := s.finish(t.Context())
 	want(t, err, nil)
 	nothing(t, "second Finish", reply)
 	c.visit(func(s *Session) {
@@ -870,7 +867,7 @@ func TestLateChanges(t *testing.T) {
 	store.forget()
 	for _, end := range []func(s *Session){
 		func(s *Session) { newClient(t, m).leave(s) },
-		(*Session).Seal,
+		(*Session).seal,
 	} {
 		s = newClient(t, m).arrive()
 		end(s)
@@ -890,8 +887,8 @@ func TestSealAfterSet(t *testing.T) {
 	store := newSpy()
 	s := newClient(t, newTestManager(t, Options{Store: store})).arrive()
 	want(t, visits.Set(s, 1), nil)
-	s.Seal()
-	reply, err := s.Finish(t.Context())
+	s.seal()
+	reply, err := s.finish(t.Context())
 	want(t, err, ErrLate)
 	nothing(t, "reply", reply)
 	equal(t, "calls", store.count(""), 0)
@@ -909,7 +906,7 @@ func TestNoRecordWithoutItsCookie(t *testing.T) {
 			_ = visits.Set(s, 1)
 			_ = s.Save(t.Context())
 		})
-		reply, err := s.Finish(t.Context())
+		reply, err := s.finish(t.Context())
 		group.Wait()
 		if err != nil {
 			want(t, err, ErrLate)
@@ -931,7 +928,7 @@ func TestSaveTwiceSetsTheCookieOnce(t *testing.T) {
 	want(t, s.Save(t.Context()), nil)
 	want(t, s.Save(t.Context()), nil)
 	equal(t, "saves", store.count("save"), 2)
-	early, err := s.Commit(t.Context())
+	early, err := s.commit(t.Context())
 	want(t, err, nil)
 	if early.SetCookie == "" {
 		t.Error("no cookie")
@@ -951,7 +948,7 @@ func TestSaveSaysThatTheSessionIsGone(t *testing.T) {
 	want(t, s.Save(t.Context()), nil) // nothing to save, nothing to learn
 	increment(s)
 	want(t, s.Save(t.Context()), ErrGone)
-	reply, err := s.Commit(t.Context())
+	reply, err := s.commit(t.Context())
 	nothing(t, "Commit", reply)
 	if err != nil {
 		want(t, err, ErrGone)
@@ -972,7 +969,7 @@ func TestEndlessConflicts(t *testing.T) {
 	store.fail("save", ErrConflict)
 	s := c.arrive()
 	increment(s)
-	_, err := s.Finish(t.Context())
+	_, err := s.finish(t.Context())
 	want(t, err, ErrConflict)
 	equal(t, "status", StatusCode(err), 503)
 	equal(t, "saves", store.count("save"), saveAttempts)
@@ -1050,7 +1047,7 @@ func TestStatusCode(t *testing.T) {
 		{ErrStore, 503},
 		{ErrFull, 503},
 		{ErrConflict, 503},
-		{failed("load", errDown), 503},
+		{wrapStoreError("load", errDown), 503},
 		{fmt.Errorf("x: %w", ErrFull), 503},
 		{ErrTooLarge, 500},
 		{ErrGone, 500},
@@ -1077,10 +1074,9 @@ func TestLostLateChangeIsReported(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := new(Session)
-	m.Attach(s)
-	ok := errors.Join(s.Load(t.Context()), s.Set("first", 1))
-	_, err = s.Finish(t.Context())
+	s := attach(m)
+	ok := errors.Join(s.load(t.Context()), s.Set("first", 1))
+	_, err = s.finish(t.Context())
 	if err = errors.Join(ok, err); err != nil {
 		t.Fatal(err)
 	}
@@ -1089,7 +1085,7 @@ func TestLostLateChangeIsReported(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := s.Finish(t.Context()); !errors.Is(err, ErrTooLarge) {
+	if _, err := s.finish(t.Context()); !errors.Is(err, ErrTooLarge) {
 		t.Fatalf("late Finish = %v, want ErrTooLarge", err)
 	}
 	if err := m.Close(t.Context()); err != nil {

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/cloakroom-go/sessions/core/internal/ticket"
 )
 
 // R7: a hook that panics each time is logged, and neither it nor the request that it was told of comes to harm.
@@ -128,14 +130,14 @@ func TestEventKindsHaveNames(t *testing.T) {
 }
 
 // spellings returns the forms in which a secret might show.
-func spellings(tk ticket) []string {
-	raw := append(append([]byte{}, tk.id[:]...), tk.secret[:]...)
-	list := strings.Trim(fmt.Sprintf("%d", tk.secret[:]), "[]")
+func spellings(tk *ticket.Ticket) []string {
+	raw := append(append([]byte{}, tk.ID[:]...), tk.Secret[:]...)
+	list := strings.Trim(fmt.Sprintf("%d", tk.Secret[:]), "[]")
 	return []string{
-		tk.token(), string(tk.secret[:]), hex.EncodeToString(tk.secret[:]), strings.ToUpper(hex.EncodeToString(tk.secret[:])),
-		base64.StdEncoding.EncodeToString(tk.secret[:]), base64.RawURLEncoding.EncodeToString(tk.secret[:]),
+		textOf(tk), string(tk.Secret[:]), hex.EncodeToString(tk.Secret[:]), strings.ToUpper(hex.EncodeToString(tk.Secret[:])),
+		base64.StdEncoding.EncodeToString(tk.Secret[:]), base64.RawURLEncoding.EncodeToString(tk.Secret[:]),
 		base64.StdEncoding.EncodeToString(raw), list, strings.ReplaceAll(list, " ", ","), strings.ReplaceAll(list, " ", ", "),
-		strings.Trim(fmt.Sprintf("%#v", tk.secret[:])[7:], "{}"),
+		strings.Trim(fmt.Sprintf("%#v", tk.Secret[:])[7:], "{}"),
 	}
 }
 
@@ -155,7 +157,7 @@ func TestL1NoSecretAnywhere(t *testing.T) {
 		}
 	}})
 	c := newClient(t, m)
-	var tickets []ticket
+	var tickets []ticket.Ticket
 	show := func(s *Session, err error) {
 		out.printf("%v %+v %#v %s %q %x %d\n", s, s, s, s, s, s, s)
 		out.printf("%v %+v %#v %v\n", []*Session{s}, map[string]any{"s": s}, struct{ S *Session }{s}, m)
@@ -164,14 +166,13 @@ func TestL1NoSecretAnywhere(t *testing.T) {
 		log.Debug("session", "s", s, "err", err, "m", m)
 	}
 	request := func(handler func(s *Session)) {
-		s := new(Session)
-		m.Attach(s, c.cookie)
-		err := s.Load(t.Context())
+		s := attach(m, c.cookie)
+		err := s.load(t.Context())
 		show(s, err)
 		handler(s)
 		show(s, nil)
 		tickets = append(tickets, s.ticket)
-		reply, err := s.Finish(t.Context())
+		reply, err := s.finish(t.Context())
 		show(s, err)
 		tickets = append(tickets, s.ticket)
 		c.keep(reply)
@@ -202,7 +203,6 @@ func TestL1NoSecretAnywhere(t *testing.T) {
 	c.cookie = "session=" + strings.Repeat("A", 64)
 	request(read)
 	c.cookie = ""
-	m.random = &failing{left: 48}
 	request(func(s *Session) { want(t, note.Set(s, value), nil) })
 	request(func(s *Session) { want(t, s.Renew(), nil) })
 	all := events.after(t, m)
@@ -214,10 +214,10 @@ func TestL1NoSecretAnywhere(t *testing.T) {
 		t.Error("a value shows")
 	}
 	for i, tk := range tickets {
-		if tk.secret == (secret{}) {
+		if tk.Secret == (ticket.Secret{}) {
 			continue
 		}
-		for form, spelling := range spellings(tk) {
+		for form, spelling := range spellings(&tk) {
 			if strings.Contains(text, spelling) {
 				t.Errorf("secret %d shows in form %d", i, form)
 			}
@@ -250,7 +250,7 @@ func TestSessionPrints(t *testing.T) {
 // Errors are wrapped once, begin in our name, and keep what the store said for errors.Is.
 func TestErrorsSayTheOperation(t *testing.T) {
 	t.Parallel()
-	err := failed("load", errDown)
+	err := wrapStoreError("load", errDown)
 	equal(t, "text", err.Error(), "sessions: store failed: load: connection refused")
 	equal(t, "is both", errors.Is(err, ErrStore) && errors.Is(err, errDown), true)
 }
@@ -262,7 +262,7 @@ func TestL1ScopePrints(t *testing.T) {
 	c.visit(set(t, 7))
 	sc := new(Scope)
 	want(t, sc.Open(t.Context(), nil, c.m, nil, c.cookie), nil)
-	secret := c.ticketOf().secret
+	secret := c.ticketOf().Secret
 	plain := strings.Trim(fmt.Sprintf("%d", secret[:]), "[]")
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
 		printed := fmt.Sprintf(verb, sc)

@@ -23,14 +23,13 @@ func visit(o core.Options) {
 		fmt.Println(err)
 		return
 	}
-	var s core.Session
-	m.Attach(&s)
-	if err := s.Load(ctx); err != nil {
+	var sc core.Scope
+	if err := sc.Open(ctx, nil, m, nil); err != nil {
 		fmt.Println(err)
 		return
 	}
-	visits.Update(&s, func(n int) int { return n + 1 })
-	reply, err := s.Finish(ctx)
+	visits.Update(sc.Get(), func(n int) int { return n + 1 })
+	reply, err := sc.CommitHeader()
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -42,7 +41,7 @@ func visit(o core.Options) {
 		fmt.Println("no record", err)
 		return
 	}
-	fmt.Println("key:", strings.Replace(page[0].Key, s.ID(), "ID", 1))
+	fmt.Println("key:", strings.Replace(page[0].Key, sc.Get().ID(), "ID", 1))
 	fmt.Println("expires:", life(page[0]))
 }
 
@@ -67,7 +66,7 @@ func Example_permanent() {
 	visit(core.Options{
 		Prefix: "sessionprefix:",
 		Expiry: core.Permanent,
-		Cookie: core.Cookie{Name: "cookie", Domain: ".example.com", ScriptAccess: true},
+		Cookie: core.Cookie{Name: "cookie", Domain: ".example.com", DisableHTTPOnly: true},
 	})
 	// Output:
 	// Set-Cookie: cookie=TOKEN; Path=/; Domain=example.com; Max-Age=34560000; Secure; SameSite=Lax

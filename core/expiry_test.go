@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cloakroom-go/sessions/core/adapter"
+	"github.com/cloakroom-go/sessions/core/internal/record"
 )
 
 // X1: a session ends at the very instant, in whatever store.
@@ -103,7 +106,7 @@ func TestDueAfterACommit(t *testing.T) {
 		c.visit(set(t, 1))
 		s := c.arrive()
 		want(t, s.SetExpiry(time.Hour), nil)
-		early, err := s.Commit(t.Context())
+		early, err := s.commit(t.Context())
 		want(t, err, nil)
 		equal(t, "its cookie", strings.Contains(early.SetCookie, "Max-Age=3600;"), true)
 		time.Sleep(10 * time.Minute)
@@ -263,7 +266,7 @@ func TestX3Grace(t *testing.T) {
 		old.leave(inFlight)
 		c.visit(func(s *Session) { equal(t, "visits", visits.Get(s), 3) })
 		// The next write forgets the previous secret for good.
-		equal(t, "former secrets kept", c.arrive().snap.holder().lineage.count(), 0)
+		equal(t, "former secrets kept", c.arrive().snap.Identity().History.Len(), 0)
 	})
 }
 
@@ -312,15 +315,16 @@ func TestX5ClockSteps(t *testing.T) {
 	t.Parallel()
 	m := newTestManager(t, Options{Expiry: time.Hour})
 	const now = 1_000_000_000_000
-	future := life{created: now + 5000, seen: now + 5000, issued: now + 5000, idle: time.Hour.Milliseconds()}
-	equal(t, "touch due", m.touchDue(&future, now), false)
-	snap := snapshot{rec: Record{Expires: time.UnixMilli(now + 5000).Add(time.Hour)}, life: future}
-	snap.settleTouch(now)
-	equal(t, "seen", snap.seen, now+5000)
-	equal(t, "expired", m.expired(&snap, time.UnixMilli(now)), false)
-	w := work{now: time.UnixMilli(now), delta: &delta{}, admitted: admitted{snap: snapshot{rec: Record{Key: "k", Version: 1}, life: future}}}
-	want(t, m.compose(&w), nil)
-	equal(t, "seen after a write", w.snap.seen, now+5000)
+	future := record.Times{Created: now + 5000, Seen: now + 5000, Issued: now + 5000, Idle: time.Hour.Milliseconds()}
+	equal(t, "touch due", m.policy.touchDue(&future, now), false)
+	snap := record.Snapshot{Record: Record{Expires: time.UnixMilli(now + 5000).Add(time.Hour)}, Times: future}
+	snap.ApplyTouchedExpiry(now)
+	equal(t, "seen", snap.Seen, now+5000)
+	equal(t, "expired", m.policy.expired(&snap, time.UnixMilli(now)), false)
+	base := verified{snap: record.Snapshot{Record: Record{Key: "k", Version: 1}, Times: future}}
+	c, err := m.executor.compose(&base, &delta{}, &moment{now: time.UnixMilli(now)})
+	want(t, err, nil)
+	equal(t, "seen after a write", c.snap.Seen, now+5000)
 }
 
 // X6: a time to live that is over is never for ever.
@@ -398,7 +402,7 @@ func TestX9Permanent(t *testing.T) {
 		m := newTestManager(t, Options{Store: store, Expiry: Permanent})
 		c := newClient(t, m)
 		c.visit(set(t, 1))
-		rec, err := store.Load(t.Context(), m.prefix+c.id())
+		rec, err := store.Load(t.Context(), m.keyspace.prefix+c.id())
 		want(t, err, nil)
 		equal(t, "the record's expiry is zero", rec.Expires.IsZero(), true)
 		cookies := 0
@@ -547,7 +551,7 @@ func TestRemember(t *testing.T) {
 			t.Helper()
 			m := newTestManager(t, Options{Store: store, Expiry: 10 * time.Hour, Cookie: Cookie{SessionOnly: only}})
 			c := newClient(t, m)
-			exact := func(what string, r Reply, persistent bool) {
+			exact := func(what string, r adapter.Reply, persistent bool) {
 				t.Helper()
 				life := ""
 				if persistent {
@@ -650,7 +654,7 @@ func TestChoicesDuringAFailedSave(t *testing.T) {
 		_ = first(ctx, op, key)
 		return errDown
 	})
-	_, err := s.Commit(t.Context())
+	_, err := s.commit(t.Context())
 	want(t, err, ErrStore)
 	store.hook(nil)
 	reply := c.leave(s)

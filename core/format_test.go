@@ -9,16 +9,19 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+
+	"github.com/cloakroom-go/sessions/core/internal/record"
+	"github.com/cloakroom-go/sessions/core/internal/ticket"
 )
 
 // documented returns the records that docs/record-format.md spells out in hex.
-func documented(t *testing.T) []snapshot {
+func documented(t *testing.T) []record.Snapshot {
 	t.Helper()
 	page, err := os.ReadFile("../docs/record-format.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out []snapshot
+	var out []record.Snapshot
 	for _, block := range regexp.MustCompile("(?s)```\n([0-9a-f\n]+)```").FindAllStringSubmatch(string(page), -1) {
 		data, err := hex.DecodeString(strings.ReplaceAll(block[1], "\n", ""))
 		if err != nil {
@@ -34,7 +37,7 @@ func documented(t *testing.T) []snapshot {
 }
 
 // counting returns the secret of 32 bytes counting up from first.
-func counting(first byte) (s secret) {
+func counting(first byte) (s ticket.Secret) {
 	for i := range s {
 		s[i] = first + byte(i)
 	}
@@ -50,32 +53,36 @@ func TestDocumentedRecords(t *testing.T) {
 	}
 	first, second := counting(0), counting(0)
 	tail := counting(32)
-	copy(second[sharedSize:], tail[sharedSize:])
-	h := all[0].head()
-	if !h.digest.matches(&first) {
+	copy(second[16:], tail[16:])
+	h := all[0].Header()
+	if !h.Digest.Matches(&first) {
 		t.Error("first example: the digest is not the secret's")
 	}
-	h.digest = digest{}
-	equal(t, "head of the first example", fmt.Sprintf("%+v", h), fmt.Sprintf("%+v", head{
-		life:   life{created: 1767225600000, seen: 1767229200000, issued: 1767225600000, idle: 2592000000, auth: 1767225660000},
-		holder: holder{name: []byte("session"), subject: []byte("ann")},
+	h.Digest = ticket.Digest{}
+	equal(t, "header of the first example", fmt.Sprintf("%+v", h), fmt.Sprintf("%+v", record.Header{
+		Times: record.Times{
+			Created: 1767225600000, Seen: 1767229200000, Issued: 1767225600000, Idle: 2592000000, Authenticated: 1767225660000,
+		},
+		Identity: record.Identity{CookieName: []byte("session"), Subject: []byte("ann")},
 	}))
-	_, visits, _ := all[0].find("visits")
-	_, theme, _ := all[0].find("theme")
+	_, visits, _ := all[0].Find("visits")
+	_, theme, _ := all[0].Find("theme")
 	equal(t, "visits and theme", string(visits)+string(theme), `3"dark"`)
-	h = all[1].head()
-	equal(t, "renewal of the second example", h.lineage.renewed(), h.seen)
-	equal(t, "grace of the second example", h.lineage.former(0).until(), h.seen+30_000)
-	equal(t, "own expiry of the second example", h.own, true)
-	equal(t, "cookie of the second example", h.span, spanRemember)
-	equal(t, "digest of the second example", h.digest, second.digest())
-	followed, ok := h.lineage.follow(first, h.digest, h.seen)
-	equal(t, "the sealed secret of the second example", ok && followed == second, true)
-	equal(t, "the line of the second example", h.lineage.bore(&first) && h.lineage.bore(&second), true)
-	equal(t, "authentication of the second example", fmt.Sprint(h.account.auth()), "{[pwd otp] 2}")
-	equal(t, "device of the second example", h.account.device(), device{ip: "192.0.2.7", agent: "Mozilla/5.0"})
+	h = all[1].Header()
+	equal(t, "renewal of the second example", h.History.Rotated(), h.Seen)
+	equal(t, "own expiry of the second example", h.OwnIdle, true)
+	equal(t, "cookie of the second example", h.Cookie, record.CookieRemember)
+	equal(t, "digest of the second example", h.Digest, second.Digest())
+	equal(t, "retired secrets of the second example", h.History.Len(), 1)
+	for at, accepted := range map[int64]bool{h.Seen: true, h.Seen + 29_999: true, h.Seen + 30_000: false} {
+		current, ok := h.History.Current(first, h.Digest, at)
+		equal(t, "the sealed secret of the second example at "+sprint(at), ok && current == second, accepted)
+	}
+	equal(t, "the history of the second example", h.History.Issued(&first) && h.History.Issued(&second), true)
+	equal(t, "authentication of the second example", fmt.Sprint(h.Account.Proof()), "{[pwd otp] 2}")
+	equal(t, "device of the second example", h.Account.Device(), record.Device{IP: "192.0.2.7", UserAgent: "Mozilla/5.0"})
 	id := uuid.MustParse("019b7705-5400-7a3c-8d21-5f0e6c7b9a42")
-	equal(t, "cookie value", (&ticket{id: id, secret: first}).token(), "AZt3BVQAejyNIV8ObHuaQgABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f")
-	m := &Manager{name: "session", prefix: "session:"}
-	equal(t, "index key", m.subjectKey("ann"), "vSnWVV7wrm2XTRA1Vd_YxfnsdZo0yOEPspg6jhWjQmA")
+	equal(t, "cookie value", textOf(&ticket.Ticket{ID: id, Secret: first}), "AZt3BVQAejyNIV8ObHuaQgABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f")
+	ks := keyspace{prefix: "session:", cookieName: "session"}
+	equal(t, "index key", ks.subjectKey("ann"), "vSnWVV7wrm2XTRA1Vd_YxfnsdZo0yOEPspg6jhWjQmA")
 }

@@ -13,6 +13,9 @@ import (
 	"testing/synctest"
 	"unsafe"
 
+	"github.com/cloakroom-go/sessions/core/adapter"
+	"github.com/cloakroom-go/sessions/core/internal/record"
+	"github.com/cloakroom-go/sessions/core/internal/ticket"
 	"github.com/cloakroom-go/sessions/core/memstore"
 )
 
@@ -53,18 +56,17 @@ func newClient(tb testing.TB, m *Manager) *client {
 // arrive starts a request: the session is attached and loaded.
 func (c *client) arrive() *Session {
 	c.t.Helper()
-	s := new(Session)
-	c.m.Attach(s, c.cookie)
-	if err := s.Load(c.t.Context()); err != nil {
+	s := attach(c.m, c.cookie)
+	if err := s.load(c.t.Context()); err != nil {
 		c.t.Fatalf("Load: %v", err)
 	}
 	return s
 }
 
 // leave ends a request that must succeed, and keeps its cookie.
-func (c *client) leave(s *Session) Reply {
+func (c *client) leave(s *Session) adapter.Reply {
 	c.t.Helper()
-	r, err := s.Finish(c.t.Context())
+	r, err := s.finish(c.t.Context())
 	if err != nil {
 		c.t.Fatalf("Finish: %v", err)
 	}
@@ -72,7 +74,7 @@ func (c *client) leave(s *Session) Reply {
 	return r
 }
 
-func (c *client) keep(r Reply) {
+func (c *client) keep(r adapter.Reply) {
 	if r.SetCookie == "" {
 		return
 	}
@@ -83,7 +85,7 @@ func (c *client) keep(r Reply) {
 }
 
 // visit is one whole request.
-func (c *client) visit(handler func(s *Session)) Reply {
+func (c *client) visit(handler func(s *Session)) adapter.Reply {
 	c.t.Helper()
 	s := c.arrive()
 	handler(s)
@@ -107,10 +109,10 @@ func (c *client) id() string {
 }
 
 // ticketOf returns the ticket that the client's cookie stands for.
-func (c *client) ticketOf() ticket {
+func (c *client) ticketOf() ticket.Ticket {
 	c.t.Helper()
 	_, value, _ := strings.Cut(c.cookie, "=")
-	got, ok := parseToken(value)
+	got, ok := parseTicket(value)
 	if !ok {
 		c.t.Fatalf("cookie %q is not a token", c.cookie)
 	}
@@ -370,7 +372,7 @@ func debugLog() (*slog.Logger, *buffer) {
 func unsafeString(b []byte) string { return unsafe.String(&b[0], len(b)) }
 
 // nothing fails the test if the reply asks for anything.
-func nothing(tb testing.TB, what string, r Reply) {
+func nothing(tb testing.TB, what string, r adapter.Reply) {
 	tb.Helper()
 	if r.SetCookie != "" || r.Private {
 		tb.Errorf("%s asks for Set-Cookie %q and private %v, want nothing", what, r.SetCookie, r.Private)
@@ -422,19 +424,19 @@ func (v *visitor) Client() (ip, userAgent string) {
 }
 
 // from is one whole request as an adapter carries it out, sent by v.
-func (c *client) from(v Client, handler func(s *Session)) {
+func (c *client) from(v adapter.Client, handler func(s *Session)) {
 	c.t.Helper()
 	sc := c.answered(v, func(sc *Scope) { handler(sc.Get()) })
 	want(c.t, sc.Close(), nil)
 }
 
 // answered is from up to the response, which has begun after the handler.
-func (c *client) answered(v Client, handler func(sc *Scope)) *Scope {
+func (c *client) answered(v adapter.Client, handler func(sc *Scope)) *Scope {
 	c.t.Helper()
 	sc := new(Scope)
 	want(c.t, sc.Open(c.t.Context(), nil, c.m, v, c.cookie), nil)
 	handler(sc)
-	r, err := sc.Finish()
+	r, err := sc.CommitHeader()
 	want(c.t, err, nil)
 	c.keep(r)
 	return sc
@@ -443,7 +445,7 @@ func (c *client) answered(v Client, handler func(sc *Scope)) *Scope {
 // info returns what a list shows of the client's session.
 func (c *client) info() Info {
 	c.t.Helper()
-	info, err := c.m.Lookup(c.t.Context(), c.ticketOf().id.String())
+	info, err := c.m.Lookup(c.t.Context(), c.ticketOf().ID.String())
 	want(c.t, err, nil)
 	return info
 }
@@ -475,25 +477,38 @@ func hungUp(tb testing.TB) context.Context {
 
 func renew(s *Session) { _ = s.Renew() }
 
-// token returns the cookie value of t.
-func (t *ticket) token() string { return string(t.appendToken(nil)) }
+// textOf returns the cookie value of t.
+func textOf(t *ticket.Ticket) string { return string(t.AppendText(nil)) }
 
-func parseToken(value string) (t ticket, ok bool) {
-	ok = t.parse(value)
+func parseTicket(value string) (t ticket.Ticket, ok bool) {
+	ok = t.Parse(value)
 	return t, ok
 }
 
-func findTickets(name string, fields []string) (found []ticket) {
-	var ts tickets
-	ts.find(name, fields)
-	for i := range ts.n {
-		found = append(found, *ts.at(i))
-	}
-	return found
-}
-
-func decodeRecord(rec Record) (snap snapshot, err error) {
-	snap.rec = rec
-	err = snap.decode()
+func decodeRecord(rec Record) (snap record.Snapshot, err error) {
+	snap.Record = rec
+	err = snap.Decode()
 	return snap, err
 }
+
+// attach returns a session that is still to be loaded, for a request with these Cookie fields.
+func attach(m *Manager, cookieFields ...string) *Session {
+	s := &Session{manager: m, response: &response{}}
+	s.setTickets(cookieFields...)
+	return s
+}
+
+// finish commits before the first byte of the response; called again, it saves what was changed since.
+func (s *Session) finish(ctx context.Context) (r adapter.Reply, err error) {
+	if s.response.headersSent.Load() {
+		return r, s.commitLate(ctx)
+	}
+	err = s.commitHeader(ctx, nil, &r)
+	return r, err
+}
+
+// commit commits while the response has not begun.
+func (s *Session) commit(ctx context.Context) (adapter.Reply, error) { return s.commitEarly(ctx, nil) }
+
+// seal makes the response one that has begun.
+func (s *Session) seal() { s.response.headersSent.Store(true) }

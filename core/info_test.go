@@ -200,9 +200,9 @@ func TestLookupOutage(t *testing.T) {
 	m := newTestManager(t, Options{Store: store})
 	c := newSignedIn(t, m, "ann")
 	store.fail("load", errDown)
-	_, err := m.Lookup(t.Context(), c.ticketOf().id.String())
+	_, err := m.Lookup(t.Context(), c.ticketOf().ID.String())
 	want(t, err, ErrStore)
-	want(t, m.Revoke(t.Context(), "ann", c.ticketOf().id.String()), ErrStore)
+	want(t, m.Revoke(t.Context(), "ann", c.ticketOf().ID.String()), ErrStore)
 }
 
 // The pages together show every session, signed in or not, and stop where their reader stops.
@@ -215,7 +215,7 @@ func TestPagesAndAll(t *testing.T) {
 		for i := range 250 {
 			c := newClient(t, m)
 			c.visit(set(t, i))
-			ids = append(ids, c.ticketOf().id.String())
+			ids = append(ids, c.ticketOf().ID.String())
 		}
 		for cursor := ""; ; {
 			page, next, err := m.Page(t.Context(), cursor, 10)

@@ -1,51 +1,50 @@
 package core
 
-import "fmt"
-
-// Key is the name and the type of a value in a session. Declare each once, as a constant:
+// Key is the name and the type of a value in a session. Declare each key once, as a constant:
 //
 //	const visits = sessions.Key[int]("visits")
 //
-// T is anything the codec can encode. Values are copies.
+// T is any type that the codec can encode. Values are copied.
 type Key[T any] string
 
-// Get returns the value, the zero value of T if there is none.
+// Get returns the value, or the zero value of T if there is none.
 func (k Key[T]) Get(s *Session) T {
 	v, _ := k.Lookup(s)
 	return v
 }
 
-// Lookup returns the value and whether there is one. A value that does not decode into T counts as none and raises
-// [EventBadValue].
+// Lookup returns the value and reports whether there is one. A value that does not decode into
+// T is treated as absent and raises [EventBadValue].
 func (k Key[T]) Lookup(s *Session) (T, bool) {
 	data, ok := s.read(string(k))
 	if !ok {
 		var zero T
 		return zero, false
 	}
-	v, err := decode[T](s.manager, data)
+	v, err := decodeValue[T](&s.manager.codec, data)
 	if err != nil {
-		s.badValue(string(k))
+		s.reportBadValue(string(k))
 		return v, false
 	}
 	return v, true
 }
 
-// Set stores v. Setting an equal value is not a change. For the error see [Session.Set].
+// Set stores v. Storing an equal value is not a change. For the errors see [Session.Set].
 func (k Key[T]) Set(s *Session, v T) error {
-	data, err := encode(s.manager, v)
+	data, err := encodeValue(&s.manager.codec, v)
 	if err != nil {
-		return fmt.Errorf("sessions: encoding %q: %w", string(k), err)
+		return encodeError(string(k), err)
 	}
 	return s.write(string(k), data)
 }
 
-// Delete removes the value.
+// Delete removes the value. It does nothing if there is none.
 func (k Key[T]) Delete(s *Session) error { return s.Delete(string(k)) }
 
-// Take returns the value and removes it, for what is to be read once, like a flash message. A session that cannot be
-// changed gives nothing. Two requests at the same moment can both take a value, so it does not make a code or token
-// single-use: what must not be spent twice is spent in the store that honours it.
+// Take returns the value and removes it, for values that are read once, such as a flash
+// message. It reports false if there is no value, or if the session cannot be changed. Two
+// requests that run at the same time can both take a value, so Take does not make a code or
+// token single-use: check those in the store that honors them.
 func (k Key[T]) Take(s *Session) (T, bool) {
 	for {
 		var zero T
@@ -53,26 +52,29 @@ func (k Key[T]) Take(s *Session) (T, bool) {
 		if !ok {
 			return zero, false
 		}
-		v, err := decode[T](s.manager, data)
+		v, err := decodeValue[T](&s.manager.codec, data)
 		if err != nil {
-			s.badValue(string(k))
+			s.reportBadValue(string(k))
 			return zero, false
 		}
-		removed, err := s.remove(string(k), data)
+		deleted, err := s.deleteIfUnchanged(string(k), data)
 		if err != nil {
 			return zero, false
 		}
-		if removed {
+		if deleted {
 			return v, true
 		}
 	}
 }
 
-// Update replaces the value by what fn makes of it, the zero value of T if there is none, and returns the new value.
-// When another request changes the value before this one is saved, fn runs again on that value: no update is lost, but
-// fn may run several times, so it should do nothing but work out its result, and what is saved in the end may differ
-// from what Update returned. It may read and change the session, but not save it. A result that cannot be encoded or
-// saved makes the commit fail.
+// Update replaces the value by the result of fn and returns it. The argument of fn is the
+// current value, or the zero value of T if there is none.
+//
+// No update is lost: if another request changes the value before this one is saved, fn runs
+// again on the new value. So fn may run several times and should only compute its result, and
+// the value that is saved in the end may differ from the one that Update returned. It may read
+// and change the session, but not save it. A result that cannot be encoded or saved makes the
+// commit fail.
 func (k Key[T]) Update(s *Session, fn func(T) T) T {
 	again := func(old []byte, present bool) ([]byte, error) {
 		_, data, err := k.apply(s, fn, old, present)
@@ -81,7 +83,7 @@ func (k Key[T]) Update(s *Session, fn func(T) T) T {
 	for {
 		old, present := s.read(string(k))
 		v, data, err := k.apply(s, fn, old, present)
-		if s.settle(string(k), again, result{old, present, data, err}) {
+		if s.setUpdate(string(k), again, updateResult{old, present, data, err}) {
 			return v
 		}
 	}
@@ -90,44 +92,13 @@ func (k Key[T]) Update(s *Session, fn func(T) T) T {
 // apply runs fn on a stored value and returns its result, also encoded.
 func (k Key[T]) apply(s *Session, fn func(T) T, old []byte, present bool) (v T, data []byte, err error) {
 	if present {
-		if v, err = decode[T](s.manager, old); err != nil {
-			s.badValue(string(k))
+		if v, err = decodeValue[T](&s.manager.codec, old); err != nil {
+			s.reportBadValue(string(k))
 		}
 	}
 	v = fn(v)
-	if data, err = encode(s.manager, v); err != nil {
-		err = fmt.Errorf("sessions: encoding %q: %w", string(k), err)
+	if data, err = encodeValue(&s.manager.codec, v); err != nil {
+		err = encodeError(string(k), err)
 	}
 	return v, data, err
-}
-
-// encode returns the bytes of v, without reflection where there is a shorter way to the same bytes.
-func encode[T any](m *Manager, v T) ([]byte, error) {
-	if m.plain {
-		if data, ok := encodePlain(v); ok {
-			return data, nil
-		}
-	}
-	return m.codec.Encode(v)
-}
-
-// decode is the inverse of encode; with an error it returns the zero value.
-func decode[T any](m *Manager, data []byte) (T, error) {
-	if m.plain {
-		var v T
-		if decodePlain(data, &v) {
-			return v, nil
-		}
-	}
-	return decodeSlow[T](m.codec, data)
-}
-
-// decodeSlow is apart from decode so that only its own variable has to live on the heap.
-func decodeSlow[T any](codec Codec, data []byte) (T, error) {
-	v := new(T)
-	if err := codec.Decode(data, v); err != nil {
-		var zero T
-		return zero, err
-	}
-	return *v, nil
 }

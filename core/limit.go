@@ -7,121 +7,114 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cloakroom-go/sessions/core/internal/record"
 )
 
-// Limit says what happens when a subject who has [Options.MaxSessions] sessions signs in once more.
-type Limit uint8
+// refusedAttempts limits how often a login that raced with others for the last place is tried
+// again.
+const refusedAttempts = 8
 
-// The ways to keep the limit.
-const (
-	// EvictOldest ends the session whose subject signed in, or stepped up, longest ago.
-	EvictOldest Limit = iota
-	// EvictIdle ends the session that was not used for longest.
-	EvictIdle
-	// RefuseLogin makes the commit of the new login fail with [ErrLimit].
-	RefuseLogin
-)
+// maxClockSkew is how far the clocks of several servers may be apart.
+const maxClockSkew = time.Minute
 
-// String returns what the limit does.
-func (l Limit) String() string {
-	switch l {
-	case EvictOldest:
-		return "the oldest is ended"
-	case EvictIdle:
-		return "the one idle longest is ended"
-	case RefuseLogin:
-		return "a login is refused"
-	}
-	return "unknown"
+// limits reports whether the plan is a login that takes a place where sessions are limited.
+func (x *executor) limits(p *commitPlan) bool {
+	return x.maxSessions != 0 && p.delta.login != nil && (x.onLimit != RefuseLogin || !p.signedIn())
 }
 
-// refusals bounds how often a login that raced with others for the last place is tried again.
-const refusals = 8
-
-// signIn saves w, and where it signs somebody in keeps the limit of sessions per subject. Logins of one subject in
-// this process stand in a line; those in other processes are seen after the save at the latest, because the index shows what
-// was saved before it is read.
-func (m *Manager) signIn(ctx context.Context, w *work) error {
-	if m.maxSessions == 0 || w.delta.login == nil || m.onLimit == RefuseLogin && w.signedIn() {
-		return m.put(ctx, w)
+// saveWithinLimit saves a login and keeps the limit of sessions per subject. Logins of one
+// subject in this process wait for each other. Those in other processes are seen after the save
+// at the latest, because the index shows what was saved before it is read.
+func (x *executor) saveWithinLimit(ctx context.Context, p *commitPlan, o *outcome) error {
+	lock := x.loginLocks.at(x.subjectKey(p.delta.login.subject)[0])
+	if _, err := x.acquire(ctx, lock); err != nil {
+		return x.storeFailure(ctx, "save", p.snap.Record.Key, err)
 	}
-	subject := m.subjectKey(w.delta.login.subject)
-	door := m.doors[int(subject[0])%len(m.doors)]
-	if _, err := m.enter(ctx, door); err != nil {
-		return m.outage(ctx, "save", w.snap.rec.Key, err)
+	defer lock.release()
+	if x.onLimit == RefuseLogin {
+		return x.saveOrRefuse(ctx, p, o)
 	}
-	defer door.leave()
-	if m.onLimit == RefuseLogin {
-		return m.signInOrRefuse(ctx, w)
-	}
-	return m.signInAndEvict(ctx, w)
+	return x.saveAndEvict(ctx, p, o)
 }
 
-// signInAndEvict saves the login and ends what is beyond the limit. All who sign in at once choose by the same order, so
-// they choose the same sessions.
-func (m *Manager) signInAndEvict(ctx context.Context, w *work) error {
-	others, err := m.others(ctx, w)
+// saveLogin saves the login once the limit allows it.
+func (x *executor) saveLogin(ctx context.Context, p *commitPlan, o *outcome) error {
+	p.undone = false
+	if p.kind == planCreate {
+		return x.create(ctx, p, o)
+	}
+	return x.replace(ctx, p, o)
+}
+
+// saveAndEvict saves the login and ends the sessions beyond the limit. Processes in which a
+// subject signs in at the same time rank the sessions alike, so they end the same ones.
+func (x *executor) saveAndEvict(ctx context.Context, p *commitPlan, o *outcome) error {
+	others, err := x.otherSessions(ctx, p, p.snap.Record.Key)
 	if err != nil {
 		return err
 	}
-	d, l := *w.delta, *w.delta.login // the session shows its own to the handler
-	latest := w.now.Add(maxSkew).UnixMilli()
+	d, l := *p.delta, *p.delta.login // Copies, because the session shows its own to the handler.
+	latest := p.now.Add(maxClockSkew).UnixMilli()
 	for i := range others {
-		// A login that follows another is later, even where this process's clock is behind.
-		l.at = max(l.at, m.rank(&others[i], latest)+1)
+		// A login that follows another ranks after it, even if the clock of this process is
+		// behind.
+		l.at = max(l.at, x.rank(&others[i], latest)+1)
 	}
-	d.login, w.delta, w.undoable = &l, &d, true
-	if err := m.put(ctx, w); err != nil {
+	d.login, p.delta = &l, &d
+	if err := x.saveLogin(ctx, p, o); err != nil {
 		return err
 	}
-	if err = m.evict(ctx, w); err != nil && !errors.Is(err, ErrNotFound) {
-		return m.takeBack(ctx, w, err)
+	if err = x.evict(ctx, p, o); err != nil && !errors.Is(err, ErrNotFound) {
+		return x.undoLoginAndFail(ctx, p, o, err)
 	}
 	return err
 }
 
-// evict ends what is beyond the limit after the login of w. It is ErrNotFound if that is among it.
-func (m *Manager) evict(ctx context.Context, w *work) error {
-	all, err := m.sessionsOf(ctx, w.delta.login.subject)
-	if err != nil || len(all) <= m.maxSessions {
+// evict ends the sessions beyond the limit after a login. It returns ErrNotFound if the login's
+// own session is one of them.
+func (x *executor) evict(ctx context.Context, p *commitPlan, o *outcome) error {
+	all, err := x.ofSubject(ctx, p.delta.login.subject)
+	if err != nil || len(all) <= x.maxSessions {
 		return err
 	}
-	order := pointers(all)
-	latest := max(w.now.Add(maxSkew).UnixMilli(), w.delta.login.at+time.Second.Milliseconds())
-	slices.SortFunc(order, func(a, b *snapshot) int {
-		return cmp.Or(cmp.Compare(m.rank(a, latest), m.rank(b, latest)), strings.Compare(a.rec.Key, b.rec.Key))
-	})
+	latest := max(p.now.Add(maxClockSkew).UnixMilli(), p.delta.login.at+time.Second.Milliseconds())
 	ended := false
-	for _, snap := range order[:len(order)-m.maxSessions] {
-		m.limitReached(ctx, w, snap)
-		if err := m.revoke(ctx, snap, ReasonLimit); err != nil {
+	for _, snap := range x.ranked(all, latest)[:len(all)-x.maxSessions] {
+		x.emitLimitReached(ctx, p, snap)
+		if err := x.end(ctx, snap, ReasonLimit); err != nil {
 			return err
 		}
-		ended = ended || snap.rec.Key == w.snap.rec.Key
+		ended = ended || snap.Record.Key == o.snap.Record.Key
 	}
 	if ended {
-		return ErrNotFound // later logins of other processes have taken the places
+		return ErrNotFound // Later logins of other processes have taken the places.
 	}
 	return nil
 }
 
-func pointers(snaps []snapshot) []*snapshot {
-	out := make([]*snapshot, len(snaps))
+// ranked returns the sessions in the order in which they are ended.
+func (x *executor) ranked(snaps []record.Snapshot, latest int64) []*record.Snapshot {
+	order := make([]*record.Snapshot, len(snaps))
 	for i := range snaps {
-		out[i] = &snaps[i]
+		order[i] = &snaps[i]
 	}
-	return out
+	slices.SortFunc(order, func(a, b *record.Snapshot) int {
+		return cmp.Or(
+			cmp.Compare(x.rank(a, latest), x.rank(b, latest)),
+			strings.Compare(a.Record.Key, b.Record.Key),
+		)
+	})
+	return order
 }
 
-// maxSkew is how far the clocks of several servers may be apart.
-const maxSkew = time.Minute
-
-// rank returns the time by which sessions are ended, the earliest first: of the login, which is a use too, or of the last
-// use. One after latest, which no clock that is right can have told, goes before all others.
-func (m *Manager) rank(snap *snapshot, latest int64) int64 {
-	at := snap.auth
-	if m.onLimit == EvictIdle {
-		at = max(snap.seen, at)
+// rank returns the time by which sessions are ended, the earliest first: that of the login,
+// which is a use too, or that of the last use. A time after latest cannot be right, so it ranks
+// before all others.
+func (x *executor) rank(snap *record.Snapshot, latest int64) int64 {
+	at := snap.Authenticated
+	if x.onLimit == EvictIdle {
+		at = max(snap.Seen, at)
 	}
 	if at > latest {
 		return 0
@@ -129,100 +122,98 @@ func (m *Manager) rank(snap *snapshot, latest int64) int64 {
 	return at
 }
 
-// signInOrRefuse saves the login if there is a place for it. Those of several processes who find that together they took
-// too many give their places back, and try again one after the other.
-func (m *Manager) signInOrRefuse(ctx context.Context, w *work) error {
-	w.undoable = true
-	for n := range refusals {
+// saveOrRefuse saves the login if there is a place for it. If several processes find that
+// together they have taken too many places, they undo their logins and try again one after the
+// other.
+func (x *executor) saveOrRefuse(ctx context.Context, p *commitPlan, o *outcome) error {
+	for n := range refusedAttempts {
 		start := time.Now()
-		others, err := m.others(ctx, w)
+		others, err := x.otherSessions(ctx, p, p.snap.Record.Key)
 		if err != nil {
 			return err
 		}
-		if len(others) >= m.maxSessions {
+		if len(others) >= x.maxSessions {
 			break
 		}
-		if err := m.put(ctx, w); err != nil {
+		if err := x.saveLogin(ctx, p, o); err != nil {
 			return err
 		}
-		if others, err = m.others(ctx, w); err != nil {
-			return m.takeBack(ctx, w, err)
+		if others, err = x.otherSessions(ctx, p, o.snap.Record.Key); err != nil {
+			return x.undoLoginAndFail(ctx, p, o, err)
 		}
-		if len(others) < m.maxSessions {
+		if len(others) < x.maxSessions {
 			return nil
 		}
-		if err := m.withdraw(ctx, w); err != nil {
+		if err := x.undoLogin(ctx, p, o); err != nil {
 			return err
 		}
-		sleep(ctx, m.jitter(time.Since(start)<<min(n, 4))) // at the pace of the store, so that one is through before the next
+		// The wait is as long as the store is slow, so that one process finishes before the
+		// next begins.
+		sleep(ctx, jitter(time.Since(start)<<min(n, 4)))
 	}
-	m.limitReached(ctx, w, &w.snap)
+	x.emitLimitReached(ctx, p, &p.snap)
 	return ErrLimit
 }
 
-// signedIn reports whether the session that w changes is one of the subject's already, so that it takes no further place.
-func (w *work) signedIn() bool {
-	return w.snap.stored() && w.snap.subject() == w.delta.login.subject
-}
-
-// takeBack withdraws a login whose commit fails with err: the client gets an error and no cookie, so it keeps the secret that
-// it has.
-func (m *Manager) takeBack(ctx context.Context, w *work, err error) error {
-	if undone := m.withdraw(ctx, w); errors.Is(undone, ErrNotFound) {
-		return undone
+// undoLoginAndFail undoes a login whose commit fails with err: the client gets an error and no
+// cookie, so it keeps its old secret.
+func (x *executor) undoLoginAndFail(ctx context.Context, p *commitPlan, o *outcome, err error) error {
+	if undoErr := x.undoLogin(ctx, p, o); errors.Is(undoErr, ErrNotFound) {
+		return undoErr
 	}
 	return err
 }
 
-// withdraw undoes a login that nobody has been told of, and makes w what it was before. It has a deadline of its own,
-// because the commit's may be what has failed.
-func (m *Manager) withdraw(ctx context.Context, w *work) error {
-	ctx, cancel := m.outlive(ctx)
+// undoLogin restores what was stored before a login that no client has been told of. It has a
+// timeout of its own, because the commit's may be what has failed.
+func (x *executor) undoLogin(ctx context.Context, p *commitPlan, o *outcome) error {
+	ctx, cancel := x.detached(ctx)
 	defer cancel()
-	saved, login := w.snap.rec, w.delta.login
-	*w = *w.before
-	w.undoable = true
-	if w.kind == workCreate {
-		return m.withdrawNew(ctx, w, saved.Key)
+	saved := o.snap.Record
+	*o = outcome{deleted: o.deleted, notOwned: o.notOwned}
+	if p.kind == planCreate {
+		return x.undoCreate(ctx, p, saved.Key)
 	}
-	if who := w.snap.subject(); who != "" && who != login.subject {
-		// While the session was not in the index under that name, all of its sessions may have been revoked.
-		return cmp.Or(m.remove(ctx, saved.Key), ErrNotFound)
+	if subject := p.snap.Subject(); subject != "" && subject != p.delta.login.subject {
+		// While the session was not in the index under its former subject, all sessions of that
+		// subject may have been revoked.
+		return cmp.Or(x.delete(ctx, saved.Key), ErrNotFound)
 	}
-	undone := w.snap.rec
-	undone.Version = saved.Version
-	rec, err := m.save(ctx, &undone)
+	restored := p.snap.Record
+	restored.Version = saved.Version
+	rec, err := x.backend.save(ctx, &restored)
 	if errors.Is(err, ErrConflict) {
-		return ErrNotFound // nobody has its secret, so only an end from outside can have come between
+		return ErrNotFound // No client has the secret, so the session can only have been ended from outside.
 	}
 	if err != nil {
-		return m.saveError(ctx, saved.Key, err)
+		return x.saveError(ctx, saved.Key, err)
 	}
-	w.snap.rec.Version, w.undone = rec.Version, true
+	p.snap.Record.Version, p.undone = rec.Version, true
 	return nil
 }
 
-// withdrawNew deletes a session that began with the login, and draws another ticket: a key that was deleted is not used
-// again.
-func (m *Manager) withdrawNew(ctx context.Context, w *work, k string) error {
-	if err := m.remove(ctx, k); err != nil {
+// undoCreate deletes a session that began with the login. The session gets another ticket,
+// because a key that was deleted is not used again.
+func (x *executor) undoCreate(ctx context.Context, p *commitPlan, key string) error {
+	if err := x.delete(ctx, key); err != nil {
 		return err
 	}
-	t, err := m.newTicket(w.now)
-	if err != nil {
-		return err
-	}
-	w.ticket, w.snap, w.undone = t, snapshot{rec: Record{Key: key(m.prefix, t.id)}}, true
+	x.replaceTicket(p)
+	p.undone = true
 	return nil
 }
 
-// others returns the sessions of the subject that signs in with w, but for the one that w saves.
-func (m *Manager) others(ctx context.Context, w *work) ([]snapshot, error) {
-	all, err := m.sessionsOf(ctx, w.delta.login.subject)
-	return slices.DeleteFunc(all, func(s snapshot) bool { return s.rec.Key == w.snap.rec.Key }), err
+// otherSessions returns the sessions of the subject that signs in, except for the one with the
+// key.
+func (x *executor) otherSessions(ctx context.Context, p *commitPlan, key string) ([]record.Snapshot, error) {
+	all, err := x.ofSubject(ctx, p.delta.login.subject)
+	return slices.DeleteFunc(all, func(s record.Snapshot) bool { return s.Record.Key == key }), err
 }
 
-// limitReached tells that the subject of w has as many sessions as allowed. The session is the one that this ends or refuses.
-func (m *Manager) limitReached(ctx context.Context, w *work, snap *snapshot) {
-	m.emit(ctx, Event{Kind: EventLimitReached, SessionID: m.idOf(snap.rec.Key), Subject: w.delta.login.subject})
+// emitLimitReached emits that the subject has as many sessions as allowed. The event is about
+// the session that this ends or refuses.
+func (x *executor) emitLimitReached(ctx context.Context, p *commitPlan, snap *record.Snapshot) {
+	x.emit(Event{
+		Kind: EventLimitReached, SessionID: x.idOf(snap.Record.Key), Subject: p.delta.login.subject, Context: ctx,
+	})
 }

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/cloakroom-go/sessions/core/internal/record"
 )
 
 // sameAuth fails the test unless the session's authentication is the wanted one.
@@ -44,7 +46,7 @@ func TestF2AuthenticationIsOneSave(t *testing.T) {
 		s := c.arrive()
 		equal(t, name+": id", s.ID(), id)
 		equal(t, name+": data", visits.Get(s), 7)
-		equal(t, name+": former secrets", s.snap.holder().lineage.count(), 0)
+		equal(t, name+": former secrets", s.snap.Identity().History.Len(), 0)
 		sameAuth(t, name, s.Auth(), 1, "pwd")
 	}
 }
@@ -180,9 +182,9 @@ func TestAuthKeepsTheLatest(t *testing.T) {
 		before = append(before, "m"+strconv.Itoa(i))
 	}
 	wanted = append(append(append(wanted, "m0"), before[3:]...), "x", "y")
-	a := Auth{Methods: before}
-	sameAuth(t, "union", a.with(Auth{Methods: []string{"x", "m0", "y"}}), 0, wanted...)
-	equal(t, "what was before stays as it was", len(a.Methods), 16)
+	p := record.Proof{Methods: before}
+	sameAuth(t, "union", Auth(p.Add(&record.Proof{Methods: []string{"x", "m0", "y"}})), 0, wanted...)
+	equal(t, "what was before stays as it was", len(p.Methods), 16)
 }
 
 func TestStepUpAnonymous(t *testing.T) {
@@ -316,7 +318,7 @@ func TestStepUpDuringTheSaveOfALogin(t *testing.T) {
 			during := store.before
 			store.hook(func(ctx context.Context, op, key string) error { _ = during(ctx, op, key); return fails })
 		}
-		_, err := s.Commit(t.Context())
+		_, err := s.commit(t.Context())
 		equal(t, name+": the store failed", errors.Is(err, ErrStore), fails != nil)
 		store.hook(nil)
 		c.leave(s)

@@ -2,74 +2,36 @@ package core
 
 import (
 	"context"
-	"crypto/rand"
-	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
+	"github.com/cloakroom-go/sessions/core/internal/cookie"
 	"github.com/cloakroom-go/sessions/core/memstore"
 )
 
-// Manager holds one configuration of sessions: the store, the cookie and the times. It is safe for concurrent use and
-// lives as long as the application. Applications make one through their framework's package and hand it to its middleware.
+// Manager holds the sessions of one configuration: the store, the cookie and the timeouts. It
+// is safe for concurrent use and lasts as long as the application. Applications make one with
+// their framework's package and pass it to the middleware.
 type Manager struct {
-	store   Store
-	toucher Toucher         // nil: a touch saves the record
-	indexer Indexer         // nil: no list of a subject's sessions
-	lister  Lister          // nil: no list of all sessions
-	counter Counter         // nil: to count is to list
-	instant bool            // the store's calls cannot wait
-	memory  *memstore.Store // the store, if it is that one and nobody listens to events
-	prefix  string
+	keyspace keyspace
+	policy   policy
+	observer observer
+	records  records // which holds the backend
+	executor executor
+	purger   *purger // nil if the store deletes expired records itself
 
-	expiry        time.Duration // 0: permanent
-	maxExpiry     time.Duration // for a session's own idle timeout; 0: none
-	lifetime      time.Duration // 0: none
-	renewEvery    time.Duration // 0: never
-	grace         time.Duration
-	revokeOnReuse bool
-	maxSessions   int // 0: any number
-	onLimit       Limit
-	noDevice      bool
-	timeout       time.Duration
-	maxSize       int
-	lazy          bool
-	preset        Preset
-
-	name      string
-	nameBytes []byte // the same, as records hold it
-	cookie    cookieWriter
-	codec     Codec
-	plain     bool // the codec is JSON, whose commonest values need no reflection
-	log       *slog.Logger
-	events    *dispatcher // nil: nobody listens
-	purger    *purger     // nil: the store needs none
-	timed     bool        // the store's calls are measured
-
-	tooLate Session // stands for no session in a scope: one that is made from now on can send no cookie; never used
-
-	tally tally
-	epoch time.Time // when the manager was made, to measure time from
-
-	lanes  lanes // requests that met a conflict queue here, by session, instead of racing each other
-	doors  lanes // logins queue here, by subject, where sessions are limited
-	random io.Reader
-	newID  func(random io.Reader, now time.Time, id *uuid.UUID) error
+	cookies cookie.Writer
+	codec   valueCodec
+	maxSize int
+	lazy    bool
+	preset  Preset
 }
 
-// NewManager checks the options and returns a manager for them, or an error that says what to change. With no store in
-// the options it makes a bounded in-memory one.
+// NewManager returns a manager for the options, or an error that says what to change. If the
+// options have no store, the manager keeps its sessions in a bounded memory store of its own.
 func NewManager(o Options) (*Manager, error) {
-	if err := o.applyPreset(); err != nil {
-		return nil, err
-	}
-	o.setDefaults()
-	o.Cookie.Domain = canonicalDomain(o.Cookie.Domain)
-	if err := o.validate(); err != nil {
+	if err := o.resolve(); err != nil {
 		return nil, err
 	}
 	if o.Store == nil {
@@ -79,34 +41,70 @@ func NewManager(o Options) (*Manager, error) {
 		return nil, err
 	}
 	m := &Manager{
-		store: o.Store, prefix: o.Prefix,
-		expiry: max(o.Expiry, 0), lifetime: o.Lifetime, renewEvery: o.RenewEvery, grace: max(o.Grace, 0),
-		revokeOnReuse: o.RevokeOnReuse, maxSessions: o.MaxSessions, onLimit: o.OnLimit, noDevice: o.NoDevice, preset: o.Preset,
-		timeout: o.StoreTimeout, maxSize: o.MaxSize, lazy: o.Lazy,
-		name: o.Cookie.Name, nameBytes: []byte(o.Cookie.Name), cookie: newCookieWriter(&o.Cookie),
-		codec: o.Codec, log: o.Logger,
-		random: rand.Reader, newID: newID, epoch: time.Now(),
+		keyspace: keyspace{prefix: o.Prefix, cookieName: o.Cookie.Name},
+		policy:   newPolicy(&o),
+		cookies:  cookie.NewWriter(o.Cookie.attributes()),
+		codec:    newValueCodec(o.Codec),
+		maxSize:  o.MaxSize, lazy: o.Lazy, preset: o.Preset,
 	}
-	_, m.plain = o.Codec.(JSON)
-	m.toucher, _ = o.Store.(Toucher)
-	_, m.instant = o.Store.(interface{ Instant() })
-	m.maxExpiry, _ = o.Preset.limits()
-	m.indexer, _ = o.Store.(Indexer)
-	m.counter, _ = o.Store.(Counter)
-	m.lister, _ = o.Store.(Lister)
-	m.lanes, m.doors = newLanes(), newLanes()
+	m.observer = observer{keyspace: &m.keyspace, log: o.Logger}
 	if o.OnEvent != nil {
-		m.events, m.timed = newDispatcher(o.OnEvent, o.Logger), o.StoreEvents
+		m.observer.hook = newDispatcher(o.OnEvent, o.Logger)
 	}
-	if m.events == nil {
-		// By its type, since whatever wraps the store may have a Load of its own.
-		m.memory, _ = o.Store.(*memstore.Store)
-	}
-	m.purger = startPurger(m, o.PurgeInterval)
+	m.connect(&o)
 	return m, nil
 }
 
-// canonicalDomain drops the one leading dot that older configurations carry, and spells the domain as it is compared.
+// resolve fills in what the options leave open and checks the result.
+func (o *Options) resolve() error {
+	if err := o.applyPreset(); err != nil {
+		return err
+	}
+	o.setDefaults()
+	o.Cookie.Domain = canonicalDomain(o.Cookie.Domain)
+	return o.validate()
+}
+
+// connect makes the parts of the manager that call the store.
+func (m *Manager) connect(o *Options) {
+	backend := newBackend(o.Store, &m.observer, o.StoreTimeout, o.StoreEvents)
+	m.records = records{
+		backend:       &backend,
+		verifier:      verifier{keyspace: &m.keyspace, policy: &m.policy},
+		revokeOnReuse: o.RevokeOnReuse,
+	}
+	m.executor = executor{
+		records: &m.records,
+		composer: composer{
+			keyspace: &m.keyspace, policy: &m.policy,
+			cookieNameBytes: []byte(o.Cookie.Name), noDevice: o.NoDevice, maxSize: o.MaxSize,
+		},
+		entropy:     entropy{newID: newID},
+		maxSessions: o.MaxSessions, onLimit: o.OnLimit,
+		saveLocks: newLocks(), loginLocks: newLocks(),
+	}
+	m.purger = startPurger(&backend, o.PurgeInterval)
+}
+
+func newPolicy(o *Options) policy {
+	maxExpiry, _ := o.Preset.limits()
+	return policy{
+		expiry: max(o.Expiry, 0), maxExpiry: maxExpiry, lifetime: o.Lifetime,
+		renewEvery: o.RenewEvery, grace: max(o.Grace, 0),
+		remember: !o.Cookie.SessionOnly, epoch: time.Now(),
+	}
+}
+
+// attributes returns the cookie's attributes for the writer of Set-Cookie values.
+func (c *Cookie) attributes() *cookie.Attributes {
+	return &cookie.Attributes{
+		Name: c.Name, Path: c.Path, Domain: c.Domain, SameSite: c.SameSite.value(),
+		HTTPOnly: !c.DisableHTTPOnly, Secure: !c.DisableSecure, Partitioned: c.Partitioned,
+	}
+}
+
+// canonicalDomain removes the leading dot that older configurations have, and returns the
+// domain in lower case.
 func canonicalDomain(domain string) string {
 	if len(domain) > 1 {
 		domain = strings.TrimPrefix(domain, ".")
@@ -114,67 +112,32 @@ func canonicalDomain(domain string) string {
 	return strings.ToLower(domain)
 }
 
-// CookieName returns the name of the manager's cookie, so that an adapter can replace the cookie it set before.
-func (m *Manager) CookieName() string { return m.name }
+// CookieName returns the name of the session cookie. It is for adapters, which replace a cookie
+// that they set before.
+func (m *Manager) CookieName() string { return m.keyspace.cookieName }
 
-// Lazy reports whether sessions are loaded only when the handler asks.
+// Lazy reports whether sessions are loaded only when the handler asks for them. It is for
+// adapters.
 func (m *Manager) Lazy() bool { return m.lazy }
 
-// Close ends the purge of expired records, delivers the events that wait for [Options.OnEvent] and ends the manager's
-// goroutines, if it has any. It returns the context's error when the store or the hook does not let it. The store belongs to
-// whoever made it and stays open, to be closed after the manager; the manager's own needs no closing. Sessions can still be
-// used afterwards, but nobody is told of it.
+// Stats returns what this manager has counted since it was made, in this process.
+// [Manager.Count] counts the sessions themselves.
+func (m *Manager) Stats() Stats { return m.observer.stats() }
+
+// Close stops purging expired records, delivers the events that wait for [Options.OnEvent] and
+// ends the manager's goroutines, if it has any. It returns the context's error if the store or
+// the hook blocks; it may then be called again. Close does not close the store, which its owner
+// may do afterwards. Sessions can still be used after Close, but events are no longer
+// delivered.
 func (m *Manager) Close(ctx context.Context) error {
-	if err := m.purger.close(ctx); err != nil || m.events == nil {
-		return err // it may be called again
+	if err := m.purger.close(ctx); err != nil || m.observer.hook == nil {
+		return err
 	}
-	return m.events.close(ctx)
+	return m.observer.hook.close(ctx)
 }
 
-// Attach prepares s, a zero Session, for one request with these Cookie field values, which are read but not kept. It
-// makes no store call; [Session.Load] follows. It is for those who carry a session through a request by hand, as tests
-// do. Adapters use a [Scope].
-func (m *Manager) Attach(s *Session, cookieFields ...string) {
-	s.manager = m
-	s.present(cookieFields...)
-}
-
-// bound puts the store timeout on a call, unless the store cannot wait.
-func (m *Manager) bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	if m.instant {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(ctx, m.timeout)
-}
-
-// outlive is bound for what has to be done even when the client has gone away: the values of the request stay, its
-// cancellation does not.
-func (m *Manager) outlive(ctx context.Context) (context.Context, context.CancelFunc) {
-	if m.instant {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(context.WithoutCancel(ctx), m.timeout)
-}
-
-// failed wraps an error of the store once, with the operation, so that callers can tell an outage from everything else.
-func failed(operation string, err error) error {
-	return fmt.Errorf("%w: %s: %w", ErrStore, operation, err)
-}
-
-// newTicket draws the id and the secret of a new session.
-func (m *Manager) newTicket(now time.Time) (t ticket, err error) {
-	err = m.drawTicket(&t, now)
-	return t, err
-}
-
-// drawTicket is newTicket into a ticket that lies somewhere already, which saves allocating one.
-func (m *Manager) drawTicket(t *ticket, now time.Time) (err error) {
-	if err = m.newID(m.random, now, &t.id); err != nil {
-		*t = ticket{}
-		return fmt.Errorf("sessions: drawing a session id: %w", err)
-	}
-	if err = t.secret.draw(m.random); err != nil {
-		*t = ticket{}
-	}
-	return err
+// reportLate reports a change that was made too late to be saved. A handler's call has no
+// context.
+func (m *Manager) reportLate(id, subject string) {
+	m.observer.report(slog.LevelWarn, Event{Kind: EventLate, SessionID: id, Subject: subject, Err: ErrLate})
 }

@@ -5,161 +5,247 @@ import (
 	"time"
 )
 
-// Permanent as [Options.Expiry] or in [Session.SetExpiry] makes a session that never expires, on the server either. Its
-// cookie gets the longest life that browsers honour, 400 days, and is renewed as it is used.
+// Permanent, as [Options.Expiry] or in [Session.SetExpiry], makes a session that never expires,
+// on the server either. Its cookie gets the longest life that browsers honor, 400 days, and is
+// renewed as it is used.
 const Permanent time.Duration = -1
 
-// NoGrace as [Options.Grace] makes a former secret worthless from the moment of the renewal.
+// NoGrace, as [Options.Grace], makes a replaced secret invalid at once.
 const NoGrace time.Duration = -1
 
-// The defaults that zero values of [Options] stand for.
+// The defaults of [Options].
 const (
-	DefaultPrefix       = "session:"
-	DefaultCookieName   = "session"
-	DefaultExpiry       = 30 * 24 * time.Hour
-	DefaultGrace        = 30 * time.Second
-	DefaultStoreTimeout = 5 * time.Second
-	DefaultMaxSize      = 1 << 20
-
+	DefaultPrefix        = "session:"
+	DefaultCookieName    = "session"
+	DefaultExpiry        = 30 * 24 * time.Hour
+	DefaultGrace         = 30 * time.Second
+	DefaultStoreTimeout  = 5 * time.Second
+	DefaultMaxSize       = 1 << 20
 	DefaultPurgeInterval = 5 * time.Minute
 )
 
-// Options configures a [Manager]. It is passed by value; the zero value is the safe default. [NewManager] checks all of it
-// once and says in a sentence what to change.
+// Options configures a [Manager]. The zero value is the safe default. [NewManager] checks the
+// options once and returns an error that says what to change.
 type Options struct {
-	// Store keeps the sessions. Nil: a new bounded in-memory store (package memstore with its defaults), whose sessions
-	// end with the process.
+	// Store keeps the sessions. The default is a new bounded memory store (package memstore),
+	// whose sessions end with the process.
 	Store Store
 
-	// Prefix starts each key in the store: keys are exactly Prefix followed by the session id. "": "session:". Managers
-	// that share a store need prefixes of their own. Printable ASCII without spaces, at most 200 bytes.
+	// Prefix is the start of every key in the store: a key is the prefix followed by the
+	// session id. Managers that share a store need different prefixes. The prefix is printable
+	// ASCII without spaces, at most 200 bytes. The default is "session:".
 	Prefix string
 
-	// Expiry is the idle timeout: how long after its last use a session ends, on the server and in the browser. Zero: 30
-	// days. [Permanent]: never. At least a second otherwise. Use is noticed every tenth of Expiry, so a session ends
-	// between nine tenths of Expiry and the whole of it after its last request.
+	// Expiry is the idle timeout: how long after its last use a session ends, on the server and
+	// in the browser. The default is 30 days. Use Permanent for sessions that never expire;
+	// otherwise at least one second. The last use is recorded with a resolution of a tenth of
+	// Expiry, so a session ends between nine tenths of Expiry and Expiry after it.
 	Expiry time.Duration
 
-	// Lifetime is the absolute timeout, counted from the creation of the session and never extended, not by activity,
-	// nor renewal, nor login. Zero: none. It may not be shorter than an Expiry that was set; the default Expiry is
-	// capped by it.
+	// Lifetime is the absolute timeout: how long after its creation a session ends, however it
+	// is used. Renewals and logins do not extend it. It must not be shorter than an Expiry that
+	// is set; it limits the default Expiry. The default is no absolute timeout.
 	Lifetime time.Duration
 
-	// RenewEvery changes the secret of a session that is used when it has become this old, as [Session.Renew] does. Zero:
-	// only at a login, a step-up, or when the application asks. At least Grace otherwise.
+	// RenewEvery is the age at which the secret of a session is renewed when it is used, as
+	// [Session.Renew] does. It is at least Grace. By default the secret is replaced only at a
+	// login, a step-up, or when the application asks.
 	RenewEvery time.Duration
 
-	// Preset fills in times and cookie fields after a level of NIST SP 800-63B-4 or OWASP ASVS 5.0, and refuses what the
-	// level does not allow. Zero: none. [Manager.Policy] prints what comes of it.
+	// Preset sets timeouts and cookie fields that are zero to the values of a level of NIST SP
+	// 800-63B-4 or OWASP ASVS 5.0, and refuses values that the level does not allow.
+	// [Manager.Policy] describes the result. The default is no preset.
 	Preset Preset
 
-	// MaxSessions bounds how many sessions a subject may have at a time, also when logins race with each other on several
-	// servers (OWASP ASVS 5.0, 7.1.2). Zero: any number. It needs a store with an index of subjects, which memcached has not.
+	// MaxSessions limits how many sessions a subject may have at the same time, even if logins
+	// race on several servers (OWASP ASVS 5.0, 7.1.2). It needs a store with an index of
+	// subjects, which memcached is not. The default is no limit.
 	MaxSessions int
 
-	// OnLimit says how MaxSessions is kept. Zero: [EvictOldest].
-	OnLimit Limit
+	// OnLimit says what happens at a login beyond MaxSessions. The default is EvictOldest.
+	OnLimit LimitPolicy
 
-	// RevokeOnReuse ends a session when a secret comes in that was replaced by a renewal and whose grace is over: two
-	// parties hold it, and which of them is the user cannot be told. False: it is an [EventReused] and a line in the log,
-	// and the request has no session.
+	// RevokeOnReuse ends a session when a request presents a secret that was replaced by a
+	// renewal and whose grace period is over: two parties have it, and which of them is the
+	// user cannot be told. By default such a request has no session, and raises an EventReused
+	// and a line in the log.
 	RevokeOnReuse bool
 
-	// NoDevice keeps the IP address and the user agent of signed-in users out of the records. False: the record has those
-	// of the login, and a touch brings them up to date; see [Manager.List].
+	// NoDevice keeps the IP address and the user agent of signed-in users out of the records.
+	// By default a record has those of the login, which are updated when the session is
+	// extended; see [Manager.List].
 	NoDevice bool
 
-	// Cookie describes the cookie that carries the session's token.
+	// Cookie describes the session cookie.
 	Cookie Cookie
 
-	// Lazy puts off loading until the handler asks for the session. A request that does not ask costs no store call, and is
-	// not counted as use of the session. False: the session is loaded before the handler runs.
+	// Lazy defers loading the session until the handler asks for it. A request that does not
+	// ask costs no call of the store, and does not count as a use of the session. By default
+	// the session is loaded before the handler runs.
 	Lazy bool
 
-	// Grace is how long a former secret is still accepted after [Session.Renew], so that requests which the browser had
-	// already sent are not signed out. Zero: 30 seconds. [NoGrace]: not at all. Login never grants one.
+	// Grace is how long a replaced secret is accepted after a renewal, so that requests which
+	// the browser had already sent keep their session. A login grants no grace. The default is
+	// 30 seconds. Use NoGrace for none.
 	Grace time.Duration
 
-	// StoreTimeout bounds each load, and each commit with all its attempts. Zero: 5 seconds. A save goes on when the
-	// client has gone away, under this bound. A store whose calls cannot wait is called without it.
+	// StoreTimeout limits each load, and each commit with all its attempts. A save continues
+	// within this limit after the client has disconnected. A store whose calls never wait is
+	// called without a timeout. The default is 5 seconds.
 	StoreTimeout time.Duration
 
-	// MaxSize bounds the encoded session in bytes. A larger one is [ErrTooLarge] and leaves the stored one as it was.
-	// Zero: 1 MiB. At most 1 GiB.
+	// MaxSize limits the encoded session in bytes. Saving a larger one returns ErrTooLarge and
+	// leaves the stored session as it was. The default is 1 MiB, and the maximum 1 GiB.
 	MaxSize int
 
-	// PurgeInterval is how often the manager has a store that is a [Purger] delete expired records, give or take a quarter
-	// so that several processes do not keep step. It does so from a goroutine of its own, which [Manager.Close] ends. Each
-	// call is bounded by StoreTimeout. Zero: 5 minutes. Negative: never; then something else has to call Purge. At least a
-	// second otherwise.
+	// PurgeInterval is how often the manager deletes expired records from a store that is a
+	// Purger, with a jitter of 25 %. It does so from its own goroutine, which [Manager.Close]
+	// ends. Each call is limited by StoreTimeout. The default is 5 minutes, and the minimum one
+	// second. If it is negative, the manager does not purge, and something else has to.
 	PurgeInterval time.Duration
 
-	// Codec encodes each value on its own. Nil: JSON.
+	// Codec encodes each value. The default is JSON.
 	Codec Codec
 
-	// Logger gets what an operator must see: store failures, damaged records, lost late writes. Nil: [slog.Default]. No
-	// token, secret or value is ever logged.
+	// Logger receives what an operator must see: failures of the store, damaged records, late
+	// changes that are lost. It never receives a token, a secret or a value. The default is
+	// [slog.Default].
 	Logger *slog.Logger
 
-	// OnEvent is told what happens to sessions, one event after the other, from a goroutine of the manager's, after the
-	// operation and outside every lock. A hook that panics or blocks does not harm a request: the panic is logged, and
-	// while the hook blocks events beyond 1024 waiting ones are dropped and counted in [Event.Dropped]. Nil: nobody is
-	// told, and there is no goroutine.
+	// OnEvent is called with each event, one after the other, from a goroutine of the manager,
+	// after the operation and without a lock. A hook that panics or blocks does not harm a
+	// request: a panic is logged, and while the hook blocks, events beyond 1024 are dropped and
+	// counted in Event.Dropped. By default there is no hook and no goroutine.
 	OnEvent func(Event)
 
-	// StoreEvents tells OnEvent of each call of the store too, with the time it took, for metrics and traces. False: only
-	// of failures.
+	// StoreEvents raises an EventStoreCalled for each call of the store, for metrics and
+	// traces. By default only failures raise an event.
 	StoreEvents bool
 }
 
-// Cookie describes the session cookie. The zero value is named "session", valid for the whole site of the host that set
-// it and for no other, sent over https only, hidden from scripts, and not sent along with most cross-site requests (RFC
-// 6265bis, OWASP ASVS 5.0 chapter 3.3).
+// Cookie describes the session cookie. The zero value is a cookie named "session" that is valid
+// for the whole site of its host and for no other host, is sent over https only, is hidden from
+// scripts, and is not sent with most cross-site requests (RFC 6265bis, OWASP ASVS 5.0 chapter
+// 3.3).
 type Cookie struct {
-	// Name is the cookie's name, a token as in RFC 6265bis section 4.1.1. "": "session". Names that start with __Host-,
-	// __Secure-, __Http- or __Host-Http- must keep the rules that browsers attach to them.
+	// Name is the cookie's name, a token (RFC 6265bis, section 4.1.1). Browsers enforce rules
+	// for names that start with __Host-, __Secure-, __Http- or __Host-Http-, and so does
+	// NewManager. The default is "session".
 	Name string
 
-	// Domain makes the cookie valid for this domain and all below it. "": for the very host that set it. A leading dot
-	// is dropped.
+	// Domain makes the cookie valid for the domain and all domains below it. A leading dot is
+	// ignored. By default the cookie is valid for the host that sets it only.
 	Domain string
 
-	// Path limits the cookie to this path and below. "": "/".
+	// Path limits the cookie to the path and all paths below it. The default is "/".
 	Path string
 
-	// SessionOnly makes a cookie without Max-Age and Expires, which the browser drops when it closes. The server side still
-	// honours Expiry.
+	// SessionOnly makes a cookie without Max-Age and Expires, which browsers delete when they
+	// close. The server still applies Expiry. By default the cookie lasts as long as the
+	// session.
 	SessionOnly bool
 
-	// ScriptAccess lets JavaScript read the cookie. False: HttpOnly is set.
-	ScriptAccess bool
+	// DisableHTTPOnly lets scripts read the cookie. By default the HttpOnly attribute is set.
+	DisableHTTPOnly bool
 
-	// Insecure lets the cookie travel over plain http, for development. False: Secure is set.
-	Insecure bool
+	// DisableSecure lets the cookie be sent over plain http, for development. By default the
+	// Secure attribute is set.
+	DisableSecure bool
 
-	// SameSite says whether the cookie goes along with cross-site requests. Zero: [SameSiteLax].
+	// SameSite says whether browsers send the cookie with cross-site requests. The default is
+	// SameSiteLax.
 	SameSite SameSite
 
-	// Partitioned gives the cookie a jar of its own for each top-level site (CHIPS). Needs Secure.
+	// Partitioned gives each top-level site its own cookie (CHIPS). It needs Secure. By default
+	// the cookie is not partitioned.
 	Partitioned bool
 }
 
-// SameSite is the cookie attribute of that name (RFC 6265bis section 5.5.7).
+// SameSite is the SameSite attribute of a cookie (RFC 6265bis, section 5.5.7).
 type SameSite uint8
 
 // The values of the SameSite attribute.
 const (
-	// SameSiteLax sends the cookie with top-level navigations from other sites, and with no other cross-site request.
+	// SameSiteLax sends the cookie with top-level navigations from other sites, and with no
+	// other cross-site request.
 	SameSiteLax SameSite = iota
-	// SameSiteStrict never sends the cookie with a cross-site request.
+	// SameSiteStrict sends the cookie with no cross-site request.
 	SameSiteStrict
-	// SameSiteNone sends it always. Needs Secure.
+	// SameSiteNone sends the cookie with every request. It needs Secure.
 	SameSiteNone
-	// SameSiteUnset leaves the attribute out and the choice to the browser.
+	// SameSiteUnset omits the attribute, so that browsers use their default.
 	SameSiteUnset
 )
 
-// setDefaults replaces each zero value by what it stands for.
+// value returns the value of the attribute, or "" if it is omitted.
+func (s SameSite) value() string {
+	switch s {
+	case SameSiteLax:
+		return "Lax"
+	case SameSiteStrict:
+		return "Strict"
+	case SameSiteNone:
+		return "None"
+	case SameSiteUnset:
+	}
+	return ""
+}
+
+// LimitPolicy says what happens when a subject who has [Options.MaxSessions] sessions signs in
+// once more.
+type LimitPolicy uint8
+
+// The limit policies.
+const (
+	// EvictOldest ends the session whose subject signed in, or stepped up, longest ago.
+	EvictOldest LimitPolicy = iota
+	// EvictIdle ends the session that was used longest ago.
+	EvictIdle
+	// RefuseLogin makes the commit of the new login return [ErrLimit].
+	RefuseLogin
+)
+
+// String describes the policy.
+func (l LimitPolicy) String() string {
+	switch l {
+	case EvictOldest:
+		return "the oldest is ended"
+	case EvictIdle:
+		return "the one idle longest is ended"
+	case RefuseLogin:
+		return "a login is refused"
+	}
+	return "unknown"
+}
+
+// Preset is a level of a public standard, for [Options.Preset].
+type Preset uint8
+
+// The presets. Those of NIST SP 800-63B-4 are named after its authenticator assurance levels,
+// and have the timeouts for reauthentication of sections 2.1.3, 2.2.3 and 2.3.3. Those of OWASP
+// ASVS 5.0 add what its chapter 3.3 requires of cookies. ASVS requires both timeouts from level
+// 2 on (chapter 7.3) and leaves the numbers to a documented decision for which NIST's are the
+// measure, so they are NIST's of the same level.
+const (
+	// PresetAAL1 allows an absolute timeout of at most 30 days.
+	PresetAAL1 Preset = iota + 1
+	// PresetAAL2 allows an absolute timeout of at most 24 hours and an idle timeout of at most
+	// 1 hour.
+	PresetAAL2
+	// PresetAAL3 allows an absolute timeout of at most 12 hours and an idle timeout of at most
+	// 15 minutes.
+	PresetAAL3
+	// PresetASVS1 is PresetAAL1 with a Secure cookie whose name starts with __Host- or
+	// __Secure-.
+	PresetASVS1
+	// PresetASVS2 is PresetAAL2 with the cookie of PresetASVS1, HttpOnly and SameSite. The name
+	// starts with __Host- unless a Domain shares the cookie with other hosts.
+	PresetASVS2
+	// PresetASVS3 is PresetAAL3 with the cookie of PresetASVS2.
+	PresetASVS3
+)
+
+// setDefaults replaces zero values by the defaults.
 func (o *Options) setDefaults() {
 	o.Prefix = or(o.Prefix, DefaultPrefix)
 	o.Cookie.Name = or(o.Cookie.Name, DefaultCookieName)
@@ -182,7 +268,7 @@ func (o *Options) setDefaults() {
 	}
 }
 
-// or returns value, or fallback where value is zero.
+// or returns value, or fallback if value is zero.
 func or[T comparable](value, fallback T) T {
 	var zero T
 	if value == zero {

@@ -21,8 +21,8 @@ func TestPresetCeilings(t *testing.T) {
 	} {
 		name := preset.String()
 		m := newTestManager(t, Options{Preset: preset})
-		equal(t, name+": Expiry", m.expiry, limit.idle)
-		equal(t, name+": Lifetime", m.lifetime, limit.life)
+		equal(t, name+": Expiry", m.policy.expiry, limit.idle)
+		equal(t, name+": Lifetime", m.policy.lifetime, limit.life)
 		for what, test := range map[string]struct {
 			o  Options
 			ok bool
@@ -46,7 +46,7 @@ func TestPresetCeilings(t *testing.T) {
 			}
 		}
 		m = newTestManager(t, Options{Preset: preset, Lifetime: 5 * time.Minute})
-		equal(t, name+": Expiry under a short Lifetime", m.expiry, 5*time.Minute)
+		equal(t, name+": Expiry under a short Lifetime", m.policy.expiry, 5*time.Minute)
 	}
 	_, err := NewManager(Options{Preset: PresetASVS3 + 1})
 	equal(t, "unknown preset refused", err != nil, true)
@@ -71,8 +71,8 @@ func TestPresetCookies(t *testing.T) {
 		"name without prefix":   {Cookie{Name: "session"}, "", ""},
 		"http prefix":           {Cookie{Name: "__Http-id"}, "", ""},
 		"host and http prefix":  {Cookie{Name: "__Host-Http-id"}, "123", "__Host-Http-id"},
-		"insecure":              {Cookie{Insecure: true}, "", ""},
-		"for scripts":           {Cookie{ScriptAccess: true}, "1", "__Host-session"},
+		"insecure":              {Cookie{DisableSecure: true}, "", ""},
+		"for scripts":           {Cookie{DisableHTTPOnly: true}, "1", "__Host-session"},
 		"no SameSite":           {Cookie{SameSite: SameSiteUnset}, "1", "__Host-session"},
 		"SameSite none":         {Cookie{SameSite: SameSiteNone}, "123", "__Host-session"},
 		"SameSite strict":       {Cookie{SameSite: SameSiteStrict}, "123", "__Host-session"},
@@ -88,7 +88,7 @@ func TestPresetCookies(t *testing.T) {
 			}
 		}
 	}
-	m := newTestManager(t, Options{Preset: PresetAAL3, Cookie: Cookie{Insecure: true, ScriptAccess: true, SameSite: SameSiteUnset}})
+	m := newTestManager(t, Options{Preset: PresetAAL3, Cookie: Cookie{DisableSecure: true, DisableHTTPOnly: true, SameSite: SameSiteUnset}})
 	equal(t, "name under NIST's", m.CookieName(), "session")
 }
 
@@ -181,7 +181,7 @@ IP address and user agent of signed-in sessions: kept in the session's record
 		equal(t, name, "\n"+newTestManager(t, test.o).Policy(), "\n"+test.policy)
 	}
 	equal(t, "oldest", EvictOldest.String(), "the oldest is ended")
-	equal(t, "no limit of ours", Limit(9).String(), "unknown")
+	equal(t, "no limit of ours", LimitPolicy(9).String(), "unknown")
 }
 
 func TestValidateSubjects(t *testing.T) {

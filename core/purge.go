@@ -8,51 +8,53 @@ import (
 	"time"
 )
 
-// How the manager purges: batch after batch, with pauses that let requests pass.
+// The manager purges in batches, with pauses in which requests can proceed.
 const (
 	purgeBatch = 500
 	purgePause = 10 * time.Millisecond
 )
 
-// purger is the goroutine that has the store delete expired records now and then.
+// purger is the goroutine that has the store delete expired records.
 type purger struct {
-	manager *Manager
+	backend *backend
 	store   Purger
 	cancel  context.CancelFunc
 	done    chan struct{}
 }
 
-// startPurger starts the goroutine for a store that needs one, unless the interval is negative. Without one it returns nil.
-func startPurger(m *Manager, interval time.Duration) *purger {
-	store, ok := m.store.(Purger)
+// startPurger starts the goroutine. It returns nil if the store needs none, or if the interval
+// is negative.
+func startPurger(b *backend, interval time.Duration) *purger {
+	store, ok := b.store.(Purger)
 	if !ok || interval < 0 {
 		return nil
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &purger{manager: m, store: store, cancel: cancel, done: make(chan struct{})}
+	p := &purger{backend: b, store: store, cancel: cancel, done: make(chan struct{})}
 	go p.run(ctx, interval)
 	return p
 }
 
 func (p *purger) run(ctx context.Context, interval time.Duration) {
 	defer close(p.done)
-	for sleep(ctx, p.wait(interval)) {
+	for sleep(ctx, spread(interval)) {
 		p.purge(ctx)
 	}
 }
 
-// wait returns the interval, give or take a quarter, so that processes which started together do not keep step.
-func (p *purger) wait(interval time.Duration) time.Duration {
+// spread returns the interval with a jitter of 25 %, so that processes that were started
+// together do not purge together.
+func spread(interval time.Duration) time.Duration {
 	const steps = 1 << 16
-	interval = min(interval, math.MaxInt64/2) // a quarter more must fit
+	interval = min(interval, math.MaxInt64/2) // A quarter more must not overflow.
 	step := int64(interval) / 2 / steps
-	return interval - interval/4 + time.Duration(step*int64(p.manager.jitter(steps)))
+	return interval - interval/4 + time.Duration(step*int64(jitter(steps)))
 }
 
-// purge deletes what has expired until a batch is not full. An error ends it until the next time.
+// purge deletes expired records until a batch is not full or fails.
 func (p *purger) purge(ctx context.Context) {
 	for {
-		deleted, err := p.batch(ctx)
+		deleted, err := p.backend.purge(ctx, p.store, purgeBatch)
 		if err != nil {
 			p.report(ctx, err)
 			return
@@ -63,24 +65,20 @@ func (p *purger) purge(ctx context.Context) {
 	}
 }
 
-func (p *purger) batch(ctx context.Context) (int, error) {
-	ctx, cancel := p.manager.bound(ctx)
-	defer cancel()
-	start := p.manager.clock()
-	n, err := p.store.Purge(ctx, purgeBatch)
-	p.manager.measured(ctx, start, "purge", "", err)
-	return n, err
-}
-
-// report tells of a failure, which is none where there was nothing to do or the manager has been closed.
+// report reports a failure. It is none if the store has nothing to purge, or if the manager has
+// been closed.
 func (p *purger) report(ctx context.Context, err error) {
 	if ctx.Err() != nil || errors.Is(err, errors.ErrUnsupported) {
 		return
 	}
-	p.manager.report(ctx, slog.LevelWarn, Event{Kind: EventStoreFailed, Operation: "purge", Err: failed("purge", err)})
+	const operation = "purge"
+	p.backend.report(slog.LevelWarn, Event{
+		Kind: EventStoreFailed, Operation: operation, Err: wrapStoreError(operation, err), Context: ctx,
+	})
 }
 
-// close ends the goroutine and waits for it, or returns the context's error if the store does not let it.
+// close ends the goroutine and waits for it. It returns the context's error if the store
+// blocks.
 func (p *purger) close(ctx context.Context) error {
 	if p == nil {
 		return nil
@@ -94,7 +92,7 @@ func (p *purger) close(ctx context.Context) error {
 	}
 }
 
-// sleep waits for d. It returns false when ctx ends before that.
+// sleep waits for d, or until ctx ends. It reports whether it waited for d.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

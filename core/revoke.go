@@ -5,99 +5,103 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"github.com/cloakroom-go/sessions/core/internal/record"
 )
 
-// Revoke ends one session of a subject for good, by its public id. A session that is not the subject's, or does not exist,
-// is [ErrNotFound] and stays as it is, so an id from a request can be passed on as it came. The empty subject is nobody's. A
-// client that goes away does not stop it.
+// Revoke ends one session of a subject for good, by its public id. It returns [ErrNotFound],
+// and ends nothing, if there is no such session, if it belongs to another subject, or if
+// subject is "". So an id from a request can be passed on as it is. A client that disconnects
+// does not stop it.
 func (m *Manager) Revoke(ctx context.Context, subject, id string) error {
 	if subject == "" {
 		return ErrNotFound
 	}
-	return m.endIf(ctx, id, func(owner string) bool { return owner == subject })
+	return m.revokeIf(ctx, id, func(owner string) bool { return owner == subject })
 }
 
-// End ends one session for good by its public id, whoever it belongs to, signed in or not: for the back office. If there is
-// none it is [ErrNotFound]. A client that goes away does not stop it.
-func (m *Manager) End(ctx context.Context, id string) error {
-	return m.endIf(ctx, id, func(string) bool { return true })
+// RevokeByID ends one session for good by its public id, whoever it belongs to, signed in or
+// not. It is for administrators. It returns [ErrNotFound] if there is no such session. A client
+// that disconnects does not stop it.
+func (m *Manager) RevokeByID(ctx context.Context, id string) error {
+	return m.revokeIf(ctx, id, func(string) bool { return true })
 }
 
-func (m *Manager) endIf(ctx context.Context, id string, may func(owner string) bool) error {
-	ctx, cancel := m.outlive(ctx)
+func (m *Manager) revokeIf(ctx context.Context, id string, allowed func(owner string) bool) error {
+	ctx, cancel := m.records.detached(ctx)
 	defer cancel()
-	snap, err := m.lookup(ctx, id)
+	snap, err := m.records.byID(ctx, id)
 	if err != nil {
 		return err
 	}
-	if !may(snap.subject()) {
+	if !allowed(snap.Subject()) {
 		return ErrNotFound
 	}
-	return m.revoke(ctx, &snap, ReasonRevoked)
+	return m.records.end(ctx, &snap, ReasonRevoked)
 }
 
-// RevokeAll ends the sessions of a subject for good, but for those whose ids are given, and returns how many it ended. None
-// that exists when it is called survives, whatever requests are under way: what they try to save or to renew finds its
-// session gone. After an error some may be left, so call it again. A client that goes away does not stop it. On a store without
-// an index of subjects it is [errors.ErrUnsupported].
+// RevokeAll ends the sessions of a subject for good, except for those whose ids are given, and
+// returns how many it ended. All sessions that exist when RevokeAll is called end; concurrent
+// requests cannot save or renew them. If it returns an error, some sessions may be left: call
+// it again. A client that disconnects does not stop it. It returns [errors.ErrUnsupported] if
+// the store has no index of subjects.
 func (m *Manager) RevokeAll(ctx context.Context, subject string, except ...string) (int, error) {
-	listCtx, cancel := m.outlive(ctx)
+	listCtx, cancel := m.records.detached(ctx)
 	defer cancel()
-	recs, err := m.recordsOf(listCtx, subject)
+	recs, err := m.records.bySubject(listCtx, subject)
 	if err != nil {
 		return 0, err
 	}
-	return m.revokeEach(ctx, recs, ReasonRevokedAll, except)
+	return m.revokeRecords(ctx, recs, ReasonRevokedAll, except)
 }
 
-// RevokeOthers ends all sessions of the signed-in subject but for s, as after a change of password (OWASP ASVS 5.0, 7.4.3),
-// and returns how many it ended. A session that has itself been ended meanwhile ends no others: [ErrGone]. Without a
-// signed-in subject it is [ErrAnonymous].
+// RevokeOthers ends all sessions of the signed-in subject except for s, such as after a change
+// of password (OWASP ASVS 5.0, 7.4.3), and returns how many it ended. It returns [ErrGone], and
+// ends nothing, if s has been ended meanwhile, and [ErrAnonymous] if nobody is signed in.
 func (m *Manager) RevokeOthers(ctx context.Context, s *Session) (int, error) {
 	if s.manager != m {
 		return 0, errOtherManager
 	}
-	g, stored, err := s.whereabouts()
+	ref, stored, err := s.signedInRef()
 	if err != nil {
 		return 0, err
 	}
 	if stored {
-		if err := m.alive(ctx, &g); err != nil {
+		if err := m.checkAlive(ctx, ref); err != nil {
 			return 0, err
 		}
 	}
-	return m.RevokeAll(ctx, g.subject, m.idOf(g.key))
+	return m.RevokeAll(ctx, ref.subject, m.keyspace.idOf(ref.key))
 }
 
 var errOtherManager = errors.New("sessions: the session belongs to another manager")
 
-// whereabouts returns what names a signed-in session and proves the right to it. It is not stored yet if the login that
-// begins it is still to be committed.
-func (s *Session) whereabouts() (g grave, stored bool, err error) {
-	if s.ID() == "" { // draws one where there is none
-		return grave{}, false, ErrAnonymous
-	}
+// signedInRef returns the reference to a signed-in session. The session is not stored yet if
+// the login that starts it has not been committed.
+func (s *Session) signedInRef() (ref *sessionRef, stored bool, err error) {
+	_ = s.ID() // A new session gets its id here.
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g = grave{key: s.key(), subject: s.subject(), ticket: s.ticket}
+	ref = s.ref()
 	switch {
-	case s.state == stateGone:
+	case s.status == statusGone:
 		err = ErrGone
-	case g.subject == "":
-		err = or(s.err, ErrAnonymous)
+	case ref.key == "" || ref.subject == "":
+		err = or(s.failure, ErrAnonymous)
 	}
-	return g, s.snap.stored(), err
+	return ref, s.snap.Stored(), err
 }
 
-// alive reports ErrGone if the session has ended in the store or its secret is dead.
-func (m *Manager) alive(ctx context.Context, g *grave) error {
-	ctx, cancel := m.outlive(ctx)
+// checkAlive returns ErrGone if the session has been ended, or if its secret is no longer
+// valid.
+func (m *Manager) checkAlive(ctx context.Context, ref *sessionRef) error {
+	ctx, cancel := m.records.detached(ctx)
 	defer cancel()
-	rec, err := m.load(ctx, g.key)
+	rec, err := m.records.load(ctx, ref.key)
 	if err != nil {
-		err = m.loadError(ctx, g.key, err)
+		err = m.records.loadError(ctx, ref.key, err)
 	} else {
-		err = m.admit(ctx, &admitted{}, &rec, &g.ticket)
+		err = m.records.verifyRecord(ctx, &verified{}, &rec, &ref.ticket)
 	}
 	if errors.Is(err, ErrNotFound) {
 		return ErrGone
@@ -105,18 +109,19 @@ func (m *Manager) alive(ctx context.Context, g *grave) error {
 	return err
 }
 
-// RevokeEverything ends every session of this manager that exists when it is called, signed in or not, and returns how many
-// it ended (OWASP ASVS 5.0, 7.4.5). After an error some may be left, so call it again. On a store that cannot list it is
-// [errors.ErrUnsupported].
+// RevokeEverything ends every session of this manager that exists when it is called, signed in
+// or not, and returns how many it ended (OWASP ASVS 5.0, 7.4.5). If it returns an error, some
+// sessions may be left: call it again. It returns [errors.ErrUnsupported] if the store cannot
+// list sessions.
 func (m *Manager) RevokeEverything(ctx context.Context) (n int, err error) {
 	for cursor := ""; ; {
-		pageCtx, cancel := m.outlive(ctx)
-		recs, next, err := m.page(pageCtx, cursor, 0)
+		pageCtx, cancel := m.records.detached(ctx)
+		recs, next, err := m.records.page(pageCtx, cursor, 0)
 		cancel()
 		if err != nil {
 			return n, err
 		}
-		ended, err := m.revokeEach(ctx, recs, ReasonRevokedEverything, nil)
+		ended, err := m.revokeRecords(ctx, recs, ReasonRevokedEverything, nil)
 		n += ended
 		if err != nil || next == "" {
 			return n, err
@@ -125,41 +130,36 @@ func (m *Manager) RevokeEverything(ctx context.Context) (n int, err error) {
 	}
 }
 
-// revokeEach ends the sessions whose records are given, but for those whose ids are given, each under a deadline of its own.
-// What is over by the policy of this process, or cannot be read by it, goes too and does not count: to a process of another
-// release it may be a session.
-func (m *Manager) revokeEach(ctx context.Context, recs []Record, reason string, except []string) (n int, err error) {
-	for _, rec := range recs {
-		snap, is := m.inspect(ctx, rec, time.Now())
-		if is == foreign || slices.Contains(except, m.idOf(rec.Key)) {
+// revokeRecords ends the sessions of records from a list, except for those whose ids are given,
+// each with a timeout of its own. A record that has expired by the policy of this process, or
+// that it cannot decode, may be a live session to a process of another release: it is deleted
+// too, and not counted.
+func (m *Manager) revokeRecords(
+	ctx context.Context, recs []Record, reason string, except []string,
+) (n int, err error) {
+	for i := range recs {
+		snap := record.Snapshot{Record: recs[i]}
+		status := m.records.inspect(ctx, &snap, time.Now())
+		if status == recordForeign || slices.Contains(except, m.keyspace.idOf(snap.Record.Key)) {
 			continue
 		}
-		if err := m.revokeOne(ctx, &snap, is, reason); err != nil {
+		if err := m.revokeRecord(ctx, &snap, status, reason); err != nil {
 			return n, err
 		}
-		if is == live {
+		if status == recordLive {
 			n++
 		}
 	}
 	return n, nil
 }
 
-func (m *Manager) revokeOne(ctx context.Context, snap *snapshot, is standing, reason string) error {
-	ctx, cancel := m.outlive(ctx)
+func (m *Manager) revokeRecord(
+	ctx context.Context, snap *record.Snapshot, status recordStatus, reason string,
+) error {
+	ctx, cancel := m.records.detached(ctx)
 	defer cancel()
-	if is == live {
-		return m.revoke(ctx, snap, reason)
+	if status == recordLive {
+		return m.records.end(ctx, snap, reason)
 	}
-	return m.remove(ctx, snap.rec.Key)
-}
-
-// revoke ends one session from outside.
-func (m *Manager) revoke(ctx context.Context, snap *snapshot, reason string) error {
-	if err := m.remove(ctx, snap.rec.Key); err != nil {
-		return err
-	}
-	e := m.eventOf(EventRevoked, snap)
-	e.Reason = reason
-	m.emit(ctx, e)
-	return nil
+	return m.records.delete(ctx, snap.Record.Key)
 }

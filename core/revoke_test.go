@@ -21,8 +21,8 @@ func TestRevokeIsScopedToItsOwner(t *testing.T) {
 		equal(t, "anonymous, IsNew", anonymous.arrive().IsNew(), false)
 		want(t, m.Revoke(t.Context(), "", anonymous.id()), ErrNotFound)
 		equal(t, "anonymous, IsNew", anonymous.arrive().IsNew(), false)
-		want(t, m.End(t.Context(), anonymous.id()), nil)
-		want(t, m.End(hungUp(t), bob.id()), nil)
+		want(t, m.RevokeByID(t.Context(), anonymous.id()), nil)
+		want(t, m.RevokeByID(hungUp(t), bob.id()), nil)
 		equal(t, "anonymous, IsNew", anonymous.arrive().IsNew(), true)
 		equal(t, "bob, IsNew", bob.arrive().IsNew(), true)
 		id := ann.id()
@@ -373,7 +373,7 @@ func TestRevokeThoughTheClientHangsUp(t *testing.T) {
 	t.Parallel()
 	for name, revoke := range map[string]func(ctx context.Context, m *Manager, c *client, _ *Session) error{
 		"one": func(ctx context.Context, m *Manager, c *client, _ *Session) error {
-			return m.Revoke(ctx, "ann", c.ticketOf().id.String())
+			return m.Revoke(ctx, "ann", c.ticketOf().ID.String())
 		},
 		"all": func(ctx context.Context, m *Manager, _ *client, _ *Session) error {
 			_, err := m.RevokeAll(ctx, "ann")

@@ -5,320 +5,235 @@ import (
 	"errors"
 	"runtime"
 	"time"
+
+	"github.com/cloakroom-go/sessions/core/internal/record"
 )
 
+// executor carries out commit plans. It makes all calls of the store for a commit, and knows no
+// Session.
+type executor struct {
+	*records
+	composer
+	entropy     entropy
+	maxSessions int // per subject; 0 for any number
+	onLimit     LimitPolicy
+	saveLocks   locks // by session: the commits that met a conflict, so that they do not race each other
+	loginLocks  locks // by subject: the logins, if sessions are limited
+}
+
 const (
-	// createAttempts bounds how often an id that is taken is replaced. Once is already beyond all likelihood.
+	// createAttempts limits how often an id that is taken is replaced. One collision is
+	// improbable enough.
 	createAttempts = 3
-	// saveAttempts bounds how often a save is tried again after other requests were faster.
+	// saveAttempts limits how often a save is repeated because other requests were faster.
 	saveAttempts = 64
 )
 
-// put stores what the work creates or replaces.
-func (m *Manager) put(ctx context.Context, w *work) error {
-	if w.kind == workCreate {
-		return m.create(ctx, w)
-	}
-	return m.replace(ctx, w)
-}
-
-// create stores a new session. An id that is taken is replaced by a new one: an existing session is never joined.
-func (m *Manager) create(ctx context.Context, w *work) error {
+// create stores a new session. If its id is taken, it gets another: it never joins an existing
+// session.
+func (x *executor) create(ctx context.Context, p *commitPlan, o *outcome) error {
 	for range createAttempts {
-		w.keep()
-		if err := m.compose(w); err != nil {
+		_, err := x.attempt(ctx, p, o)
+		switch {
+		case errors.Is(err, ErrNotFound):
+			// This must not look like a session that has ended.
+			return x.storeFailure(ctx, "create", p.snap.Record.Key, errNotCreated)
+		case !errors.Is(err, ErrConflict):
 			return err
 		}
-		rec, err := m.save(ctx, &w.snap.rec)
-		if err == nil {
-			w.snap.rec.Version = rec.Version
-			return nil
-		}
-		if !errors.Is(err, ErrConflict) {
-			return m.confirm(ctx, w, m.createError(ctx, w, err))
-		}
-		if w.ticket, err = m.newTicket(w.now); err != nil {
-			return err
-		}
-		w.snap = snapshot{rec: Record{Key: key(m.prefix, w.ticket.id)}}
+		x.replaceTicket(p)
 	}
-	return m.outage(ctx, "create", w.snap.rec.Key, ErrConflict)
-}
-
-// createError makes sure that a store which answers nonsense to a create does not look like a session that has ended.
-func (m *Manager) createError(ctx context.Context, w *work, err error) error {
-	if errors.Is(err, ErrNotFound) {
-		return m.outage(ctx, "create", w.snap.rec.Key, errNotCreated)
-	}
-	return m.saveError(ctx, w.snap.rec.Key, err)
+	return x.storeFailure(ctx, "create", p.snap.Record.Key, ErrConflict)
 }
 
 var errNotCreated = errors.New("sessions: store did not create the record")
 
-// replace saves changes to a stored session. After a conflict it merges them into what the other request stored.
-func (m *Manager) replace(ctx context.Context, w *work) error {
-	var current Record
-	lane := m.lanes[int(w.ticket.id[15])%len(m.lanes)]
-	busy := lane.busy() // then to try is likely in vain, and would make those who stand there lose again
-	if !busy {
-		var err error
-		if current, err = m.attempt(ctx, w); !errors.Is(err, ErrConflict) {
-			return err
-		}
-	}
-	waited, err := m.enter(ctx, lane)
-	if err != nil {
-		return m.outage(ctx, "save", w.snap.rec.Key, err)
-	}
-	defer lane.leave()
-	if waited || busy {
-		current = Record{} // it is old by now
-	}
-	for n := range saveAttempts - 1 {
-		if done, err := m.merge(ctx, w, current); done || err != nil {
-			return err
-		}
-		if current, err = m.attempt(ctx, w); !errors.Is(err, ErrConflict) {
-			return err
-		}
-		if m.backOff(ctx, n) {
-			current = Record{} // it is old by now
-		}
-	}
-	return m.outage(ctx, "save", w.snap.rec.Key, ErrConflict)
+// replaceTicket gives the new session of p another ticket.
+func (x *executor) replaceTicket(p *commitPlan) {
+	p.ticket = x.entropy.newTicket(p.now)
+	p.snap = record.Snapshot{Record: Record{Key: x.key(p.ticket.ID)}}
 }
 
-// attempt saves the work over its base. After a conflict the work is as it was, and the record that is stored now is
-// returned if the store gave it.
-func (m *Manager) attempt(ctx context.Context, w *work) (current Record, err error) {
-	base := *w
-	w.keep()
-	if err := m.compose(w); err != nil {
+// replace saves changes to a stored session. After a conflict it merges them with what the
+// other request has stored.
+func (x *executor) replace(ctx context.Context, p *commitPlan, o *outcome) error {
+	var current Record
+	lock := x.saveLocks.at(p.ticket.ID[15])
+	contended := lock.held() // An attempt would probably fail, and make those who hold the lock fail again.
+	if !contended {
+		var err error
+		if current, err = x.attempt(ctx, p, o); !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
+	waited, err := x.acquire(ctx, lock)
+	if err != nil {
+		return x.storeFailure(ctx, "save", p.snap.Record.Key, err)
+	}
+	defer lock.release()
+	if waited || contended {
+		current = Record{} // It is probably outdated.
+	}
+	return x.mergeAndSave(ctx, p, o, current)
+}
+
+// mergeAndSave merges and saves until the save meets no conflict. The caller holds the
+// session's save lock.
+func (x *executor) mergeAndSave(ctx context.Context, p *commitPlan, o *outcome, current Record) error {
+	for n := range saveAttempts - 1 {
+		if done, err := x.merge(ctx, p, o, current); done || err != nil {
+			return err
+		}
+		var err error
+		if current, err = x.attempt(ctx, p, o); !errors.Is(err, ErrConflict) {
+			return err
+		}
+		if x.backOff(ctx, n) {
+			current = Record{} // It is probably outdated.
+		}
+	}
+	return x.storeFailure(ctx, "save", p.snap.Record.Key, ErrConflict)
+}
+
+// acquire waits for a lock. Locks are held for as long as calls of the store take. If those
+// never wait, ctx is the request's own context, and its end must not lose the save.
+func (x *executor) acquire(ctx context.Context, l lock) (waited bool, err error) {
+	if x.instant {
+		ctx = context.WithoutCancel(ctx)
+	}
+	return l.acquire(ctx)
+}
+
+// attempt composes and saves the record once. After a conflict it returns the record that is
+// stored now, if the store provides it.
+func (x *executor) attempt(ctx context.Context, p *commitPlan, o *outcome) (current Record, err error) {
+	c, err := x.compose(&p.verified, p.delta, &p.moment)
+	if err != nil {
 		return Record{}, err
 	}
-	rec, err := m.save(ctx, &w.snap.rec)
-	switch {
-	case err == nil:
-		w.snap.rec.Version = rec.Version
-		return rec, nil
-	case errors.Is(err, ErrConflict):
-		*w = base
+	rec, err := x.backend.save(ctx, &c.snap.Record)
+	if errors.Is(err, ErrConflict) {
 		return rec, ErrConflict
 	}
-	return Record{}, m.confirm(ctx, w, m.saveError(ctx, w.snap.rec.Key, err))
+	if err != nil {
+		if rec, err = x.recheckAfterError(ctx, &c, err); err != nil {
+			return Record{}, err
+		}
+	}
+	c.snap.Record.Version = rec.Version
+	o.snap, o.ticket = c.snap, c.ticket
+	o.login, o.renewal, o.sendCookie = c.login, c.renewal, o.sendCookie || c.sendCookie
+	return rec, nil
 }
 
-// confirm asks once whether a login that failed was stored after all, and is nil if it was: else its place and its data would
-// belong to a secret that nobody holds. Without an answer the failure stays.
-func (m *Manager) confirm(ctx context.Context, w *work, err error) error {
-	if !w.login || !errors.Is(err, ErrStore) {
-		return err
+// recheckAfterError checks once whether a login whose save failed was stored after all, and
+// returns the stored record if it was. Otherwise the login would take a place and the data of
+// the session, with a secret that nobody has.
+func (x *executor) recheckAfterError(ctx context.Context, c *composed, err error) (Record, error) {
+	if err = x.saveError(ctx, c.snap.Record.Key, err); !c.login || !errors.Is(err, ErrStore) {
+		return Record{}, err
 	}
-	ctx, cancel := m.outlive(ctx)
+	ctx, cancel := x.detached(ctx)
 	defer cancel()
-	rec, loadErr := m.load(ctx, w.snap.rec.Key)
+	rec, loadErr := x.load(ctx, c.snap.Record.Key)
 	if loadErr != nil {
-		return err
+		return Record{}, err
 	}
-	snap := snapshot{rec: rec}
-	if damaged := snap.decode(); damaged != nil || snap.digest() != w.snap.digest() {
-		return err
+	snap := record.Snapshot{Record: rec}
+	if decodeErr := snap.Decode(); decodeErr != nil || snap.Digest() != c.snap.Digest() {
+		return Record{}, err
 	}
-	w.snap.rec.Version = rec.Version
-	return nil
+	return rec, nil
 }
 
-// merge moves the work onto the record that is stored now. It reports true when nothing is left to do.
-func (m *Manager) merge(ctx context.Context, w *work, rec Record) (done bool, err error) {
-	k := w.snap.rec.Key
-	if rec.Version == 0 {
-		if rec, err = m.load(ctx, k); err != nil {
-			return false, m.loadError(ctx, k, err)
+// merge moves the plan onto the record that is stored now, which it loads if current is zero.
+// It reports true if there is nothing left to save; the outcome is then that record.
+func (x *executor) merge(ctx context.Context, p *commitPlan, o *outcome, current Record) (done bool, err error) {
+	key := p.snap.Record.Key
+	if current.Version == 0 {
+		if current, err = x.load(ctx, key); err != nil {
+			return false, x.loadError(ctx, key, err)
 		}
 	}
-	if rec.Version == w.snap.rec.Version {
-		return false, nil // nobody has been faster
+	if current.Version == p.snap.Record.Version {
+		return false, nil // No other request has saved.
 	}
-	rec.Key = k
-	var a admitted
-	if err = m.admit(ctx, &a, &rec, &w.ticket); err != nil {
+	current.Key = key
+	var base verified
+	if err = x.verifyRecord(ctx, &base, &current, &p.ticket); err != nil {
 		if errors.Is(err, errReused) {
-			// The secret was good when this slow request began, so nobody else need have it.
-			err = m.turnAway(ctx, &a.snap, EventRefused, errReused)
+			// The secret was valid when this slow request began, so nobody else need have it.
+			err = x.emitRejection(ctx, &base.snap, EventRefused, errReused)
 		}
 		return false, err
 	}
-	if w.delta, err = w.delta.rebased(&a.snap); err != nil {
+	if p.delta, err = p.delta.reapply(&base.snap); err != nil {
 		return false, err
 	}
-	if a.renewed {
-		// Another request renewed the session first: this one follows it instead of renewing again.
-		w.cookie = true
-		if w.delta.secret == secretRenew {
-			w.delta.secret = secretKeep
+	if base.rotated {
+		// Another request renewed the session first. This one takes the new cookie and does not
+		// renew again.
+		o.sendCookie = true
+		if p.delta.secret == secretRenew {
+			p.delta.secret = secretKeep
 		}
 	}
-	w.admitted, w.merged = a, true
-	if w.delta.empty() && !m.touchDue(&a.snap.life, w.now.UnixMilli()) {
-		// The other request did what this one was about to do.
-		w.kind = workNone
+	p.verified, p.merged = base, true
+	if p.delta.empty() && !x.touchDue(&base.snap.Times, p.now.UnixMilli()) {
+		// The other request has done what this one was about to do.
+		p.kind, o.verified = planNone, base
 		return true, nil
 	}
 	return false, nil
 }
 
-// backOff waits a random while before the next attempt, so that contenders in other processes get out of step; shorter the
-// more attempts there were, so that who has lost often goes before who has just come. It reports whether there was a wait.
-func (m *Manager) backOff(ctx context.Context, attempt int) (waited bool) {
-	if m.instant || attempt < 2 {
+// backOff waits for a random time before the next attempt, so that contenders in other
+// processes get out of step. The wait shrinks with each attempt, so that older contenders win.
+// It reports whether it waited.
+func (x *executor) backOff(ctx context.Context, attempt int) (waited bool) {
+	if x.instant || attempt < 2 {
 		runtime.Gosched()
 		return false
 	}
-	sleep(ctx, m.jitter(2*time.Millisecond>>min(attempt/4, 6)))
+	sleep(ctx, jitter(2*time.Millisecond>>min(attempt/4, 6)))
 	return true
 }
 
-// jitter returns a random duration below limit.
-func (m *Manager) jitter(limit time.Duration) time.Duration {
-	var b [2]byte
-	if _, err := m.random.Read(b[:]); err != nil {
-		return limit
+// extend extends a session in which nothing has changed, and its cookie: by a touch if
+// possible, or else by a save.
+func (x *executor) extend(ctx context.Context, p *commitPlan, o *outcome) error {
+	rec := p.snap.Record
+	end := x.expiresAt(&p.snap.Times, p.now.UnixMilli())
+	if !x.canTouch(p, end) {
+		return x.replace(ctx, p, o)
 	}
-	return limit * time.Duration(int(b[0])<<8|int(b[1])) >> 16
-}
-
-// touch extends the life of a session in which nothing has changed, and sends its cookie again.
-func (m *Manager) touch(ctx context.Context, w *work) error {
-	l := &w.snap.life
-	end := m.end(l, w.now.UnixMilli())
-	// A touch moves the expiry only, so it can stand for the use only where expiry and use tell each other.
-	// Nor does it clean up, once the grace of a renewal is over and the sealed secret has to leave the record, nor does it
-	// note where the session is used from now.
-	if m.toucher == nil || end == 0 || l.idle != m.policy(l) || end <= w.snap.rec.Expires.UnixMilli() ||
-		w.snap.holder().lineage.count() != 0 || m.moved(w) {
-		return m.replace(ctx, w)
-	}
-	rec := w.snap.rec
-	rec.Expires = instantOf(end)
-	err := m.extend(ctx, rec)
+	rec.Expires = timeOf(end)
+	err := x.touch(ctx, rec)
 	switch {
 	case err == nil:
-		w.snap.rec.Expires = rec.Expires
-		l.seen, l.issued = w.now.UnixMilli(), w.now.UnixMilli()
-		w.cookie = m.persistent(l)
+		o.verified = p.verified
+		o.snap.Record.Expires = rec.Expires
+		o.snap.Seen, o.snap.Issued = p.now.UnixMilli(), p.now.UnixMilli()
+		o.sendCookie = x.persistent(&o.snap.Times)
 		return nil
 	case errors.Is(err, ErrConflict):
-		done, err := m.merge(ctx, w, Record{})
-		if done || err != nil {
+		if done, err := x.merge(ctx, p, o, Record{}); done || err != nil {
 			return err
 		}
-		return m.replace(ctx, w)
+		return x.replace(ctx, p, o)
 	case errors.Is(err, errors.ErrUnsupported):
-		return m.replace(ctx, w)
+		return x.replace(ctx, p, o)
 	}
-	return m.saveError(ctx, w.snap.rec.Key, err)
+	return x.saveError(ctx, rec.Key, err)
 }
 
-// compose turns base and delta into the record to save.
-func (m *Manager) compose(w *work) error {
-	now := w.now.UnixMilli()
-	h := w.snap.head()
-	isNew := !w.snap.stored()
-	if isNew {
-		h = head{life: life{created: now}, holder: holder{name: m.nameBytes}}
-	}
-	m.applyPolicy(&h, w.delta)
-	if isNew || !w.sealed && (w.delta.policy() || m.touchDue(&h.life, now)) {
-		h.issued = now
-		w.cookie = w.cookie || isNew || w.delta.policy() || m.persistent(&h.life)
-	}
-	h.seen = max(h.seen, now)
-	if err := m.applySecret(&h, w, isNew); err != nil {
-		return err
-	}
-	m.applyLogin(&h, w)
-	rec := w.snap.rec
-	if w.login {
-		rec.Subject = m.subjectKey(w.delta.login.subject)
-	}
-	rec.Expires = instantOf(m.end(&h.life, h.seen))
-	var room [16]entry
-	w.snap = encodeRecord(&rec, &h, w.delta.entries(room[:0], &w.snap))
-	// What the handler did not touch is not its fault: a session that fits may outgrow the bound by what a renewal adds.
-	if size := len(w.snap.rec.Data); size > m.maxSize && (isNew || len(w.delta.keys) > 0) {
-		return tooLarge("session", size, m.maxSize)
-	}
-	return nil
-}
-
-// applyPolicy sets the idle timeout, the session's own or the policy's of today, and the life of its cookie.
-func (m *Manager) applyPolicy(h *head, d *delta) {
-	if d.login != nil && len(h.subject) != 0 && d.login.subject != string(h.subject) {
-		h.own, h.span = false, spanPolicy // chosen by somebody else
-	}
-	if d.expiry != nil {
-		h.own = *d.expiry != expiryPolicy
-		h.idle = max(*d.expiry, 0)
-	}
-	h.idle = m.policy(&h.life)
-	if d.span != spanPolicy {
-		h.span = d.span
-	}
-}
-
-// applySecret changes the secret where the delta asks for it.
-func (m *Manager) applySecret(h *head, w *work, isNew bool) (err error) {
-	now := w.now.UnixMilli()
-	h.lineage = h.lineage.pruned(now)
-	old, next := w.ticket.secret, w.ticket.secret
-	switch {
-	case isNew:
-		h.digest = next.digest()
-		return nil
-	case w.delta.secret == secretLogin:
-		next, err = newSecret(m.random)
-		h.lineage = nil
-	case w.delta.secret == secretRenew:
-		next, err = old.successor(m.random)
-		h.lineage = h.lineage.extend(old, next, now, now+m.grace.Milliseconds())
-	case w.delta.secret == secretKeep:
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	h.digest, w.ticket.secret = next.digest(), next
-	w.renewal, w.cookie = true, true
-	return nil
-}
-
-// applyLogin records who has signed in, how and from where, and where a signed-in session is used from.
-func (m *Manager) applyLogin(h *head, w *work) {
-	l := w.delta.login
-	if l == nil && w.device == nil && !m.noDevice {
-		return
-	}
-	auth, d := h.account.auth(), h.account.device()
-	if l != nil {
-		if !l.stepUp {
-			d = device{}
-		}
-		auth = l.over(&auth)
-		h.subject, h.auth, w.login = []byte(l.subject), l.at, true
-	}
-	switch {
-	case len(h.subject) == 0 || m.noDevice:
-		d = device{}
-	case w.device != nil:
-		d = *w.device
-	}
-	h.account = newAccount(&auth, d)
-}
-
-// moved reports whether the record is to say something else of where the session is used from.
-func (m *Manager) moved(w *work) bool {
-	if w.device == nil && !m.noDevice {
-		return false
-	}
-	return *or(w.device, &device{}) != w.snap.holder().account.device()
+// canTouch reports whether a touch to the expiry end has the effect of a save. A touch changes
+// nothing but the expiry, so it stands for a use only if the time of the use follows from the
+// expiry, and if the record has nothing else to change: no retired secret to be dropped, and no
+// other device.
+func (x *executor) canTouch(p *commitPlan, end int64) bool {
+	t := &p.snap.Times
+	return x.toucher != nil && end != 0 && t.Idle == x.idleTimeout(t) &&
+		end > p.snap.Record.Expires.UnixMilli() &&
+		p.snap.Identity().History.Len() == 0 && !x.deviceChanged(&p.snap, p.device)
 }

@@ -6,34 +6,44 @@ import (
 	"io"
 	"strings"
 	"sync/atomic"
+
+	"github.com/cloakroom-go/sessions/core/adapter"
+	"github.com/cloakroom-go/sessions/core/internal/cookie"
 )
 
-// Scope carries a session through one request, for adapters. It is the request's context with the session in it, and it
-// knows whether the response has begun. The zero value is ready for [Scope.Open]; it is used for one request only.
+// Scope carries a session through one request. It is for adapters: the middleware opens it
+// before the handler, puts it into the request's context, commits it before the first byte of
+// the response, and closes it afterwards.
+//
+// A Scope is a context: that of the request, with the session in it. The zero value is ready
+// for [Scope.Open], and is used for one request only. The session may be used by several
+// goroutines; the methods that commit are for the one that serves the request.
 type Scope struct {
-	context.Context //nolint:containedctx // a scope is a context: that of the request around, set by Open
+	context.Context //nolint:containedctx // A scope is a context: that of the request, set by Open.
 
 	manager *Manager
-	client  Client
-	outer   *Scope // of another manager's middleware around this one
-	cookies string // the Cookie fields, for when somebody asks for the session
+	client  adapter.Client
+	outer   *Scope // the scope of another manager's middleware around this one
+	cookies string // the Cookie fields, for a session that is loaded later
 
-	// The session is made when there is something to hold: most requests bring no cookie and ask for nothing, and a session
-	// is the largest thing there is to allocate. Nil until then, and the manager's mark if it is too late for a cookie.
-	held  atomic.Pointer[Session]
-	begun bool // the commit before the first byte has been tried
+	// session is nil until there is something to hold, because a session is the largest
+	// allocation there is, and most requests bring no cookie and do not ask for one.
+	session  atomic.Pointer[Session]
+	response response
+	err      error // of CommitHeader
 }
 
-// ScopeKey is the context key of the innermost scope of a request.
+// ScopeKey is the key of the innermost scope in the context of a request. It is for adapters.
 type ScopeKey struct{}
 
-// ScopeOf returns the innermost scope in ctx, nil if there is none.
+// ScopeOf returns the innermost scope in ctx, or nil if there is none. It is for adapters.
 func ScopeOf(ctx context.Context) *Scope {
 	sc, _ := ctx.Value(ScopeKey{}).(*Scope)
 	return sc
 }
 
-// Value returns the scope itself under [ScopeKey], and what the context around has under every other key.
+// Value returns the scope itself for [ScopeKey], and the value of the request's context for any
+// other key.
 func (sc *Scope) Value(key any) any {
 	if _, ok := key.(ScopeKey); ok {
 		return sc
@@ -41,7 +51,8 @@ func (sc *Scope) Value(key any) any {
 	return sc.Context.Value(key)
 }
 
-// Of returns the scope of m among sc and those around it, nil if there is none. A nil sc has none.
+// Of returns the scope of m among sc and the scopes around it, or nil if there is none. The
+// scope sc may be nil.
 func (sc *Scope) Of(m *Manager) *Scope {
 	for ; sc != nil; sc = sc.outer {
 		if sc.manager == m {
@@ -51,111 +62,94 @@ func (sc *Scope) Of(m *Manager) *Scope {
 	return nil
 }
 
-// Client tells who sends a request, in the framework's own terms: an address behind a proxy is for the framework to trust.
-// It is asked during commits on the request's goroutine, and only when the session is to record it.
-type Client interface {
-	// Client returns the address and the User-Agent field. The strings may be the framework's: they are copied.
-	Client() (ip, userAgent string)
-}
+// Outer returns the scope of the next middleware outside, or nil if there is none.
+func (sc *Scope) Outer() *Scope { return sc.outer }
 
-// Open begins a request: it reads the Cookie field values and loads the session. If m is lazy it does neither yet, so that
-// the strings must stay as they are until the response has been sent; otherwise they are not kept.
-// outer is the innermost scope around, nil if there is none: what [ScopeOf] finds before there is this one, where the adapter
-// has had to look for m already.
-// The client, which may be nil, is asked for as long as the response has not begun.
-// The error is that of [Session.Load]. It panics if a scope around uses a cookie of the same name, because one cookie
-// cannot hold two sessions.
-func (sc *Scope) Open(ctx context.Context, outer *Scope, m *Manager, client Client, cookieFields ...string) error {
+// Open begins a request: it reads the values of the Cookie fields and loads the session. If the
+// manager is lazy, it does neither yet, and the strings must stay valid until the response has
+// been sent; otherwise they are not kept.
+//
+// The scope outer is the innermost scope in ctx, as returned by [ScopeOf], or nil. The client,
+// which may be nil, must be valid until the response has begun.
+//
+// An error is a failure of the store: the adapter must answer it without running the handler.
+// Open panics if a scope around this one uses a cookie of the same name, because one cookie
+// cannot carry two sessions.
+func (sc *Scope) Open(
+	ctx context.Context, outer *Scope, m *Manager, client adapter.Client, cookieFields ...string,
+) error {
 	sc.Context, sc.manager, sc.client, sc.outer = ctx, m, client, outer
-	for around := sc.outer; around != nil; around = around.outer {
-		if around.manager.name == m.name {
-			panic("sessions: two managers use the cookie " + m.name + " in one request; mount one manager in both places, or give one of them another Cookie.Name")
+	for ; outer != nil; outer = outer.outer {
+		if outer.manager.CookieName() == m.CookieName() {
+			panic("sessions: two managers use the cookie " + m.CookieName() + " in one request; " +
+				"mount one manager in both places, or give one of them another Cookie.Name")
 		}
 	}
 	if m.lazy {
 		sc.cookies = strings.Join(cookieFields, ";")
 		return nil
 	}
-	var presented tickets
-	if presented.find(m.name, cookieFields); presented.n == 0 {
+	var presented cookie.Tickets
+	if presented.Find(m.CookieName(), cookieFields); presented.Len() == 0 {
 		return nil
 	}
-	s := &Session{manager: m}
-	err := s.loadAlone(ctx, &presented)
-	sc.held.Store(s)
+	s := &Session{manager: m, response: &sc.response}
+	err := s.loadUnshared(ctx, &presented)
+	sc.session.Store(s)
 	return err
 }
 
-// session returns the request's session, not loaded yet if nobody has asked for it before.
-func (sc *Scope) session() *Session {
-	for {
-		before := sc.held.Load()
-		late := before == &sc.manager.tooLate
-		if before != nil && !late {
-			return before
-		}
-		s := &Session{manager: sc.manager, sealed: late}
-		if s.present(sc.cookies); s.tickets == nil {
-			_ = s.arrive(nil) // there is nothing to load
-		}
-		if sc.held.CompareAndSwap(before, s) { // else another goroutine has made one, or the response has begun
-			return s
-		}
-	}
-}
-
-// made returns the request's session if it has been made, or else nil.
-func (sc *Scope) made() *Session {
-	s := sc.held.Load()
-	if s != nil && s == &sc.manager.tooLate {
-		return nil
-	}
-	return s
-}
-
-// Format keeps the session's insides, its secret among them, out of everything that is printed: contexts end up in logs.
-func (sc *Scope) Format(f fmt.State, _ rune) {
-	_, _ = io.WriteString(f, "sessions: request of "+sc.made().String())
-}
-
-// Outer returns the scope of the next middleware outside, nil if there is none.
-func (sc *Scope) Outer() *Scope { return sc.outer }
-
-// Get returns the session. On a lazy manager it loads it first; if that fails the session is empty, and using it makes the
-// commit fail. On a nil scope it panics, because the middleware is missing.
+// Get returns the session. If the manager is lazy, Get loads it first; if that fails, the
+// session is empty, and using it makes the commit fail. Get panics if sc is nil, because the
+// middleware is missing.
 func (sc *Scope) Get() *Session {
 	if s, err := sc.Load(); err == nil {
 		return s
 	}
-	return sc.session() // which remembers the error
+	return sc.getSession() // It remembers the error.
 }
 
-// Load is Get with the error of loading, which the handler answers.
+// Load is Get that returns the error of the load, for the handler to answer.
 func (sc *Scope) Load() (*Session, error) {
 	if sc == nil {
-		panic("sessions: no session in this request; mount sessions.New or sessions.Middleware in front of the handler")
+		panic("sessions: no session in this request; " +
+			"mount sessions.New or sessions.Middleware in front of the handler")
 	}
-	s := sc.session()
-	if err := s.Load(sc.Context); err != nil {
+	s := sc.getSession()
+	if err := s.load(sc.Context); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// Commit saves the sessions of sc and of the scopes around it before the response has begun, and hands each reply to apply.
-func (sc *Scope) Commit(apply func(*Reply)) error {
+// getSession returns the session of the request. If this is the first call, the session is not
+// loaded yet.
+func (sc *Scope) getSession() *Session {
+	for {
+		if s := sc.session.Load(); s != nil {
+			return s
+		}
+		s := &Session{manager: sc.manager, response: &sc.response}
+		s.setTickets(sc.cookies)
+		if sc.session.CompareAndSwap(nil, s) { // Otherwise another goroutine has made one.
+			return s
+		}
+	}
+}
+
+// Commit saves the sessions of sc and of the scopes around it before the response begins, and
+// calls apply with each reply. It returns [ErrGone] if another request ended a session. Any
+// other error means that the response must be an error; see [StatusCode].
+func (sc *Scope) Commit(apply func(*adapter.Reply)) error {
 	if _, err := sc.Load(); err != nil {
 		return err
 	}
 	for ; sc != nil; sc = sc.outer {
-		s := sc.made()
+		s := sc.session.Load()
 		if s == nil {
 			continue
 		}
-		if !sc.begun { // else the client is the framework's, who may use it again
-			s.identify(sc.client)
-		}
-		reply, err := s.Commit(sc.Context)
+		reply, err := s.commitEarly(sc.Context, sc.client)
 		if err != nil {
 			return err
 		}
@@ -164,82 +158,64 @@ func (sc *Scope) Commit(apply func(*Reply)) error {
 	return nil
 }
 
-// Begin commits at the last moment before the first byte of the response and puts the cookie into its header. It does so
-// once; called again it returns the error of the first time.
-func (sc *Scope) Begin(header map[string][]string) error {
-	if sc.begun {
-		return sc.CommitErr()
+// CommitHeader saves the session at the last moment before the first byte of the response, and
+// returns what its header needs. It commits once: later calls return the error of the first,
+// and an empty reply. If it returns an error, an error has to replace the handler's response.
+func (sc *Scope) CommitHeader() (reply adapter.Reply, err error) {
+	if sc.response.headersSent.Load() {
+		return reply, sc.err
 	}
-	s := sc.begin()
+	s := sc.session.Load()
+	if s == nil && sc.sendWithoutSession() {
+		return reply, nil
+	}
 	if s == nil {
+		s = sc.session.Load()
+	}
+	sc.err = s.commitHeader(sc.Context, sc.client, &reply)
+	return reply, sc.err
+}
+
+// sendWithoutSession notes that the header of a response without a session has been sent. It
+// returns false, and does nothing, if another goroutine has just made a session: the order of
+// the two operations makes sure that either this or Session.writable sees the other.
+func (sc *Scope) sendWithoutSession() bool {
+	sc.response.headersSent.Store(true)
+	if sc.session.Load() == nil {
+		return true
+	}
+	sc.response.headersSent.Store(false)
+	return false
+}
+
+// HeaderSent notes that the response's header is out of reach, and saves what can be saved
+// without a cookie. Adapters call it before they hand over the connection of a response that
+// they do not write. It does nothing after [Scope.CommitHeader], and returns the error of that.
+func (sc *Scope) HeaderSent() error {
+	if sc.response.headersSent.Swap(true) {
+		return sc.err
+	}
+	if s := sc.session.Load(); s != nil {
+		sc.err = s.commitLate(sc.Context)
+	}
+	return sc.err
+}
+
+// Err returns the error of the commit before the first byte, or nil if there was none.
+func (sc *Scope) Err() error { return sc.err }
+
+// Close saves what was changed after the response had begun. It does nothing after a handler
+// that panicked, and after a commit that failed.
+func (sc *Scope) Close() error {
+	s := sc.session.Load()
+	if s == nil || !sc.response.headersSent.Load() || sc.err != nil || !s.mayHaveChanges() {
 		return nil
 	}
-	var reply Reply
-	err := sc.finish(s, &reply)
-	if err == nil {
-		reply.apply(header, &s.fields)
-	}
-	return err
+	return s.commitLate(sc.Context)
 }
 
-// Finish is Begin for adapters whose header is not a map: they apply the reply themselves. It is empty from the second
-// time on.
-func (sc *Scope) Finish() (reply Reply, err error) {
-	if sc.begun {
-		return reply, sc.CommitErr()
-	}
-	if s := sc.begin(); s != nil {
-		err = sc.finish(s, &reply)
-	}
-	return reply, err
-}
-
-// begin records that the response begins, and returns the session that there is to commit.
-func (sc *Scope) begin() *Session {
-	s := sc.seal()
-	sc.begun = true
-	return s
-}
-
-// finish is the commit before the first byte.
-func (sc *Scope) finish(s *Session, r *Reply) error {
-	s.finished = s.finish(sc.Context, sc.client, r)
-	return s.finished
-}
-
-// seal records that a session which is made from now on can send no cookie, and returns the one there is.
-func (sc *Scope) seal() *Session {
-	// To look first is cheaper than to try and fail.
-	if s := sc.made(); s != nil || sc.held.CompareAndSwap(nil, &sc.manager.tooLate) {
-		return s
-	}
-	return sc.made() // and it seals itself
-}
-
-// Begun reports whether Begin or Finish has been called.
-func (sc *Scope) Begun() bool { return sc.begun }
-
-// CommitErr returns the error of the commit, nil while there was none.
-func (sc *Scope) CommitErr() error {
-	if s := sc.made(); s != nil {
-		return s.finished
-	}
-	return nil
-}
-
-// Seal records that the response's header is out of reach: see [Session.Seal].
-func (sc *Scope) Seal() {
-	if s := sc.seal(); s != nil {
-		s.Seal()
-	}
-}
-
-// Close saves what was changed after the response had begun. After a handler that panicked or a commit that failed
-// there is nothing to save.
-func (sc *Scope) Close() error {
-	if s := sc.made(); s != nil && sc.begun && s.finished == nil && !s.settled() {
-		_, err := s.Finish(sc.Context)
-		return err
-	}
-	return nil
+// Format prints the session's id and nothing else, because contexts are printed and the secret
+// must not be.
+func (sc *Scope) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "sessions: request of "+sc.session.Load().String())
 }

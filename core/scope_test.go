@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/cloakroom-go/sessions/core/adapter"
 )
 
 // A goroutine of the request saves while the response begins, and while it ends: both wait, for the cookie and for the
@@ -38,7 +39,7 @@ func TestScopeWaitsForSaves(t *testing.T) {
 		<-began
 	}
 	saving(1)
-	reply, err := sc.Finish()
+	reply, err := sc.CommitHeader()
 	want(t, err, nil)
 	if reply.SetCookie == "" {
 		t.Fatal("no cookie was sent")
@@ -54,7 +55,7 @@ func TestScopeMakesOneSession(t *testing.T) {
 	t.Parallel()
 	m := newTestManager(t, Options{Lazy: true})
 	unknown := newTestTicket(t, m)
-	for _, cookie := range [][]string{nil, {"session=" + unknown.token()}} {
+	for _, cookie := range [][]string{nil, {"session=" + textOf(&unknown)}} {
 		outcomes := map[bool]int{}
 		for n := range 2000 {
 			outcomes[raceForSession(t, m, n%100, cookie)]++
@@ -93,7 +94,7 @@ func raceForSession(t *testing.T, m *Manager, moments int, cookie []string) bool
 	for range moments {
 		runtime.Gosched()
 	}
-	reply, err := sc.Finish()
+	reply, err := sc.CommitHeader()
 	want(t, err, nil)
 	end.Wait()
 	ended := sc.Close()
@@ -115,17 +116,16 @@ func TestScopeMakesSessionsLate(t *testing.T) {
 	outer, inner := new(Scope), new(Scope)
 	want(t, outer.Open(t.Context(), nil, newTestManager(t, Options{Cookie: Cookie{Name: "outer"}}), nil), nil)
 	want(t, inner.Open(outer, outer, newTestManager(t, Options{}), nil), nil)
-	want(t, inner.Begin(http.Header{}), nil)
-	want(t, outer.Begin(http.Header{}), nil)
-	want(t, inner.Commit(func(r *Reply) { equal(t, "a cookie that comes too late", r.SetCookie, "") }), nil)
+	want(t, commitHeader(inner), nil)
+	want(t, commitHeader(outer), nil)
+	want(t, inner.Commit(func(r *adapter.Reply) { equal(t, "a cookie that comes too late", r.SetCookie, "") }), nil)
 	want(t, visits.Set(outer.Get(), 1), ErrLate)
 
 	hijacked := new(Scope)
 	want(t, hijacked.Open(t.Context(), nil, newTestManager(t, Options{}), nil), nil)
-	hijacked.Seal()
-	equal(t, "begun", hijacked.Begun(), false)
-	want(t, hijacked.Begin(http.Header{}), nil)
-	want(t, hijacked.CommitErr(), nil)
+	want(t, hijacked.HeaderSent(), nil)
+	want(t, commitHeader(hijacked), nil)
+	want(t, hijacked.Err(), nil)
 	equal(t, "the scope", fmt.Sprint(hijacked), "sessions: request of session()")
 	want(t, visits.Set(hijacked.Get(), 1), ErrLate)
 	want(t, hijacked.Close(), nil)
@@ -201,4 +201,10 @@ func TestScopeLoadsAgain(t *testing.T) {
 	s, err := sc.Load()
 	want(t, err, nil)
 	equal(t, "visits", visits.Get(s), 1)
+}
+
+// commitHeader commits before the first byte of a response whose header nobody sees.
+func commitHeader(sc *Scope) error {
+	_, err := sc.CommitHeader()
+	return err
 }

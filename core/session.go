@@ -1,56 +1,69 @@
 package core
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/cloakroom-go/sessions/core/internal/cookie"
+	"github.com/cloakroom-go/sessions/core/internal/record"
 )
 
-// Session is one request's view of one session. What the handler reads and writes stays in memory until the adapter
-// commits, before the first byte of the response. It is safe for concurrent use by the goroutines of the request, holds
-// nothing that the framework reuses, and may be kept after the request: then it still shows what it last knew, and
-// [Session.Save] stores what is changed.
+// Session is the view that one request has of one session. What the handler reads and writes
+// stays in memory until the middleware commits it, before the first byte of the response.
+//
+// A Session is safe for concurrent use by the goroutines of its request, and holds nothing that
+// the framework reuses. It may be kept after the request: it then shows what it knew last, and
+// [Session.Save] stores later changes.
 type Session struct {
-	manager *Manager
-	fields  [2]string // room for Scope.Begin to put values of header fields into, once
+	manager  *Manager
+	response *response
 
-	commitMu sync.Mutex // held during loads and commits, so that there is one at a time; taken before mu
+	headerValues [2]string // memory for adapter.Reply.Values of the last reply
+
+	commitMu sync.Mutex // held during a load or commit, so that there is one at a time; acquired before mu
 
 	mu       sync.Mutex
-	tickets  *tickets    // what the request presented, nil where it is loaded already or there is none
-	admitted             // the base, as last loaded or saved, and the ticket that opens it
-	loadErr  error       // why the last attempt to load failed
-	err      error       // why an update failed, or what was used could not be loaded; the commit fails with it
-	finished error       // what the commit before the first byte came to
-	doomed   *grave      // the session that Destroy ended, to be deleted
-	pending  *delta      // changes not yet on their way to the store
-	saving   *delta      // changes that a commit has under way
-	device   *device     // where the request came from, once that was wanted
-	unloaded atomic.Bool // it is still to be loaded; once it is, state says with what outcome
-	busy     atomic.Bool // a load or a commit is under way
-	dirty    atomic.Bool // there has been a change or an error, so that there may be something to save
-	state    state
-	cookie   cookieAction
-	stale    bool // pending updates were worked out over a base that has changed since
-	follows  bool // the request held the previous secret: another one renewed the session just before
-	handed   bool // a cookie is in the response's header already
-	used     bool // the handler has read or written
-	sealed   bool // the head of the response has gone out
-	late     bool // a change came too late, which is to be reported
-	lost     bool // the last commit found the session gone and dropped its changes
+	verified                 // the base: the session as it was last loaded or saved, and the ticket that opens it
+	tickets  *cookie.Tickets // what the request presented; nil once the session is loaded
+	toDelete *sessionRef     // the session that Destroy has ended, until it is deleted
+	pending  *delta          // changes that no commit has begun to save
+	saving   *delta          // changes that a commit is saving
+	device   *record.Device  // where the request came from, if that is to be recorded
+	loadErr  error           // why the last load failed
+	failure  error           // why the next commit fails: an update failed, or the session was not loaded
+	status   sessionStatus
+	cookie   cookieAction // what the next reply does to the cookie
+
+	unloaded atomic.Bool // the session has not been loaded yet
+	inFlight atomic.Bool // a load or commit is running
+	dirty    atomic.Bool // a commit may have something to do
+
+	rebaseNeeded   bool // updates in pending have to run again, because the base has changed since
+	cookieOutdated bool // the request presented a retired secret: another request has just renewed the session
+	cookieSent     bool // an earlier reply of this response sets the cookie
+	accessed       bool // the handler has used the session
+	lateChange     bool // a change came too late, which unlock reports
+	changesDropped bool // the last commit dropped changes because the session has ended
 }
 
-type state uint8
+// response is how far the response of a request has got. It is the one place that says whether
+// a cookie can still be sent: the scope owns it, and its session refers to it.
+type response struct {
+	headersSent atomic.Bool // a session sets it with mu held
+}
+
+type sessionStatus uint8
 
 const (
-	stateAttached state = iota // not loaded yet
-	stateNew                   // there is no session; the first write starts one
-	stateLive                  // the base is a stored session
-	stateGone                  // ended by somebody else while the request ran
+	statusUnloaded sessionStatus = iota // the session has not been loaded
+	statusNew                           // there is no session; the first write starts one
+	statusLive                          // the base is a stored session
+	statusGone                          // another request ended the session while this one ran
 )
 
 type cookieAction uint8
@@ -61,191 +74,113 @@ const (
 	cookieRemove
 )
 
-// ID returns the session's public id, a UUIDv7 in its canonical form. It names the session in logs and lists and
-// authenticates nobody. A new session has it before it is stored, and gets another in the unheard-of case that it is taken.
-// "" if no id could be drawn.
+// ID returns the public id of the session, a UUIDv7 in canonical form. It names the session in
+// logs and lists, and it authenticates nobody. A new session has an id before it is stored; the
+// id changes if it turns out to be taken.
 func (s *Session) ID() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.use()
-	if s.key() == "" && s.state == stateNew && s.mint(time.Now()) != nil {
-		return ""
+	s.access()
+	if s.key() == "" && s.status == statusNew {
+		s.issueTicket(time.Now())
 	}
 	return s.id()
 }
 
-// IsNew reports whether nothing of this session has been stored yet.
+// IsNew reports whether the session has not been stored yet.
 func (s *Session) IsNew() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.use()
-	return !s.snap.stored()
+	s.access()
+	return !s.snap.Stored()
 }
 
-// Subject returns the signed-in user, "" while the session is anonymous.
-func (s *Session) Subject() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.use()
-	return s.subject()
-}
-
-// Created returns when the session was first stored, to the millisecond; the zero time for a new one.
+// Created returns when the session was first stored, with a resolution of a millisecond. It is
+// the zero time for a new session.
 func (s *Session) Created() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.use()
-	return instantOf(s.snap.created)
+	s.access()
+	return timeOf(s.snap.Created)
 }
 
-// LastSeen returns when the session was last used: exact after a write, to a tenth of the idle timeout after reads; the
-// zero time for a new one.
+// LastSeen returns when the session was last used. The time is exact after a write, and to a
+// tenth of the idle timeout after reads. It is the zero time for a new session.
 func (s *Session) LastSeen() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.use()
-	return instantOf(s.snap.seen)
+	s.access()
+	return timeOf(s.snap.Seen)
 }
 
-// Expires returns when the session ends unless it is used again; the zero time for a permanent one and for a new one.
+// Expires returns when the session ends unless it is used again. It is the zero time for a
+// permanent session and for a new one.
 func (s *Session) Expires() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.use()
-	if !s.snap.stored() {
+	s.access()
+	if !s.snap.Stored() {
 		return time.Time{}
 	}
-	return instantOf(s.end())
+	return timeOf(s.expiresAt())
 }
 
-// Remaining returns how long the session lasts unless it is used again: [Permanent] for one that never ends, 0 for one that
-// is new or has ended.
+// Remaining returns how long the session lasts unless it is used again. It is [Permanent] for a
+// permanent session, and 0 for one that is new or has ended.
 func (s *Session) Remaining() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.use()
-	if !s.snap.stored() || s.state == stateGone {
+	s.access()
+	if !s.snap.Stored() || s.status == statusGone {
 		return 0
 	}
-	end := s.end()
+	end := s.expiresAt()
 	if end == 0 {
 		return Permanent
 	}
-	return max(time.Until(instantOf(end)), 0)
+	return max(time.Until(timeOf(end)), 0)
 }
 
-// Keys returns the keys that have a value, sorted.
-func (s *Session) Keys() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.use()
-	keys := make([]string, 0, s.snap.count)
-	if !s.saving.wipes() && !s.pending.wipes() {
-		// Not by lookup, which walks the base for each key: a session may have very many.
-		s.snap.each(func(key, _ []byte) {
-			if s.saving.findBytes(key) == nil && s.pending.findBytes(key) == nil {
-				keys = append(keys, string(key))
-			}
-		})
-	}
-	if !s.pending.wipes() {
-		keys = s.saving.keep(keys, s.pending)
-	}
-	keys = s.pending.keep(keys, nil)
-	slices.Sort(keys)
-	return keys
-}
-
-// Len returns how many keys have a value.
-func (s *Session) Len() int { return len(s.Keys()) }
-
-// Value decodes the value under key into what v, a pointer, points to, and reports whether there was one. A value that
-// does not decode reads as absent and raises [EventBadValue]; what v points to is undefined then.
-func (s *Session) Value(key string, v any) bool {
-	data, ok := s.read(key)
-	if !ok {
-		return false
-	}
-	if err := s.manager.codec.Decode(data, v); err != nil {
-		s.badValue(key)
-		return false
-	}
-	return true
-}
-
-// Set stores v under key. It copies: later changes to v do not reach the session. Setting what is there already is not
-// a change. The error says that v cannot be encoded, is too large, or that the session cannot take it: [ErrLate],
-// [ErrGone], [ErrStore].
-func (s *Session) Set(key string, v any) error {
-	data, err := s.manager.codec.Encode(v)
-	if err != nil {
-		return fmt.Errorf("sessions: encoding %q: %w", key, err)
-	}
-	return s.write(key, data)
-}
-
-// Delete removes the value under key. Deleting what is not there is not a change.
-func (s *Session) Delete(key string) error {
-	s.mu.Lock()
-	defer s.unlock()
-	s.use()
-	name, _, ok := s.lookup(key)
-	if !ok {
-		return s.err
-	}
-	if err := s.writable(false); err != nil {
-		return err
-	}
-	s.change().put(change{key: kept(name, key)})
-	return nil
-}
-
-// Clear removes all values, also those that other requests add before it is saved. The session and its user stay.
-func (s *Session) Clear() error {
-	s.mu.Lock()
-	defer s.unlock()
-	s.use()
-	if err := s.writable(false); err != nil {
-		return err
-	}
-	s.change().clear()
-	return nil
-}
-
-// Renew changes the session's secret and keeps its id and data. The old secret is accepted for [Options.Grace] more,
-// and its bearer gets the new cookie. A request that came with the old one follows that renewal instead of starting
-// another, which would shut out the rest of those under way. It needs a cookie, so after the response has begun it is
-// [ErrLate].
+// Renew replaces the session's secret and keeps its id and data. Requests with the old secret
+// are accepted for [Options.Grace], and receive the new cookie. A request that presented the
+// old secret itself does not renew the session again, because that would shut out the other
+// requests that were sent with it.
+//
+// Renew needs a cookie, so it returns [ErrLate] after the response has begun.
 func (s *Session) Renew() error {
 	s.mu.Lock()
 	defer s.unlock()
-	s.use()
+	s.access()
 	if err := s.writable(true); err != nil {
 		return err
 	}
-	if s.snap.stored() && !s.follows {
+	if s.snap.Stored() && !s.cookieOutdated {
 		d := s.change()
 		d.secret = max(d.secret, secretRenew)
 	}
 	return nil
 }
 
-// SetExpiry gives this session an idle timeout of its own, which persists: at least a second, [Permanent], or 0 to go
-// back to [Options.Expiry]. [Options.Lifetime] still caps it. On a session without data it takes effect when the first
-// value is written. It needs a cookie, so after the response has begun it is [ErrLate].
+// SetExpiry gives this session its own idle timeout: at least one second, [Permanent], or 0 to
+// return to [Options.Expiry]. The timeout is stored with the session and is still limited by
+// [Options.Lifetime]. On a session without data it takes effect when the first value is
+// written.
+//
+// SetExpiry needs a cookie, so it returns [ErrLate] after the response has begun.
 func (s *Session) SetExpiry(d time.Duration) error {
 	ms := d.Milliseconds()
 	switch {
 	case d == Permanent:
 		ms = 0
 	case d == 0:
-		ms = expiryPolicy
+		ms = followPolicy
 	case d < time.Second:
-		return fmt.Errorf("sessions: SetExpiry(%v): use at least a second, Permanent, or 0 for the manager's Expiry", d)
+		return fmt.Errorf(
+			"sessions: SetExpiry(%v): use at least a second, Permanent, or 0 for the manager's Expiry", d)
 	}
 	s.mu.Lock()
 	defer s.unlock()
-	s.use()
+	s.access()
 	if err := s.writable(true); err != nil {
 		return err
 	}
@@ -253,29 +188,48 @@ func (s *Session) SetExpiry(d time.Duration) error {
 	return nil
 }
 
-// Remember makes this session's cookie outlive the browser (true) or end with it (false), whatever [Cookie.SessionOnly]
-// says of the others. The choice persists. The server's side stays with Expiry and Lifetime; see [Session.SetExpiry] to
-// give a remembered session more time. On a session without data it takes effect when the first value is written. It
-// needs a cookie, so after the response has begun it is [ErrLate].
+// Remember makes the cookie of this session outlive the browser (true) or end with it (false),
+// whatever [Cookie.SessionOnly] says. The choice is stored with the session. It does not change
+// how long the server keeps the session; see [Session.SetExpiry]. On a session without data it
+// takes effect when the first value is written.
+//
+// Remember needs a cookie, so it returns [ErrLate] after the response has begun.
 func (s *Session) Remember(remember bool) error {
 	s.mu.Lock()
 	defer s.unlock()
-	s.use()
+	s.access()
 	if err := s.writable(true); err != nil {
 		return err
 	}
-	span := spanForget
+	persistence := record.CookieForget
 	if remember {
-		span = spanRemember
+		persistence = record.CookieRemember
 	}
-	s.change().span = span
+	s.change().cookie = persistence
 	return nil
 }
 
-// expiryPolicy, as a delta's expiry, drops the session's own idle timeout.
-const expiryPolicy = -1
+// Destroy ends the session for good. The next commit deletes its record and removes the cookie;
+// no request that is still running can bring it back. If the store fails then, the response is
+// an error and the session continues. Values that are written after Destroy in the same request
+// start a new, anonymous session. If somebody has signed in with this session meanwhile, from
+// another request, Destroy ends nothing.
+func (s *Session) Destroy() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.access()
+	if s.status == statusLive {
+		s.toDelete = &sessionRef{key: s.key(), subject: s.snap.Subject(), ticket: s.ticket}
+		s.cookie = cookieRemove
+		s.dirty.Store(true)
+	}
+	if s.status != statusUnloaded {
+		s.status = statusNew
+	}
+	s.verified, s.pending, s.saving, s.cookieOutdated = verified{}, nil, nil, false
+}
 
-// Format keeps the session's insides, its secret among them, out of everything that is printed.
+// Format prints what String returns, so that the secret is never printed.
 func (s *Session) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // String returns the session's id and nothing else.
@@ -288,5 +242,117 @@ func (s *Session) String() string {
 	return "session(" + s.id() + ")"
 }
 
-// LogValue keeps the session's insides out of structured logs.
+// LogValue returns what String returns, so that the secret is never logged.
 func (s *Session) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// The methods below expect s.mu to be held.
+
+// access notes that the handler uses the session. If the session could not be loaded, it has
+// nothing to show, so the response has to become an error.
+func (s *Session) access() {
+	s.accessed = true
+	if s.status == statusUnloaded && s.failure == nil {
+		s.fail(or(s.loadErr, errNotLoaded))
+	}
+}
+
+var errNotLoaded = errors.New("sessions: session was used before it was loaded; use the middleware's Get or Load")
+
+// fail makes the next commit fail.
+func (s *Session) fail(err error) {
+	s.failure = err
+	s.dirty.Store(true)
+}
+
+// key returns the store key of the session, or "" if it has no id yet. A session that was found
+// by its binary id gets its key here, because most requests do not need it.
+func (s *Session) key() string {
+	if s.status == statusLive && s.snap.Record.Key == "" {
+		s.snap.Record.Key = s.manager.keyspace.key(s.ticket.ID)
+	}
+	return s.snap.Record.Key
+}
+
+func (s *Session) id() string {
+	key := s.key()
+	if key == "" {
+		return ""
+	}
+	return s.manager.keyspace.idOf(key)
+}
+
+// issueTicket gives a new session its id and secret.
+func (s *Session) issueTicket(now time.Time) {
+	s.ticket = s.manager.executor.entropy.newTicket(now)
+	s.snap.Record.Key = s.manager.keyspace.key(s.ticket.ID)
+}
+
+// ref returns the reference to a stored session.
+func (s *Session) ref() *sessionRef {
+	return &sessionRef{key: s.key(), subject: s.subject(), ticket: s.ticket}
+}
+
+// change returns the delta that the next commit saves, to be added to.
+func (s *Session) change() *delta {
+	if s.pending == nil {
+		s.pending = &delta{}
+		s.dirty.Store(true)
+	}
+	return s.pending
+}
+
+// login returns the latest login that is not in the base yet, or nil if there is none.
+func (s *Session) login() *login {
+	if l := s.pending.getLogin(); l != nil {
+		return l
+	}
+	return s.saving.getLogin()
+}
+
+func (s *Session) subject() string {
+	if l := s.login(); l != nil {
+		return l.subject
+	}
+	return s.snap.Subject()
+}
+
+// expiresAt returns when the session ends unless it is used again, in milliseconds, or 0 if it
+// never ends. A new idle timeout counts from now.
+func (s *Session) expiresAt() int64 {
+	m, h := s.manager, s.snap.Header()
+	for _, d := range [...]*delta{s.saving, s.pending} {
+		if d.changesDuration() {
+			m.executor.applyDuration(&h, d)
+			h.Seen = time.Now().UnixMilli()
+		}
+	}
+	return m.policy.expiresAt(&h.Times, h.Seen)
+}
+
+// writable returns the error of a change, or nil if the session can be changed. A change that
+// needsCookie can be saved only together with a cookie.
+func (s *Session) writable(needsCookie bool) error {
+	switch {
+	case s.failure != nil:
+		return s.failure
+	case s.status == statusGone:
+		return ErrGone
+	case s.response.headersSent.Load() && (needsCookie || !s.snap.Stored()):
+		s.lateChange = true
+		return ErrLate
+	}
+	return nil
+}
+
+// unlock releases s.mu. It then reports a change that came too late, because no logger and no
+// hook runs under a lock.
+func (s *Session) unlock() {
+	if !s.lateChange {
+		s.mu.Unlock()
+		return
+	}
+	s.lateChange = false
+	id, subject := s.id(), s.subject()
+	s.mu.Unlock()
+	s.manager.reportLate(id, subject)
+}

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloakroom-go/sessions/core/internal/record"
+	"github.com/cloakroom-go/sessions/core/internal/ticket"
 	"github.com/cloakroom-go/sessions/core/memstore"
 )
 
@@ -62,7 +64,7 @@ func TestValuesOfEveryKind(t *testing.T) {
 		equal(t, "Len", s.Len(), 9)
 		equal(t, "Keys", strings.Join(s.Keys(), ","), ",anyway,flag,large,number,person,ratio,raw,text")
 		var v any = 1
-		equal(t, "has the empty key", s.Value("", &v), true)
+		equal(t, "has the empty key", s.Get("", &v), true)
 	})
 }
 
@@ -307,8 +309,8 @@ func TestUndecodableValue(t *testing.T) {
 			t.Errorf("Lookup gives %d, %v", n, ok)
 		}
 		var n int
-		equal(t, "Value", s.Value("visits", &n), false)
-		equal(t, "Value of an absent key", s.Value("nothing", &n), false)
+		equal(t, "Value", s.Get("visits", &n), false)
+		equal(t, "Value of an absent key", s.Get("nothing", &n), false)
 		if _, ok := visits.Take(s); ok {
 			t.Error("Take gives something")
 		}
@@ -368,7 +370,7 @@ func TestUnencodableUpdateFailsTheCommit(t *testing.T) {
 	if err := visits.Delete(s); err == nil {
 		t.Error("Delete after the failure succeeds")
 	}
-	reply, err := s.Finish(t.Context())
+	reply, err := s.finish(t.Context())
 	if err == nil {
 		t.Error("Finish succeeds")
 	}
@@ -388,7 +390,7 @@ func TestS1SizeCap(t *testing.T) {
 	want(t, note.Set(s, strings.Repeat("x", 1000)), ErrTooLarge)
 	want(t, note.Set(s, strings.Repeat("x", 600)), nil)
 	want(t, s.Set("second", strings.Repeat("x", 600)), nil) // each fits, both do not
-	reply, err := s.Finish(t.Context())
+	reply, err := s.finish(t.Context())
 	want(t, err, ErrTooLarge)
 	nothing(t, "reply", reply)
 	equal(t, "status", StatusCode(err), 500)
@@ -409,7 +411,7 @@ func TestS1StoreRefuses(t *testing.T) {
 		store.fail("save", refusal)
 		s := c.arrive()
 		want(t, visits.Set(s, 1), nil)
-		reply, err := s.Finish(t.Context())
+		reply, err := s.finish(t.Context())
 		want(t, err, refusal)
 		equal(t, "cookie", reply.SetCookie, "")
 		equal(t, "status", StatusCode(err), map[error]int{ErrTooLarge: 500, ErrFull: 503}[refusal])
@@ -446,7 +448,7 @@ func TestK5SubjectKeys(t *testing.T) {
 	seen := make(map[string]string)
 	for i, m := range managers {
 		for _, subject := range []string{"a", "a:b", ":b", "a:", "b", ":a", "\x00", "a\x00", "\n", "*", strings.Repeat("a", 1<<20), "bc", "c"} {
-			k := m.subjectKey(subject)
+			k := m.keyspace.subjectKey(subject)
 			if old, taken := seen[k]; taken {
 				t.Errorf("manager %d: %.20q has the key of %s", i, subject, old)
 			}
@@ -464,11 +466,11 @@ func TestSubjectReachesTheRecord(t *testing.T) {
 	m := newTestManager(t, Options{Store: store})
 	c := newClient(t, m)
 	c.visit(set(t, 1))
-	equal(t, "anonymous", store.stored(t, m.prefix+c.id()).Subject, "")
+	equal(t, "anonymous", store.stored(t, m.keyspace.prefix+c.id()).Subject, "")
 	c.visit(func(s *Session) { want(t, s.Login("ann"), nil) })
-	equal(t, "signed in", store.stored(t, m.prefix+c.id()).Subject, m.subjectKey("ann"))
+	equal(t, "signed in", store.stored(t, m.keyspace.prefix+c.id()).Subject, m.keyspace.subjectKey("ann"))
 	c.visit(increment)
-	equal(t, "after a write", store.stored(t, m.prefix+c.id()).Subject, m.subjectKey("ann"))
+	equal(t, "after a write", store.stored(t, m.keyspace.prefix+c.id()).Subject, m.keyspace.subjectKey("ann"))
 }
 
 func TestSetExpiryLimits(t *testing.T) {
@@ -563,12 +565,12 @@ func TestF1UnknownToken(t *testing.T) {
 	m := newTestManager(t, Options{Store: store})
 	planted := newTestTicket(t, m)
 	c := newClient(t, m)
-	c.cookie = "session=" + planted.token()
+	c.cookie = "session=" + textOf(&planted)
 	reply := c.visit(read)
 	equal(t, "Set-Cookie after a read", reply.SetCookie, "")
 	equal(t, "records after a read", store.records(), 0)
 	c.visit(set(t, 1))
-	if got := c.ticketOf(); got.id == planted.id || got.secret == planted.secret {
+	if got := c.ticketOf(); got.ID == planted.ID || got.Secret == planted.Secret {
 		t.Error("the planted token was adopted")
 	}
 	equal(t, "records", store.records(), 1)
@@ -585,8 +587,8 @@ func TestF1WrongSecret(t *testing.T) {
 	thief := newClient(t, m)
 	for bit := range 256 {
 		tk := c.ticketOf()
-		tk.secret[bit/8] ^= 1 << (bit % 8)
-		thief.cookie = "session=" + tk.token()
+		tk.Secret[bit/8] ^= 1 << (bit % 8)
+		thief.cookie = "session=" + textOf(&tk)
 		thief.visit(func(s *Session) {
 			equal(t, "IsNew", s.IsNew(), true)
 			equal(t, "visits", visits.Get(s), 0)
@@ -610,10 +612,10 @@ func TestF2LoginKillsTheOldToken(t *testing.T) {
 		want(t, s.Login("ann"), nil)
 		equal(t, "Subject at once", s.Subject(), "ann")
 	})
-	if reply.SetCookie == "" || c.ticketOf().secret == before.secret {
+	if reply.SetCookie == "" || c.ticketOf().Secret == before.Secret {
 		t.Fatal("Login keeps the secret")
 	}
-	equal(t, "id", c.ticketOf().id, before.id)
+	equal(t, "id", c.ticketOf().ID, before.ID)
 	old.visit(func(s *Session) { equal(t, "the old token is new", s.IsNew(), true) })
 	c.visit(func(s *Session) {
 		equal(t, "visits", visits.Get(s), 1)
@@ -623,7 +625,7 @@ func TestF2LoginKillsTheOldToken(t *testing.T) {
 	// Again, as somebody else: the secret changes again.
 	before = c.ticketOf()
 	c.visit(func(s *Session) { want(t, s.Login("bob"), nil) })
-	equal(t, "secret is the old one", c.ticketOf().secret == before.secret, false)
+	equal(t, "secret is the old one", c.ticketOf().Secret == before.Secret, false)
 	c.visit(func(s *Session) { equal(t, "Subject", s.Subject(), "bob") })
 }
 
@@ -670,10 +672,10 @@ func TestF6EndedTokenMeansNewID(t *testing.T) {
 	reply := stale.visit(read)
 	equal(t, "Set-Cookie", reply.SetCookie, "")
 	stale.visit(set(t, 2))
-	if stale.ticketOf().id == old.id {
+	if stale.ticketOf().ID == old.ID {
 		t.Error("the ended session's id lives again")
 	}
-	if _, err := store.store.Load(t.Context(), key(m.prefix, old.id)); !errors.Is(err, ErrNotFound) {
+	if _, err := store.store.Load(t.Context(), m.keyspace.key(old.ID)); !errors.Is(err, ErrNotFound) {
 		t.Errorf("the ended session's record: %v", err)
 	}
 }
@@ -719,9 +721,8 @@ func TestWrappedMemoryStoreIsAsked(t *testing.T) {
 	inner := memstore.New(memstore.Options{})
 	c := newClient(t, newTestManager(t, Options{Store: inner}))
 	c.visit(set(t, 1))
-	s := new(Session)
-	newTestManager(t, Options{Store: wrapped{inner}}).Attach(s, c.cookie)
-	want(t, s.Load(t.Context()), ErrStore)
+	s := attach(newTestManager(t, Options{Store: wrapped{inner}}), c.cookie)
+	want(t, s.load(t.Context()), ErrStore)
 }
 
 // T3: nothing that the store holds is, or leads to, what the cookie holds.
@@ -729,13 +730,13 @@ func TestT3StoreAuthenticatesNobody(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
 	c := newClient(t, newTestManager(t, Options{Store: store}))
-	var secrets []secret
+	var secrets []ticket.Secret
 	c.visit(set(t, 1))
-	secrets = append(secrets, c.ticketOf().secret)
+	secrets = append(secrets, c.ticketOf().Secret)
 	c.visit(func(s *Session) { want(t, s.Renew(), nil) })
-	secrets = append(secrets, c.ticketOf().secret)
+	secrets = append(secrets, c.ticketOf().Secret)
 	c.visit(func(s *Session) { want(t, s.Login("ann"), nil) })
-	secrets = append(secrets, c.ticketOf().secret)
+	secrets = append(secrets, c.ticketOf().Secret)
 	for i, rec := range store.saved {
 		for _, secret := range secrets {
 			if strings.Contains(string(rec.Data)+rec.Key+rec.Subject, string(secret[:])) {
@@ -744,14 +745,16 @@ func TestT3StoreAuthenticatesNobody(t *testing.T) {
 		}
 		snap, err := decodeRecord(rec)
 		want(t, err, nil)
-		stored := map[string][32]byte{"digest": snap.digest()}
-		for i := range snap.holder().lineage.count() {
-			stored["former digest"], stored["seal"] = snap.holder().lineage.former(i).digest(), snap.holder().lineage.former(i).seal()
+		stored := map[string][32]byte{"digest": snap.Digest()}
+		history := snap.Identity().History
+		for i := range history.Len() {
+			retired := history[24+i*72+8:] // as docs/record-format.md has it
+			stored["former digest"], stored["seal"] = [32]byte(retired), [32]byte(retired[32:])
 		}
 		for what, raw := range stored {
-			forged := ticket{id: c.ticketOf().id, secret: raw}
+			forged := ticket.Ticket{ID: c.ticketOf().ID, Secret: raw}
 			thief := newClient(t, c.m)
-			thief.cookie = "session=" + forged.token()
+			thief.cookie = "session=" + textOf(&forged)
 			thief.visit(func(s *Session) {
 				if !s.IsNew() {
 					t.Errorf("save %d: the %s opens the session", i, what)
@@ -825,10 +828,9 @@ func TestLazyUntouchedCostsNothing(t *testing.T) {
 	c := newClient(t, m)
 	c.visit(set(t, 1))
 	store.forget()
-	s := new(Session)
-	m.Attach(s, c.cookie)
+	s := attach(m, c.cookie)
 	equal(t, "printed", s.String(), "session()")
-	r, err := s.Finish(t.Context())
+	r, err := s.finish(t.Context())
 	want(t, err, nil)
 	nothing(t, "reply", r)
 	equal(t, "calls", store.count(""), 0)
@@ -841,15 +843,14 @@ func TestLazyFailedLoad(t *testing.T) {
 	c := newClient(t, m)
 	c.visit(set(t, 1))
 	attach := func() *Session {
-		s := new(Session)
-		m.Attach(s, c.cookie)
+		s := attach(m, c.cookie)
 		store.fail("load", errDown)
-		want(t, s.Load(t.Context()), ErrStore)
+		want(t, s.load(t.Context()), ErrStore)
 		return s
 	}
 	// Without use it is nobody's business.
 	s := attach()
-	r, err := s.Finish(t.Context())
+	r, err := s.finish(t.Context())
 	want(t, err, nil)
 	nothing(t, "reply", r)
 	// With use, the response must not pretend that there was no session.
@@ -864,7 +865,7 @@ func TestLazyFailedLoad(t *testing.T) {
 	} {
 		s := attach()
 		use(s)
-		r, err := s.Finish(t.Context())
+		r, err := s.finish(t.Context())
 		want(t, err, ErrStore)
 		want(t, err, errDown)
 		equal(t, name+": status", StatusCode(err), 503)
@@ -873,7 +874,7 @@ func TestLazyFailedLoad(t *testing.T) {
 	// A load that succeeds later is as good as one that succeeded at once.
 	s = attach()
 	store.hook(nil)
-	want(t, s.Load(t.Context()), nil)
+	want(t, s.load(t.Context()), nil)
 	equal(t, "visits", visits.Get(s), 1)
 	c.leave(s)
 }
@@ -881,11 +882,11 @@ func TestLazyFailedLoad(t *testing.T) {
 func TestUseWithoutLoad(t *testing.T) {
 	t.Parallel()
 	m := newTestManager(t, Options{})
-	s := new(Session)
-	m.Attach(s)
+	tk := newTestTicket(t, m)
+	s := attach(m, "session="+textOf(&tk))
 	equal(t, "ID", s.ID(), "")
 	want(t, visits.Set(s, 1), errNotLoaded)
-	_, err := s.Finish(t.Context())
+	_, err := s.finish(t.Context())
 	want(t, err, errNotLoaded)
 	equal(t, "status", StatusCode(err), 500)
 }
@@ -895,13 +896,13 @@ func TestLoadOnce(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
 	c := newClient(t, newTestManager(t, Options{Store: store}))
-	want(t, c.arrive().Load(t.Context()), nil)
+	want(t, c.arrive().load(t.Context()), nil)
 	c.visit(set(t, 1))
 	store.forget()
 	s := c.arrive()
 	var group sync.WaitGroup
 	for range 4 {
-		group.Go(func() { want(t, s.Load(t.Context()), nil) })
+		group.Go(func() { want(t, s.load(t.Context()), nil) })
 	}
 	group.Wait()
 	equal(t, "loads", store.count("load"), 1)
@@ -911,12 +912,12 @@ func TestLoadOnce(t *testing.T) {
 func TestKeysOfManyKeys(t *testing.T) {
 	t.Parallel()
 	const n = 150_000
-	entries := make([]entry, n)
+	entries := make([]record.Entry, n)
 	for i := range entries {
-		entries[i] = entry{[]byte(strconv.FormatInt(int64(i), 36)), []byte("1")}
+		entries[i] = record.Entry{Key: []byte(strconv.FormatInt(int64(i), 36)), Value: []byte("1")}
 	}
 	s := newClient(t, newTestManager(t, Options{})).arrive()
-	s.state, s.snap = stateLive, encodeRecord(&Record{Version: 1}, &head{}, entries)
+	s.status, s.snap = statusLive, record.Encode(&Record{Version: 1}, &record.Header{}, entries)
 	s.saving = &delta{keys: []change{{key: []byte("0")}, {key: []byte("1"), present: true}, {key: []byte("2"), present: true}, {key: []byte("saved"), present: true}}}
 	s.pending = &delta{keys: []change{{key: []byte("2")}, {key: []byte("saved")}, {key: []byte("added"), present: true}}}
 	equal(t, "number of keys", s.Len(), n-1)

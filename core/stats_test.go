@@ -53,7 +53,7 @@ func TestStats(t *testing.T) {
 			old.m = m
 			old.arrive() // expired
 			store.fail("load", errDown)
-			want(t, new(Session).loadOf(t, m, bad), ErrStore) // store failure
+			want(t, loadOf(t, m, bad), ErrStore) // store failure
 			equal(t, name, m.Stats(), Stats{
 				Created: 5, Loaded: 10, Committed: 4, Merged: 1, Touched: 2, Renewed: 1, Logins: 5, Destroyed: 1, Revoked: 1, Gone: 1,
 				Expired: 1, Refused: 1, Reused: 1, LimitsReached: 1, Undecodable: 1, StoreFailures: 1,
@@ -62,11 +62,10 @@ func TestStats(t *testing.T) {
 	}
 }
 
-// loadOf loads s as a request of c.
-func (s *Session) loadOf(tb testing.TB, m *Manager, c *client) error {
+// loadOf loads the session of a request of c.
+func loadOf(tb testing.TB, m *Manager, c *client) error {
 	tb.Helper()
-	m.Attach(s, c.cookie)
-	return s.Load(tb.Context())
+	return attach(m, c.cookie).load(tb.Context())
 }
 
 // What the hook was too slow for is counted.
@@ -159,14 +158,13 @@ func TestEventFields(t *testing.T) {
 		seen := new(recorder)
 		m := newTestManager(t, Options{Store: store, OnEvent: seen.add})
 		ctx, hangUp := context.WithCancel(context.WithValue(t.Context(), contextKey{}, "trace"))
-		s := new(Session)
-		m.Attach(s)
-		want(t, s.Load(ctx), nil)
+		s := attach(m)
+		want(t, s.load(ctx), nil)
 		want(t, s.Login("ann"), nil)
 		want(t, visits.Set(s, 1), nil)
 		hangUp()
 		begun := time.Now()
-		_, err := s.Finish(ctx)
+		_, err := s.finish(ctx)
 		want(t, err, nil)
 		time.Sleep(time.Minute)
 		want(t, m.Revoke(ctx, "ann", s.ID()), nil)
@@ -223,7 +221,7 @@ func TestStatsOfTheMemoryStore(t *testing.T) {
 		ended := old.with()
 		old.visit(read) // expired
 		equal(t, "expired", m.Stats().Expired, 1)
-		_, err := store.Load(t.Context(), key(m.prefix, ended.ticketOf().id))
+		_, err := store.Load(t.Context(), m.keyspace.key(ended.ticketOf().ID))
 		want(t, err, ErrNotFound)
 	})
 }

@@ -3,34 +3,27 @@ package core
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/base64"
-	"errors"
-	"fmt"
-	"io"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/cloakroom-go/sessions/core/internal/ticket"
 )
 
 // newTestTicket draws a ticket from the real source.
-func newTestTicket(tb testing.TB, m *Manager) ticket {
+func newTestTicket(tb testing.TB, m *Manager) ticket.Ticket {
 	tb.Helper()
-	out, err := m.newTicket(time.Now())
-	if err != nil {
-		tb.Fatalf("newTicket: %v", err)
-	}
-	return out
+	return m.executor.entropy.newTicket(time.Now())
 }
 
 // present makes a request with this Cookie field and returns the session after its load.
 func present(tb testing.TB, m *Manager, field string) *Session {
 	tb.Helper()
-	s := new(Session)
-	m.Attach(s, field)
-	want(tb, s.Load(tb.Context()), nil)
+	s := attach(m, field)
+	want(tb, s.load(tb.Context()), nil)
 	return s
 }
 
@@ -39,14 +32,14 @@ func TestTokenRoundTrip(t *testing.T) {
 	m := newTestManager(t, Options{})
 	for range 100 {
 		in := newTestTicket(t, m)
-		token := in.token()
+		token := textOf(&in)
 		equal(t, "token length", len(token), 64)
-		out, ok := parseToken(token)
+		out, ok := parseTicket(token)
 		if !ok || out != in {
 			t.Fatalf("%d-byte token does not come back as the ticket it was made of", len(token))
 		}
 		raw, err := base64.RawURLEncoding.DecodeString(token)
-		if err != nil || !bytes.Equal(raw[:16], in.id[:]) || !bytes.Equal(raw[16:], in.secret[:]) {
+		if err != nil || !bytes.Equal(raw[:16], in.ID[:]) || !bytes.Equal(raw[16:], in.Secret[:]) {
 			t.Fatal("token is not base64url of id and secret")
 		}
 	}
@@ -59,7 +52,7 @@ func TestK1EveryByteEverywhere(t *testing.T) {
 	store := newSpy()
 	m := newTestManager(t, Options{Store: store})
 	tk := newTestTicket(t, m)
-	good := tk.token()
+	good := textOf(&tk)
 	loads := 0
 	for at := range len(good) {
 		for b := range 256 {
@@ -90,19 +83,19 @@ func TestK1EveryLength(t *testing.T) {
 	store := newSpy()
 	m := newTestManager(t, Options{Store: store})
 	tk := newTestTicket(t, m)
-	token := strings.Repeat(tk.token(), 160)
+	token := strings.Repeat(textOf(&tk), 160)
 	for n := range 10001 {
-		if n == tokenLength {
+		if n == ticket.TextLength {
 			continue
 		}
 		s := present(t, m, "session="+token[:n])
 		if !s.IsNew() {
 			t.Fatalf("a token of %d bytes opens a session", n)
 		}
-		want(t, s.Load(t.Context()), nil)
+		want(t, s.load(t.Context()), nil)
 	}
 	equal(t, "store calls", store.count(""), 0)
-	present(t, m, "session="+token[:tokenLength])
+	present(t, m, "session="+token[:ticket.TextLength])
 	equal(t, "store calls for the right length", store.count("load"), 1)
 }
 
@@ -143,20 +136,6 @@ func TestK2OneSpelling(t *testing.T) {
 	equal(t, "visits", visits.Get(present(t, m, "session="+good)), 1)
 }
 
-// An id that parses but is of another version or variant names no session of ours.
-func TestK2ForeignUUID(t *testing.T) {
-	t.Parallel()
-	for version := range 16 {
-		for variant := range 4 {
-			tk := ticket{id: uuid.UUID{6: byte(version << 4), 8: byte(variant << 6)}}
-			_, ok := parseToken(tk.token())
-			if wanted := version == 7 && variant == 2; ok != wanted {
-				t.Errorf("version %d, variant %d: accepted is %v, want %v", version, variant, ok, wanted)
-			}
-		}
-	}
-}
-
 func TestK3KeyIsPrefixAndID(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
@@ -170,94 +149,30 @@ func TestK3KeyIsPrefixAndID(t *testing.T) {
 	equal(t, "key", store.saved[0].Key, "app:"+id.String())
 }
 
-// failing is a random source that runs dry after some bytes.
-type failing struct{ left int }
-
-func (f *failing) Read(p []byte) (int, error) {
-	if f.left < len(p) {
-		return 0, errors.New("entropy pool is empty")
-	}
-	f.left -= len(p)
-	return rand.Read(p)
-}
-
-func TestT2FailingRandomSource(t *testing.T) {
-	t.Parallel()
-	for name, left := range map[string]int{"no id": 0, "an id but no secret": 16} {
-		store := newSpy()
-		m := newTestManager(t, Options{Store: store})
-		m.random = &failing{left: left}
-		s := newClient(t, m).arrive()
-		want(t, visits.Set(s, 1), nil)
-		reply, err := s.Finish(t.Context())
-		if err == nil {
-			t.Errorf("%s: Finish succeeds", name)
-		}
-		nothing(t, name, reply)
-		equal(t, name+": status", StatusCode(err), 500)
-		equal(t, name+": store calls", store.count(""), 0)
-	}
-}
-
-func TestT2IDWithoutRandomness(t *testing.T) {
-	t.Parallel()
-	m := newTestManager(t, Options{})
-	m.random = &failing{}
-	equal(t, "ID", newClient(t, m).arrive().ID(), "")
-}
-
-// Without randomness there is no new secret, so Login and Renew fail, and the old session stays as it was.
-func TestT2RenewalNeedsRandomness(t *testing.T) {
-	t.Parallel()
-	for name, change := range map[string]func(*Session) error{
-		"Renew": (*Session).Renew,
-		"Login": func(s *Session) error { return s.Login("ann") },
-	} {
-		store := newSpy()
-		m := newTestManager(t, Options{Store: store})
-		c := newClient(t, m)
-		c.visit(set(t, 1))
-		store.forget()
-		m.random = &failing{}
-		s := c.arrive()
-		want(t, change(s), nil)
-		if _, err := s.Finish(t.Context()); err == nil {
-			t.Errorf("%s without randomness succeeds", name)
-		}
-		equal(t, name+": saves", store.count("save"), 0)
-		m.random = rand.Reader
-		c.visit(func(s *Session) {
-			equal(t, name+": visits", visits.Get(s), 1)
-			equal(t, name+": subject", s.Subject(), "")
-		})
-	}
-}
-
 func TestR5IDCollision(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
 	m := newTestManager(t, Options{Store: store})
 	victim := newClient(t, m)
 	victim.visit(set(t, 1))
-	taken := victim.ticketOf().id
-	before := store.stored(t, key(m.prefix, taken))
+	taken := victim.ticketOf().ID
+	before := store.stored(t, m.keyspace.key(taken))
 
 	var draws int
-	drawn := m.newID
-	m.newID = func(r io.Reader, now time.Time, id *uuid.UUID) error {
+	drawn := m.executor.entropy.newID
+	m.executor.entropy.newID = func(now time.Time) uuid.UUID {
 		if draws++; draws == 1 {
-			*id = taken
-			return nil
+			return taken
 		}
-		return drawn(r, now, id)
+		return drawn(now)
 	}
 	other := newClient(t, m)
 	other.visit(set(t, 2))
 	equal(t, "ids drawn", draws, 2)
-	if other.ticketOf().id == taken {
+	if other.ticketOf().ID == taken {
 		t.Fatal("the new session joined the existing one")
 	}
-	after := store.stored(t, key(m.prefix, taken))
+	after := store.stored(t, m.keyspace.key(taken))
 	if !bytes.Equal(before.Data, after.Data) || before.Version != after.Version {
 		t.Error("the existing session was written")
 	}
@@ -273,45 +188,14 @@ func TestR5NothingButCollisions(t *testing.T) {
 	m := newTestManager(t, Options{Store: store})
 	victim := newClient(t, m)
 	victim.visit(set(t, 1))
-	taken := victim.ticketOf().id
-	m.newID = func(_ io.Reader, _ time.Time, id *uuid.UUID) error { *id = taken; return nil }
+	taken := victim.ticketOf().ID
+	m.executor.entropy.newID = func(time.Time) uuid.UUID { return taken }
 	s := newClient(t, m).arrive()
 	want(t, visits.Set(s, 2), nil)
-	reply, err := s.Finish(t.Context())
+	reply, err := s.finish(t.Context())
 	want(t, err, ErrStore)
 	equal(t, "cookie", reply.SetCookie, "")
 	victim.visit(func(s *Session) { equal(t, "the victim's visits", visits.Get(s), 1) })
-}
-
-// The random source may give out between a collision and the id in its place.
-func TestR5CollisionWithoutRandomness(t *testing.T) {
-	t.Parallel()
-	store := newSpy()
-	m := newTestManager(t, Options{Store: store})
-	m.random = &failing{left: 48}
-	store.fail("save", ErrConflict)
-	s := newClient(t, m).arrive()
-	want(t, visits.Set(s, 2), nil)
-	reply, err := s.Finish(t.Context())
-	if err == nil || reply.SetCookie != "" {
-		t.Errorf("Finish returns %v and %v, want an error and no cookie", reply, err)
-	}
-}
-
-func TestSealHidesTheSuccessor(t *testing.T) {
-	t.Parallel()
-	old, next := secret{1}, secret{2}
-	sealed := seal(old, next, next.digest())
-	if sealed == next || sealed == old {
-		t.Error("the seal shows a secret")
-	}
-	equal(t, "opened", seal(old, next, next.digest()) == sealed, true)
-	if seal(sealed, old, next.digest()) == next || seal(secret{3}, sealed, next.digest()) == next {
-		t.Error("another secret opens the seal")
-	}
-	if seal(old, sealed, next.digest()) != next {
-		t.Error("the old secret does not open the seal")
-	}
 }
 
 func FuzzToken(f *testing.F) {
@@ -321,37 +205,24 @@ func FuzzToken(f *testing.F) {
 	m := newTestManager(f, Options{Store: store})
 	for range 3 {
 		tk := newTestTicket(f, m)
-		f.Add(tk.token())
+		f.Add(textOf(&tk))
 	}
 	f.Fuzz(func(t *testing.T, value string) {
-		tk, ok := parseToken(value)
+		tk, ok := parseTicket(value)
 		if ok != reachesStore(value) {
 			t.Fatalf("accepted is %v, by the book %v", ok, !ok)
 		}
 		if !ok {
 			return
 		}
-		if tk.token() != value {
+		if textOf(&tk) != value {
 			t.Fatal("an accepted token has a second spelling")
 		}
 		store.forget()
-		s := new(Session)
-		m.Attach(s, "session="+value)
-		if err := s.Load(context.WithoutCancel(t.Context())); err != nil || !s.IsNew() {
+		s := attach(m, "session="+value)
+		if err := s.load(context.WithoutCancel(t.Context())); err != nil || !s.IsNew() {
 			t.Fatalf("an unknown token is adopted, or fails: %v", err)
 		}
-		equal(t, "calls", strings.Join(store.calls, ","), "load session:"+tk.id.String())
+		equal(t, "calls", strings.Join(store.calls, ","), "load session:"+tk.ID.String())
 	})
-}
-
-func TestEachByteOfADigestCounts(t *testing.T) {
-	t.Parallel()
-	s := secret{1}
-	d := s.digest()
-	equal(t, "its own matches", d.matches(&s), true)
-	for i := range d {
-		other := d
-		other[i] ^= 0x80
-		equal(t, fmt.Sprintf("with another byte %d it matches", i), other.matches(&s), false)
-	}
 }

@@ -29,7 +29,7 @@ func TestValidateTimes(t *testing.T) {
 		{"StoreTimeout", Options{StoreTimeout: -1}},
 		{"StoreTimeout", Options{StoreTimeout: 5}},
 		{"MaxSize", Options{MaxSize: -1}},
-		{"MaxSize", Options{MaxSize: maxMaxSize + 1}},
+		{"MaxSize", Options{MaxSize: largestMaxSize + 1}},
 		{"PurgeInterval", Options{PurgeInterval: 300}}, // the unit was forgotten
 		{"PurgeInterval", Options{PurgeInterval: time.Second - 1}},
 	} {
@@ -84,9 +84,9 @@ func TestValidatePathAndSameSite(t *testing.T) {
 		refused(t, Options{Cookie: Cookie{Path: path}}, "Cookie.Path")
 	}
 	refused(t, Options{Cookie: Cookie{SameSite: SameSiteUnset + 1}}, "SameSite")
-	refused(t, Options{Cookie: Cookie{SameSite: SameSiteNone, Insecure: true}}, "SameSite=None")
-	refused(t, Options{Cookie: Cookie{Partitioned: true, Insecure: true}}, "Partitioned")
-	equal(t, "attribute of an unknown SameSite", (SameSiteUnset + 1).attribute(), "")
+	refused(t, Options{Cookie: Cookie{SameSite: SameSiteNone, DisableSecure: true}}, "SameSite=None")
+	refused(t, Options{Cookie: Cookie{Partitioned: true, DisableSecure: true}}, "Partitioned")
+	equal(t, "attribute of an unknown SameSite", (SameSiteUnset + 1).value(), "")
 }
 
 // All that is wrong is said at once.

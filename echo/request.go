@@ -7,6 +7,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/cloakroom-go/sessions/core"
+	"github.com/cloakroom-go/sessions/core/adapter"
 	"github.com/cloakroom-go/sessions/core/adapter/httpwriter"
 )
 
@@ -58,16 +59,16 @@ func (r *request) restore() {
 	res := r.echo.Response() // A handler may have replaced the response.
 	res.Writer = r.writer.Unwrap()
 	switch {
-	case r.scope.CommitErr() == nil:
+	case r.scope.Err() == nil:
 	case r.writer.Rejected():
 		res.Committed = true
 	default:
-		core.ClearContent(res.Header())
+		adapter.ClearContent(res.Header())
 		res.Committed, res.Size, res.Status = false, 0, http.StatusOK
 	}
 }
 
-// Client implements [core.Client]. It trusts the proxies that Echo's IPExtractor trusts.
+// Client implements [adapter.Client]. It trusts the proxies that Echo's IPExtractor trusts.
 func (r *request) Client() (ip, userAgent string) {
 	return r.echo.RealIP(), r.echo.Request().UserAgent()
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/cloakroom-go/sessions/core"
+	"github.com/cloakroom-go/sessions/core/adapter"
 )
 
 // New returns middleware that gives each request a session. It panics if the options are invalid;
@@ -57,7 +58,7 @@ func Middleware(m *Manager) echo.MiddlewareFunc {
 			}
 			r := &request{echo: c}
 			if err := r.open(outer, m); err != nil {
-				core.ClearContent(c.Response().Header())
+				adapter.ClearContent(c.Response().Header())
 				return httpError(err)
 			}
 			return r.serve(next)
@@ -85,7 +86,7 @@ func Load(c echo.Context) (*Session, error) {
 // header. Call it before you start to stream, to find out whether the sessions could be saved.
 // Later changes are saved as usual. The error is an [echo.HTTPError]: the handler can return it.
 func Commit(c echo.Context) error {
-	return httpError(scopeOf(c).Commit(func(r *core.Reply) { r.Apply(c.Response().Header()) }))
+	return httpError(scopeOf(c).Commit(func(r *adapter.Reply) { r.Apply(c.Response().Header()) }))
 }
 
 func scopeOf(c echo.Context) *core.Scope { return core.ScopeOf(c.Request().Context()) }

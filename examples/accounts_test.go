@@ -555,7 +555,7 @@ func (b *bare) send(t *testing.T, method, path string, form url.Values) demo.Res
 	res := routes[i].Handler(sc.Get(), demo.Request{
 		Context: t.Context(), Method: method, Path: path, Host: "localhost", Remote: b.remote, Header: absent, Query: absent, Field: form.Get,
 	})
-	reply, err := sc.Finish()
+	reply, err := sc.CommitHeader()
 	if err = errors.Join(err, sc.Close()); err != nil {
 		t.Fatal(err)
 	}

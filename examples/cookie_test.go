@@ -133,7 +133,7 @@ func TestC1InBrowser(t *testing.T) {
 		return s
 	}
 	all := core.Options{Expiry: core.Permanent, Cookie: core.Cookie{
-		Name: "ticket", Domain: "example.localhost", Path: "/shop", ScriptAccess: true, SameSite: core.SameSiteNone, Partitioned: true,
+		Name: "ticket", Domain: "example.localhost", Path: "/shop", DisableHTTPOnly: true, SameSite: core.SameSiteNone, Partitioned: true,
 	}}
 	wantAll := stored{Domain: ".example.localhost", Path: "/shop", Secure: true, SameSite: network.CookieSameSiteNone, Partitioned: true, Days: 400}
 	tests := []struct {
@@ -149,11 +149,11 @@ func TestC1InBrowser(t *testing.T) {
 		{"All", onGin, all, below, wantAll},
 		{"AllEcho", onEcho, all, below, wantAll},
 		{"AllFiber", onFiber, all, below, wantAll},
-		{"Insecure", onGin, core.Options{Cookie: core.Cookie{Insecure: true}}, "", want(func(s *stored) { s.Secure = false })},
+		{"DisableSecure", onGin, core.Options{Cookie: core.Cookie{DisableSecure: true}}, "", want(func(s *stored) { s.Secure = false })},
 		{"ShortLife", onGin, core.Options{Expiry: 48 * time.Hour}, "", want(func(s *stored) { s.Days = 2 })},
 		{"Permanent", onGin, core.Options{Expiry: core.Permanent}, "", want(func(s *stored) { s.Days = 400 })},
 		{"SessionOnly", onGin, core.Options{Cookie: core.Cookie{SessionOnly: true}}, "", want(func(s *stored) { s.Session, s.Days = true, 0 })},
-		{"ScriptAccess", onGin, core.Options{Cookie: core.Cookie{ScriptAccess: true}}, "", want(func(s *stored) { s.HTTPOnly = false })},
+		{"DisableHTTPOnly", onGin, core.Options{Cookie: core.Cookie{DisableHTTPOnly: true}}, "", want(func(s *stored) { s.HTTPOnly = false })},
 		{"HostOnly", onGin, core.Options{}, below, want(func(s *stored) { s.Domain = below })},
 		{"Domain", onGin, core.Options{Cookie: core.Cookie{Domain: ".example.localhost"}}, below, want(func(s *stored) { s.Domain = ".example.localhost" })},
 		{"Path", onGin, core.Options{Cookie: core.Cookie{Path: "/shop"}}, "", want(func(s *stored) { s.Path = "/shop" })},
@@ -181,8 +181,8 @@ func TestC1InBrowser(t *testing.T) {
 				t.Errorf("stored under %q, want %q", jar[0].Name, name)
 			}
 			scripts := get(ctx, t, chromedp.Evaluate[string](`document.cookie`))
-			if seen := strings.Contains(scripts, jar[0].Value); seen != test.options.Cookie.ScriptAccess {
-				t.Errorf("scripts see %q with ScriptAccess %v", scripts, test.options.Cookie.ScriptAccess)
+			if seen := strings.Contains(scripts, jar[0].Value); seen != test.options.Cookie.DisableHTTPOnly {
+				t.Errorf("scripts see %q with DisableHTTPOnly %v", scripts, test.options.Cookie.DisableHTTPOnly)
 			}
 		})
 	}
@@ -195,7 +195,7 @@ func TestC4DeletionMatchesCreation(t *testing.T) {
 	t.Parallel()
 	open := browser(t)
 	for _, cookie := range scopes() {
-		t.Run(fmt.Sprintf("Domain=%s,Path=%s,Secure=%t,Partitioned=%t", cookie.Domain, cookie.Path, !cookie.Insecure, cookie.Partitioned), func(t *testing.T) {
+		t.Run(fmt.Sprintf("Domain=%s,Path=%s,Secure=%t,Partitioned=%t", cookie.Domain, cookie.Path, !cookie.DisableSecure, cookie.Partitioned), func(t *testing.T) {
 			t.Parallel()
 			ctx, address := open(t), onGin(t, core.Options{Cookie: cookie})
 			open := func(path string) {
@@ -226,7 +226,7 @@ func scopes() (all []core.Cookie) {
 	for _, domain := range []string{"", "example.localhost"} {
 		for _, path := range []string{"/", "/shop"} {
 			all = append(all,
-				core.Cookie{Domain: domain, Path: path, Insecure: true},
+				core.Cookie{Domain: domain, Path: path, DisableSecure: true},
 				core.Cookie{Domain: domain, Path: path, Name: "__Secure-ticket"},
 				core.Cookie{Domain: domain, Path: path, Name: "__Secure-ticket", Partitioned: true})
 		}
@@ -243,8 +243,8 @@ func misses(c core.Cookie) (all []string) {
 	}
 	miss(func(c *core.Cookie) { c.Domain = map[string]string{"": "example.localhost"}[c.Domain] })
 	miss(func(c *core.Cookie) { c.Path = map[string]string{"/": "/shop", "/shop": "/"}[c.Path] })
-	if !c.Insecure {
-		miss(func(c *core.Cookie) { c.Insecure = true })
+	if !c.DisableSecure {
+		miss(func(c *core.Cookie) { c.DisableSecure = true })
 		miss(func(c *core.Cookie) { c.Partitioned = !c.Partitioned })
 	}
 	return all
@@ -255,7 +255,7 @@ func deletion(c core.Cookie) string {
 	if c.Domain != "" {
 		out += "; Domain=" + c.Domain
 	}
-	if !c.Insecure {
+	if !c.DisableSecure {
 		out += "; Secure"
 	}
 	if c.Partitioned {

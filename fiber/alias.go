@@ -6,58 +6,61 @@ import "github.com/cloakroom-go/sessions/core"
 
 // The types of package core that applications use.
 type (
-	// Options configures a [Manager]. It is passed by value; the zero value is the safe
-	// default. [NewManager] checks all of it once and says in a sentence what to change.
-	// See [core.Options].
+	// Options configures a [Manager]. The zero value is the safe default. [NewManager]
+	// checks the options once and returns an error that says what to change. See
+	// [core.Options].
 	Options = core.Options
-	// Cookie describes the session cookie. The zero value is named "session", valid for the
-	// whole site of the host that set it and for no other, sent over https only, hidden
-	// from scripts, and not sent along with most cross-site requests (RFC 6265bis, OWASP
-	// ASVS 5.0 chapter 3.3). See [core.Cookie].
+	// Cookie describes the session cookie. The zero value is a cookie named "session" that
+	// is valid for the whole site of its host and for no other host, is sent over https
+	// only, is hidden from scripts, and is not sent with most cross-site requests (RFC
+	// 6265bis, OWASP ASVS 5.0 chapter 3.3). See [core.Cookie].
 	Cookie = core.Cookie
-	// SameSite is the cookie attribute of that name (RFC 6265bis section 5.5.7). See
+	// SameSite is the SameSite attribute of a cookie (RFC 6265bis, section 5.5.7). See
 	// [core.SameSite].
 	SameSite = core.SameSite
-	// Manager holds one configuration of sessions: the store, the cookie and the times. It
-	// is safe for concurrent use and lives as long as the application. Applications make
-	// one through their framework's package and hand it to its middleware. See
-	// [core.Manager].
+	// Manager holds the sessions of one configuration: the store, the cookie and the
+	// timeouts. It is safe for concurrent use and lasts as long as the application.
+	// Applications make one with their framework's package and pass it to the middleware.
+	// See [core.Manager].
 	Manager = core.Manager
-	// Session is one request's view of one session. What the handler reads and writes stays
-	// in memory until the adapter commits, before the first byte of the response. It is
-	// safe for concurrent use by the goroutines of the request, holds nothing that the
-	// framework reuses, and may be kept after the request: then it still shows what it last
-	// knew, and [core.Session.Save] stores what is changed. See [core.Session].
+	// Session is the view that one request has of one session. What the handler reads and
+	// writes stays in memory until the middleware commits it, before the first byte of the
+	// response.
+	//
+	// A Session is safe for concurrent use by the goroutines of its request, and holds
+	// nothing that the framework reuses. It may be kept after the request: it then shows
+	// what it knew last, and [core.Session.Save] stores later changes. See [core.Session].
 	Session = core.Session
-	// Key is the name and the type of a value in a session. Declare each once, as a
+	// Key is the name and the type of a value in a session. Declare each key once, as a
 	// constant:
 	//
 	//	const visits = sessions.Key[int]("visits")
 	//
-	// T is anything the codec can encode. Values are copies. See [core.Key].
+	// T is any type that the codec can encode. Values are copied. See [core.Key].
 	Key[T any] = core.Key[T]
-	// Store keeps sessions: see [github.com/cloakroom-go/sessions/core/store.Store].
+	// Store keeps sessions. See [github.com/cloakroom-go/sessions/core/store.Store].
 	Store = core.Store
 	// Auth says how a subject has proved who they are, for [core.Session.LoginWith] and
 	// [core.Session.StepUp]. See [core.Auth].
 	Auth = core.Auth
-	// Info is what lists show of a session. It authenticates nobody. See [core.Info].
+	// Info describes a session in a list. It authenticates nobody. See [core.Info].
 	Info = core.Info
-	// Stats counts what a manager has seen since it was made. The counters are independent:
-	// they need not agree with each other to the last request. See [core.Stats].
+	// Stats counts what a manager has done since it was made, in this process. The counters
+	// are read one by one, so they need not be consistent with each other while requests
+	// are running. See [core.Stats].
 	Stats = core.Stats
-	// Limit says what happens when a subject who has [core.Options.MaxSessions] sessions
-	// signs in once more. See [core.Limit].
-	Limit = core.Limit
-	// Preset is a level of a public standard. It fills in what the options leave open, and
-	// refuses options that the level does not allow. Zero: none. See [core.Preset].
+	// LimitPolicy says what happens when a subject who has [core.Options.MaxSessions]
+	// sessions signs in once more. See [core.LimitPolicy].
+	LimitPolicy = core.LimitPolicy
+	// Preset is a level of a public standard, for [core.Options.Preset]. See [core.Preset].
 	Preset = core.Preset
-	// Codec turns values into bytes and back, each value on its own. It is safe for
-	// concurrent use, gives the same bytes for equal values, and neither keeps nor changes
-	// the bytes it is handed; what it decodes shares no memory with them. See [core.Codec].
+	// Codec converts values to bytes and back, each value on its own. It must be safe for
+	// concurrent use and return the same bytes for equal values. It must neither keep nor
+	// change the bytes it is passed, and what it decodes must share no memory with them.
+	// See [core.Codec].
 	Codec = core.Codec
-	// Event tells what happened to a session. It never holds a token, a secret or a value.
-	// See [core.Event].
+	// Event describes something that happened to a session. It never contains a token, a
+	// secret or a value. See [core.Event].
 	Event = core.Event
 	// EventKind says what an [Event] reports. See [core.EventKind].
 	EventKind = core.EventKind
@@ -68,133 +71,137 @@ const (
 	// SameSiteLax sends the cookie with top-level navigations from other sites, and with no
 	// other cross-site request.
 	SameSiteLax = core.SameSiteLax
-	// SameSiteStrict never sends the cookie with a cross-site request.
+	// SameSiteStrict sends the cookie with no cross-site request.
 	SameSiteStrict = core.SameSiteStrict
-	// SameSiteNone sends it always. Needs Secure.
+	// SameSiteNone sends the cookie with every request. It needs Secure.
 	SameSiteNone = core.SameSiteNone
-	// SameSiteUnset leaves the attribute out and the choice to the browser.
+	// SameSiteUnset omits the attribute, so that browsers use their default.
 	SameSiteUnset = core.SameSiteUnset
 )
 
-// The ways to keep the limit.
+// The limit policies.
 const (
 	// EvictOldest ends the session whose subject signed in, or stepped up, longest ago.
 	EvictOldest = core.EvictOldest
-	// EvictIdle ends the session that was not used for longest.
+	// EvictIdle ends the session that was used longest ago.
 	EvictIdle = core.EvictIdle
-	// RefuseLogin makes the commit of the new login fail with [ErrLimit].
+	// RefuseLogin makes the commit of the new login return [ErrLimit].
 	RefuseLogin = core.RefuseLogin
 )
 
 // The presets. Those of NIST SP 800-63B-4 are named after its authenticator assurance
-// levels, whose numbers for reauthentication they carry (sections 2.1.3, 2.2.3 and
-// 2.3.3). Those of OWASP ASVS 5.0 add what its chapter 3.3 asks of cookies; its chapter
-// 7.3 asks for both timeouts from level 2 on and leaves the numbers to a documented
-// decision with NIST's as the measure, so they are NIST's of the same level.
+// levels, and have the timeouts for reauthentication of sections 2.1.3, 2.2.3 and
+// 2.3.3. Those of OWASP ASVS 5.0 add what its chapter 3.3 requires of cookies. ASVS
+// requires both timeouts from level 2 on (chapter 7.3) and leaves the numbers to a
+// documented decision for which NIST's are the measure, so they are NIST's of the same
+// level.
 const (
-	// PresetAAL1: at most 30 days in all.
+	// PresetAAL1 allows an absolute timeout of at most 30 days.
 	PresetAAL1 = core.PresetAAL1
-	// PresetAAL2: at most 24 hours in all and an hour of inactivity.
+	// PresetAAL2 allows an absolute timeout of at most 24 hours and an idle timeout of at
+	// most 1 hour.
 	PresetAAL2 = core.PresetAAL2
-	// PresetAAL3: at most 12 hours in all and 15 minutes of inactivity.
+	// PresetAAL3 allows an absolute timeout of at most 12 hours and an idle timeout of at
+	// most 15 minutes.
 	PresetAAL3 = core.PresetAAL3
-	// PresetASVS1: as PresetAAL1, and a Secure cookie whose name starts with __Host- or
+	// PresetASVS1 is PresetAAL1 with a Secure cookie whose name starts with __Host- or
 	// __Secure-.
 	PresetASVS1 = core.PresetASVS1
-	// PresetASVS2: as PresetAAL2, and the cookie of PresetASVS1 with HttpOnly and SameSite,
-	// named __Host- unless it is shared with other hosts by a Domain.
+	// PresetASVS2 is PresetAAL2 with the cookie of PresetASVS1, HttpOnly and SameSite. The
+	// name starts with __Host- unless a Domain shares the cookie with other hosts.
 	PresetASVS2 = core.PresetASVS2
-	// PresetASVS3: as PresetAAL3, and the cookie of PresetASVS2.
+	// PresetASVS3 is PresetAAL3 with the cookie of PresetASVS2.
 	PresetASVS3 = core.PresetASVS3
 )
 
 // The kinds of events.
 const (
-	// EventCreated: a session was stored for the first time.
+	// EventCreated reports that a session was stored for the first time.
 	EventCreated = core.EventCreated
-	// EventLoaded: a request arrived with a valid token.
+	// EventLoaded reports a request with a valid token.
 	EventLoaded = core.EventLoaded
-	// EventCommitted: changes to a stored session were saved.
+	// EventCommitted reports that changes to a stored session were saved.
 	EventCommitted = core.EventCommitted
-	// EventMerged: changes were saved after they had been merged with those of another
-	// request.
+	// EventMerged reports that the saved changes were merged with those of another request.
 	EventMerged = core.EventMerged
-	// EventTouched: the session's life was extended without a change.
+	// EventTouched reports that a session was extended without a change.
 	EventTouched = core.EventTouched
-	// EventRenewed: the session's secret was changed by Renew.
+	// EventRenewed reports that the secret of a session was changed by a renewal.
 	EventRenewed = core.EventRenewed
-	// EventLogin: a subject signed in and the session's secret was changed.
+	// EventLogin reports that a subject signed in or stepped up, which changed the secret
+	// of the session.
 	EventLogin = core.EventLogin
-	// EventDestroyed: the session was ended by Destroy.
+	// EventDestroyed reports that a session was ended by Destroy.
 	EventDestroyed = core.EventDestroyed
-	// EventGone: the session was ended or signed in elsewhere while the request ran, and
-	// what the request changed was dropped.
+	// EventGone reports that another request ended the session, or signed in with it, while
+	// this one ran, and that the changes of this one were dropped.
 	EventGone = core.EventGone
-	// EventExpired: a token arrived for a record whose time is over by the policy in force.
+	// EventExpired reports a token of a session that has expired by the current policy.
 	EventExpired = core.EventExpired
-	// EventRefused: a token arrived whose id is known but whose secret is not the
-	// session's, or under another cookie's name.
+	// EventRefused reports a token whose session exists but has another secret, or another
+	// cookie's name.
 	EventRefused = core.EventRefused
-	// EventUndecodable: a record is damaged or of an unknown format, and counts as absent.
+	// EventUndecodable reports a record that is damaged or has an unknown format. It is
+	// treated as absent.
 	EventUndecodable = core.EventUndecodable
-	// EventBadValue: the value under Event.Key does not decode into the type it was asked
-	// for, and reads as absent.
+	// EventBadValue reports that the value under Event.Key does not decode into the type
+	// that was asked for. It is treated as absent.
 	EventBadValue = core.EventBadValue
-	// EventLate: a change needed a cookie after the response had begun, and was refused.
+	// EventLate reports a change that was refused because it needs a cookie and the
+	// response had begun.
 	EventLate = core.EventLate
-	// EventLost: changes made after the response had begun could not be saved.
+	// EventLost reports that changes which were made after the response had begun could not
+	// be saved.
 	EventLost = core.EventLost
-	// EventStoreFailed: the store did not do what it was asked.
+	// EventStoreFailed reports that a call of the store failed.
 	EventStoreFailed = core.EventStoreFailed
-	// EventReused: a token arrived whose secret was the session's until it was renewed, and
-	// whose grace is over. Two parties hold it: the user's browser, and somebody who copied
-	// it before. See [core.Options.RevokeOnReuse].
+	// EventReused reports a token whose secret was the session's until a renewal, and whose
+	// grace period is over. Two parties have it: the user's browser, and somebody who
+	// copied it before the renewal. See [core.Options.RevokeOnReuse].
 	EventReused = core.EventReused
-	// EventRevoked: the session was ended from outside, for Event.Reason.
+	// EventRevoked reports that a session was ended from outside, for Event.Reason.
 	EventRevoked = core.EventRevoked
-	// EventLimitReached: a subject signed in who had [core.Options.MaxSessions] sessions
-	// already.
+	// EventLimitReached reports a login of a subject who already had
+	// [core.Options.MaxSessions] sessions.
 	EventLimitReached = core.EventLimitReached
-	// EventStoreCalled: a call of the store has returned. Event.Operation says which,
-	// Event.Took how long it took, and Event.Err how it ended, [ErrNotFound] and
-	// [ErrConflict] among the answers. Only with [core.Options.StoreEvents].
+	// EventStoreCalled reports a call of the store: Event.Operation names it, Event.Took is
+	// its duration, and Event.Err is its result, which may be [ErrNotFound] or
+	// [ErrConflict]. It requires [core.Options.StoreEvents].
 	EventStoreCalled = core.EventStoreCalled
 )
 
-// NoGrace as [core.Options.Grace] makes a former secret worthless from the moment of
-// the renewal.
+// NoGrace, as [core.Options.Grace], makes a replaced secret invalid at once.
 const NoGrace = core.NoGrace
 
-// Permanent as [core.Options.Expiry] or in [core.Session.SetExpiry] makes a session
+// Permanent, as [core.Options.Expiry] or in [core.Session.SetExpiry], makes a session
 // that never expires, on the server either. Its cookie gets the longest life that
-// browsers honour, 400 days, and is renewed as it is used.
+// browsers honor, 400 days, and is renewed as it is used.
 const Permanent = core.Permanent
 
 // The errors that callers can tell apart with [errors.Is].
 var (
-	// ErrNotFound says that there is no such record, or that it has expired.
+	// ErrNotFound is returned if there is no such record, or if it has expired.
 	ErrNotFound = core.ErrNotFound
-	// ErrConflict says that the session was changed by other requests on each of many
-	// attempts to save it.
+	// ErrConflict is returned if a session could not be saved because other requests
+	// changed it before each of many attempts.
 	ErrConflict = core.ErrConflict
-	// ErrTooLarge says that the session exceeds [core.Options.MaxSize] or what the store
-	// accepts. What was stored before stays.
+	// ErrTooLarge is returned if the session exceeds [core.Options.MaxSize] or the limit of
+	// the store. The session that was stored before stays as it is.
 	ErrTooLarge = core.ErrTooLarge
-	// ErrFull says that the store has reached its bound and may not drop anything to make
-	// room.
+	// ErrFull is returned if the store has reached its limit and must not drop anything to
+	// make room.
 	ErrFull = core.ErrFull
-	// ErrStore marks a failure of the store: it could not be reached, or did not answer in
-	// time. Adapters answer 503.
+	// ErrStore is returned if the store failed: it could not be reached, or it did not
+	// answer in time. Adapters answer the request with the status 503.
 	ErrStore = core.ErrStore
-	// ErrGone says that the session was ended elsewhere while the request ran. Nothing was
-	// saved.
+	// ErrGone is returned if another request ended the session while this one ran. Nothing
+	// was saved.
 	ErrGone = core.ErrGone
-	// ErrLimit says that the subject has [core.Options.MaxSessions] sessions already, and
-	// that the manager refuses another.
+	// ErrLimit is returned if the subject already has [core.Options.MaxSessions] sessions
+	// and the manager refuses another.
 	ErrLimit = core.ErrLimit
-	// ErrLate says that a change needs a cookie, but the response has already begun.
+	// ErrLate is returned for a change that needs a cookie after the response has begun.
 	ErrLate = core.ErrLate
+	// ErrAnonymous is returned by operations that need a signed-in subject.
+	ErrAnonymous = core.ErrAnonymous
 )
-
-// ErrAnonymous says that the operation needs a signed-in subject.
-var ErrAnonymous = core.ErrAnonymous

@@ -4,6 +4,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/cloakroom-go/sessions/core"
+	"github.com/cloakroom-go/sessions/core/adapter"
 )
 
 // failure is the error of a load or a commit in Fiber's terms. It is a [fiber.Error] to Fiber and
@@ -30,7 +31,7 @@ func (f *failure) Unwrap() []error { return []error{f.response, f.cause} }
 // reject clears the handler's response and returns the failure for err, which Fiber answers.
 func reject(c *fiber.Ctx, err error) error {
 	c.Response().ResetBody()
-	for _, field := range core.ContentFields() {
+	for _, field := range adapter.ContentFields() {
 		c.Response().Header.Del(field)
 	}
 	c.Set(fiber.HeaderCacheControl, "no-store")

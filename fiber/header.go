@@ -7,11 +7,11 @@ import (
 	"github.com/gofiber/fiber/v2/utils"
 	"github.com/valyala/fasthttp"
 
-	"github.com/cloakroom-go/sessions/core"
+	"github.com/cloakroom-go/sessions/core/adapter"
 )
 
 // apply sets the cookie and the caching fields of the reply in the response header.
-func apply(c *fiber.Ctx, reply *core.Reply) {
+func apply(c *fiber.Ctx, reply *adapter.Reply) {
 	h := &c.Response().Header
 	if reply.SetCookie != "" {
 		h.DelCookie(reply.Cookie)

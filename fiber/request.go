@@ -60,7 +60,7 @@ func serve(c *fiber.Ctx, scope *core.Scope) error {
 		c.Context().SetUserValue(outer, outer)
 	}
 	handlerErr := c.Next()
-	reply, err := scope.Finish()
+	reply, err := scope.CommitHeader()
 	if err != nil {
 		return reject(c, errors.Join(err, handlerErr))
 	}
@@ -68,7 +68,7 @@ func serve(c *fiber.Ctx, scope *core.Scope) error {
 	return handlerErr
 }
 
-// client implements [core.Client]. It trusts the proxies that the app trusts.
+// client implements [adapter.Client]. It trusts the proxies that the app trusts.
 type client fiber.Ctx
 
 // Client returns the client's address and its user agent. Fiber reuses the memory of the strings

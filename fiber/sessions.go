@@ -26,6 +26,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/cloakroom-go/sessions/core"
+	"github.com/cloakroom-go/sessions/core/adapter"
 )
 
 // New returns middleware that gives each request a session. It panics if the options are invalid;
@@ -81,7 +82,7 @@ func Load(c *fiber.Ctx) (*Session, error) {
 // header. Call it before you start to stream, to find out whether the sessions could be saved.
 // Later changes are saved as usual. The error wraps a [fiber.Error]: the handler can return it.
 func Commit(c *fiber.Ctx) error {
-	return fiberError(scopeOf(c).Commit(func(r *core.Reply) { apply(c, r) }))
+	return fiberError(scopeOf(c).Commit(func(r *adapter.Reply) { apply(c, r) }))
 }
 
 func scopeOf(c *fiber.Ctx) *core.Scope { return core.ScopeOf(c.Context()) }

@@ -38,7 +38,7 @@ func serveAgain(c *gin.Context, scope *core.Scope) {
 	}
 }
 
-// client implements [core.Client]. It trusts the proxies that the engine trusts.
+// client implements [adapter.Client]. It trusts the proxies that the engine trusts.
 type client gin.Context
 
 // Client returns the client's address and its user agent.

@@ -27,6 +27,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/cloakroom-go/sessions/core"
+	"github.com/cloakroom-go/sessions/core/adapter"
 )
 
 // New returns middleware that gives each request a session. It panics if the options are invalid;
@@ -81,7 +82,7 @@ func Load(c *gin.Context) (*Session, error) { return scopeOf(c).Load() }
 // header. Call it before you start to stream, to find out whether the sessions could be saved.
 // Later changes are saved as usual.
 func Commit(c *gin.Context) error {
-	return scopeOf(c).Commit(func(r *core.Reply) { r.Apply(c.Writer.Header()) })
+	return scopeOf(c).Commit(func(r *adapter.Reply) { r.Apply(c.Writer.Header()) })
 }
 
 func scopeOf(c *gin.Context) *core.Scope { return core.ScopeOf(c.Request.Context()) }

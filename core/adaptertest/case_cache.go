@@ -45,7 +45,7 @@ func accessors() map[string]func(s *core.Session) {
 		"Expires":  func(s *core.Session) { _ = s.Expires() },
 		"Keys":     func(s *core.Session) { _ = s.Keys() },
 		"Len":      func(s *core.Session) { _ = s.Len() },
-		"Value":    func(s *core.Session) { s.Value("visits", new(int)) },
+		"Value":    func(s *core.Session) { s.Get("visits", new(int)) },
 		"Key":      func(s *core.Session) { visits.Get(s) },
 	}
 }

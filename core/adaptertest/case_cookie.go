@@ -43,8 +43,8 @@ func attributes() map[string]*core.Options {
 	return map[string]*core.Options{
 		"session=TOKEN; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=Lax":                          {},
 		"session=TOKEN; Path=/; HttpOnly; Secure; SameSite=Strict":                                        {Cookie: core.Cookie{SessionOnly: true, SameSite: core.SameSiteStrict}},
-		"session=TOKEN; Path=/; Domain=example.com; Max-Age=34560000; Secure; SameSite=None; Partitioned": {Expiry: core.Permanent, Cookie: core.Cookie{Domain: ".example.com", ScriptAccess: true, SameSite: core.SameSiteNone, Partitioned: true}},
-		"session=TOKEN; Path=/p; Max-Age=3600; HttpOnly":                                                  {Expiry: time.Hour, Cookie: core.Cookie{Path: "/p", Insecure: true, SameSite: core.SameSiteUnset}},
+		"session=TOKEN; Path=/; Domain=example.com; Max-Age=34560000; Secure; SameSite=None; Partitioned": {Expiry: core.Permanent, Cookie: core.Cookie{Domain: ".example.com", DisableHTTPOnly: true, SameSite: core.SameSiteNone, Partitioned: true}},
+		"session=TOKEN; Path=/p; Max-Age=3600; HttpOnly":                                                  {Expiry: time.Hour, Cookie: core.Cookie{Path: "/p", DisableSecure: true, SameSite: core.SameSiteUnset}},
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/cloakroom-go/sessions/core"
+	"github.com/cloakroom-go/sessions/core/adapter"
 	"github.com/cloakroom-go/sessions/core/adaptertest"
 )
 
@@ -117,14 +118,14 @@ func (s *seat) commit() error {
 	if s.err = s.ctx.Err(); s.err != nil && s.dropsOnHangUp {
 		return s.err
 	}
-	reply, err := s.scope.Finish()
+	reply, err := s.scope.CommitHeader()
 	if s.err = err; err == nil {
 		s.apply(&reply)
 	}
 	return err
 }
 
-func (s *seat) apply(reply *core.Reply) {
+func (s *seat) apply(reply *adapter.Reply) {
 	if s.forgetsCaches {
 		reply.Private = false
 	}
@@ -140,7 +141,7 @@ func (s *seat) refuse(err error) {
 	if s.status != 0 {
 		return
 	}
-	for _, field := range core.ContentFields() {
+	for _, field := range adapter.ContentFields() {
 		if !s.keepsFields {
 			s.Header().Del(field)
 		}
@@ -192,10 +193,10 @@ func (s *seat) FlushError() error {
 
 func (s *seat) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if !s.begun {
-		s.scope.Seal()
+		s.begun, s.err = true, s.scope.HeaderSent()
 	}
-	if err := s.commit(); err != nil {
-		return nil, nil, err
+	if s.err != nil {
+		return nil, nil, s.err
 	}
 	s.status = http.StatusSwitchingProtocols
 	return http.NewResponseController(s.ResponseWriter).Hijack()

@@ -1,12 +1,12 @@
 package memstore
 
-import "github.com/cloakroom-go/sessions/core/internal/canonical"
+import "github.com/cloakroom-go/sessions/core/internal/uuidtext"
 
 // lookupKey is a key that is looked up. A key that ends in a UUID in canonical form, as all
 // keys of the manager do, is split there.
 type lookupKey struct {
 	prefix string // the key, or the part of it before id
-	id     canonical.ID
+	id     uuidtext.ID
 	form   byte // plainKey or uuidKey
 	hash   uint32
 }
@@ -19,13 +19,13 @@ const (
 
 const (
 	uuidLen     = 16
-	uuidTextLen = canonical.Length
+	uuidTextLen = uuidtext.Length
 )
 
 // parseKey splits a key. It leaves the hash to Store.shardOf.
 func parseKey(key string) (k lookupKey) {
 	at := len(key) - uuidTextLen
-	if at >= 0 && canonical.Parse(key[at:], &k.id) {
+	if at >= 0 && uuidtext.Parse(key[at:], &k.id) {
 		k.prefix, k.form = key[:at], uuidKey
 		return k
 	}
@@ -64,7 +64,7 @@ func (k packedKey) appendText(dst []byte) []byte {
 func (k packedKey) equals(other *lookupKey) bool {
 	prefix := k[1:]
 	if k[0] == uuidKey {
-		if canonical.ID(prefix) != other.id {
+		if uuidtext.ID(prefix) != other.id {
 			return false
 		}
 		prefix = prefix[uuidLen:]
@@ -94,6 +94,6 @@ func startsWith(text []byte, prefix string) bool {
 // appendUUID appends the canonical form of the UUID that raw starts with.
 func appendUUID(dst, raw []byte) []byte {
 	var text [uuidTextLen]byte
-	canonical.Put(text[:], (*canonical.ID)(raw))
+	uuidtext.Put(text[:], (*uuidtext.ID)(raw))
 	return append(dst, text[:]...)
 }

@@ -15,7 +15,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/cloakroom-go/sessions/core/internal/canonical"
+	"github.com/cloakroom-go/sessions/core/internal/uuidtext"
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
@@ -235,7 +235,7 @@ func TestOneHash(t *testing.T) {
 		}
 	}
 	for n := range byte(records) {
-		id := canonical.ID{n}
+		id := uuidtext.ID{n}
 		k := lookupKey{prefix: "key", id: id, form: uuidKey, hash: 7}
 		rec := store.Record{Key: "key" + uuid.UUID(id).String(), Data: []byte{n}}
 		if _, err := sh.save(&k, &saveArgs{rec: &rec, now: now}); err != nil {
@@ -245,7 +245,7 @@ func TestOneHash(t *testing.T) {
 			t.Errorf("load of record %v = %v, %v", id, rec.Data, err)
 		}
 	}
-	k := lookupKey{prefix: "key", id: canonical.ID{records}, form: uuidKey, hash: 7}
+	k := lookupKey{prefix: "key", id: uuidtext.ID{records}, form: uuidKey, hash: 7}
 	if err := sh.load(&k, now, new(store.Record)); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("load of a record that is not there = %v", err)
 	}
@@ -392,7 +392,7 @@ func FuzzPackedKey(f *testing.F) {
 			}
 			return
 		}
-		id, prefix := canonical.ID(k[1:]), key[:len(key)-uuidTextLen]
+		id, prefix := uuidtext.ID(k[1:]), key[:len(key)-uuidTextLen]
 		if !k.equals(&lookupKey{prefix: prefix, id: id, form: uuidKey}) || k.equals(&lookupKey{prefix: prefix + "x", id: id, form: uuidKey}) {
 			t.Errorf("%q is not told by prefix and id", key)
 		}
@@ -423,7 +423,7 @@ func testLoadAt(t *testing.T, prefix, subject string) {
 	load := func(prefix string, id uuid.UUID, after time.Duration) (store.Record, error) {
 		before := store.Record{Key: "key", Subject: "subject", Data: []byte("data"), Expires: now, Version: math.MaxUint64}
 		rec := before
-		err := s.LoadAt(prefix, (*canonical.ID)(&id), now.Add(after), &rec)
+		err := s.LoadAt(prefix, (*uuidtext.ID)(&id), now.Add(after), &rec)
 		if err != nil && !reflect.DeepEqual(rec, before) || rec.Key != before.Key {
 			t.Errorf("%q: LoadAt = %v, and leaves %+v", prefix, err, rec)
 		}
@@ -465,7 +465,7 @@ func TestAllocations(t *testing.T) {
 		"Load": func(rec *store.Record) error { _, err := s.Load(t.Context(), rec.Key); return err },
 		"LoadAt": func(rec *store.Record) error {
 			id := uuid.MustParse(rec.Key[len("session:"):])
-			return s.LoadAt("session:", (*canonical.ID)(&id), time.Now(), new(store.Record))
+			return s.LoadAt("session:", (*uuidtext.ID)(&id), time.Now(), new(store.Record))
 		},
 		"Save":  func(rec *store.Record) (err error) { *rec, err = s.Save(t.Context(), *rec); return err },
 		"Touch": func(rec *store.Record) error { return s.Touch(t.Context(), *rec) },

@@ -39,7 +39,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cloakroom-go/sessions/core/internal/canonical"
+	"github.com/cloakroom-go/sessions/core/internal/uuidtext"
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
@@ -136,7 +136,7 @@ func (s *Store) Load(_ context.Context, key string) (store.Record, error) {
 // an error. It is for the manager, which knows the id and the time and seldom needs the
 // key.
 func (s *Store) LoadAt(
-	prefix string, id *canonical.ID, now time.Time, rec *store.Record,
+	prefix string, id *uuidtext.ID, now time.Time, rec *store.Record,
 ) error {
 	k := lookupKey{prefix: prefix, id: *id, form: uuidKey}
 	return s.shardOf(&k).load(&k, now, rec)

@@ -67,7 +67,7 @@ func signIn(ctx context.Context, m *core.Manager) {
 	if err := sc.Get().Login("ann"); err != nil {
 		fmt.Println(err)
 	}
-	if _, err := sc.Finish(); err != nil {
+	if _, err := sc.CommitHeader(); err != nil {
 		fmt.Println(err)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/cloakroom-go/sessions/core"
+	"github.com/cloakroom-go/sessions/core/adapter"
 	"github.com/cloakroom-go/sessions/core/memstore"
 	"github.com/cloakroom-go/sessions/core/otelsessions"
 )
@@ -75,7 +76,7 @@ func (b *browser) visit(ctx context.Context, handler func(*core.Session)) error 
 		return err
 	}
 	handler(sc.Get())
-	reply, err := sc.Finish()
+	reply, err := sc.CommitHeader()
 	if err != nil {
 		return err
 	}
@@ -83,7 +84,7 @@ func (b *browser) visit(ctx context.Context, handler func(*core.Session)) error 
 	return nil
 }
 
-func (b *browser) keep(reply *core.Reply) {
+func (b *browser) keep(reply *adapter.Reply) {
 	if reply.SetCookie != "" {
 		b.cookie, _, _ = strings.Cut(reply.SetCookie, ";")
 	}

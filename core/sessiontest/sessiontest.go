@@ -35,6 +35,7 @@ import (
 	"testing"
 
 	"github.com/cloakroom-go/sessions/core"
+	"github.com/cloakroom-go/sessions/core/adapter"
 )
 
 // Cookie stores a new session of m and returns its cookie, as a response would set it. The fill
@@ -53,9 +54,9 @@ func Cookie(tb testing.TB, m *core.Manager, fill func(s *core.Session) error) *h
 	if err == nil {
 		err = fill(sc.Get())
 	}
-	var reply core.Reply
+	var reply adapter.Reply
 	if err == nil {
-		reply, err = sc.Finish()
+		reply, err = sc.CommitHeader()
 	}
 	if err == nil {
 		err = sc.Close()

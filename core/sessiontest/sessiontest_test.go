@@ -74,7 +74,7 @@ func TestCookieAndRead(t *testing.T) {
 	}
 	s := sessiontest.Read(t, m, cookie)
 	var word string
-	if s.IsNew() || s.Subject() != "ann" || hats.Get(s) != 3 || !s.Value("café", &word) || word != "ü" || s.Auth().Level != 1 {
+	if s.IsNew() || s.Subject() != "ann" || hats.Get(s) != 3 || !s.Get("café", &word) || word != "ü" || s.Auth().Level != 1 {
 		t.Errorf("read: new %v, subject %q, keys %v, auth %v", s.IsNew(), s.Subject(), s.Keys(), s.Auth())
 	}
 	infos, err := m.List(t.Context(), "ann")
@@ -211,7 +211,7 @@ func handler(m *core.Manager) http.Handler {
 			return
 		}
 		n := hats.Update(sc.Get(), func(n int) int { return n + 1 })
-		reply, err := sc.Finish()
+		reply, err := sc.CommitHeader()
 		if err != nil {
 			http.Error(w, "", core.StatusCode(err))
 			return

@@ -25,12 +25,12 @@ func main() {
 
 func options() sessions.Options {
 	return sessions.Options{
-		Expiry:        time.Hour,                                          // signed out after an hour without a click
-		Lifetime:      30 * 24 * time.Hour,                                // and after thirty days in any case
-		RenewEvery:    15 * time.Minute,                                   // a copied cookie is worth little for long
-		RevokeOnReuse: true,                                               // and its use ends the session
-		MaxSessions:   5,                                                  // devices a user may be signed in on; the oldest goes
-		Cookie:        sessions.Cookie{SessionOnly: true, Insecure: true}, // Insecure: for http on localhost only
+		Expiry:        time.Hour,                                               // signed out after an hour without a click
+		Lifetime:      30 * 24 * time.Hour,                                     // and after thirty days in any case
+		RenewEvery:    15 * time.Minute,                                        // a copied cookie is worth little for long
+		RevokeOnReuse: true,                                                    // and its use ends the session
+		MaxSessions:   5,                                                       // devices a user may be signed in on; the oldest goes
+		Cookie:        sessions.Cookie{SessionOnly: true, DisableSecure: true}, // DisableSecure: for http on localhost only
 	}
 }
 

@@ -78,13 +78,13 @@ const (
 // remembered, and it may travel over plain http.
 //
 // Browsers that take localhost for a secure place keep a Secure cookie from http://localhost too, but Safari does not,
-// nor does curl. A site that people visit has https and leaves Insecure alone.
+// nor does curl. A site that people visit has https and leaves DisableSecure alone.
 func (a *App) options(o core.Options) core.Options {
 	return core.Options{
 		Store:        o.Store, // all there is to swap the store
 		StoreTimeout: o.StoreTimeout,
 		Expiry:       idleTime,
-		Cookie:       core.Cookie{SessionOnly: true, Insecure: true},
+		Cookie:       core.Cookie{SessionOnly: true, DisableSecure: true},
 		OnEvent:      a.journal.add,
 	}
 }

@@ -102,7 +102,7 @@ func (a *App) end(s *core.Session, r Request) Response {
 		s.Destroy()
 		return seeOther("/operator")
 	}
-	err := a.sessions.End(r.Context, id)
+	err := a.sessions.RevokeByID(r.Context, id)
 	switch {
 	case errors.Is(err, core.ErrNotFound):
 		return a.failure(s, http.StatusNotFound, "No such session", "It may have ended already.")

@@ -63,7 +63,6 @@ func functionPurposes() []struct{ part, purpose string } {
 		{"runtime/atomic", cpuLocks},
 		{"WithContext", cpuFramework},
 		{modulePath + "core/memstore", cpuMemstore},
-		{modulePath + "core/internal/canonical", cpuTicket},
 		{modulePath + "core/internal/cookie", cpuTicket},
 		{modulePath + "core/internal/ticket", cpuTicket},
 		{modulePath + "core/internal/uuidtext", cpuTicket},

@@ -138,7 +138,7 @@ type ourVisitor struct{ s *core.Session }
 
 func (v ourVisitor) get(key string) any {
 	var value any
-	v.s.Value(key, &value)
+	v.s.Get(key, &value)
 	return value
 }
 

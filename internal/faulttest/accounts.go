@@ -240,7 +240,7 @@ func revokeAllWins(t *testing.T, a, b *site) {
 }
 
 // limitHolds has a user sign in 16 times at once, in two processes, where three sessions are allowed.
-func limitHolds(t *testing.T, a, b *site, how core.Limit) {
+func limitHolds(t *testing.T, a, b *site, how core.LimitPolicy) {
 	t.Helper()
 	const allowed, each = 3, 8
 	var all sync.WaitGroup

@@ -32,7 +32,7 @@ func newProcess(open Open) *process {
 type Place struct {
 	Address, Prefix string
 	MaxSessions     int
-	OnLimit         core.Limit
+	OnLimit         core.LimitPolicy
 }
 
 // Call is a call of a method of a store, and Answer what came of it.

@@ -81,7 +81,9 @@ func arrive(ctx context.Context, m *core.Manager, cookie string) (*core.Scope, e
 // leave ends a request, as an adapter does, and returns the Set-Cookie value.
 func leave(sc *core.Scope) (setCookie string, err error) {
 	header := make(map[string][]string)
-	if err := sc.Begin(header); err != nil {
+	reply, err := sc.CommitHeader()
+	reply.Apply(header)
+	if err != nil {
 		if len(header) > 0 {
 			return "", errors.Join(errHeader, err)
 		}

@@ -19,7 +19,7 @@ const kept = 40
 // browser has one cookie, as browsers do, and keeps old ones, as attackers do. Its workers send requests at the same time.
 type browser struct {
 	stress *stress
-	name string
+	name   string
 
 	alone sync.RWMutex // held for writing by who wants no other request under way
 

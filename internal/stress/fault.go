@@ -13,7 +13,7 @@ import (
 
 // harm is what breaks a place, again and again. It belongs to the goroutine that started the servers.
 type harm struct {
-	stress   *stress
+	stress *stress
 	place  *place
 	tb     host
 	random *rand.Rand

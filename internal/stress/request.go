@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/cloakroom-go/sessions/core"
+	"github.com/cloakroom-go/sessions/core/adapter"
 	"github.com/cloakroom-go/sessions/internal/stress/model"
 )
 
@@ -23,7 +24,7 @@ const (
 
 // request is one request as an adapter carries it out, with what the model is to know of it.
 type request struct {
-	stress    *stress
+	stress  *stress
 	random  *rand.Rand
 	key     string // that only this worker writes
 	manager *core.Manager
@@ -72,7 +73,7 @@ func (r *request) load() (ok bool, err error) {
 	r.session = r.scope.Get()
 	_ = r.session.Keys() // a session that could not be loaded fails the commit once it is used
 	if _, err := r.scope.Load(); err != nil {
-		if commit := r.scope.Begin(r.header); commit == nil {
+		if commit := r.commitHeader(); commit == nil {
 			return false, fmt.Errorf("a session that was used and could not be loaded (%w) made no error of the response", err)
 		}
 		return false, r.failed("lazy get", err)
@@ -160,10 +161,19 @@ func (r *request) commit(early bool) error {
 	case r.begun:
 		return r.scope.Close()
 	case early:
-		return r.scope.Commit(func(reply *core.Reply) { reply.Apply(r.header) })
+		return r.scope.Commit(func(reply *adapter.Reply) { reply.Apply(r.header) })
 	}
 	r.begun = true
-	return r.scope.Begin(r.header)
+	return r.commitHeader()
+}
+
+// commitHeader commits at the last moment before the first byte of the response.
+func (r *request) commitHeader() error {
+	reply, err := r.scope.CommitHeader()
+	if err == nil {
+		reply.Apply(r.header)
+	}
+	return err
 }
 
 // apply does to the session what the transaction says.

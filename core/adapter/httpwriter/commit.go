@@ -6,12 +6,19 @@ import (
 	"net/http"
 
 	"github.com/cloakroom-go/sessions/core"
+	"github.com/cloakroom-go/sessions/core/adapter"
 )
 
 // Commit commits the session of scope and sets its cookie in header. It must be called before the
 // first byte of the response is sent. Only the first call commits; later calls return the error of
 // the first.
-func Commit(header http.Header, scope *core.Scope) error { return scope.Begin(header) }
+func Commit(header http.Header, scope *core.Scope) error {
+	reply, err := scope.CommitHeader()
+	if err == nil {
+		reply.Apply(header)
+	}
+	return err
+}
 
 // Hijack commits the session of scope and takes over the connection of w.
 //
@@ -19,10 +26,7 @@ func Commit(header http.Header, scope *core.Scope) error { return scope.Begin(he
 // Hijack therefore returns [core.ErrLate] and leaves the connection alone, unless the header has
 // been sent or the handler has called the adapter's Commit function.
 func Hijack(w http.ResponseWriter, scope *core.Scope) (net.Conn, *bufio.ReadWriter, error) {
-	if !scope.Begun() {
-		scope.Seal()
-	}
-	if err := Commit(w.Header(), scope); err != nil {
+	if err := scope.HeaderSent(); err != nil {
 		return nil, nil, err
 	}
 	return http.NewResponseController(w).Hijack()
@@ -31,7 +35,7 @@ func Hijack(w http.ResponseWriter, scope *core.Scope) (net.Conn, *bufio.ReadWrit
 // Reject makes the response an error without a body: it clears the fields that describe the
 // handler's response and writes the status for err to w.
 func Reject(w http.ResponseWriter, err error) {
-	core.ClearContent(w.Header())
+	adapter.ClearContent(w.Header())
 	w.WriteHeader(core.StatusCode(err))
 }
 

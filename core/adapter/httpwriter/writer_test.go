@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/cloakroom-go/sessions/core"
+	"github.com/cloakroom-go/sessions/core/adapter"
 	"github.com/cloakroom-go/sessions/core/adapter/httpwriter"
 	"github.com/cloakroom-go/sessions/core/memstore"
 )
@@ -208,7 +209,7 @@ func TestHijack(t *testing.T) {
 	}
 
 	w, scope, bottom := begin(t, store)
-	if err := scope.Commit(func(r *core.Reply) { r.Apply(w.Header()) }); err != nil {
+	if err := scope.Commit(func(r *adapter.Reply) { r.Apply(w.Header()) }); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := w.Hijack(); err != nil || !bottom.hijacked || store.Len() != 1 {

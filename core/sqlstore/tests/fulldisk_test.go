@@ -277,7 +277,7 @@ func (l *ledger) refusesSessions(t *testing.T) {
 		if err := sc.Get().Set("ballast", strings.Repeat(rand.Text(), 30_000)); err != nil {
 			t.Fatal(err)
 		}
-		reply, err := sc.Finish()
+		reply, err := sc.CommitHeader()
 		if err == nil {
 			continue // room has come back: what was made larger, or refused, is being cleared away
 		}

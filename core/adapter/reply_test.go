@@ -1,0 +1,84 @@
+package adapter
+
+import (
+	"fmt"
+	"testing"
+)
+
+func TestH1CacheControl(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ current, private, cookie string }{
+		{"", "private", "no-store"},
+		{"public", "private", "no-store"},
+		{"PUBLIC , Max-Age=60", "private, Max-Age=60", "no-store"},
+		{"public, s-maxage=60, max-age=10", "private, max-age=10", "no-store"},
+		{"max-age=60, must-revalidate", "private, max-age=60, must-revalidate", "no-store"},
+		{"no-cache", "private, no-cache", "no-store"},
+		{"private", "private", "no-store"},
+		{"private, max-age=60", "private, max-age=60", "no-store"},
+		{"max-age=0,Private", "max-age=0,Private", "no-store"},
+		{"no-store", "no-store", "no-store"},
+		{"No-Store, max-age=0", "No-Store, max-age=0", "No-Store, max-age=0"},
+		{"x-no-store", "private, x-no-store", "no-store"},
+		{",, ,", "private", "no-store"},
+	} {
+		equal(t, "untouched, "+tc.current, (&Reply{}).CacheControl(tc.current), tc.current)
+		equal(t, "used, "+tc.current, (&Reply{Private: true}).CacheControl(tc.current), tc.private)
+		equal(t, "with a cookie, "+tc.current, (&Reply{Private: true, SetCookie: "x"}).CacheControl(tc.current), tc.cookie)
+	}
+}
+
+// A private that names fields lets shared caches keep the rest of the response.
+func TestH1QualifiedPrivateIsNotEnough(t *testing.T) {
+	t.Parallel()
+	got := (&Reply{Private: true}).CacheControl(`private="X-User", max-age=60`)
+	if !startsBare(got, "private") {
+		t.Errorf("Cache-Control is %q, want a private without fields", got)
+	}
+}
+
+func startsBare(value, name string) bool {
+	return value == name || len(value) > len(name) && value[:len(name)+1] == name+","
+}
+
+func TestH1Vary(t *testing.T) {
+	t.Parallel()
+	for current, wanted := range map[string]string{
+		"": "Cookie", "Cookie": "Cookie", "cookie": "cookie", "*": "*", "Accept": "Accept, Cookie",
+		"Accept, COOKIE": "Accept, COOKIE", "Cookie2": "Cookie2, Cookie", "Accept,*": "Accept,*",
+	} {
+		equal(t, "untouched, "+current, (&Reply{}).Vary(current), current)
+		equal(t, "used, "+current, (&Reply{Private: true}).Vary(current), wanted)
+	}
+}
+
+// C5: Apply leaves one Set-Cookie of the session's name and every other as it was.
+func TestC5Apply(t *testing.T) {
+	t.Parallel()
+	header := map[string][]string{
+		"Set-Cookie":    {"a=b", "session=old; Path=/", "session2=c", "sessio=d", "session", "session=older"},
+		"Cache-Control": {"public", "max-age=5"},
+		"Vary":          {"Accept", "Origin"},
+	}
+	r := Reply{Cookie: "session", SetCookie: "session=new", Private: true}
+	r.Apply(header)
+	want := map[string]string{
+		"Set-Cookie": "[a=b session2=c sessio=d session session=new]", "Cache-Control": "[no-store]", "Vary": "[Accept, Origin, Cookie]",
+	}
+	for field, wanted := range want {
+		equal(t, field, fmt.Sprint(header[field]), wanted)
+	}
+	empty := map[string][]string{}
+	(&Reply{Cookie: "session"}).Apply(empty)
+	equal(t, "fields of an empty reply", len(empty), 0)
+	(&Reply{Private: true}).Apply(empty)
+	equal(t, "fields", fmt.Sprint(empty["Cache-Control"])+fmt.Sprint(empty["Vary"])+fmt.Sprint(empty["Set-Cookie"]), "[private][Cookie][]")
+}
+
+// equal fails the test unless got is what was wanted.
+func equal[T comparable](tb testing.TB, what string, got, wanted T) {
+	tb.Helper()
+	if got != wanted {
+		tb.Errorf("%s is %v, want %v", what, got, wanted)
+	}
+}

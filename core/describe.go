@@ -1,0 +1,58 @@
+package core
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Policy describes the manager's policy in a few lines of text, for the log at start-up or for
+// the documentation that OWASP ASVS 5.0 (7.1.1 and 7.1.2) asks for.
+func (m *Manager) Policy() string {
+	p := &m.policy
+	lines := []string{
+		"preset: " + m.preset.String(),
+		"idle timeout: " + spell(p.expiry, "none, sessions are permanent") + m.describeOwnTimeout(),
+		"absolute timeout: " + spell(p.lifetime, "none"),
+		"secret renewed: at login and step-up" + m.describeRenewal(),
+		"grace for a former secret after renewal: " + spell(p.grace, "none"),
+		"a former secret used after its grace: " +
+			choose(m.records.revokeOnReuse, "reported, and the session is ended", "reported"),
+		"sessions per subject: " + m.describeLimit(),
+		"cookie: " + m.CookieName() + m.cookies.Attributes() +
+			choose(p.remember, ", kept by the browser until the session ends", ", dropped when the browser closes"),
+		"IP address and user agent of signed-in sessions: " +
+			choose(m.executor.noDevice, "not kept", "kept in the session's record"),
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+func (m *Manager) describeOwnTimeout() string {
+	if limit := m.policy.maxExpiry; limit > 0 {
+		return ", for a session of its own choice at most " + limit.String()
+	}
+	return ", unless a session has one of its own"
+}
+
+func (m *Manager) describeRenewal() string {
+	if age := m.policy.renewEvery; age > 0 {
+		return ", and every " + age.String()
+	}
+	return ", and where the application asks for it"
+}
+
+func (m *Manager) describeLimit() string {
+	if m.executor.maxSessions == 0 {
+		return "any number"
+	}
+	return fmt.Sprintf("at most %d, beyond it %s", m.executor.maxSessions, m.executor.onLimit)
+}
+
+func spell(d time.Duration, zero string) string { return choose(d == 0, zero, d.String()) }
+
+func choose(condition bool, yes, no string) string {
+	if condition {
+		return yes
+	}
+	return no
+}

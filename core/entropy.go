@@ -1,0 +1,39 @@
+package core
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/cloakroom-go/sessions/core/internal/ticket"
+)
+
+// entropy makes the ids of new sessions. Tests replace newID to force collisions.
+type entropy struct {
+	newID func(now time.Time) uuid.UUID
+}
+
+// newTicket returns the ticket of a new session.
+func (e *entropy) newTicket(now time.Time) ticket.Ticket {
+	return ticket.Ticket{ID: e.newID(now), Secret: ticket.NewSecret()}
+}
+
+// newID returns a UUIDv7 (RFC 9562): the milliseconds of now followed by random bits. The
+// function of the uuid package allocates.
+func newID(now time.Time) (id uuid.UUID) {
+	_, _ = rand.Read(id[:]) // It never fails.
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(now.UnixMilli()))
+	copy(id[:6], ms[2:])
+	id[6], id[8] = id[6]&0x0f|0x70, id[8]&0x3f|0x80
+	return id
+}
+
+// jitter returns a random duration below limit.
+func jitter(limit time.Duration) time.Duration {
+	var b [2]byte
+	_, _ = rand.Read(b[:]) // It never fails.
+	return limit * time.Duration(binary.BigEndian.Uint16(b[:])) >> 16
+}

@@ -1,0 +1,50 @@
+package core
+
+import (
+	"errors"
+
+	"github.com/cloakroom-go/sessions/core/store"
+)
+
+// The errors that callers can tell apart with [errors.Is].
+var (
+	// ErrNotFound is returned if there is no such record, or if it has expired.
+	ErrNotFound = store.ErrNotFound
+	// ErrConflict is returned if a session could not be saved because other requests changed it
+	// before each of many attempts.
+	ErrConflict = store.ErrConflict
+	// ErrTooLarge is returned if the session exceeds [Options.MaxSize] or the limit of the
+	// store. The session that was stored before stays as it is.
+	ErrTooLarge = store.ErrTooLarge
+	// ErrFull is returned if the store has reached its limit and must not drop anything to make
+	// room.
+	ErrFull = store.ErrFull
+	// ErrStore is returned if the store failed: it could not be reached, or it did not answer
+	// in time. Adapters answer the request with the status 503.
+	ErrStore = errors.New("sessions: store failed")
+	// ErrGone is returned if another request ended the session while this one ran. Nothing was
+	// saved.
+	ErrGone = errors.New("sessions: session has ended")
+	// ErrLimit is returned if the subject already has [Options.MaxSessions] sessions and the
+	// manager refuses another.
+	ErrLimit = errors.New("sessions: subject has as many sessions as allowed")
+	// ErrLate is returned for a change that needs a cookie after the response has begun.
+	ErrLate = errors.New("sessions: response has begun, a cookie can no longer be sent; " +
+		"call Commit before the first byte")
+	// ErrAnonymous is returned by operations that need a signed-in subject.
+	ErrAnonymous = errors.New("sessions: nobody is signed in; call Login first")
+)
+
+// StatusCode returns the HTTP status for an error of a load or a commit. It is 503 if the store
+// failed, is full or stayed contended, so that trying again makes sense; 409 for a login that
+// [Options.MaxSessions] refuses; and 500 for errors that need a change of the program. It is
+// for adapters.
+func StatusCode(err error) int {
+	switch {
+	case errors.Is(err, ErrStore), errors.Is(err, ErrFull), errors.Is(err, ErrConflict):
+		return 503
+	case errors.Is(err, ErrLimit):
+		return 409
+	}
+	return 500
+}

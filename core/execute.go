@@ -1,0 +1,46 @@
+package core
+
+import (
+	"context"
+	"errors"
+)
+
+// execute carries out p. The session to delete comes first; if that fails, nothing is saved.
+func (x *executor) execute(ctx context.Context, p *commitPlan, o *outcome) error {
+	if err := x.deleteDestroyed(ctx, p, o); err != nil {
+		return err
+	}
+	if p.err != nil || p.kind == planNone {
+		return p.err
+	}
+	if p.rebaseNeeded {
+		d, err := p.delta.reapply(&p.snap)
+		if err != nil {
+			return err
+		}
+		p.delta = d
+	}
+	switch {
+	case p.kind == planTouch:
+		return x.extend(ctx, p, o)
+	case x.limits(p):
+		return x.saveWithinLimit(ctx, p, o)
+	case p.kind == planCreate:
+		return x.create(ctx, p, o)
+	}
+	return x.replace(ctx, p, o)
+}
+
+// deleteDestroyed deletes the session that Destroy has ended.
+func (x *executor) deleteDestroyed(ctx context.Context, p *commitPlan, o *outcome) error {
+	if p.toDelete == nil {
+		return nil
+	}
+	err := x.deleteIfOwned(ctx, p.toDelete)
+	o.notOwned = errors.Is(err, errOtherSecret)
+	o.deleted = err == nil || o.notOwned
+	if o.deleted {
+		return nil
+	}
+	return err
+}

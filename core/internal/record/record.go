@@ -1,0 +1,158 @@
+// Package record implements the record format, version 1: how a session is laid out in the
+// bytes that a store keeps. docs/record-format.md describes the format for other languages.
+//
+// A fixed header and the table of keys come first, under one checksum. The values follow back
+// to back, so that one key is read without touching the others.
+package record
+
+import (
+	"errors"
+	"hash/crc32"
+	"math"
+
+	"github.com/cloakroom-go/sessions/core/internal/ticket"
+	"github.com/cloakroom-go/sessions/core/store"
+)
+
+const (
+	formatVersion = 1
+
+	flagHistory   = 1 << 0 // The secret was rotated.
+	flagOwnExpiry = 1 << 1 // The session has an idle timeout of its own.
+	flagAccount   = 1 << 2 // How or from where the subject signed in is known.
+	flagRemember  = 1 << 3 // The cookie outlives the browser, whatever the manager's policy.
+	flagForget    = 1 << 4 // The cookie ends with the browser, whatever the manager's policy.
+	flagsKnown    = flagHistory | flagOwnExpiry | flagAccount | flagRemember | flagForget
+)
+
+var (
+	// ErrDamaged is returned for a record whose bytes are not a valid encoding.
+	ErrDamaged = errors.New("sessions: record is damaged")
+	// ErrFormat is returned for a record of another format version.
+	ErrFormat = errors.New("sessions: record has an unknown format version")
+)
+
+// A Snapshot is a record as the store returned it, or as it is about to be saved. Because every
+// request makes one, it holds only the times in decoded form, and where the rest is found.
+type Snapshot struct {
+	Record store.Record
+	Times
+	count    uint32
+	identity uint32 // offset of the identity in the data
+	keys     uint32 // offset of the table of keys: for each entry the key and the length of its value
+	values   uint32 // offset of the values
+}
+
+// Decode reads s.Record.Data. It neither panics nor allocates, whatever the bytes are. If it
+// returns an error, only s.Record may be used.
+func (s *Snapshot) Decode() error {
+	r := reader{data: s.Record.Data}
+	if version := r.byte(); version != formatVersion || len(r.data) > math.MaxInt32 {
+		return ErrFormat
+	}
+	flags := r.byte()
+	r.take(len(ticket.Digest{}))
+	s.Times = r.times(flags)
+	s.identity = r.offset()
+	identity := r.identity(flags)
+	if !identity.valid(flags) || s.Cookie > CookieForget || flags&^flagsKnown != 0 {
+		return ErrDamaged
+	}
+	s.count = uint32(r.length())
+	s.keys = r.offset()
+	total := r.sizes(s.count)
+	sum := checksum(r.data[:r.at])
+	stored := r.uint32()
+	s.values = r.offset()
+	if r.failed || stored != sum || len(r.data)-r.at != total {
+		return ErrDamaged
+	}
+	return nil
+}
+
+// castagnoli is a variable because looking the table up for each record takes too long.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli) //nolint:gochecknoglobals // A constant table.
+
+func checksum(data []byte) uint32 { return crc32.Checksum(data, castagnoli) }
+
+// Stored reports whether the record is in the store.
+func (s *Snapshot) Stored() bool { return s.Record.Version != 0 }
+
+// Identity returns the identity, whose slices point into the record's data. It is zero for a
+// record without data.
+func (s *Snapshot) Identity() Identity {
+	if len(s.Record.Data) == 0 {
+		return Identity{}
+	}
+	r := reader{data: s.Record.Data, at: int(s.identity)}
+	return r.identity(s.Record.Data[1])
+}
+
+// CookieName returns the name of the cookie that the session was made for.
+func (s *Snapshot) CookieName() []byte {
+	r := reader{data: s.Record.Data, at: int(s.identity)}
+	return r.bytes()
+}
+
+// Subject returns the signed-in user, or "" if nobody is signed in.
+func (s *Snapshot) Subject() string { return string(s.Identity().Subject) }
+
+// Digest returns the digest of the current secret.
+func (s *Snapshot) Digest() (d ticket.Digest) {
+	if len(s.Record.Data) != 0 {
+		d = ticket.Digest(s.Record.Data[2:])
+	}
+	return d
+}
+
+// Header returns everything that the record says about itself.
+func (s *Snapshot) Header() Header { return Header{s.Times, s.Identity(), s.Digest()} }
+
+// SecretSince returns when the current secret was made, in milliseconds of the Unix epoch.
+func (s *Snapshot) SecretSince() int64 {
+	return max(s.Created, s.Authenticated, s.Identity().History.Rotated())
+}
+
+// Len returns the number of entries.
+func (s *Snapshot) Len() int { return int(s.count) }
+
+// Each calls visit for each entry in order.
+func (s *Snapshot) Each(visit func(key, value []byte)) {
+	r := reader{data: s.Record.Data, at: int(s.keys)}
+	at := int(s.values)
+	for range s.count {
+		key, size := r.entry()
+		visit(key, r.data[at:at+size:at+size])
+		at += size
+	}
+}
+
+// Find returns the value under key, and the key as it stands in the record.
+func (s *Snapshot) Find(key string) (name, value []byte, ok bool) {
+	r := reader{data: s.Record.Data, at: int(s.keys)}
+	at := int(s.values)
+	for range s.count {
+		name, size := r.entry()
+		if string(name) == key {
+			return name, r.data[at : at+size : at+size], true
+		}
+		at += size
+	}
+	return nil, nil, false
+}
+
+// maxRounding is how far a store may round an expiry up, in milliseconds. A smaller difference
+// is not a touch.
+const maxRounding = 1000
+
+// ApplyTouchedExpiry corrects the times by the expiry of the store's record, which a touch
+// extends without rewriting the data.
+func (s *Snapshot) ApplyTouchedExpiry(now int64) {
+	if s.Idle == 0 || s.Record.Expires.IsZero() {
+		return
+	}
+	touched := min(s.Record.Expires.UnixMilli()-s.Idle, now)
+	if touched > s.Seen+min(maxRounding, s.Idle/10) {
+		s.Seen, s.Issued = touched, touched
+	}
+}

@@ -1,0 +1,170 @@
+package record
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/cloakroom-go/sessions/core/internal/ticket"
+	"github.com/cloakroom-go/sessions/core/store"
+)
+
+// sample returns a record with everything in it.
+func sample() (store.Record, Header, []Entry) {
+	h := Header{
+		Digest: ticket.Digest{1},
+		Times: Times{
+			Created: 1_700_000_000_000, Seen: 1_700_000_001_000, Issued: 1_700_000_002_000, Idle: 3_600_000, Authenticated: 1_700_000_003_000, OwnIdle: true,
+			Cookie: CookieRemember,
+		},
+		Identity: Identity{
+			CookieName: []byte("session"), Subject: []byte("ann"),
+			History: ticket.History(nil).Append(ticket.Secret{2}, ticket.Secret{3}, 1_700_000_001_000, 1_700_000_031_000),
+			Account: NewAccount(&Proof{Methods: []string{"pwd", "otp"}, Level: 2}, Device{IP: "192.0.2.1", UserAgent: "browser"}),
+		},
+	}
+	entries := []Entry{{[]byte("visits"), []byte("1")}, {[]byte(""), []byte{}}, {[]byte("note"), []byte(`"x"`)}}
+	return Encode(&store.Record{Key: "k", Version: 7}, &h, entries).Record, h, entries
+}
+
+func TestRecordRoundTrip(t *testing.T) {
+	t.Parallel()
+	rec, h, entries := sample()
+	snap, err := decodeRecord(rec)
+	want(t, err, nil)
+	equal(t, "head", fmt.Sprintf("%+v", snap.Header()), fmt.Sprintf("%+v", h))
+	equal(t, "count", int(snap.count), len(entries))
+	i := 0
+	snap.Each(func(k, v []byte) {
+		if !bytes.Equal(k, entries[i].Key) || !bytes.Equal(v, entries[i].Value) {
+			t.Errorf("entry %d is %q: %q", i, k, v)
+		}
+		_, got, ok := snap.Find(string(k))
+		if !ok || !bytes.Equal(got, v) {
+			t.Errorf("find(%q) gives %q, %v", k, got, ok)
+		}
+		i++
+	})
+	if _, _, ok := snap.Find("absent"); ok {
+		t.Error("found what is not there")
+	}
+	head := snap.Header()
+	again := Encode(&rec, &head, entries)
+	equal(t, "encoded again", string(again.Record.Data), string(rec.Data))
+}
+
+// headEnd returns where the values of a record begin: what lies before is under the checksum.
+func headEnd(tb testing.TB, rec store.Record) int {
+	tb.Helper()
+	snap, err := decodeRecord(rec)
+	want(tb, err, nil)
+	return int(snap.values)
+}
+
+// S2: each bit of the head is guarded; so is each length.
+func TestS2EveryBitOfTheHead(t *testing.T) {
+	t.Parallel()
+	rec, _, _ := sample()
+	for at := range headEnd(t, rec) {
+		for bit := range 8 {
+			damaged := rec
+			damaged.Data = bytes.Clone(rec.Data)
+			damaged.Data[at] ^= 1 << bit
+			if _, err := decodeRecord(damaged); err == nil {
+				t.Fatalf("byte %d, bit %d: the damage is not noticed", at, bit)
+			}
+		}
+	}
+	for n := range len(rec.Data) {
+		short := rec
+		short.Data = rec.Data[:n]
+		if _, err := decodeRecord(short); err == nil {
+			t.Fatalf("cut to %d bytes: the damage is not noticed", n)
+		}
+	}
+	long := rec
+	long.Data = append(bytes.Clone(rec.Data), 0)
+	_, err := decodeRecord(long)
+	want(t, err, ErrDamaged)
+}
+
+// S3: lengths that promise more than there is cost nothing.
+func TestS3LengthBombs(t *testing.T) {
+	if raceEnabled {
+		t.Skip("counts differ under the race detector")
+	}
+	rec, _, _ := sample()
+	end := headEnd(t, rec)
+	for at := range end {
+		bomb := store.Record{Data: append(bytes.Clone(rec.Data[:at]), bytes.Repeat([]byte{0xff}, 64)...)}
+		if n := testing.AllocsPerRun(1, func() { _, _ = decodeRecord(bomb) }); n > 0 {
+			t.Fatalf("a bomb at %d costs %v allocations", at, n)
+		}
+	}
+}
+
+func FuzzRecord(f *testing.F) {
+	rec, h, entries := sample()
+	f.Add(rec.Data, uint16(0), byte(0))
+	f.Add(rec.Data, uint16(40), byte(1))
+	f.Add([]byte{}, uint16(0), byte(0))
+	h.History, h.Account, h.OwnIdle, h.Subject = nil, nil, false, nil
+	f.Add(Encode(&store.Record{}, &h, entries[:1]).Record.Data, uint16(3), byte(0x80))
+	end := headEnd(f, rec)
+	f.Fuzz(func(t *testing.T, data []byte, at uint16, flip byte) {
+		// Whatever the bytes are: no panic, and what decodes comes back from its own encoding.
+		if snap, err := decodeRecord(store.Record{Data: data, Version: 1}); err == nil {
+			again(t, &snap)
+		} else if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrFormat) {
+			t.Fatalf("unknown error %v", err)
+		}
+		// One byte of a good head: it never becomes somebody else's.
+		damaged := bytes.Clone(rec.Data)
+		damaged[int(at)%end] ^= flip
+		snap, err := decodeRecord(store.Record{Data: damaged})
+		if flip != 0 && err == nil {
+			t.Fatalf("damage at %d reads as subject %q", int(at)%end, snap.Subject())
+		}
+	})
+}
+
+// again encodes what was decoded and compares.
+func again(t *testing.T, snap *Snapshot) {
+	t.Helper()
+	var entries []Entry
+	snap.Each(func(k, v []byte) {
+		entries = append(entries, Entry{k, v})
+		if _, _, ok := snap.Find(string(k)); !ok {
+			t.Fatalf("%q is listed and not found", k)
+		}
+	})
+	head := snap.Header()
+	second, err := decodeRecord(Encode(&snap.Record, &head, entries).Record)
+	if err != nil || fmt.Sprintf("%+v", second.Header()) != fmt.Sprintf("%+v", head) ||
+		!bytes.Equal(second.Record.Data[second.values:], snap.Record.Data[snap.values:]) || second.count != snap.count {
+		t.Fatalf("encoded again it is another record: %v", err)
+	}
+}
+
+func decodeRecord(rec store.Record) (snap Snapshot, err error) {
+	snap.Record = rec
+	err = snap.Decode()
+	return snap, err
+}
+
+// equal fails the test unless got is what was wanted.
+func equal[T comparable](tb testing.TB, what string, got, wanted T) {
+	tb.Helper()
+	if got != wanted {
+		tb.Errorf("%s is %v, want %v", what, got, wanted)
+	}
+}
+
+// want fails the test unless err is the expected one; nil expects none.
+func want(tb testing.TB, err, target error) {
+	tb.Helper()
+	if !errors.Is(err, target) {
+		tb.Errorf("error is %v, want %v", err, target)
+	}
+}

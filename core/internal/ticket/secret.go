@@ -1,0 +1,55 @@
+package ticket
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+)
+
+// A Secret is the part of a ticket that authenticates its bearer: 32 random bytes. It exists in
+// the cookie and, during a request, in memory; the store keeps only its digest.
+type Secret [32]byte
+
+// A Digest is the SHA-256 of a secret. It authenticates nobody.
+type Digest [sha256.Size]byte
+
+// NewSecret returns a random secret.
+func NewSecret() (s Secret) {
+	_, _ = rand.Read(s[:]) // It never fails.
+	return s
+}
+
+// sharedSize is the length of the prefix that a secret shares with those that replace it by
+// Rotate.
+const sharedSize = len(Secret{}) / 2
+
+// Rotate returns a random secret to replace s. The first half of both is the same, so that the
+// History of the new secret can tell that s was issued.
+func (s *Secret) Rotate() Secret {
+	next := NewSecret()
+	copy(next[:sharedSize], s[:])
+	return next
+}
+
+// Digest returns the digest of s.
+func (s *Secret) Digest() Digest { return sha256.Sum256(s[:]) }
+
+// Matches reports whether d is the digest of s. It takes the same time whatever the answer.
+func (d *Digest) Matches(s *Secret) bool {
+	digest := s.Digest()
+	return subtle.ConstantTimeCompare(digest[:], d[:]) == 1
+}
+
+// seal encrypts next, which replaces old, so that it can be read only by the bearer of old: it
+// is XORed with a pad that is derived from old and from the digest of next. Applied to a sealed
+// secret, seal decrypts it.
+func seal(old, next Secret, nextDigest Digest) Secret {
+	mac := hmac.New(sha256.New, old[:])
+	mac.Write([]byte("cloakroom successor v1"))
+	mac.Write(nextDigest[:])
+	var pad Secret
+	mac.Sum(pad[:0])
+	subtle.XORBytes(pad[:], pad[:], next[:])
+	return pad
+}

@@ -1,0 +1,96 @@
+package ticket
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+)
+
+// An id that parses but is of another version or variant names no session of ours.
+func TestK2ForeignUUID(t *testing.T) {
+	t.Parallel()
+	for version := range 16 {
+		for variant := range 4 {
+			tk := Ticket{ID: uuid.UUID{6: byte(version << 4), 8: byte(variant << 6)}}
+			_, ok := parse(textOf(&tk))
+			if wanted := version == 7 && variant == 2; ok != wanted {
+				t.Errorf("version %d, variant %d: accepted is %v, want %v", version, variant, ok, wanted)
+			}
+		}
+	}
+}
+
+func TestSealHidesTheSuccessor(t *testing.T) {
+	t.Parallel()
+	old, next := Secret{1}, Secret{2}
+	sealed := seal(old, next, next.Digest())
+	if sealed == next || sealed == old {
+		t.Error("the seal shows a secret")
+	}
+	equal(t, "opened", seal(old, next, next.Digest()) == sealed, true)
+	if seal(sealed, old, next.Digest()) == next || seal(Secret{3}, sealed, next.Digest()) == next {
+		t.Error("another secret opens the seal")
+	}
+	if seal(old, sealed, next.Digest()) != next {
+		t.Error("the old secret does not open the seal")
+	}
+}
+
+func TestEachByteOfADigestCounts(t *testing.T) {
+	t.Parallel()
+	s := Secret{1}
+	d := s.Digest()
+	equal(t, "its own matches", d.Matches(&s), true)
+	for i := range d {
+		other := d
+		other[i] ^= 0x80
+		equal(t, fmt.Sprintf("with another byte %d it matches", i), other.Matches(&s), false)
+	}
+}
+
+// wellFormed is the rule by the book, written apart from the code under test: base64url that decodes to a version 7 UUID
+// of the standard variant and 32 bytes more.
+func wellFormed(value string) bool {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(value)
+	return err == nil && len(raw) == 48 && raw[6]>>4 == 7 && raw[8]>>6 == 0b10 && !strings.ContainsAny(value, "\r\n")
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add("")
+	f.Add(strings.Repeat("A", TextLength))
+	for range 3 {
+		tk := random()
+		f.Add(textOf(&tk))
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		tk, ok := parse(value)
+		if ok != wellFormed(value) {
+			t.Fatalf("accepted is %v, by the book %v", ok, !ok)
+		}
+		if ok && textOf(&tk) != value {
+			t.Fatal("an accepted token has a second spelling")
+		}
+	})
+}
+
+// random returns a new ticket.
+func random() Ticket { return Ticket{ID: uuid.Must(uuid.NewV7()), Secret: NewSecret()} }
+
+// textOf returns the cookie value of t.
+func textOf(t *Ticket) string { return string(t.AppendText(nil)) }
+
+func parse(value string) (t Ticket, ok bool) {
+	ok = t.Parse(value)
+	return t, ok
+}
+
+// equal fails the test unless got is what was wanted.
+func equal[T comparable](tb testing.TB, what string, got, wanted T) {
+	tb.Helper()
+	if got != wanted {
+		tb.Errorf("%s is %v, want %v", what, got, wanted)
+	}
+}

@@ -1,0 +1,130 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cloakroom-go/sessions/core/internal/record"
+)
+
+// Info describes a session in a list. It authenticates nobody.
+type Info struct {
+	ID              string    // the public id
+	Subject         string    // the signed-in user; "" if nobody is signed in
+	Created         time.Time // when the session was first stored
+	LastSeen        time.Time // when it was last used; see [Session.LastSeen]
+	Expires         time.Time // when it ends unless it is used again; zero if it never ends
+	AuthenticatedAt time.Time // the last login or step-up; zero if nobody is signed in
+	Auth            Auth      // how the subject has proved who they are
+	IP              string    // where it was last used from, for signed-in users, unless NoDevice is set
+	UserAgent       string    // likewise, at most 256 bytes of it
+	Persistent      bool      // whether the cookie outlives the browser
+}
+
+// info returns the description of a stored session.
+func (m *Manager) info(snap *record.Snapshot) Info {
+	h := snap.Header()
+	proof, d := h.Account.Proof(), h.Account.Device()
+	if m.executor.noDevice {
+		d = record.Device{} // It was recorded before the option was set.
+	}
+	return Info{
+		ID: m.keyspace.idOf(snap.Record.Key), Subject: string(h.Subject),
+		Created: timeOf(h.Created), LastSeen: timeOf(h.Seen),
+		Expires:         timeOf(m.policy.expiresAt(&h.Times, h.Seen)),
+		AuthenticatedAt: timeOf(h.Authenticated), Auth: Auth(proof),
+		IP: d.IP, UserAgent: d.UserAgent, Persistent: m.policy.persistent(&h.Times),
+	}
+}
+
+func (m *Manager) infos(snaps []record.Snapshot) []Info {
+	infos := make([]Info, len(snaps))
+	for i := range snaps {
+		infos[i] = m.info(&snaps[i])
+	}
+	return infos
+}
+
+// List returns the sessions of a subject, the one used last first: the user's devices. It
+// includes every session that has not ended and whose login was committed before the call. It
+// returns [errors.ErrUnsupported] if the store has no index of subjects.
+func (m *Manager) List(ctx context.Context, subject string) ([]Info, error) {
+	ctx, cancel := m.records.withTimeout(ctx)
+	defer cancel()
+	snaps, err := m.records.ofSubject(ctx, subject)
+	infos := m.infos(snaps)
+	slices.SortFunc(infos, func(a, b Info) int {
+		if c := b.LastSeen.Compare(a.LastSeen); c != 0 {
+			return c
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	return infos, err
+}
+
+// Lookup returns the session with a public id, or [ErrNotFound] if there is none. It works with
+// every store.
+func (m *Manager) Lookup(ctx context.Context, id string) (Info, error) {
+	ctx, cancel := m.records.withTimeout(ctx)
+	defer cancel()
+	snap, err := m.records.byID(ctx, id)
+	if err != nil {
+		return Info{}, err
+	}
+	return m.info(&snap), nil
+}
+
+// Page returns a page of about limit sessions of this manager, signed in or not, and the cursor
+// of the next page. The cursor of the first page is "", and that after the last page is "".
+// Every session that exists throughout the walk is returned, possibly twice. The default limit
+// is 100. Page returns [errors.ErrUnsupported] if the store cannot list sessions.
+func (m *Manager) Page(ctx context.Context, cursor string, limit int) (page []Info, next string, err error) {
+	ctx, cancel := m.records.withTimeout(ctx)
+	defer cancel()
+	recs, next, err := m.records.page(ctx, cursor, limit)
+	return m.infos(m.records.live(ctx, recs)), next, err
+}
+
+// All returns an iterator over all sessions of this manager. It walks them as [Manager.Page]
+// does. If there is an error, it is the last thing that the iterator yields.
+func (m *Manager) All(ctx context.Context) iter.Seq2[Info, error] {
+	return func(yield func(Info, error) bool) {
+		for cursor := ""; ; {
+			page, next, err := m.Page(ctx, cursor, 0)
+			for i := range page {
+				if !yield(page[i], nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield(Info{}, err)
+				return
+			}
+			if cursor = next; cursor == "" {
+				return
+			}
+		}
+	}
+}
+
+// Count returns the number of records under the manager's prefix that have not expired. If the
+// store cannot count them, Count walks them all; if it cannot do that either, Count returns
+// [errors.ErrUnsupported]. Count is bounded by ctx alone, not by [Options.StoreTimeout].
+func (m *Manager) Count(ctx context.Context) (int, error) {
+	n, err := m.records.count(ctx)
+	if !errors.Is(err, errors.ErrUnsupported) {
+		return n, err
+	}
+	n = 0
+	for _, err := range m.All(ctx) {
+		if err != nil {
+			return 0, err
+		}
+		n++
+	}
+	return n, nil
+}

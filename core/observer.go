@@ -1,0 +1,60 @@
+package core
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/cloakroom-go/sessions/core/internal/record"
+)
+
+// observer receives everything that happens: it counts events, sends them to the hook and logs
+// what an operator must see. It has two verbs: emit sends an event, and report also logs it.
+type observer struct {
+	*keyspace
+	counters counters
+	hook     *dispatcher // nil if there is no hook
+	log      *slog.Logger
+}
+
+// emit counts e and sends it to the hook.
+func (o *observer) emit(e Event) {
+	o.counters.add(e.Kind, e.SessionID)
+	if o.hook != nil {
+		e.Time = time.Now()
+		o.hook.send(e)
+	}
+}
+
+// emitAbout emits an event about a stored session. Because it is called in every request, it
+// does not build the event if there is no hook.
+func (o *observer) emitAbout(ctx context.Context, kind EventKind, snap *record.Snapshot) {
+	if o.hook == nil {
+		o.counters.add(kind, snap.Record.Key)
+		return
+	}
+	o.emit(o.eventAbout(ctx, kind, snap))
+}
+
+// eventAbout returns an event about a stored session.
+func (o *observer) eventAbout(ctx context.Context, kind EventKind, snap *record.Snapshot) Event {
+	return Event{Kind: kind, SessionID: o.idOf(snap.Record.Key), Subject: snap.Subject(), Context: ctx}
+}
+
+// report logs e and emits it.
+func (o *observer) report(level slog.Level, e Event) {
+	ctx := e.Context
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	o.log.Log(ctx, level, "sessions: "+e.Kind.String(), e.attrs()...)
+	o.emit(e)
+}
+
+func (o *observer) stats() Stats {
+	s := o.counters.stats()
+	if o.hook != nil {
+		s.EventsDropped = o.hook.dropped.Load()
+	}
+	return s
+}

@@ -1,0 +1,42 @@
+package core
+
+// commitPlan is what a commit has to do. A session makes it under its lock, the executor
+// carries it out without one, and the session then settles with the outcome.
+type commitPlan struct {
+	verified // the base, and the ticket that opens it; a merge replaces them
+	moment
+	kind         planKind
+	delta        *delta
+	keyAtStart   string      // the session's key when the plan was made
+	toDelete     *sessionRef // a session to delete first
+	err          error       // why nothing is saved; toDelete is deleted all the same
+	renewalOnly  bool        // the handler changed nothing: only the age of the secret requires a save
+	rebaseNeeded bool        // the updates have to run again before the first save
+	merged       bool        // the changes of another request were merged with these
+	undone       bool        // a login was saved and undone; the base is what is stored now
+}
+
+type planKind uint8
+
+const (
+	planNone planKind = iota
+	planCreate
+	planReplace
+	planTouch
+)
+
+// outcome is what came of a commit plan.
+type outcome struct {
+	verified        // what is stored now, and the ticket that opens it
+	login      bool // a subject signed in or stepped up
+	renewal    bool // the secret was replaced
+	sendCookie bool // the response has to set the cookie
+	deleted    bool // the session in commitPlan.toDelete has been dealt with
+	notOwned   bool // it was not deleted, because its secret may no longer end it
+}
+
+// signedIn reports whether the session is one of the subject's already, so that the login takes
+// no further place.
+func (p *commitPlan) signedIn() bool {
+	return p.snap.Stored() && p.snap.Subject() == p.delta.login.subject
+}

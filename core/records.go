@@ -1,0 +1,188 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/cloakroom-go/sessions/core/internal/record"
+	"github.com/cloakroom-go/sessions/core/internal/ticket"
+)
+
+// records finds, verifies and ends stored sessions.
+type records struct {
+	*backend
+	verifier
+	revokeOnReuse bool
+}
+
+// open loads the session of a ticket into v. It returns ErrNotFound if the ticket opens none,
+// or errReused.
+func (r *records) open(ctx context.Context, v *verified, t *ticket.Ticket) error {
+	if r.memory != nil {
+		return r.openFromMemory(ctx, v, t)
+	}
+	key := r.key(t.ID)
+	rec, err := r.load(ctx, key)
+	if err != nil {
+		return r.loadError(ctx, key, err)
+	}
+	if err = r.verifyRecord(ctx, v, &rec, t); err == nil {
+		r.emitAbout(ctx, EventLoaded, &v.snap)
+	}
+	return err
+}
+
+// openFromMemory is open for the memory store. It looks at the clock once, and it does without
+// the text of the key, which would have to be allocated.
+func (r *records) openFromMemory(ctx context.Context, v *verified, t *ticket.Ticket) error {
+	now := time.Now()
+	if err := r.loadFromMemory(ctx, &t.ID, now, &v.snap.Record); err != nil {
+		return err
+	}
+	if err := r.verify(v, t, now); err != nil {
+		v.snap.Record.Key = r.key(t.ID)
+		return r.reject(ctx, &v.snap, err)
+	}
+	r.counters.addByte(EventLoaded, t.ID[len(t.ID)-1])
+	return nil
+}
+
+// verifyRecord sets v to a record that the ticket opens. Otherwise it reports the reason and
+// returns the error of reject.
+func (r *records) verifyRecord(ctx context.Context, v *verified, rec *Record, t *ticket.Ticket) error {
+	v.snap.Record = *rec
+	if err := r.verify(v, t, time.Now()); err != nil {
+		return r.reject(ctx, &v.snap, err)
+	}
+	return nil
+}
+
+// reject reports why verify refused a ticket. It returns ErrNotFound, because to the client
+// there is no such session; only errReused is returned as it is, for the caller to report.
+func (r *records) reject(ctx context.Context, snap *record.Snapshot, reason error) error {
+	switch {
+	case errors.Is(reason, errReused):
+		return reason
+	case errors.Is(reason, errOtherCookie), errors.Is(reason, errOtherSecret):
+		return r.emitRejection(ctx, snap, EventRefused, reason)
+	case errors.Is(reason, errExpired):
+		// The policy is shorter than the one that the record was saved under. If the record
+		// cannot be deleted, it is as expired as before.
+		_ = r.delete(ctx, snap.Record.Key)
+		return r.emitRejection(ctx, snap, EventExpired, reason)
+	}
+	r.reportUndecodable(ctx, snap, reason)
+	return ErrNotFound
+}
+
+// emitRejection emits why a ticket does not open its session and returns ErrNotFound.
+func (r *records) emitRejection(
+	ctx context.Context, snap *record.Snapshot, kind EventKind, reason error,
+) error {
+	e := r.eventAbout(ctx, kind, snap)
+	e.Err = reason
+	r.emit(e)
+	return ErrNotFound
+}
+
+func (r *records) reportUndecodable(ctx context.Context, snap *record.Snapshot, err error) {
+	r.report(slog.LevelWarn, Event{
+		Kind: EventUndecodable, SessionID: r.idOf(snap.Record.Key), Err: err, Context: ctx,
+	})
+}
+
+// reportReuse reports a secret that was replaced long ago: two parties have it, and one of them
+// is not the user. If the options say so, it ends the session.
+func (r *records) reportReuse(ctx context.Context, snap *record.Snapshot) error {
+	e := r.eventAbout(ctx, EventReused, snap)
+	e.Err = errReused
+	r.report(slog.LevelWarn, e)
+	if !r.revokeOnReuse {
+		return nil
+	}
+	ctx, cancel := r.detached(ctx) // A thief who disconnects must not prevent it.
+	defer cancel()
+	return r.end(ctx, snap, ReasonReuse)
+}
+
+// end deletes the record of a session and reports the reason.
+func (r *records) end(ctx context.Context, snap *record.Snapshot, reason string) error {
+	if err := r.delete(ctx, snap.Record.Key); err != nil {
+		return err
+	}
+	e := r.eventAbout(ctx, EventRevoked, snap)
+	e.Reason = reason
+	r.emit(e)
+	return nil
+}
+
+// deleteIfOwned deletes the record of a destroyed session, provided that the ticket of the
+// request that destroyed it may still end it: a secret that a login has replaced signs nobody
+// out.
+func (r *records) deleteIfOwned(ctx context.Context, ref *sessionRef) error {
+	rec, err := r.load(ctx, ref.key)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return r.storeFailure(ctx, "delete", ref.key, err)
+	}
+	snap := record.Snapshot{Record: rec}
+	if snap.Decode() == nil && !ref.mayEnd(&snap, time.Now(), r.grace) {
+		return errOtherSecret
+	}
+	return r.delete(ctx, ref.key)
+}
+
+// byID loads a session by its public id.
+func (r *records) byID(ctx context.Context, id string) (record.Snapshot, error) {
+	u, err := uuid.Parse(id)
+	if err != nil || u.String() != id {
+		return record.Snapshot{}, ErrNotFound
+	}
+	rec, err := r.load(ctx, r.key(u))
+	if err != nil {
+		return record.Snapshot{}, r.loadError(ctx, rec.Key, err)
+	}
+	snap := record.Snapshot{Record: rec}
+	if r.inspect(ctx, &snap, time.Now()) != recordLive {
+		return record.Snapshot{}, ErrNotFound
+	}
+	return snap, nil
+}
+
+// ofSubject returns the live sessions of a subject.
+func (r *records) ofSubject(ctx context.Context, subject string) ([]record.Snapshot, error) {
+	recs, err := r.bySubject(ctx, subject)
+	return slices.DeleteFunc(r.live(ctx, recs), func(s record.Snapshot) bool {
+		return string(s.Identity().Subject) != subject
+	}), err
+}
+
+// live returns the live sessions among records from a list.
+func (r *records) live(ctx context.Context, recs []Record) []record.Snapshot {
+	now := time.Now()
+	snaps := make([]record.Snapshot, 0, len(recs))
+	for i := range recs {
+		snap := record.Snapshot{Record: recs[i]}
+		if r.inspect(ctx, &snap, now) == recordLive {
+			snaps = append(snaps, snap)
+		}
+	}
+	return snaps
+}
+
+// inspect decodes a record from a list and returns its status. It reports a record that cannot
+// be decoded.
+func (r *records) inspect(ctx context.Context, snap *record.Snapshot, now time.Time) recordStatus {
+	status, err := r.status(snap, now)
+	if err != nil {
+		r.reportUndecodable(ctx, snap, err)
+	}
+	return status
+}

@@ -1,0 +1,154 @@
+package core
+
+import (
+	"context"
+	"errors"
+)
+
+// settle brings the session up to date with the outcome of a commit and returns the error that
+// the commit returns. It emits the events of the commit.
+func (s *Session) settle(ctx context.Context, p *commitPlan, o *outcome, err error) error {
+	if p.toDelete != nil && o.deleted {
+		s.onDeleted(ctx, p.toDelete, o.notOwned)
+	}
+	switch {
+	case p.err != nil || p.toDelete != nil && !o.deleted:
+		s.requeue(p, err)
+		return err
+	case p.delta == nil: // There was nothing to save.
+		return nil
+	case err == nil:
+		s.onSaved(ctx, p, o)
+		return nil
+	case errors.Is(err, ErrNotFound):
+		s.onGone(ctx, p)
+		return nil
+	case p.kind == planTouch || p.renewalOnly:
+		// What the handler read is right. The next request touches or renews the session.
+		s.dropRenewal(ctx, p, err)
+		return nil
+	}
+	s.requeue(p, err)
+	return err
+}
+
+// onDeleted notes that the session that Destroy ended has been deleted.
+func (s *Session) onDeleted(ctx context.Context, ref *sessionRef, notOwned bool) {
+	e := Event{
+		Kind: EventDestroyed, SessionID: s.manager.keyspace.idOf(ref.key), Subject: ref.subject, Context: ctx,
+	}
+	s.mu.Lock()
+	if notOwned {
+		// Somebody has signed in with this session meanwhile, and the browser may have the
+		// cookie of that login.
+		s.cookie, e.Kind, e.Err = cookieKeep, EventGone, ErrGone
+	}
+	if s.toDelete == ref {
+		s.toDelete = nil
+	}
+	s.mu.Unlock()
+	s.manager.observer.emit(e)
+}
+
+// onSaved makes what was saved the base of the session.
+func (s *Session) onSaved(ctx context.Context, p *commitPlan, o *outcome) {
+	s.mu.Lock()
+	if s.key() != p.keyAtStart {
+		// Destroy came while the save was running, so what was saved has to be deleted.
+		s.toDelete = &sessionRef{key: o.snap.Record.Key, subject: o.snap.Subject(), ticket: o.ticket}
+		s.dirty.Store(true)
+		s.mu.Unlock()
+		return
+	}
+	s.setBase(&o.verified)
+	s.status, s.saving = statusLive, nil
+	// Updates that other goroutines have made meanwhile were computed from the base before the
+	// merge.
+	s.rebaseNeeded = (p.merged || p.rebaseNeeded) && !s.pending.empty()
+	if o.sendCookie {
+		s.cookie = cookieSet
+	}
+	s.mu.Unlock()
+	s.emitOutcome(ctx, p, o)
+}
+
+// setBase replaces the base. When the next touch is due is not known, so the next commit has to
+// look at the clock. It expects s.mu to be held.
+func (s *Session) setBase(v *verified) {
+	s.snap, s.ticket = v.snap, v.ticket
+	s.nextDue, s.dueLater = 0, false
+}
+
+// emitOutcome emits the events of a commit that succeeded.
+func (s *Session) emitOutcome(ctx context.Context, p *commitPlan, o *outcome) {
+	for _, e := range [...]struct {
+		kind     EventKind
+		happened bool
+	}{
+		{EventCreated, p.kind == planCreate},
+		{EventMerged, p.kind == planReplace && p.merged},
+		{EventCommitted, p.kind == planReplace},
+		{EventTouched, p.kind == planTouch},
+		{EventLogin, o.login},
+		{EventRenewed, o.renewal && !o.login},
+	} {
+		if e.happened {
+			s.manager.observer.emitAbout(ctx, e.kind, &o.snap)
+		}
+	}
+}
+
+// onGone drops the changes to a session that another request has ended. The response sends no
+// cookie.
+func (s *Session) onGone(ctx context.Context, p *commitPlan) {
+	s.mu.Lock()
+	if s.key() == p.keyAtStart {
+		s.status, s.saving, s.pending, s.cookie = statusGone, nil, nil, cookieKeep
+		s.changesDropped = p.kind != planTouch && !p.renewalOnly
+	}
+	s.mu.Unlock()
+	s.manager.observer.emit(Event{
+		Kind: EventGone, SessionID: s.manager.keyspace.idOf(p.keyAtStart), Subject: p.snap.Subject(),
+		Err: ErrGone, Context: ctx,
+	})
+}
+
+// dropRenewal gives up a touch or renewal that failed and that no handler asked for. Failures
+// of the store have been reported; a record that is too large for the store has not.
+func (s *Session) dropRenewal(ctx context.Context, p *commitPlan, err error) {
+	if errors.Is(err, ErrTooLarge) {
+		_ = s.manager.records.storeFailure(ctx, "save", p.snap.Record.Key, err)
+	}
+	if p.kind == planTouch {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.key() == p.keyAtStart {
+		s.saving = nil
+	}
+}
+
+// requeue makes the changes of a failed commit pending again. If the limit has refused a login,
+// they are dropped: what a handler changes for the user who signs in is not for the user of
+// before.
+func (s *Session) requeue(p *commitPlan, err error) {
+	if p.kind != planCreate && p.kind != planReplace {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case errors.Is(err, ErrLimit):
+		s.rebaseNeeded = !s.pending.empty()
+	case s.saving != nil: // Otherwise Destroy came meanwhile.
+		s.saving.add(s.pending)
+		s.pending, s.rebaseNeeded = s.saving, s.rebaseNeeded || p.rebaseNeeded
+		s.dirty.Store(true)
+	}
+	s.saving = nil
+	if p.undone && s.key() == p.keyAtStart {
+		s.setBase(&p.verified)
+		s.rebaseNeeded = s.rebaseNeeded || p.merged
+	}
+}

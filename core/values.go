@@ -1,0 +1,224 @@
+package core
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+)
+
+// Get decodes the value under key into what v, a pointer, points to, and reports whether there
+// is a value. A value that does not decode is treated as absent and raises [EventBadValue];
+// what v points to is then undefined.
+func (s *Session) Get(key string, v any) bool {
+	data, ok := s.read(key)
+	if !ok {
+		return false
+	}
+	if err := s.manager.codec.Decode(data, v); err != nil {
+		s.reportBadValue(key)
+		return false
+	}
+	return true
+}
+
+// Set stores v under key. It stores a copy: later changes to v do not change the session.
+// Storing an equal value is not a change. It returns an error if v cannot be encoded or is too
+// large, or if the session cannot be changed: [ErrLate], [ErrGone] or [ErrStore].
+func (s *Session) Set(key string, v any) error {
+	data, err := s.manager.codec.Encode(v)
+	if err != nil {
+		return encodeError(key, err)
+	}
+	return s.write(key, data)
+}
+
+// Delete removes the value under key. It does nothing if there is none.
+func (s *Session) Delete(key string) error {
+	s.mu.Lock()
+	defer s.unlock()
+	s.access()
+	name, _, ok := s.lookup(key)
+	if !ok {
+		return s.failure
+	}
+	if err := s.writable(false); err != nil {
+		return err
+	}
+	s.change().put(change{key: ownKey(name, key)})
+	return nil
+}
+
+// Clear removes all values, including those that other requests add before it is saved. The
+// session and its user stay.
+func (s *Session) Clear() error {
+	s.mu.Lock()
+	defer s.unlock()
+	s.access()
+	if err := s.writable(false); err != nil {
+		return err
+	}
+	s.change().clear()
+	return nil
+}
+
+// Keys returns the keys that have a value, sorted.
+func (s *Session) Keys() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.access()
+	keys := make([]string, 0, s.snap.Len())
+	if !s.saving.clearsAll() && !s.pending.clearsAll() {
+		// This is one pass over the base, where a lookup of each key would take one for each.
+		s.snap.Each(func(key, _ []byte) {
+			if s.saving.findBytes(key) == nil && s.pending.findBytes(key) == nil {
+				keys = append(keys, string(key))
+			}
+		})
+	}
+	if !s.pending.clearsAll() {
+		keys = s.saving.appendKeys(keys, s.pending)
+	}
+	keys = s.pending.appendKeys(keys, nil)
+	slices.Sort(keys)
+	return keys
+}
+
+// Len returns the number of keys that have a value.
+func (s *Session) Len() int { return len(s.Keys()) }
+
+// read returns the encoded value under key. It locks s.mu.
+func (s *Session) read(key string) ([]byte, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.access()
+	_, value, ok := s.lookup(key)
+	return value, ok
+}
+
+// write stores an encoded value. It locks s.mu.
+func (s *Session) write(key string, data []byte) error {
+	if size, limit := len(key)+len(data), s.manager.maxSize; size > limit {
+		return tooLarge(key, size, limit)
+	}
+	s.mu.Lock()
+	defer s.unlock()
+	s.access()
+	name, old, ok := s.lookup(key)
+	if ok && bytes.Equal(old, data) && s.unaffectedByMerge(key) {
+		return nil
+	}
+	if err := s.writable(false); err != nil {
+		return err
+	}
+	s.change().put(change{key: ownKey(name, key), value: data, present: true})
+	return nil
+}
+
+// deleteIfUnchanged removes the value under key if it is still old, and reports whether it did.
+// It locks s.mu.
+func (s *Session) deleteIfUnchanged(key string, old []byte) (bool, error) {
+	s.mu.Lock()
+	defer s.unlock()
+	name, now, ok := s.lookup(key)
+	if !ok || !bytes.Equal(now, old) {
+		return false, nil
+	}
+	if err := s.writable(false); err != nil {
+		return false, err
+	}
+	s.change().put(change{key: ownKey(name, key)})
+	return true, nil
+}
+
+// updateResult is the result of an update for the value that it read.
+type updateResult struct {
+	old     []byte
+	present bool
+	value   []byte
+	err     error
+}
+
+// setUpdate stores the result of an update, and the update itself, which runs again if another
+// request changes the value first. It returns false if the value is no longer the one that the
+// update read. It locks s.mu.
+func (s *Session) setUpdate(key string, fn update, r updateResult) bool {
+	s.mu.Lock()
+	defer s.unlock()
+	name, now, ok := s.lookup(key)
+	if ok != r.present || !bytes.Equal(now, r.old) {
+		return false
+	}
+	if r.err == nil && r.present && bytes.Equal(r.old, r.value) && s.unaffectedByMerge(key) {
+		return true
+	}
+	if r.err == nil {
+		r.err = s.writable(false)
+	}
+	if size, limit := len(key)+len(r.value), s.manager.maxSize; r.err == nil && size > limit {
+		r.err = tooLarge(key, size, limit)
+	}
+	switch {
+	case r.err == nil:
+		s.change().putUpdate(ownKey(name, key), fn, r.value)
+	case errors.Is(r.err, ErrGone):
+		s.changesDropped = true
+	default:
+		// An update cannot return an error, so the commit does. That another request ended the
+		// session is no error there.
+		s.fail(r.err)
+	}
+	return true
+}
+
+// reportBadValue reports a value that does not decode. It does not report the error of the
+// decoder, which may quote the value. It locks s.mu.
+func (s *Session) reportBadValue(key string) {
+	s.mu.Lock()
+	e := Event{
+		Kind: EventBadValue, SessionID: s.id(), Subject: s.subject(),
+		Key: string([]byte(key)), Err: errBadValue,
+	}
+	s.mu.Unlock()
+	s.manager.observer.report(slog.LevelWarn, e)
+}
+
+var errBadValue = errors.New("sessions: value does not decode into the wanted type")
+
+func encodeError(key string, err error) error {
+	return fmt.Errorf("sessions: encoding %q: %w", key, err)
+}
+
+// lookup returns the encoded value under key as this request sees it, and the key in memory of
+// the session if it has it. It expects s.mu to be held.
+func (s *Session) lookup(key string) (name, value []byte, ok bool) {
+	for _, d := range [...]*delta{s.pending, s.saving} {
+		if c := d.find(key); c != nil {
+			return c.key, c.value, c.present
+		}
+		if d.clearsAll() {
+			return nil, nil, false
+		}
+	}
+	return s.snap.Find(key)
+}
+
+// unaffectedByMerge reports whether the value under key cannot change by a merge that is still
+// to come, so that storing an equal value need not be recorded. It expects s.mu to be held.
+func (s *Session) unaffectedByMerge(key string) bool {
+	if s.failure != nil || !s.saving.empty() || s.rebaseNeeded {
+		return false
+	}
+	c := s.pending.find(key)
+	return c == nil || c.update == nil
+}
+
+// ownKey returns the key in memory that nobody changes: what lookup found, or else a copy,
+// because the caller's string may belong to the framework.
+func ownKey(name []byte, key string) []byte {
+	if name != nil {
+		return name
+	}
+	return []byte(key)
+}
