@@ -68,7 +68,7 @@ func (s *Session) commitHeader(ctx context.Context, c adapter.Client, r *adapter
 		err = s.flush(ctx)
 		s.mu.Lock()
 	}
-	if err == nil {
+	if s.headerErr = err; err == nil {
 		s.fillLastReply(r)
 	}
 	s.response.headersSent.Store(true)

@@ -26,7 +26,7 @@ func (s *Session) load(ctx context.Context) error {
 	s.inFlight.Store(true)
 	defer s.inFlight.Store(false)
 	var found verified
-	err := s.manager.records.openFirst(ctx, s.tickets, &found)
+	err := s.manager.records.openFirst(ctx, &s.toLoad.tickets, &found)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.verified = found
@@ -57,16 +57,15 @@ func (s *Session) setTickets(cookieFields ...string) {
 // keepTickets keeps the tickets for a load that is still to come. It takes a copy, so that the caller's tickets stay on the stack
 // if there is nothing to keep.
 func (s *Session) keepTickets(presented cookie.Tickets) {
-	s.tickets = &presented
+	s.toLoad = &pendingLoad{tickets: presented}
 	s.unloaded.Store(true)
 }
 
 // loaded sets the state of the session after a load, and returns err.
 func (s *Session) loaded(err error) error {
-	s.loadErr = err
 	switch {
 	case err != nil:
-		s.verified = verified{}
+		s.toLoad.err, s.verified = err, verified{}
 		return err
 	case s.snap.Stored():
 		s.status = statusLive
@@ -76,7 +75,7 @@ func (s *Session) loaded(err error) error {
 	default:
 		s.status = statusNew
 	}
-	s.tickets = nil
+	s.toLoad = nil
 	if s.unloaded.Load() { // A load is cheaper than a store, and usually it is false already.
 		s.unloaded.Store(false)
 	}
@@ -86,9 +85,6 @@ func (s *Session) loaded(err error) error {
 // openFirst loads the session of the first ticket that opens one into v. It leaves v zero if
 // none does.
 func (r *records) openFirst(ctx context.Context, tickets *cookie.Tickets, v *verified) error {
-	if tickets == nil || tickets.Len() == 0 {
-		return nil
-	}
 	ctx, cancel := r.withTimeout(ctx)
 	defer cancel()
 	var reused []record.Snapshot

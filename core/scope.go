@@ -30,7 +30,6 @@ type Scope struct {
 	// allocation there is, and most requests bring no cookie and do not ask for one.
 	session  atomic.Pointer[Session]
 	response response
-	err      error // of CommitHeader
 }
 
 // ScopeKey is the key of the innermost scope in the context of a request. It is for adapters.
@@ -163,7 +162,7 @@ func (sc *Scope) Commit(apply func(*adapter.Reply)) error {
 // and an empty reply. If it returns an error, an error has to replace the handler's response.
 func (sc *Scope) CommitHeader() (reply adapter.Reply, err error) {
 	if sc.response.headersSent.Load() {
-		return reply, sc.err
+		return reply, sc.Err()
 	}
 	s := sc.session.Load()
 	if s == nil && sc.sendWithoutSession() {
@@ -172,8 +171,8 @@ func (sc *Scope) CommitHeader() (reply adapter.Reply, err error) {
 	if s == nil {
 		s = sc.session.Load()
 	}
-	sc.err = s.commitHeader(sc.Context, sc.client, &reply)
-	return reply, sc.err
+	err = s.commitHeader(sc.Context, sc.client, &reply)
+	return reply, err
 }
 
 // sendWithoutSession notes that the header of a response without a session has been sent. It
@@ -193,22 +192,27 @@ func (sc *Scope) sendWithoutSession() bool {
 // they do not write. It does nothing after [Scope.CommitHeader], and returns the error of that.
 func (sc *Scope) HeaderSent() error {
 	if sc.response.headersSent.Swap(true) {
-		return sc.err
+		return sc.Err()
 	}
 	if s := sc.session.Load(); s != nil {
-		sc.err = s.commitLate(sc.Context)
+		s.headerErr = s.commitLate(sc.Context)
 	}
-	return sc.err
+	return sc.Err()
 }
 
 // Err returns the error of the commit before the first byte, or nil if there was none.
-func (sc *Scope) Err() error { return sc.err }
+func (sc *Scope) Err() error {
+	if s := sc.session.Load(); s != nil {
+		return s.headerErr
+	}
+	return nil
+}
 
 // Close saves what was changed after the response had begun. It does nothing after a handler
 // that panicked, and after a commit that failed.
 func (sc *Scope) Close() error {
 	s := sc.session.Load()
-	if s == nil || !sc.response.headersSent.Load() || sc.err != nil || !s.mayHaveChanges() {
+	if s == nil || !sc.response.headersSent.Load() || s.headerErr != nil || !s.mayHaveChanges() {
 		return nil
 	}
 	return s.commitLate(sc.Context)

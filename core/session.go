@@ -27,17 +27,17 @@ type Session struct {
 
 	commitMu sync.Mutex // held during a load or commit, so that there is one at a time; acquired before mu
 
-	mu       sync.Mutex
+	mu        sync.Mutex
 	verified                 // the base: the session as it was last loaded or saved, and the ticket that opens it
-	tickets  *cookie.Tickets // what the request presented; nil once the session is loaded
-	toDelete *sessionRef     // the session that Destroy has ended, until it is deleted
-	pending  *delta          // changes that no commit has begun to save
-	saving   *delta          // changes that a commit is saving
-	device   *record.Device  // where the request came from, if that is to be recorded
-	loadErr  error           // why the last load failed
-	failure  error           // why the next commit fails: an update failed, or the session was not loaded
-	status   sessionStatus
-	cookie   cookieAction // what the next reply does to the cookie
+	toLoad    *pendingLoad   // what is still to be loaded; nil once the session is loaded
+	toDelete  *sessionRef    // the session that Destroy has ended, until it is deleted
+	pending   *delta         // changes that no commit has begun to save
+	saving    *delta         // changes that a commit is saving
+	device    *record.Device // where the request came from, if that is to be recorded
+	failure   error          // why the next commit fails: an update failed, or the session was not loaded
+	headerErr error          // the error of the commit before the first byte
+	status    sessionStatus
+	cookie    cookieAction // what the next reply does to the cookie
 
 	unloaded atomic.Bool // the session has not been loaded yet
 	inFlight atomic.Bool // a load or commit is running
@@ -55,6 +55,12 @@ type Session struct {
 // a cookie can still be sent: the scope owns it, and its session refers to it.
 type response struct {
 	headersSent atomic.Bool // a session sets it with mu held
+}
+
+// pendingLoad is a load that has not succeeded yet.
+type pendingLoad struct {
+	tickets cookie.Tickets // what the request presented
+	err     error          // why the last attempt failed
 }
 
 type sessionStatus uint8
@@ -252,7 +258,7 @@ func (s *Session) LogValue() slog.Value { return slog.StringValue(s.String()) }
 func (s *Session) access() {
 	s.accessed = true
 	if s.status == statusUnloaded && s.failure == nil {
-		s.fail(or(s.loadErr, errNotLoaded))
+		s.fail(or(s.toLoad.err, errNotLoaded))
 	}
 }
 
