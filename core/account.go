@@ -59,8 +59,8 @@ func (s *Session) Login(subject string) error { return s.LoginWith(subject, Auth
 // LoginWith is like [Session.Login] and records how the subject has proved who they are.
 func (s *Session) LoginWith(subject string, how Auth) error {
 	if subject == "" || len(subject) > maxSubject {
-		return fmt.Errorf("sessions: Login needs a subject of 1 to %d bytes, got %d; use Destroy to sign out",
-			maxSubject, len(subject))
+		return fmt.Errorf("sessions: Login needs a subject of 1 to %d bytes, got %d; "+
+			"use Destroy to sign out", maxSubject, len(subject))
 	}
 	return s.authenticate(&login{subject: strings.Clone(subject)}, &how)
 }
@@ -77,8 +77,8 @@ func (s *Session) StepUp(how Auth) error { return s.authenticate(&login{stepUp: 
 // authenticate adds a login or a step-up to the next commit.
 func (s *Session) authenticate(l *login, how *Auth) error {
 	if !how.valid() {
-		return fmt.Errorf("sessions: Auth takes at most %d methods of 1 to %d bytes and a level of 0 to %d",
-			record.MaxMethods, record.MaxMethodLen, record.MaxLevel)
+		return fmt.Errorf("sessions: Auth takes at most %d methods of 1 to %d bytes "+
+			"and a level of 0 to %d", record.MaxMethods, record.MaxMethodLen, record.MaxLevel)
 	}
 	l.proof = how.proof()
 	s.mu.Lock()
@@ -122,8 +122,8 @@ func (s *Session) AuthenticatedAt() time.Time {
 // that ask again before something sensitive. An anonymous session is never fresh.
 func (s *Session) Fresh(maxAge time.Duration) bool {
 	at := s.AuthenticatedAt()
-	age := time.Since(at)
-	return !at.IsZero() && age <= maxAge && age >= -maxAge // A proof far in the future is not a proof.
+	age := time.Since(at) // It is negative if another server's clock is ahead.
+	return !at.IsZero() && age <= maxAge && age >= -maxAge
 }
 
 // Auth returns how the subject has proved who they are since the login. It is zero if nobody is

@@ -71,7 +71,9 @@ func (b *backend) load(ctx context.Context, key string) (Record, error) {
 
 // loadFromMemory is load for the memory store. It does without the text of the key, which would
 // have to be allocated.
-func (b *backend) loadFromMemory(ctx context.Context, id *uuid.UUID, now time.Time, rec *Record) error {
+func (b *backend) loadFromMemory(
+	ctx context.Context, id *uuid.UUID, now time.Time, rec *Record,
+) error {
 	if err := b.memory.LoadAt(b.prefix, (*uuidtext.ID)(id), now, rec); err != nil {
 		return b.loadError(ctx, b.key(*id), err)
 	}
@@ -171,7 +173,8 @@ func (b *backend) endCall(ctx context.Context, start time.Time, operation, key s
 		return
 	}
 	e := Event{
-		Kind: EventStoreCalled, Operation: operation, Took: time.Since(start), Err: err, Context: ctx,
+		Kind: EventStoreCalled, Operation: operation, Took: time.Since(start), Err: err,
+		Context: ctx,
 	}
 	if key != "" {
 		e.SessionID = b.idOf(key)

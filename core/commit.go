@@ -121,8 +121,9 @@ func (s *Session) flush(ctx context.Context) error {
 // flushOnce runs one commit through its phases. It reports whether another is needed.
 func (s *Session) flushOnce(ctx context.Context) (again bool, err error) {
 	defer s.inFlight.Store(false)
-	p := s.plan()
+	var p commitPlan
 	var o outcome
+	s.plan(&p)
 	// A browser that disconnects must not lose the save.
 	storeCtx, cancel := s.manager.records.detached(ctx)
 	defer cancel()

@@ -35,7 +35,9 @@ func (l *login) then(next *login) *login {
 	if l == nil || !next.stepUp {
 		return next
 	}
-	return &login{subject: next.subject, proof: l.proof.Add(&next.proof), at: next.at, stepUp: l.stepUp}
+	return &login{
+		subject: next.subject, proof: l.proof.Add(&next.proof), at: next.at, stepUp: l.stepUp,
+	}
 }
 
 // after returns the proof after l, given the proof before it.
@@ -56,12 +58,12 @@ const (
 )
 
 // change is what a request does to one key: it sets or deletes the key, or it updates the
-// value.
+// value. An update runs again if the base changes.
 type change struct {
 	key     []byte // immutable
 	value   []byte
 	present bool   // false if the key is deleted
-	update  update // if not nil, value is its result for the base, and it runs again for another base
+	update  update // if not nil, value is its result for the base
 }
 
 // update computes a new encoded value from the stored one. If present is false, there is none.
@@ -98,7 +100,8 @@ func (d *delta) startsSession() bool {
 	if d == nil {
 		return false
 	}
-	return d.secret == secretLogin || slices.ContainsFunc(d.keys, func(c change) bool { return c.present })
+	setsKey := func(c change) bool { return c.present }
+	return d.secret == secretLogin || slices.ContainsFunc(d.keys, setsKey)
 }
 
 // clearsAll reports whether the delta replaces all values of the base.

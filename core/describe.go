@@ -12,7 +12,8 @@ func (m *Manager) Policy() string {
 	p := &m.policy
 	lines := []string{
 		"preset: " + m.preset.String(),
-		"idle timeout: " + spell(p.expiry, "none, sessions are permanent") + m.describeOwnTimeout(),
+		"idle timeout: " + spell(p.expiry, "none, sessions are permanent") +
+			m.describeOwnTimeout(),
 		"absolute timeout: " + spell(p.lifetime, "none"),
 		"secret renewed: at login and step-up" + m.describeRenewal(),
 		"grace for a former secret after renewal: " + spell(p.grace, "none"),
@@ -20,7 +21,8 @@ func (m *Manager) Policy() string {
 			choose(m.records.revokeOnReuse, "reported, and the session is ended", "reported"),
 		"sessions per subject: " + m.describeLimit(),
 		"cookie: " + m.CookieName() + m.cookies.Attributes() +
-			choose(p.remember, ", kept by the browser until the session ends", ", dropped when the browser closes"),
+			choose(p.remember, ", kept by the browser until the session ends",
+				", dropped when the browser closes"),
 		"IP address and user agent of signed-in sessions: " +
 			choose(m.executor.noDevice, "not kept", "kept in the session's record"),
 	}

@@ -84,9 +84,9 @@ const (
 // String returns the kind in words.
 func (k EventKind) String() string {
 	names := [...]string{
-		"unknown", "created", "loaded", "committed", "merged", "touched", "renewed", "login", "destroyed",
-		"gone", "expired", "refused", "undecodable", "bad value", "late", "lost", "store failed",
-		"secret reused", "revoked", "limit reached", "store called",
+		"unknown", "created", "loaded", "committed", "merged", "touched", "renewed", "login",
+		"destroyed", "gone", "expired", "refused", "undecodable", "bad value", "late", "lost",
+		"store failed", "secret reused", "revoked", "limit reached", "store called",
 	}
 	if int(k) >= len(names) {
 		return names[0]
@@ -104,7 +104,7 @@ type Event struct {
 	Key       string    // the key of the value, for EventBadValue
 	Reason    string    // one of the Reason constants, for EventRevoked
 	Err       error     // the cause, if there is one
-	Dropped   uint64    // how many events before this one were dropped because the hook was too slow
+	Dropped   uint64    // how many events before this one the slow hook has missed
 
 	// Operation names the call of the store, for EventStoreCalled and EventStoreFailed: "load",
 	// "save", "touch", "delete", "list", "list subject", "count" or "purge".
@@ -113,7 +113,7 @@ type Event struct {
 
 	// Context is the context of the request, for the values in it, such as a trace. It is nil
 	// if there is none, and it may have ended.
-	Context context.Context //nolint:containedctx // An event is delivered after the call that has the context.
+	Context context.Context //nolint:containedctx // An event outlives the call with the context.
 }
 
 // attrs returns the attributes of the event's log line.

@@ -90,7 +90,9 @@ func (k Key[T]) Update(s *Session, fn func(T) T) T {
 }
 
 // apply runs fn on a stored value and returns its result, also encoded.
-func (k Key[T]) apply(s *Session, fn func(T) T, old []byte, present bool) (v T, data []byte, err error) {
+func (k Key[T]) apply(
+	s *Session, fn func(T) T, old []byte, present bool,
+) (v T, data []byte, err error) {
 	if present {
 		if v, err = decodeValue[T](&s.manager.codec, old); err != nil {
 			s.reportBadValue(string(k))

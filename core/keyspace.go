@@ -18,7 +18,8 @@ type keyspace struct {
 
 // key returns the store key of a session: the prefix and the canonical form of the id.
 func (ks *keyspace) key(id uuid.UUID) string {
-	var buf [maxPrefix + uuidtext.Length]byte // On the stack, so that the string is the only allocation.
+	// The buffer is on the stack, so that the string is the only allocation.
+	var buf [maxPrefix + uuidtext.Length]byte
 	n := copy(buf[:], ks.prefix)
 	uuidtext.Put(buf[n:], (*uuidtext.ID)(&id))
 	return string(buf[:n+uuidtext.Length])

@@ -20,7 +20,8 @@ const maxClockSkew = time.Minute
 
 // limits reports whether the plan is a login that takes a place where sessions are limited.
 func (x *executor) limits(p *commitPlan) bool {
-	return x.maxSessions != 0 && p.delta.login != nil && (x.onLimit != RefuseLogin || !p.signedIn())
+	return x.maxSessions != 0 && p.delta.login != nil &&
+		(x.onLimit != RefuseLogin || !p.signedIn())
 }
 
 // saveWithinLimit saves a login and keeps the limit of sessions per subject. Logins of one
@@ -157,7 +158,9 @@ func (x *executor) saveOrRefuse(ctx context.Context, p *commitPlan, o *outcome) 
 
 // undoLoginAndFail undoes a login whose commit fails with err: the client gets an error and no
 // cookie, so it keeps its old secret.
-func (x *executor) undoLoginAndFail(ctx context.Context, p *commitPlan, o *outcome, err error) error {
+func (x *executor) undoLoginAndFail(
+	ctx context.Context, p *commitPlan, o *outcome, err error,
+) error {
 	if undoErr := x.undoLogin(ctx, p, o); errors.Is(undoErr, ErrNotFound) {
 		return undoErr
 	}
@@ -183,7 +186,7 @@ func (x *executor) undoLogin(ctx context.Context, p *commitPlan, o *outcome) err
 	restored.Version = saved.Version
 	rec, err := x.backend.save(ctx, &restored)
 	if errors.Is(err, ErrConflict) {
-		return ErrNotFound // No client has the secret, so the session can only have been ended from outside.
+		return ErrNotFound // No client has the secret, so the session was ended from outside.
 	}
 	if err != nil {
 		return x.saveError(ctx, saved.Key, err)
@@ -205,15 +208,19 @@ func (x *executor) undoCreate(ctx context.Context, p *commitPlan, key string) er
 
 // otherSessions returns the sessions of the subject that signs in, except for the one with the
 // key.
-func (x *executor) otherSessions(ctx context.Context, p *commitPlan, key string) ([]record.Snapshot, error) {
+func (x *executor) otherSessions(
+	ctx context.Context, p *commitPlan, key string,
+) ([]record.Snapshot, error) {
 	all, err := x.ofSubject(ctx, p.delta.login.subject)
-	return slices.DeleteFunc(all, func(s record.Snapshot) bool { return s.Record.Key == key }), err
+	hasKey := func(s record.Snapshot) bool { return s.Record.Key == key }
+	return slices.DeleteFunc(all, hasKey), err
 }
 
 // emitLimitReached emits that the subject has as many sessions as allowed. The event is about
 // the session that this ends or refuses.
 func (x *executor) emitLimitReached(ctx context.Context, p *commitPlan, snap *record.Snapshot) {
 	x.emit(Event{
-		Kind: EventLimitReached, SessionID: x.idOf(snap.Record.Key), Subject: p.delta.login.subject, Context: ctx,
+		Kind: EventLimitReached, SessionID: x.idOf(snap.Record.Key),
+		Subject: p.delta.login.subject, Context: ctx,
 	})
 }

@@ -20,7 +20,7 @@ type Info struct {
 	Expires         time.Time // when it ends unless it is used again; zero if it never ends
 	AuthenticatedAt time.Time // the last login or step-up; zero if nobody is signed in
 	Auth            Auth      // how the subject has proved who they are
-	IP              string    // where it was last used from, for signed-in users, unless NoDevice is set
+	IP              string    // where a signed-in user last used it from; "" with NoDevice
 	UserAgent       string    // likewise, at most 256 bytes of it
 	Persistent      bool      // whether the cookie outlives the browser
 }
@@ -82,7 +82,9 @@ func (m *Manager) Lookup(ctx context.Context, id string) (Info, error) {
 // of the next page. The cursor of the first page is "", and that after the last page is "".
 // Every session that exists throughout the walk is returned, possibly twice. The default limit
 // is 100. Page returns [errors.ErrUnsupported] if the store cannot list sessions.
-func (m *Manager) Page(ctx context.Context, cursor string, limit int) (page []Info, next string, err error) {
+func (m *Manager) Page(
+	ctx context.Context, cursor string, limit int,
+) (page []Info, next string, err error) {
 	ctx, cancel := m.records.withTimeout(ctx)
 	defer cancel()
 	recs, next, err := m.records.page(ctx, cursor, limit)

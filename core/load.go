@@ -54,8 +54,8 @@ func (s *Session) setTickets(cookieFields ...string) {
 	s.keepTickets(presented)
 }
 
-// keepTickets keeps the tickets for a load that is still to come. It takes a copy, so that the caller's tickets stay on the stack
-// if there is nothing to keep.
+// keepTickets keeps the tickets for a load that is still to come. It takes a copy, so that the
+// caller's tickets stay on the stack if there is nothing to keep.
 func (s *Session) keepTickets(presented cookie.Tickets) {
 	s.toLoad = &pendingLoad{tickets: presented}
 	s.unloaded.Store(true)
@@ -106,7 +106,9 @@ func (r *records) openFirst(ctx context.Context, tickets *cookie.Tickets, v *ver
 // reportReuses reports the sessions of which the request presented an expired secret, except
 // for the session that it opened: after a change of its domain or path, a browser may send an
 // old cookie beside the new one.
-func (r *records) reportReuses(ctx context.Context, reused []record.Snapshot, opened *ticket.Ticket) error {
+func (r *records) reportReuses(
+	ctx context.Context, reused []record.Snapshot, opened *ticket.Ticket,
+) error {
 	for i := range reused {
 		if opened != nil && reused[i].Record.Key == r.key(opened.ID) {
 			continue

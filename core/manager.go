@@ -139,5 +139,6 @@ func (m *Manager) Close(ctx context.Context) error {
 // reportLate reports a change that was made too late to be saved. A handler's call has no
 // context.
 func (m *Manager) reportLate(id, subject string) {
-	m.observer.report(slog.LevelWarn, Event{Kind: EventLate, SessionID: id, Subject: subject, Err: ErrLate})
+	e := Event{Kind: EventLate, SessionID: id, Subject: subject, Err: ErrLate}
+	m.observer.report(slog.LevelWarn, e)
 }

@@ -38,7 +38,8 @@ func (o *observer) emitAbout(ctx context.Context, kind EventKind, snap *record.S
 
 // eventAbout returns an event about a stored session.
 func (o *observer) eventAbout(ctx context.Context, kind EventKind, snap *record.Snapshot) Event {
-	return Event{Kind: kind, SessionID: o.idOf(snap.Record.Key), Subject: snap.Subject(), Context: ctx}
+	id, subject := o.idOf(snap.Record.Key), snap.Subject()
+	return Event{Kind: kind, SessionID: id, Subject: subject, Context: ctx}
 }
 
 // report logs e and emits it.

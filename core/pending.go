@@ -29,15 +29,15 @@ func (s *Session) nothingToCommit(ctx context.Context, atResponse bool) (bool, e
 	return kind == planNone || ctx.Err() != nil, nil
 }
 
-// plan takes the pending changes and returns what a commit has to do.
-func (s *Session) plan() (p commitPlan) {
+// plan takes the pending changes and sets p, which is zero, to what a commit has to do.
+func (s *Session) plan(p *commitPlan) {
 	s.mu.Lock()
 	defer s.unlock()
 	s.inFlight.Store(true)
 	p.now, p.device, p.headersSent = time.Now(), s.device, s.response.headersSent.Load()
 	p.keyAtStart, p.toDelete = s.key(), s.toDelete
 	if p.err = s.failure; p.err != nil {
-		return p
+		return
 	}
 	kind, renew := s.due(p.now.UnixMilli())
 	p.verified, p.kind = s.verified, kind
@@ -50,9 +50,8 @@ func (s *Session) plan() (p commitPlan) {
 		if renew {
 			s.change().secret = secretRenew
 		}
-		s.takeChanges(&p)
+		s.takeChanges(p)
 	}
-	return p
 }
 
 // due returns what the next commit has to do, and whether the secret has to be renewed because

@@ -10,7 +10,7 @@ type commitPlan struct {
 	keyAtStart   string      // the session's key when the plan was made
 	toDelete     *sessionRef // a session to delete first
 	err          error       // why nothing is saved; toDelete is deleted all the same
-	renewalOnly  bool        // the handler changed nothing: only the age of the secret requires a save
+	renewalOnly  bool        // only the age of the secret requires a save
 	rebaseNeeded bool        // the updates have to run again before the first save
 	merged       bool        // the changes of another request were merged with these
 	undone       bool        // a login was saved and undone; the base is what is stored now

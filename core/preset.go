@@ -66,8 +66,8 @@ func (o *Options) applyPreset() error {
 
 func checkPresetLimit(p Preset, field string, d, limit time.Duration) error {
 	if d == Permanent || d > limit {
-		return fmt.Errorf("sessions: %s allows an %s of at most %v; shorten it or choose another Preset",
-			p, field, limit)
+		return fmt.Errorf("sessions: %s allows an %s of at most %v; "+
+			"shorten it or choose another Preset", p, field, limit)
 	}
 	return nil
 }
@@ -89,10 +89,11 @@ func (c *Cookie) checkPreset(p Preset) error {
 	case level == 0:
 		return nil
 	case c.DisableSecure:
-		return fmt.Errorf("sessions: %s needs a Secure cookie (3.3.1); set Cookie.DisableSecure to false", p)
+		return fmt.Errorf("sessions: %s needs a Secure cookie (3.3.1); "+
+			"set Cookie.DisableSecure to false", p)
 	case !host && !strings.HasPrefix(name, "__secure-"):
-		return fmt.Errorf("sessions: %s needs a Cookie.Name that starts with __Host- or __Secure- (3.3.1); "+
-			"leave it empty for %ssession", p, c.securePrefix())
+		return fmt.Errorf("sessions: %s needs a Cookie.Name that starts with __Host- or "+
+			"__Secure- (3.3.1); leave it empty for %ssession", p, c.securePrefix())
 	case level < 2:
 		return nil
 	case c.DisableHTTPOnly:
@@ -102,8 +103,9 @@ func (c *Cookie) checkPreset(p Preset) error {
 		return fmt.Errorf("sessions: %s needs a SameSite attribute (3.3.2); "+
 			"choose SameSiteLax, or what the cookie is for", p)
 	case !host && c.Domain == "":
-		return fmt.Errorf("sessions: %s needs a Cookie.Name that starts with __Host- for a cookie of one host "+
-			"(3.3.3); leave Name and Path empty, or set the Domain that shares it", p)
+		return fmt.Errorf("sessions: %s needs a Cookie.Name that starts with __Host- "+
+			"for a cookie of one host (3.3.3); leave Name and Path empty, "+
+			"or set the Domain that shares it", p)
 	}
 	return nil
 }

@@ -72,9 +72,9 @@ func (p *purger) report(ctx context.Context, err error) {
 		return
 	}
 	const operation = "purge"
-	p.backend.report(slog.LevelWarn, Event{
-		Kind: EventStoreFailed, Operation: operation, Err: wrapStoreError(operation, err), Context: ctx,
-	})
+	err = wrapStoreError(operation, err)
+	e := Event{Kind: EventStoreFailed, Operation: operation, Err: err, Context: ctx}
+	p.backend.report(slog.LevelWarn, e)
 }
 
 // close ends the goroutine and waits for it. It returns the context's error if the store

@@ -54,7 +54,9 @@ func (r *records) openFromMemory(ctx context.Context, v *verified, t *ticket.Tic
 
 // verifyRecord sets v to a record that the ticket opens. Otherwise it reports the reason and
 // returns the error of reject.
-func (r *records) verifyRecord(ctx context.Context, v *verified, rec *Record, t *ticket.Ticket) error {
+func (r *records) verifyRecord(
+	ctx context.Context, v *verified, rec *Record, t *ticket.Ticket,
+) error {
 	v.snap.Record = *rec
 	if err := r.verify(v, t, time.Now()); err != nil {
 		return r.reject(ctx, &v.snap, err)

@@ -17,8 +17,8 @@ type executor struct {
 	entropy     entropy
 	maxSessions int // per subject; 0 for any number
 	onLimit     LimitPolicy
-	saveLocks   locks // by session: the commits that met a conflict, so that they do not race each other
-	loginLocks  locks // by subject: the logins, if sessions are limited
+	saveLocks   locks // by session, for commits that met a conflict
+	loginLocks  locks // by subject, for logins if sessions are limited
 }
 
 const (
@@ -59,7 +59,7 @@ func (x *executor) replaceTicket(p *commitPlan) {
 func (x *executor) replace(ctx context.Context, p *commitPlan, o *outcome) error {
 	var current Record
 	lock := x.saveLocks.at(p.ticket.ID[15])
-	contended := lock.held() // An attempt would probably fail, and make those who hold the lock fail again.
+	contended := lock.held() // An attempt would probably fail, or make the holder's fail.
 	if !contended {
 		var err error
 		if current, err = x.attempt(ctx, p, o); !errors.Is(err, ErrConflict) {
@@ -79,7 +79,9 @@ func (x *executor) replace(ctx context.Context, p *commitPlan, o *outcome) error
 
 // mergeAndSave merges and saves until the save meets no conflict. The caller holds the
 // session's save lock.
-func (x *executor) mergeAndSave(ctx context.Context, p *commitPlan, o *outcome, current Record) error {
+func (x *executor) mergeAndSave(
+	ctx context.Context, p *commitPlan, o *outcome, current Record,
+) error {
 	for n := range saveAttempts - 1 {
 		if done, err := x.merge(ctx, p, o, current); done || err != nil {
 			return err
@@ -106,7 +108,9 @@ func (x *executor) acquire(ctx context.Context, l lock) (waited bool, err error)
 
 // attempt composes and saves the record once. After a conflict it returns the record that is
 // stored now, if the store provides it.
-func (x *executor) attempt(ctx context.Context, p *commitPlan, o *outcome) (current Record, err error) {
+func (x *executor) attempt(
+	ctx context.Context, p *commitPlan, o *outcome,
+) (current Record, err error) {
 	c, err := x.compose(&p.verified, p.delta, &p.moment)
 	if err != nil {
 		return Record{}, err
@@ -148,7 +152,9 @@ func (x *executor) recheckAfterError(ctx context.Context, c *composed, err error
 
 // merge moves the plan onto the record that is stored now, which it loads if current is zero.
 // It reports true if there is nothing left to save; the outcome is then that record.
-func (x *executor) merge(ctx context.Context, p *commitPlan, o *outcome, current Record) (done bool, err error) {
+func (x *executor) merge(
+	ctx context.Context, p *commitPlan, o *outcome, current Record,
+) (done bool, err error) {
 	key := p.snap.Record.Key
 	if current.Version == 0 {
 		if current, err = x.load(ctx, key); err != nil {

@@ -19,7 +19,7 @@ import (
 // for [Scope.Open], and is used for one request only. The session may be used by several
 // goroutines; the methods that commit are for the one that serves the request.
 type Scope struct {
-	context.Context //nolint:containedctx // A scope is a context: that of the request, set by Open.
+	context.Context //nolint:containedctx // A scope is the request's context, set by Open.
 
 	manager *Manager
 	client  adapter.Client

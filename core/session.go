@@ -25,16 +25,16 @@ type Session struct {
 
 	headerValues [2]string // memory for adapter.Reply.Values of the last reply
 
-	commitMu sync.Mutex // held during a load or commit, so that there is one at a time; acquired before mu
+	commitMu sync.Mutex // serializes loads and commits; acquired before mu
 
 	mu        sync.Mutex
-	verified                 // the base: the session as it was last loaded or saved, and the ticket that opens it
+	verified                 // the base, as last loaded or saved, and the ticket that opens it
 	toLoad    *pendingLoad   // what is still to be loaded; nil once the session is loaded
 	toDelete  *sessionRef    // the session that Destroy has ended, until it is deleted
 	pending   *delta         // changes that no commit has begun to save
 	saving    *delta         // changes that a commit is saving
 	device    *record.Device // where the request came from, if that is to be recorded
-	failure   error          // why the next commit fails: an update failed, or the session was not loaded
+	failure   error          // why the next commit fails
 	headerErr error          // the error of the commit before the first byte
 	status    sessionStatus
 	cookie    cookieAction // what the next reply does to the cookie
@@ -44,7 +44,7 @@ type Session struct {
 	dirty    atomic.Bool // a commit may have something to do
 
 	rebaseNeeded   bool // updates in pending have to run again, because the base has changed since
-	cookieOutdated bool // the request presented a retired secret: another request has just renewed the session
+	cookieOutdated bool // the request presented a retired secret
 	cookieSent     bool // an earlier reply of this response sets the cookie
 	accessed       bool // the handler has used the session
 	lateChange     bool // a change came too late, which unlock reports
@@ -182,7 +182,8 @@ func (s *Session) SetExpiry(d time.Duration) error {
 		ms = followPolicy
 	case d < time.Second:
 		return fmt.Errorf(
-			"sessions: SetExpiry(%v): use at least a second, Permanent, or 0 for the manager's Expiry", d)
+			"sessions: SetExpiry(%v): use at least a second, Permanent, "+
+				"or 0 for the manager's Expiry", d)
 	}
 	s.mu.Lock()
 	defer s.unlock()
@@ -262,7 +263,8 @@ func (s *Session) access() {
 	}
 }
 
-var errNotLoaded = errors.New("sessions: session was used before it was loaded; use the middleware's Get or Load")
+var errNotLoaded = errors.New("sessions: session was used before it was loaded; " +
+	"use the middleware's Get or Load")
 
 // fail makes the next commit fail.
 func (s *Session) fail(err error) {

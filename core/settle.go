@@ -34,9 +34,8 @@ func (s *Session) settle(ctx context.Context, p *commitPlan, o *outcome, err err
 
 // onDeleted notes that the session that Destroy ended has been deleted.
 func (s *Session) onDeleted(ctx context.Context, ref *sessionRef, notOwned bool) {
-	e := Event{
-		Kind: EventDestroyed, SessionID: s.manager.keyspace.idOf(ref.key), Subject: ref.subject, Context: ctx,
-	}
+	id := s.manager.keyspace.idOf(ref.key)
+	e := Event{Kind: EventDestroyed, SessionID: id, Subject: ref.subject, Context: ctx}
 	s.mu.Lock()
 	if notOwned {
 		// Somebody has signed in with this session meanwhile, and the browser may have the
@@ -55,7 +54,9 @@ func (s *Session) onSaved(ctx context.Context, p *commitPlan, o *outcome) {
 	s.mu.Lock()
 	if s.key() != p.keyAtStart {
 		// Destroy came while the save was running, so what was saved has to be deleted.
-		s.toDelete = &sessionRef{key: o.snap.Record.Key, subject: o.snap.Subject(), ticket: o.ticket}
+		s.toDelete = &sessionRef{
+			key: o.snap.Record.Key, subject: o.snap.Subject(), ticket: o.ticket,
+		}
 		s.dirty.Store(true)
 		s.mu.Unlock()
 		return
@@ -108,8 +109,8 @@ func (s *Session) onGone(ctx context.Context, p *commitPlan) {
 	}
 	s.mu.Unlock()
 	s.manager.observer.emit(Event{
-		Kind: EventGone, SessionID: s.manager.keyspace.idOf(p.keyAtStart), Subject: p.snap.Subject(),
-		Err: ErrGone, Context: ctx,
+		Kind: EventGone, SessionID: s.manager.keyspace.idOf(p.keyAtStart),
+		Subject: p.snap.Subject(), Err: ErrGone, Context: ctx,
 	})
 }
 

@@ -28,8 +28,8 @@ const largestMaxSize = 1 << 30
 
 func validatePrefix(prefix string) error {
 	if len(prefix) > maxPrefix {
-		return fmt.Errorf("sessions: Prefix is %d bytes long; use at most %d, some stores take keys of 250",
-			len(prefix), maxPrefix)
+		return fmt.Errorf("sessions: Prefix is %d bytes long; use at most %d, "+
+			"some stores take keys of 250", len(prefix), maxPrefix)
 	}
 	i := strings.IndexFunc(prefix, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 	if i >= 0 {
@@ -57,8 +57,8 @@ func validateTimeouts(o *Options) error {
 		return fmt.Errorf("sessions: Expiry is Permanent but Lifetime ends the session after %v; "+
 			"set Expiry to Lifetime, or Lifetime to 0", o.Lifetime)
 	case o.Lifetime > 0 && o.Lifetime < o.Expiry:
-		return fmt.Errorf("sessions: Lifetime (%v) is shorter than Expiry (%v); make Expiry at most Lifetime",
-			o.Lifetime, o.Expiry)
+		return fmt.Errorf("sessions: Lifetime (%v) is shorter than Expiry (%v); "+
+			"make Expiry at most Lifetime", o.Lifetime, o.Expiry)
 	}
 	return nil
 }
@@ -79,12 +79,14 @@ func validateLimits(o *Options) error {
 			"a duration needs a unit, as in 2 * time.Second", o.StoreTimeout)
 	case o.PurgeInterval > 0 && o.PurgeInterval < time.Second:
 		return fmt.Errorf("sessions: PurgeInterval is %v, less than a second; "+
-			"a duration needs a unit, as in 5 * time.Minute, and a negative one is for no purge", o.PurgeInterval)
+			"a duration needs a unit, as in 5 * time.Minute, and a negative one is for no purge",
+			o.PurgeInterval)
 	case o.MaxSize > largestMaxSize:
-		return fmt.Errorf("sessions: MaxSize is %d; a session takes at most 1 GiB (%d): use that, or less",
-			o.MaxSize, largestMaxSize)
+		return fmt.Errorf("sessions: MaxSize is %d; a session takes at most 1 GiB (%d): "+
+			"use that, or less", o.MaxSize, largestMaxSize)
 	case o.MaxSize < 0:
-		return fmt.Errorf("sessions: MaxSize is negative (%d); use a number of bytes, or 0 for 1 MiB", o.MaxSize)
+		return fmt.Errorf("sessions: MaxSize is negative (%d); "+
+			"use a number of bytes, or 0 for 1 MiB", o.MaxSize)
 	}
 	return nil
 }
@@ -92,19 +94,20 @@ func validateLimits(o *Options) error {
 func validateSubjects(o *Options) error {
 	switch {
 	case o.RenewEvery < 0:
-		return fmt.Errorf("sessions: RenewEvery is negative (%v); use a positive duration, or 0 for never",
-			o.RenewEvery)
+		return fmt.Errorf("sessions: RenewEvery is negative (%v); "+
+			"use a positive duration, or 0 for never", o.RenewEvery)
 	case o.RenewEvery > 0 && o.RenewEvery < time.Second:
 		return fmt.Errorf("sessions: RenewEvery is %v, less than a second; "+
 			"a duration needs a unit, as in 15 * time.Minute", o.RenewEvery)
 	case o.RenewEvery > 0 && o.RenewEvery < o.Grace:
-		return fmt.Errorf("sessions: RenewEvery (%v) is shorter than Grace (%v), so that former secrets "+
-			"would pile up; make it at least Grace", o.RenewEvery, o.Grace)
+		return fmt.Errorf("sessions: RenewEvery (%v) is shorter than Grace (%v), so that former "+
+			"secrets would pile up; make it at least Grace", o.RenewEvery, o.Grace)
 	case o.MaxSessions < 0:
-		return fmt.Errorf("sessions: MaxSessions is negative (%d); use a positive number, or 0 for any number",
-			o.MaxSessions)
+		return fmt.Errorf("sessions: MaxSessions is negative (%d); "+
+			"use a positive number, or 0 for any number", o.MaxSessions)
 	case o.OnLimit > RefuseLogin:
-		return fmt.Errorf("sessions: OnLimit is %d; use EvictOldest, EvictIdle or RefuseLogin", o.OnLimit)
+		return fmt.Errorf("sessions: OnLimit is %d; use EvictOldest, EvictIdle or RefuseLogin",
+			o.OnLimit)
 	case o.StoreEvents && o.OnEvent == nil:
 		return errors.New("sessions: StoreEvents is set but OnEvent is not; set who is to be told")
 	case o.OnLimit != 0 && o.MaxSessions == 0:
@@ -129,8 +132,9 @@ func (o *Options) checkIndex() error {
 		ok = !errors.Is(err, errors.ErrUnsupported)
 	}
 	if !ok {
-		return fmt.Errorf("sessions: MaxSessions needs a store with an index of subjects, which %T has not; "+
-			"set MaxSessions to 0 or use another store: %w", o.Store, errors.ErrUnsupported)
+		return fmt.Errorf("sessions: MaxSessions needs a store with an index of subjects, "+
+			"which %T has not; set MaxSessions to 0 or use another store: %w",
+			o.Store, errors.ErrUnsupported)
 	}
 	return nil
 }

@@ -69,9 +69,10 @@ func validatePath(path string) error {
 		return fmt.Errorf("sessions: Cookie.Path is %d bytes long; "+
 			"browsers ignore more than 1024", len(path))
 	}
-	if i := strings.IndexFunc(path, func(r rune) bool { return r < ' ' || r >= 0x7f || r == ';' }); i >= 0 {
-		return fmt.Errorf("sessions: Cookie.Path %q has a character that a cookie cannot carry at byte %d; "+
-			"percent-encode it", path, i)
+	forbidden := func(r rune) bool { return r < ' ' || r >= 0x7f || r == ';' }
+	if i := strings.IndexFunc(path, forbidden); i >= 0 {
+		return fmt.Errorf("sessions: Cookie.Path %q has a character that a cookie cannot carry "+
+			"at byte %d; percent-encode it", path, i)
 	}
 	return nil
 }
@@ -110,8 +111,8 @@ func validateDomain(domain string) error {
 		}
 	}
 	if len(labels) < 2 {
-		return fmt.Errorf("sessions: browsers refuse cookies for the single-label Cookie.Domain %q; "+
-			"leave it empty for a cookie of this host only", domain)
+		return fmt.Errorf("sessions: browsers refuse cookies for the single-label "+
+			"Cookie.Domain %q; leave it empty for a cookie of this host only", domain)
 	}
 	if last := labels[len(labels)-1]; strings.Trim(last, "0123456789") == "" {
 		return fmt.Errorf("sessions: Cookie.Domain %q is an IP address, which has no subdomains; "+
@@ -126,5 +127,6 @@ func isLabel(s string) bool {
 	if s == "" || len(s) > 63 || s[0] == '-' || s[len(s)-1] == '-' {
 		return false
 	}
-	return strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == ""
+	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+	return strings.Trim(s, allowed) == ""
 }

@@ -13,7 +13,7 @@ import (
 type verified struct {
 	snap     record.Snapshot
 	ticket   ticket.Ticket // with the current secret
-	rotated  bool          // the request presented a retired secret, so its cookie has to be replaced
+	rotated  bool          // the request presented a retired secret: replace its cookie
 	dueLater bool          // nothing becomes due within dueWindow
 	nextDue  time.Duration // when the next touch or renewal becomes due; see policy.nextDue
 }
@@ -110,7 +110,7 @@ type recordStatus uint8
 
 const (
 	recordForeign recordStatus = iota // it belongs to another manager
-	recordEnded                       // it has expired by the policy of today, or cannot be decoded
+	recordEnded                       // it has expired by today's policy, or cannot be decoded
 	recordLive
 )
 

@@ -6,9 +6,10 @@ import "strings"
 // spelling of net/http. An adapter removes them when an error replaces the handler's response.
 func ContentFields() []string {
 	return []string{
-		"Accept-Ranges", "Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language",
-		"Content-Length", "Content-Location", "Content-Range", "Content-Type", "Etag", "Expires",
-		"Last-Modified", "Location", "Trailer", "Transfer-Encoding",
+		"Accept-Ranges", "Cache-Control", "Content-Disposition", "Content-Encoding",
+		"Content-Language", "Content-Length", "Content-Location", "Content-Range",
+		"Content-Type", "Etag", "Expires", "Last-Modified", "Location", "Trailer",
+		"Transfer-Encoding",
 	}
 }
 

@@ -81,7 +81,8 @@ func (r *Reply) CacheControl(current string) string {
 	directives := []string{"private"}
 	for directive := range strings.SplitSeq(current, ",") {
 		directive = strings.TrimSpace(directive)
-		if directive != "" && !isDirective(directive, "public") && !isDirective(directive, "s-maxage") {
+		shared := isDirective(directive, "public") || isDirective(directive, "s-maxage")
+		if directive != "" && !shared {
 			directives = append(directives, directive)
 		}
 	}

@@ -49,11 +49,12 @@ func (ts *Tickets) add(pair, name string) {
 	if pair != "" && (pair[0] <= ' ' || pair[len(pair)-1] <= ' ') {
 		pair = strings.Trim(pair, " \t")
 	}
-	if len(pair) != len(name)+1+ticket.TextLength || pair[len(name)] != '=' || pair[:len(name)] != name {
+	n := len(name)
+	if len(pair) != n+1+ticket.TextLength || pair[n] != '=' || pair[:n] != name {
 		return
 	}
 	var next ticket.Ticket
-	if !next.Parse(pair[len(name)+1:]) {
+	if !next.Parse(pair[n+1:]) {
 		return
 	}
 	for i := range ts.n {

@@ -47,17 +47,3 @@ func sizeOf(h *Header, entries []Entry) int {
 	}
 	return size
 }
-
-func (id *Identity) append(b []byte) []byte {
-	b = appendBytes(appendBytes(b, id.CookieName), id.Subject)
-	for _, part := range [...][]byte{id.History, id.Account} {
-		if len(part) != 0 {
-			b = appendBytes(b, part)
-		}
-	}
-	return b
-}
-
-func appendBytes(b, field []byte) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(field))), field...)
-}

@@ -63,7 +63,14 @@ const (
 )
 
 func (p CookiePersistence) flag() byte {
-	return [...]byte{CookiePolicy: 0, CookieRemember: flagRemember, CookieForget: flagForget, cookieInvalid: 0}[p]
+	switch p {
+	case CookieRemember:
+		return flagRemember
+	case CookieForget:
+		return flagForget
+	case CookiePolicy, cookieInvalid:
+	}
+	return 0
 }
 
 func cookiePersistenceOf(flags byte) CookiePersistence {
@@ -76,4 +83,34 @@ func cookiePersistenceOf(flags byte) CookiePersistence {
 		return CookieForget
 	}
 	return cookieInvalid
+}
+
+func readTimes(r *reader, flags byte) (t Times) {
+	t.Created, t.Seen, t.Issued = r.millis(), r.millis(), r.millis()
+	t.Idle, t.Authenticated = r.millis(), r.millis()
+	t.OwnIdle = flags&flagOwnExpiry != 0
+	t.Cookie = cookiePersistenceOf(flags)
+	return t
+}
+
+// readIdentity reads the fields that the flags announce.
+func readIdentity(r *reader, flags byte) (id Identity) {
+	id.CookieName, id.Subject = r.bytes(), r.bytes()
+	if flags&flagHistory != 0 {
+		id.History = r.bytes()
+	}
+	if flags&flagAccount != 0 {
+		id.Account = r.bytes()
+	}
+	return id
+}
+
+func (id *Identity) append(b []byte) []byte {
+	b = appendBytes(appendBytes(b, id.CookieName), id.Subject)
+	for _, part := range [...][]byte{id.History, id.Account} {
+		if len(part) != 0 {
+			b = appendBytes(b, part)
+		}
+	}
+	return b
 }

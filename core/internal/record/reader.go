@@ -82,26 +82,6 @@ func (r *reader) longUvarint() uint64 {
 	return n
 }
 
-func (r *reader) times(flags byte) (t Times) {
-	t.Created, t.Seen, t.Issued = r.millis(), r.millis(), r.millis()
-	t.Idle, t.Authenticated = r.millis(), r.millis()
-	t.OwnIdle = flags&flagOwnExpiry != 0
-	t.Cookie = cookiePersistenceOf(flags)
-	return t
-}
-
-// identity reads the fields that the flags announce.
-func (r *reader) identity(flags byte) (id Identity) {
-	id.CookieName, id.Subject = r.bytes(), r.bytes()
-	if flags&flagHistory != 0 {
-		id.History = r.bytes()
-	}
-	if flags&flagAccount != 0 {
-		id.Account = r.bytes()
-	}
-	return id
-}
-
 // sizes skips count entries of the table of keys and returns the sum of their values' lengths.
 func (r *reader) sizes(count uint32) (total int) {
 	for range count {
@@ -125,4 +105,9 @@ func (r *reader) entry() (key []byte, size int) {
 		}
 	}
 	return r.bytes(), r.length()
+}
+
+// appendBytes appends a field that reader.bytes reads.
+func appendBytes(b, field []byte) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(field))), field...)
 }

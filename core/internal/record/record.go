@@ -1,35 +1,10 @@
-// Package record implements the record format, version 1: how a session is laid out in the
-// bytes that a store keeps. docs/record-format.md describes the format for other languages.
-//
-// A fixed header and the table of keys come first, under one checksum. The values follow back
-// to back, so that one key is read without touching the others.
 package record
 
 import (
-	"errors"
-	"hash/crc32"
 	"math"
 
 	"github.com/cloakroom-go/sessions/core/internal/ticket"
 	"github.com/cloakroom-go/sessions/core/store"
-)
-
-const (
-	formatVersion = 1
-
-	flagHistory   = 1 << 0 // The secret was rotated.
-	flagOwnExpiry = 1 << 1 // The session has an idle timeout of its own.
-	flagAccount   = 1 << 2 // How or from where the subject signed in is known.
-	flagRemember  = 1 << 3 // The cookie outlives the browser, whatever the manager's policy.
-	flagForget    = 1 << 4 // The cookie ends with the browser, whatever the manager's policy.
-	flagsKnown    = flagHistory | flagOwnExpiry | flagAccount | flagRemember | flagForget
-)
-
-var (
-	// ErrDamaged is returned for a record whose bytes are not a valid encoding.
-	ErrDamaged = errors.New("sessions: record is damaged")
-	// ErrFormat is returned for a record of another format version.
-	ErrFormat = errors.New("sessions: record has an unknown format version")
 )
 
 // A Snapshot is a record as the store returned it, or as it is about to be saved. Because every
@@ -39,7 +14,7 @@ type Snapshot struct {
 	Times
 	count    uint32
 	identity uint32 // offset of the identity in the data
-	keys     uint32 // offset of the table of keys: for each entry the key and the length of its value
+	keys     uint32 // offset of the table of keys and lengths of values
 	values   uint32 // offset of the values
 }
 
@@ -52,9 +27,9 @@ func (s *Snapshot) Decode() error {
 	}
 	flags := r.byte()
 	r.take(len(ticket.Digest{}))
-	s.Times = r.times(flags)
+	s.Times = readTimes(&r, flags)
 	s.identity = r.offset()
-	identity := r.identity(flags)
+	identity := readIdentity(&r, flags)
 	if !identity.valid(flags) || s.Cookie > CookieForget || flags&^flagsKnown != 0 {
 		return ErrDamaged
 	}
@@ -70,11 +45,6 @@ func (s *Snapshot) Decode() error {
 	return nil
 }
 
-// castagnoli is a variable because looking the table up for each record takes too long.
-var castagnoli = crc32.MakeTable(crc32.Castagnoli) //nolint:gochecknoglobals // A constant table.
-
-func checksum(data []byte) uint32 { return crc32.Checksum(data, castagnoli) }
-
 // Stored reports whether the record is in the store.
 func (s *Snapshot) Stored() bool { return s.Record.Version != 0 }
 
@@ -85,7 +55,7 @@ func (s *Snapshot) Identity() Identity {
 		return Identity{}
 	}
 	r := reader{data: s.Record.Data, at: int(s.identity)}
-	return r.identity(s.Record.Data[1])
+	return readIdentity(&r, s.Record.Data[1])
 }
 
 // CookieName returns the name of the cookie that the session was made for.

@@ -1,0 +1,34 @@
+// Package record implements the record format, version 1: how a session is laid out in the
+// bytes that a store keeps. docs/record-format.md describes the format for other languages.
+//
+// A fixed header and the table of keys come first, under one checksum. The values follow back
+// to back, so that one key is read without touching the others.
+package record
+
+import (
+	"errors"
+	"hash/crc32"
+)
+
+const (
+	formatVersion = 1
+
+	flagHistory   = 1 << 0 // The secret was rotated.
+	flagOwnExpiry = 1 << 1 // The session has an idle timeout of its own.
+	flagAccount   = 1 << 2 // How or from where the subject signed in is known.
+	flagRemember  = 1 << 3 // The cookie outlives the browser, whatever the manager's policy.
+	flagForget    = 1 << 4 // The cookie ends with the browser, whatever the manager's policy.
+	flagsKnown    = flagHistory | flagOwnExpiry | flagAccount | flagRemember | flagForget
+)
+
+var (
+	// ErrDamaged is returned for a record whose bytes are not a valid encoding.
+	ErrDamaged = errors.New("sessions: record is damaged")
+	// ErrFormat is returned for a record of another format version.
+	ErrFormat = errors.New("sessions: record has an unknown format version")
+)
+
+// castagnoli is a variable because looking the table up for each record takes too long.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli) //nolint:gochecknoglobals // A constant table.
+
+func checksum(data []byte) uint32 { return crc32.Checksum(data, castagnoli) }
