@@ -26,7 +26,7 @@
 // writes the item if it still has that token.
 //
 // CAS tokens cannot serve as versions of records, because they start over when the server
-// restarts. A version is 64 random bits within the item.
+// restarts. A version is a random number within the item.
 //
 // # Failures
 //

@@ -37,7 +37,7 @@ type Options struct {
 }
 
 // validate returns an error if the options are invalid or the client cannot keep the contract.
-func (o *Options) validate(client clientTraits) error {
+func (o Options) validate(client clientTraits) error {
 	switch {
 	case o.MaxData < 0:
 		return fmt.Errorf("sessions: redisstore: Options.MaxData is %d: "+
