@@ -1,12 +1,11 @@
 package memcachedstore
 
 import (
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/cloakroom-go/sessions/core/internal/storekit"
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
@@ -29,20 +28,9 @@ type writing struct {
 }
 
 func newWriting(rec store.Record) *writing {
-	w := &writing{key: rec.Key, base: rec.Version, version: newVersion(rec.Version)}
+	w := &writing{key: rec.Key, base: rec.Version, version: storekit.NewVersion(rec.Version)}
 	w.item = item{version: w.version, expires: rec.Expires, subject: rec.Subject, data: rec.Data}
 	return w
-}
-
-// newVersion draws a version. Of 64 random bits none comes twice, whatever happens to the server and to the record.
-func newVersion(old uint64) uint64 {
-	for {
-		var b [8]byte
-		_, _ = rand.Read(b[:]) // never fails
-		if n := binary.BigEndian.Uint64(b[:]); n != 0 && n != old {
-			return n
-		}
-	}
 }
 
 // put writes the item on a condition, and takes note if the connection breaks meanwhile.

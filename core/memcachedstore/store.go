@@ -11,7 +11,7 @@
 // obey the context of each call. A load is one round trip, and so is a save that creates. A save that replaces is two: a read
 // of the server's own token, and a write that the server refuses if the token has changed. A touch is as dear as that.
 //
-// The server's tokens are not the records' versions, for they start over when the server does. A version is 64 random bits
+// The server's tokens are not the records' versions, for they start over when the server does. A version is 63 random bits
 // within the item.
 //
 // # When connections break
@@ -41,6 +41,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cloakroom-go/sessions/core/internal/storekit"
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
@@ -98,7 +99,9 @@ func (s *Store) Load(ctx context.Context, key string) (store.Record, error) {
 func (s *Store) Save(ctx context.Context, rec store.Record) (store.Record, error) {
 	switch now := time.Now(); {
 	case rec.Expired(now):
-		return s.saveExpired(ctx, rec)
+		// The server would take some of these expiries for "never".
+		current, err := s.Load(ctx, rec.Key)
+		return storekit.RefuseExpired(rec.Version, current, err)
 	case s.size(&rec) > s.options.MaxItem:
 		return store.Record{}, store.ErrTooLarge
 	}
@@ -112,18 +115,6 @@ func (s *Store) Save(ctx context.Context, rec store.Record) (store.Record, error
 	}
 	rec.Version = w.version
 	return rec, nil
-}
-
-// saveExpired refuses a record that is already expired. The server would take some of these times for "never".
-func (s *Store) saveExpired(ctx context.Context, rec store.Record) (store.Record, error) {
-	current, err := s.Load(ctx, rec.Key)
-	switch {
-	case err != nil:
-		return store.Record{}, err
-	case current.Version != rec.Version:
-		return current, store.ErrConflict
-	}
-	return store.Record{}, store.ErrNotFound
 }
 
 // Touch moves the expiry of the stored record forward, in two round trips. Since the server cannot do that on a condition, the

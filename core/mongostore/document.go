@@ -2,16 +2,14 @@ package mongostore
 
 import (
 	"bytes"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
+	"github.com/cloakroom-go/sessions/core/internal/storekit"
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
@@ -59,7 +57,7 @@ func checkKey(key string) error {
 func encode(rec *store.Record, expires bson.DateTime) bson.D {
 	doc := bson.D{
 		{Key: fieldKey, Value: rec.Key},
-		{Key: fieldVersion, Value: number(rec.Version)},
+		{Key: fieldVersion, Value: storekit.SignedVersion(rec.Version)},
 		{Key: fieldExpires, Value: expires},
 	}
 	if rec.Subject != "" { // the index holds only documents that have the field
@@ -117,30 +115,6 @@ func instant(d bson.DateTime) time.Time {
 
 // now is the time in which commands judge expiry: that of this process.
 func now() bson.DateTime { return bson.DateTime(time.Now().UnixMilli()) }
-
-// number returns a version as documents have it. What is out of range, or 0, equals no stored version.
-func number(version uint64) int64 {
-	if version > math.MaxInt64 {
-		return -1
-	}
-	return int64(version)
-}
-
-// newVersion returns a random version other than before. Of 63 random bits none comes twice for a key, not after a Delete
-// and not in another process, without anybody having to remember which were there.
-func newVersion(before uint64) uint64 {
-	for {
-		if v := random() >> 1; v != 0 && v != before {
-			return v
-		}
-	}
-}
-
-func random() uint64 {
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // it does not fail
-	return binary.LittleEndian.Uint64(b[:])
-}
 
 // bare returns err without the parts in which a server may quote the document: a rule of the collection that it breaks is
 // reported together with the values that break it.

@@ -8,6 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
+	"github.com/cloakroom-go/sessions/core/internal/storekit"
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
@@ -55,7 +56,7 @@ func (s *Store) prepare(rec store.Record) (store.Record, bson.DateTime, error) {
 		return rec, 0, tooLarge(len(rec.Data), s.options.MaxData)
 	}
 	expires, err := date(rec.Expires)
-	rec.Expires, rec.Version = instant(expires), newVersion(rec.Version)
+	rec.Expires, rec.Version = instant(expires), storekit.NewVersion(rec.Version)
 	return rec, expires, err
 }
 
@@ -117,7 +118,7 @@ func expired(key string, version uint64) bson.D { return edition(key, version, "
 func edition(key string, version uint64, comparison string) bson.D {
 	return bson.D{
 		{Key: fieldKey, Value: key},
-		{Key: fieldVersion, Value: number(version)},
+		{Key: fieldVersion, Value: storekit.SignedVersion(version)},
 		{Key: fieldExpires, Value: bson.D{{Key: comparison, Value: now()}}},
 	}
 }
