@@ -1,12 +1,11 @@
 package memcachedstore
 
 import (
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/cloakroom-go/sessions/core/internal/storekit"
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
@@ -32,20 +31,11 @@ type pendingSave struct {
 }
 
 func newPendingSave(rec store.Record) *pendingSave {
-	p := &pendingSave{key: rec.Key, expected: rec.Version, version: newVersion(rec.Version)}
+	p := &pendingSave{
+		key: rec.Key, expected: rec.Version, version: storekit.NewVersion(rec.Version),
+	}
 	p.item = item{version: p.version, expires: rec.Expires, subject: rec.Subject, data: rec.Data}
 	return p
-}
-
-// newVersion draws a version. Of 64 random bits none comes twice, whatever happens to the server and to the record.
-func newVersion(old uint64) uint64 {
-	for {
-		var b [8]byte
-		_, _ = rand.Read(b[:]) // never fails
-		if n := binary.BigEndian.Uint64(b[:]); n != 0 && n != old {
-			return n
-		}
-	}
 }
 
 // write sends the item with a condition. It notes when the connection fails.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cloakroom-go/sessions/core/internal/storekit"
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
@@ -65,7 +66,9 @@ func (s *Store) Load(ctx context.Context, key string) (store.Record, error) {
 func (s *Store) Save(ctx context.Context, rec store.Record) (store.Record, error) {
 	switch now := time.Now(); {
 	case rec.Expired(now):
-		return s.saveExpired(ctx, rec)
+		// The server would take some of these expiries for "never".
+		current, err := s.Load(ctx, rec.Key)
+		return storekit.RefuseExpired(rec.Version, current, err)
 	case itemSize(&rec) > s.options.MaxItem:
 		return store.Record{}, store.ErrTooLarge
 	}
@@ -79,18 +82,6 @@ func (s *Store) Save(ctx context.Context, rec store.Record) (store.Record, error
 	}
 	rec.Version = p.version
 	return rec, nil
-}
-
-// saveExpired refuses a record that is already expired. The server would take some of these times for "never".
-func (s *Store) saveExpired(ctx context.Context, rec store.Record) (store.Record, error) {
-	current, err := s.Load(ctx, rec.Key)
-	switch {
-	case err != nil:
-		return store.Record{}, err
-	case current.Version != rec.Version:
-		return current, store.ErrConflict
-	}
-	return store.Record{}, store.ErrNotFound
 }
 
 // Touch extends the expiry of the stored record to rec.Expires if its version is rec.Version.

@@ -2,12 +2,10 @@ package mongostore
 
 import (
 	"bytes"
-	"crypto/rand"
-	"encoding/binary"
-	"math"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/cloakroom-go/sessions/core/internal/storekit"
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
@@ -24,7 +22,7 @@ const (
 func encode(rec *store.Record, expires bson.DateTime) bson.D {
 	doc := bson.D{
 		{Key: fieldKey, Value: rec.Key},
-		{Key: fieldVersion, Value: storedVersion(rec.Version)},
+		{Key: fieldVersion, Value: storekit.SignedVersion(rec.Version)},
 		{Key: fieldExpires, Value: expires},
 	}
 	if rec.Subject != "" { // the index contains only the documents with this field
@@ -52,29 +50,4 @@ func decode(raw bson.Raw) (rec store.Record, ok bool) {
 		Key: key, Subject: name, Data: bytes.Clone(data),
 		Expires: fromDate(bson.DateTime(expires)), Version: uint64(version),
 	}, true
-}
-
-// storedVersion returns a version as the documents store it. The result for 0, or for a
-// version out of range, is one that no document has.
-func storedVersion(version uint64) int64 {
-	if version > math.MaxInt64 {
-		return -1
-	}
-	return int64(version)
-}
-
-// newVersion returns a random version other than before. Of 63 random bits none comes twice for a key, not after a Delete
-// and not in another process, without anybody having to remember which were there.
-func newVersion(before uint64) uint64 {
-	for {
-		if v := random() >> 1; v != 0 && v != before {
-			return v
-		}
-	}
-}
-
-func random() uint64 {
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // it does not fail
-	return binary.LittleEndian.Uint64(b[:])
 }

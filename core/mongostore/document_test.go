@@ -11,6 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
+	"github.com/cloakroom-go/sessions/core/internal/storekit"
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
@@ -56,13 +57,13 @@ func TestNewVersion(t *testing.T) {
 	t.Parallel()
 	seen := map[uint64]bool{0: true}
 	for range 1000 {
-		v := newVersion(7)
-		if seen[v] || v > math.MaxInt64 || uint64(storedVersion(v)) != v {
+		v := storekit.NewVersion(7)
+		if seen[v] || v > math.MaxInt64 || uint64(storekit.SignedVersion(v)) != v {
 			t.Fatalf("version %d is there already or does not fit", v)
 		}
 		seen[v] = true
 	}
-	if storedVersion(1<<63) >= 0 || storedVersion(math.MaxUint64) >= 0 {
+	if storekit.SignedVersion(1<<63) >= 0 || storekit.SignedVersion(math.MaxUint64) >= 0 {
 		t.Error("a version that no document has could equal one")
 	}
 }

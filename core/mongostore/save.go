@@ -8,6 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
+	"github.com/cloakroom-go/sessions/core/internal/storekit"
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
@@ -56,7 +57,7 @@ func (s *Store) prepare(rec store.Record) (store.Record, bson.DateTime, error) {
 		return rec, 0, tooLargeError(len(rec.Data), s.options.MaxData)
 	}
 	expires, err := toDate(rec.Expires)
-	rec.Expires, rec.Version = fromDate(expires), newVersion(rec.Version)
+	rec.Expires, rec.Version = fromDate(expires), storekit.NewVersion(rec.Version)
 	return rec, expires, err
 }
 
@@ -131,7 +132,7 @@ func expired(key string, version uint64) bson.D { return versionFilter(key, vers
 func versionFilter(key string, version uint64, operator string) bson.D {
 	return bson.D{
 		{Key: fieldKey, Value: key},
-		{Key: fieldVersion, Value: storedVersion(version)},
+		{Key: fieldVersion, Value: storekit.SignedVersion(version)},
 		{Key: fieldExpires, Value: bson.D{{Key: operator, Value: now()}}},
 	}
 }

@@ -2,13 +2,12 @@ package redisstore
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
-	"fmt"
 	"strconv"
 	"time"
 
+	"github.com/cloakroom-go/sessions/core/internal/storekit"
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
@@ -143,14 +142,10 @@ type draft struct {
 	sent    int
 }
 
-// newDraft draws a version. 64 random bits do not repeat, so a save recognises its own version, and nobody else has it.
-func newDraft(rec *store.Record) (*draft, error) {
-	var b [8]byte
-	if _, err := rand.Read(b[:]); err != nil {
-		return nil, fmt.Errorf("redis: drawing a version: %w", err)
-	}
-	version := max(binary.BigEndian.Uint64(b[:]), 1)
-	return &draft{version: version, stored: encode(rec, version)}, nil
+// newDraft returns a draft of rec with a new version.
+func newDraft(rec *store.Record) *draft {
+	version := storekit.NewVersion(rec.Version)
+	return &draft{version: version, stored: encode(rec, version)}
 }
 
 // MarshalBinary returns the encoded record. The client calls it each time it sends the

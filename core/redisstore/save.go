@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/cloakroom-go/sessions/core/internal/storekit"
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
@@ -33,16 +34,14 @@ var (
 func (s *Store) Save(ctx context.Context, rec store.Record) (store.Record, error) {
 	now := time.Now()
 	if rec.Expired(now) {
-		return s.saveExpired(ctx, rec)
+		current, err := s.Load(ctx, rec.Key)
+		return storekit.RefuseExpired(rec.Version, current, err)
 	}
 	if len(rec.Data) > s.options.MaxData {
 		return store.Record{}, fmt.Errorf("redis: save: %w: its data has %d bytes, "+
 			"Options.MaxData is %d", store.ErrTooLarge, len(rec.Data), s.options.MaxData)
 	}
-	next, err := newDraft(&rec)
-	if err != nil {
-		return store.Record{}, err
-	}
+	next := newDraft(&rec)
 	if s.options.Sharded {
 		if err := s.addToIndex(ctx, &rec, now); err != nil {
 			return store.Record{}, err
@@ -99,18 +98,6 @@ func explainRefusal(
 	}
 	if rec.Version == 0 { // the key holds a damaged or a foreign value
 		return store.Record{}, store.ErrConflict
-	}
-	return store.Record{}, store.ErrNotFound
-}
-
-// saveExpired stores nothing and says what there is.
-func (s *Store) saveExpired(ctx context.Context, rec store.Record) (store.Record, error) {
-	current, err := s.Load(ctx, rec.Key)
-	switch {
-	case err != nil:
-		return store.Record{}, err
-	case current.Version != rec.Version:
-		return current, store.ErrConflict
 	}
 	return store.Record{}, store.ErrNotFound
 }

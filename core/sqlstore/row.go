@@ -68,34 +68,12 @@ func (e expiry) time() time.Time {
 // clock is the time in which expiry is judged: that of this process, in milliseconds.
 func clock() int64 { return time.Now().UnixMilli() }
 
-// number returns a version as the column has it. What is out of the column's range, or 0, equals no stored version.
-func number(version uint64) int64 {
-	if version > math.MaxInt64 {
-		return -1
-	}
-	return int64(version)
-}
-
-// newVersion returns a random version other than before. Of 63 random bits none comes twice for a key, not after a Delete
-// and not in another process, without anybody having to remember which were there.
-func newVersion(before uint64) uint64 {
-	for {
-		if v := random() >> 1; v != 0 && v != before {
-			return v
-		}
-	}
-}
-
-func random() uint64 {
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // it does not fail
-	return binary.LittleEndian.Uint64(b[:])
-}
-
-// jitter returns a duration between three and five quarters of d.
+// jitter returns a random duration between 75 and 125 percent of d.
 func jitter(d time.Duration) time.Duration {
-	const steps = 1 << 10
-	return d/4*3 + time.Duration(random()%steps)*(d/2/steps)
+	const steps = 1 << 16
+	var b [2]byte
+	_, _ = rand.Read(b[:]) // Read never returns an error.
+	return d/4*3 + time.Duration(binary.LittleEndian.Uint16(b[:]))*(d/2)/steps
 }
 
 // querier is what runs statements: a pool, a connection, or one of ours in front of them.

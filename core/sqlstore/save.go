@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/cloakroom-go/sessions/core/internal/storekit"
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
@@ -54,14 +55,14 @@ func (s *Store) prepare(rec store.Record) (store.Record, expiry, error) {
 		rec.Data = []byte{} // nil would be NULL
 	}
 	expires, err := newExpiry(rec.Expires)
-	rec.Expires, rec.Version = expires.time(), newVersion(rec.Version)
+	rec.Expires, rec.Version = expires.time(), storekit.NewVersion(rec.Version)
 	return rec, expires, err
 }
 
 // create inserts the record, or takes the place of one that has expired.
 func (s *Store) create(ctx context.Context, q querier, next store.Record, expires expiry) (current store.Record, err error) {
 	for range createAttempts {
-		n, err := affected(ctx, q, s.sql.insert, next.Key, next.Subject, next.Data, expires.NullInt64, number(next.Version))
+		n, err := affected(ctx, q, s.sql.insert, next.Key, next.Subject, next.Data, expires.NullInt64, storekit.SignedVersion(next.Version))
 		if err != nil || n > 0 {
 			return store.Record{}, err
 		}
@@ -76,8 +77,8 @@ func (s *Store) create(ctx context.Context, q querier, next store.Record, expire
 		if !over(&current, now) {
 			return current, store.ErrConflict
 		}
-		n, err = affected(ctx, q, s.sql.revive, next.Subject, next.Data, expires.NullInt64, number(next.Version),
-			next.Key, number(current.Version), now)
+		n, err = affected(ctx, q, s.sql.revive, next.Subject, next.Data, expires.NullInt64, storekit.SignedVersion(next.Version),
+			next.Key, storekit.SignedVersion(current.Version), now)
 		if err != nil || n > 0 {
 			return store.Record{}, err
 		}
@@ -87,8 +88,8 @@ func (s *Store) create(ctx context.Context, q querier, next store.Record, expire
 
 // replace updates the row, or says why it did not.
 func (s *Store) replace(ctx context.Context, q querier, version uint64, next store.Record, expires expiry, now int64) (store.Record, error) {
-	n, err := affected(ctx, q, s.sql.replace, next.Subject, next.Data, expires.NullInt64, number(next.Version),
-		next.Key, number(version), now)
+	n, err := affected(ctx, q, s.sql.replace, next.Subject, next.Data, expires.NullInt64, storekit.SignedVersion(next.Version),
+		next.Key, storekit.SignedVersion(version), now)
 	if err != nil || n > 0 {
 		return store.Record{}, err
 	}
@@ -123,9 +124,9 @@ func (s *Store) Touch(ctx context.Context, rec store.Record) error {
 		now := clock()
 		var n int64
 		if until.Valid {
-			n, err = affected(ctx, q, s.sql.touch, until.Int64, rec.Key, number(rec.Version), now, until.Int64)
+			n, err = affected(ctx, q, s.sql.touch, until.Int64, rec.Key, storekit.SignedVersion(rec.Version), now, until.Int64)
 		} else {
-			n, err = affected(ctx, q, s.sql.touchForever, rec.Key, number(rec.Version), now)
+			n, err = affected(ctx, q, s.sql.touchForever, rec.Key, storekit.SignedVersion(rec.Version), now)
 		}
 		if err != nil || n > 0 {
 			return err
