@@ -4,114 +4,101 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"time"
 )
 
-// conn is a connection to a server. One conversation at a time goes over it.
+// conn is a connection to a server. It is used by one call at a time.
 type conn struct {
-	net     net.Conn
-	in      *bufio.Reader
-	out     []byte // the request being made, kept for its room
-	largest int    // the longest value that it reads
-	number  uint64 // of the last request; the answer bears it too
-	since   time.Time
-	broken  bool // it failed, or was interrupted: nobody knows what comes next
-	spent   bool // the server has complained, and may not have read all
+	socket    net.Conn
+	in        *bufio.Reader
+	out       []byte // the request; the buffer is reused
+	maxValue  int    // the length of the longest value that it reads
+	opaque    uint64 // the number of the last request, which its reply repeats
+	idleSince time.Time
+	broken    bool // it failed or was interrupted, so a reply may be outstanding
+	rejected  bool // the server returned an error, and may not have read the whole request
 }
 
-// keptRoom is how large a buffer may be that an idle connection keeps.
-const keptRoom = 64 << 10
+// maxKeptBuffer is the largest request buffer that a connection keeps.
+const maxKeptBuffer = 64 << 10
 
-// dial connects to a server and logs in.
-func (o Options) dial(ctx context.Context, address string) (*conn, error) {
-	nc, err := o.Dial(ctx, network(address), address)
-	if err != nil {
-		return nil, err
-	}
-	c := &conn{net: nc, in: bufio.NewReader(nc), largest: o.MaxItem}
-	if o.Username == "" {
-		return c, nil
-	}
-	if err := c.during(ctx, func(c *conn) error { return c.login(o.Username, o.Password) }); err != nil {
-		c.close()
-		return nil, fmt.Errorf("login: %w", err)
-	}
-	return c, nil
+func newConn(socket net.Conn, maxValue int) *conn {
+	return &conn{socket: socket, in: bufio.NewReader(socket), maxValue: maxValue}
 }
 
-// during has a conversation and interrupts it when the context ends.
-func (c *conn) during(ctx context.Context, conversation func(c *conn) error) error {
-	stop := context.AfterFunc(ctx, func() { _ = c.net.SetDeadline(time.Unix(1, 0)) })
-	err := conversation(c)
+// do calls f, and interrupts its reads and writes when the context ends.
+func (c *conn) do(ctx context.Context, f func(c *conn) error) error {
+	stop := context.AfterFunc(ctx, func() { _ = c.socket.SetDeadline(time.Unix(1, 0)) })
+	err := f(c)
 	if !stop() {
 		c.broken = true
 	}
 	return err
 }
 
-func (c *conn) reusable() bool { return !c.broken && !c.spent && c.in.Buffered() == 0 }
+func (c *conn) reusable() bool { return !c.broken && !c.rejected && c.in.Buffered() == 0 }
 
-// close ends the connection. After an interruption it does so by a reset, so that nothing that was written arrives any more.
+// close closes the connection. It resets a broken one, so that the system does not send what
+// is still in its buffer.
 func (c *conn) close() {
-	if tcp, ok := c.net.(*net.TCPConn); ok && c.broken {
+	if tcp, ok := c.socket.(*net.TCPConn); ok && c.broken {
 		_ = tcp.SetLinger(0)
 	}
-	_ = c.net.Close()
+	_ = c.socket.Close()
 }
 
-// fail marks the connection as broken.
+// fail marks the connection as broken and returns err.
 func (c *conn) fail(err error) error {
 	c.broken = true
 	return err
 }
 
-// send writes the request in c.out, in one piece.
+// send sends the request in c.out with a single write.
 func (c *conn) send() error {
-	if _, err := c.net.Write(c.out); err != nil {
+	if _, err := c.socket.Write(c.out); err != nil {
 		return c.fail(err)
 	}
-	if cap(c.out) > keptRoom {
+	if cap(c.out) > maxKeptBuffer {
 		c.out = nil
 	}
 	return nil
 }
 
-var errGarbled = errors.New("the server's answer is not what the protocol allows")
+var errMalformed = errors.New("the server's reply does not follow the protocol")
 
-// line reads one line of an answer, without its end. It is valid until the next read.
-func (c *conn) line() ([]byte, error) {
+// readLine reads a line and returns it without its end. The line is valid until the next read.
+func (c *conn) readLine() ([]byte, error) {
 	line, err := c.in.ReadSlice('\n')
 	switch {
 	case errors.Is(err, bufio.ErrBufferFull):
-		return nil, c.fail(errGarbled)
+		return nil, c.fail(errMalformed)
 	case err != nil:
-		return nil, c.fail(noEOF(err))
+		return nil, c.fail(unexpectedEOF(err))
 	case len(line) < 2 || line[len(line)-2] != '\r':
-		return nil, c.fail(errGarbled)
+		return nil, c.fail(errMalformed)
 	}
 	return line[:len(line)-2], nil
 }
 
-// value reads a value of n bytes, into memory of its own.
-func (c *conn) value(n int) ([]byte, error) {
-	if n > c.largest {
-		return nil, c.fail(errGarbled)
+// readValue reads a value of n bytes into new memory.
+func (c *conn) readValue(n int) ([]byte, error) {
+	if n > c.maxValue {
+		return nil, c.fail(errMalformed)
 	}
 	b := make([]byte, n+2)
 	if _, err := io.ReadFull(c.in, b); err != nil {
-		return nil, c.fail(noEOF(err))
+		return nil, c.fail(unexpectedEOF(err))
 	}
 	if b[n] != '\r' || b[n+1] != '\n' {
-		return nil, c.fail(errGarbled)
+		return nil, c.fail(errMalformed)
 	}
 	return b[:n:n], nil
 }
 
-// noEOF says of the end of a connection what it is.
-func noEOF(err error) error {
+// unexpectedEOF replaces io.EOF, because a reply is missing or incomplete.
+func unexpectedEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}

@@ -50,17 +50,17 @@ func TestExpiryIsAbsolute(t *testing.T) {
 	now := time.Now()
 	for _, life := range []time.Duration{1, time.Second, time.Hour, 30 * 24 * time.Hour, 4000 * 24 * time.Hour} {
 		expires := now.Add(life)
-		n, err := strconv.ParseInt(expiry(expires), 10, 64)
-		if end := time.Unix(n, 0); err != nil || end.Before(expires.Add(slack)) || end.Sub(expires) > slack+time.Second {
+		n, err := strconv.ParseInt(wireExpiry(expires), 10, 64)
+		if end := time.Unix(n, 0); err != nil || end.Before(expires.Add(expirySlack)) || end.Sub(expires) > expirySlack+time.Second {
 			t.Errorf("%v from now the server is told %v, %v", life, end, err)
 		}
 	}
-	edge := int64(lastSecond) - int64(slack/time.Second) - 1
+	edge := int64(maxExpiry) - int64(expirySlack/time.Second) - 1
 	for at, want := range map[time.Time]string{
-		{}: "0", time.Unix(edge-1, 1): fmt.Sprint(lastSecond - 1), time.Unix(edge, 0): "0", time.Unix(lastSecond+1, 0): "0", time.Unix(1<<62, 0): "0",
+		{}: "0", time.Unix(edge-1, 1): fmt.Sprint(maxExpiry - 1), time.Unix(edge, 0): "0", time.Unix(maxExpiry+1, 0): "0", time.Unix(1<<62, 0): "0",
 	} {
-		if got := expiry(at); got != want {
-			t.Errorf("expiry(%v) = %s, want %s", at, got, want)
+		if got := wireExpiry(at); got != want {
+			t.Errorf("wireExpiry(%v) = %s, want %s", at, got, want)
 		}
 	}
 }
@@ -105,9 +105,9 @@ func TestServersShareKeys(t *testing.T) {
 	shares := make(map[string]int)
 	for i := range n {
 		key := fmt.Sprint("session:", i)
-		in3, in4 := three.serverOf(key).address, four.serverOf(key).address
+		in3, in4 := three.poolFor(key).address, four.poolFor(key).address
 		shares[in4]++
-		if turned.serverOf(key).address != in3 {
+		if turned.poolFor(key).address != in3 {
 			t.Fatalf("%s moves when the list is written in another order", key)
 		}
 		if in4 != in3 && in4 != "10.0.0.4:11211" {
@@ -127,7 +127,7 @@ func TestServersStay(t *testing.T) {
 	s := newTestStore(t, "a:1", "b:1", "c:1")
 	var got strings.Builder
 	for i := range 24 {
-		got.WriteString(s.serverOf(fmt.Sprint("session:", i)).address[:1])
+		got.WriteString(s.poolFor(fmt.Sprint("session:", i)).address[:1])
 	}
 	if want := "bccbbacccbccccaccaccabcc"; got.String() != want {
 		t.Errorf("the servers of the first keys are %s, want %s", &got, want)

@@ -1,6 +1,7 @@
 package memcachedstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +11,7 @@ import (
 	"time"
 )
 
-// The defaults that zero values of [Options] stand for.
+// The defaults of [Options].
 const (
 	DefaultMaxItem     = 1 << 20
 	DefaultTimeout     = 5 * time.Second
@@ -19,71 +20,92 @@ const (
 	DefaultIdleTimeout = time.Minute
 )
 
-// Options configures a [Store]. Only Servers is needed.
+// Options configures a [Store]. Only Servers is required.
 type Options struct {
-	// Servers lists the addresses: host:port, or the path of a Unix socket. It has to be the same in all processes, in any order, and
-	// written the same way: the address is what a server's share of the keys is computed from.
+	// Servers lists the addresses of the servers: host:port, or the path of a Unix socket. All
+	// processes must list the same addresses, spelled the same way, because a server's share
+	// of the keys is computed from its address. The order does not matter.
 	Servers []string
 
-	// MaxItem is the largest item that the servers take, what their option -I says: key, record and a few dozen bytes around them.
-	// A larger record is [store.ErrTooLarge] and nothing is sent. It must not be more than what the servers take, for
-	// memcached deletes the item that it refuses to replace by one too large. Zero: 1 MiB, the servers' default.
+	// MaxItem is the maximum size of an item in bytes: the key, the record and 128 bytes
+	// around them. It must not exceed the servers' own maximum, which is their option -I:
+	// memcached deletes an item when it refuses to replace it by one that is too large. Saving
+	// a larger record returns [store.ErrTooLarge] and sends nothing. The default is 1 MiB,
+	// like that of the servers.
 	MaxItem int
 
-	// Timeout bounds each call, waiting for a connection included, besides the deadline of its context. Zero: 5 seconds.
+	// Timeout is the maximum duration of a call, including the wait for a connection. A call
+	// also ends with its context. The default is 5 seconds.
 	Timeout time.Duration
 
-	// MaxConns bounds the connections to one server; more calls than that wait. The servers' own bound is 1024 over all
-	// clients, unless their option -c says otherwise. Zero: 128.
+	// MaxConns is the maximum number of connections to one server. Further calls wait. A
+	// server accepts 1024 connections from all its clients together, unless its option -c says
+	// otherwise. The default is 128.
 	MaxConns int
 
-	// MaxIdle is how many connections to one server are kept while nobody needs them. Zero: 16.
+	// MaxIdle is the maximum number of idle connections to one server. The default is 16.
 	MaxIdle int
 
-	// IdleTimeout is how long a connection may be idle and still be used again. It must be shorter than what firewalls, and
-	// the servers with their option idle_timeout, put up with. Zero: one minute.
+	// IdleTimeout is how long a connection may be idle before it is closed instead of used
+	// again. It must be shorter than the limits of firewalls, and of the servers with option
+	// idle_timeout. The default is one minute.
 	IdleTimeout time.Duration
 
-	// Username and Password are for servers that run with -Y. They are sent in the clear: see Dial for TLS.
+	// Username and Password are the credentials for servers that run with -Y. They are not
+	// encrypted; see Dial for TLS. Set both or neither. By default the store does not log in.
 	Username, Password string
 
-	// Dial makes connections, over TLS for example; network is tcp or unix. It has to heed the context. Nil: a [net.Dialer].
+	// Dial connects to a server, for example over TLS. The network is "tcp" or "unix". Dial
+	// must return when the context ends. The default is the DialContext method of a zero
+	// [net.Dialer].
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// check says what is impossible about the options and what to do about it.
-func (o Options) check() error {
+// validate returns an error that says how to correct the options if they are invalid.
+func (o Options) validate() error {
 	switch {
 	case len(o.Servers) == 0:
-		return errors.New("sessions: memcachedstore: Options.Servers is empty: list at least one address, as in \"127.0.0.1:11211\"")
-	case o.MaxItem < 0 || o.MaxItem > 0 && o.MaxItem < smallestItem:
-		return fmt.Errorf("sessions: memcachedstore: Options.MaxItem is %d: set what the servers' option -I says, at least %d, or 0 for %d", o.MaxItem, smallestItem, DefaultMaxItem)
+		return errors.New("sessions: memcachedstore: Options.Servers is empty: " +
+			"list at least one address, as in \"127.0.0.1:11211\"")
+	case o.MaxItem < 0 || o.MaxItem > 0 && o.MaxItem < leastMaxItem:
+		return fmt.Errorf("sessions: memcachedstore: Options.MaxItem is %d: "+
+			"set what the servers' option -I says, at least %d, or 0 for %d",
+			o.MaxItem, leastMaxItem, DefaultMaxItem)
 	case o.Timeout < 0:
-		return fmt.Errorf("sessions: memcachedstore: Options.Timeout is %v: set a duration, or 0 for %v", o.Timeout, DefaultTimeout)
+		return fmt.Errorf("sessions: memcachedstore: Options.Timeout is %v: "+
+			"set a duration, or 0 for %v", o.Timeout, DefaultTimeout)
 	case o.MaxConns < 0:
-		return fmt.Errorf("sessions: memcachedstore: Options.MaxConns is %d: set a number of connections, or 0 for %d", o.MaxConns, DefaultMaxConns)
+		return fmt.Errorf("sessions: memcachedstore: Options.MaxConns is %d: "+
+			"set a number of connections, or 0 for %d", o.MaxConns, DefaultMaxConns)
 	case o.MaxIdle < 0:
-		return fmt.Errorf("sessions: memcachedstore: Options.MaxIdle is %d: set a number of connections, or 0 for %d", o.MaxIdle, DefaultMaxIdle)
+		return fmt.Errorf("sessions: memcachedstore: Options.MaxIdle is %d: "+
+			"set a number of connections, or 0 for %d", o.MaxIdle, DefaultMaxIdle)
 	case o.IdleTimeout < 0:
-		return fmt.Errorf("sessions: memcachedstore: Options.IdleTimeout is %v: set a duration, or 0 for %v", o.IdleTimeout, DefaultIdleTimeout)
+		return fmt.Errorf("sessions: memcachedstore: Options.IdleTimeout is %v: "+
+			"set a duration, or 0 for %v", o.IdleTimeout, DefaultIdleTimeout)
 	case (o.Username == "") != (o.Password == ""):
-		return errors.New("sessions: memcachedstore: Options.Username and Options.Password go together: set both or none")
+		return errors.New("sessions: memcachedstore: " +
+			"Options.Username and Options.Password go together: set both or none")
 	case strings.ContainsAny(o.Username+o.Password, "\r\n") || strings.Contains(o.Username, " "):
-		return errors.New("sessions: memcachedstore: Options.Username and Options.Password cannot have line ends, nor the name a space: the protocol has no way to send them")
+		return errors.New("sessions: memcachedstore: Options.Username and Options.Password " +
+			"cannot have line ends, nor the name a space: the protocol has no way to send them")
 	}
-	return checkServers(o.Servers)
+	return validateServers(o.Servers)
 }
 
-func checkServers(servers []string) error {
+func validateServers(servers []string) error {
 	for i, address := range servers {
 		if slices.Contains(servers[:i], address) {
-			return fmt.Errorf("sessions: memcachedstore: Options.Servers has %q twice: list each server once", address)
+			return fmt.Errorf("sessions: memcachedstore: Options.Servers has %q twice: "+
+				"list each server once", address)
 		}
-		if network(address) == networkUnix {
+		if networkOf(address) == networkUnix {
 			continue
 		}
-		if host, port, err := net.SplitHostPort(address); err != nil || host == "" || port == "" {
-			return fmt.Errorf("sessions: memcachedstore: Options.Servers has %q: write host:port, or the path of a Unix socket that begins with a slash", address)
+		host, port, err := net.SplitHostPort(address)
+		if err != nil || host == "" || port == "" {
+			return fmt.Errorf("sessions: memcachedstore: Options.Servers has %q: "+
+				"write host:port, or the path of a Unix socket that begins with a slash", address)
 		}
 	}
 	return nil
@@ -91,32 +113,24 @@ func checkServers(servers []string) error {
 
 const networkUnix = "unix"
 
-// network returns what net.Dial calls the kind of address.
-func network(address string) string {
+// networkOf returns the network of an address, for Dial.
+func networkOf(address string) string {
 	if strings.HasPrefix(address, "/") {
 		return networkUnix
 	}
 	return "tcp"
 }
 
-// withDefaults returns the options with each zero value replaced by what it stands for.
+// withDefaults returns a copy of the options with each zero value replaced by its default.
 func (o Options) withDefaults() Options {
 	o.Servers = slices.Clone(o.Servers)
-	o.MaxItem = or(o.MaxItem, DefaultMaxItem)
-	o.Timeout = or(o.Timeout, DefaultTimeout)
-	o.MaxConns = or(o.MaxConns, DefaultMaxConns)
-	o.MaxIdle = or(o.MaxIdle, DefaultMaxIdle)
-	o.IdleTimeout = or(o.IdleTimeout, DefaultIdleTimeout)
+	o.MaxItem = cmp.Or(o.MaxItem, DefaultMaxItem)
+	o.Timeout = cmp.Or(o.Timeout, DefaultTimeout)
+	o.MaxConns = cmp.Or(o.MaxConns, DefaultMaxConns)
+	o.MaxIdle = cmp.Or(o.MaxIdle, DefaultMaxIdle)
+	o.IdleTimeout = cmp.Or(o.IdleTimeout, DefaultIdleTimeout)
 	if o.Dial == nil {
 		o.Dial = new(net.Dialer).DialContext
 	}
 	return o
-}
-
-func or[T comparable](value, fallback T) T {
-	var zero T
-	if value == zero {
-		return fallback
-	}
-	return value
 }

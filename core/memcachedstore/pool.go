@@ -3,32 +3,39 @@ package memcachedstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 )
 
 var errClosed = errors.New("the store is closed")
 
-// pool keeps the connections to one server.
+// pool holds the connections to one server.
 type pool struct {
 	options Options
 	address string
-	seed    uint64        // of the scores for keys
-	slots   chan struct{} // one taken for each connection in use
+	seed    uint64        // of the server's scores
+	slots   chan struct{} // holds an element for each connection in use
 
 	mu     sync.Mutex
 	closed bool
-	idle   []*conn // the one used last at the end
+	idle   []*conn // in the order of their last use
 }
 
 func newPool(address string, o Options) *pool {
-	return &pool{options: o, address: address, seed: hash(fnvOffset, address+"\x00"), slots: make(chan struct{}, o.MaxConns)}
+	return &pool{
+		options: o, address: address, seed: seedOf(address),
+		slots: make(chan struct{}, o.MaxConns),
+	}
 }
 
-// use has a conversation over a connection, a new one if asked for. It reports whether the connection broke and there is time
-// for another try. A connection on which anything went wrong is not used again: an answer may still be on its way.
-func (p *pool) use(ctx context.Context, fresh bool, conversation func(c *conn) error) (again bool, err error) {
-	if err := p.acquire(ctx); err != nil {
+// do calls f with a connection, which is a new one if fresh is set. It reports whether to try
+// again: the connection failed and the context has not ended. A connection on which anything
+// failed is not used again, because a reply may still be on its way.
+func (p *pool) do(
+	ctx context.Context, fresh bool, f func(c *conn) error,
+) (retry bool, err error) {
+	if err := p.acquireSlot(ctx); err != nil {
 		return false, err
 	}
 	defer func() { <-p.slots }()
@@ -36,14 +43,14 @@ func (p *pool) use(ctx context.Context, fresh bool, conversation func(c *conn) e
 	if err != nil {
 		return false, err
 	}
-	err = c.during(ctx, conversation)
-	again = c.broken && err != nil && ctx.Err() == nil
-	p.release(c) // from here on it may be somebody else's
-	return again, err
+	err = c.do(ctx, f)
+	retry = c.broken && err != nil && ctx.Err() == nil
+	p.release(c) // another call may use c from here on
+	return retry, err
 }
 
-// acquire waits for the right to have a connection.
-func (p *pool) acquire(ctx context.Context) error {
+// acquireSlot waits until one more connection may be used.
+func (p *pool) acquireSlot(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -55,26 +62,46 @@ func (p *pool) acquire(ctx context.Context) error {
 	}
 }
 
-// connection returns one that is idle, or makes one.
+// connection returns an idle connection, or a new one if there is none or if fresh is set.
 func (p *pool) connection(ctx context.Context, fresh bool) (*conn, error) {
 	for !fresh {
-		c, err := p.pop()
+		c, err := p.popIdle()
 		if err != nil {
 			return nil, err
 		}
 		if c == nil {
 			break
 		}
-		if time.Since(c.since) < p.options.IdleTimeout && quiet(c.net) {
+		if time.Since(c.idleSince) < p.options.IdleTimeout && isAlive(c.socket) {
 			return c, nil
 		}
 		c.close()
 	}
-	return p.options.dial(ctx, p.address)
+	return p.dial(ctx)
 }
 
-// pop takes the idle connection that was used last, nil if there is none.
-func (p *pool) pop() (*conn, error) {
+// dial connects to the server and logs in.
+func (p *pool) dial(ctx context.Context) (*conn, error) {
+	o := &p.options
+	socket, err := o.Dial(ctx, networkOf(p.address), p.address)
+	if err != nil {
+		return nil, err
+	}
+	c := newConn(socket, o.MaxItem)
+	if o.Username == "" {
+		return c, nil
+	}
+	err = c.do(ctx, func(c *conn) error { return c.login(o.Username, o.Password) })
+	if err != nil {
+		c.close()
+		return nil, fmt.Errorf("login: %w", err)
+	}
+	return c, nil
+}
+
+// popIdle removes the idle connection that was used last and returns it. It returns nil if
+// there is none.
+func (p *pool) popIdle() (*conn, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -82,21 +109,21 @@ func (p *pool) pop() (*conn, error) {
 	}
 	n := len(p.idle)
 	if n == 0 {
-		return nil, nil //nolint:nilnil // no connection is no error
+		return nil, nil //nolint:nilnil // the lack of an idle connection is not an error
 	}
 	c := p.idle[n-1]
 	p.idle[n-1], p.idle = nil, p.idle[:n-1]
 	return c, nil
 }
 
-// release takes back a connection. Of those that have been idle for too long it closes one each time, so that they go
-// while others are used.
+// release makes a connection idle, or closes it. It also closes one connection that has been
+// idle for too long, so that those go while others are used.
 func (p *pool) release(c *conn) {
-	var old *conn
+	var expired *conn
 	p.mu.Lock()
-	c.since = time.Now()
-	if len(p.idle) > 0 && c.since.Sub(p.idle[0].since) >= p.options.IdleTimeout {
-		old, p.idle[0] = p.idle[0], nil
+	c.idleSince = time.Now()
+	if len(p.idle) > 0 && c.idleSince.Sub(p.idle[0].idleSince) >= p.options.IdleTimeout {
+		expired, p.idle[0] = p.idle[0], nil
 		p.idle = p.idle[1:]
 	}
 	keep := !p.closed && c.reusable() && len(p.idle) < p.options.MaxIdle
@@ -104,8 +131,8 @@ func (p *pool) release(c *conn) {
 		p.idle = append(p.idle, c)
 	}
 	p.mu.Unlock()
-	if old != nil {
-		old.close()
+	if expired != nil {
+		expired.close()
 	}
 	if !keep {
 		c.close()

@@ -10,204 +10,210 @@ import (
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
-// status is the beginning of an answer in the meta protocol.
+// status is the first word of a reply in the meta protocol.
 type status string
 
-// What servers answer. Anything else is an error.
+// The statuses of replies. Any other word is an error.
 const (
-	done      status = "HD"
-	withValue status = "VA"
-	missing   status = "EN" // to a read
-	notFound  status = "NF" // to a write on the condition of a token, and to a delete
-	exists    status = "EX" // the token is another
-	notStored status = "NS" // to an add
+	statusOK        status = "HD" // stored or deleted
+	statusValue     status = "VA"
+	statusMiss      status = "EN" // of a read
+	statusNotFound  status = "NF" // of a write with a token, and of a delete
+	statusExists    status = "EX" // the item has another token
+	statusNotStored status = "NS" // there is an item already
 )
 
-// condition is what a write depends on, in the words of the protocol.
+// condition is a flag of a write that makes it conditional.
 type condition string
 
-// ifAbsent lets a write succeed only where there is nothing.
+// ifAbsent makes a write succeed only if there is no item.
 const ifAbsent condition = "ME"
 
-// ifToken lets a write succeed only where the item still has this token.
+// ifToken makes a write succeed only if the item has that CAS token.
 func ifToken(token uint64) condition { return condition("C" + strconv.FormatUint(token, 10)) }
 
-// serverError is a complaint of the server.
+// serverError is an error reported by the server.
 type serverError struct{ text string }
 
-// Error quotes the server, which may be anything.
+// Error quotes the server's text, because it may contain any bytes.
 func (e *serverError) Error() string { return fmt.Sprintf("the server answers %q", e.text) }
 
 func (e *serverError) tooLarge() bool { return strings.Contains(e.text, "object too large") }
 
 func (e *serverError) outOfMemory() bool { return strings.Contains(e.text, "out of memory") }
 
-// answer is the first line of a reply.
-type answer struct {
+// reply is the first line of a reply.
+type reply struct {
 	status status
-	size   int    // of the value that follows
-	token  uint64 // 0 if there is none
+	size   int    // the length of the value that follows
+	token  uint64 // the CAS token, 0 if there is none
 }
 
-// get reads the item under key. Nothing: ErrNotFound. What is not a record is an item of version 0.
+// errNoTokens is returned for a server without CAS tokens, which makes no write conditional.
+var errNoTokens = errors.New(
+	"the server keeps no CAS tokens: start it without -C, --disable-cas")
+
+// get returns the item under key, or ErrNotFound. The item has version 0 if it is not a
+// record.
 func (c *conn) get(key string) (item, error) {
-	c.begin("mg", key)
+	c.startRequest("mg", key)
 	c.out = append(c.out, " v c"...)
-	a, err := c.ask(nil)
+	r, err := c.roundTrip(nil)
 	switch {
 	case err != nil:
 		return item{}, err
-	case a.status == missing:
+	case r.status == statusMiss:
 		return item{}, store.ErrNotFound
-	case a.status != withValue:
-		return item{}, c.fail(errGarbled)
-	case a.token == 0:
+	case r.status != statusValue:
+		return item{}, c.fail(errMalformed)
+	case r.token == 0:
 		return item{}, errNoTokens
 	}
-	value, err := c.value(a.size)
+	value, err := c.readValue(r.size)
 	if err != nil {
 		return item{}, err
 	}
 	i := decode(value)
-	i.token = a.token
+	i.token = r.token
 	return i, nil
 }
 
-// errNoTokens is about a server without which no conditional write is possible.
-var errNoTokens = errors.New("the server keeps no CAS tokens: start it without -C, --disable-cas")
-
-// set writes the item under key if the condition holds. The status says whether it did.
-func (c *conn) set(key string, i *item, on condition) (status, error) {
-	c.begin("ms", key)
+// set writes the item under key if the condition holds, and returns the status of the reply.
+func (c *conn) set(key string, i *item, cond condition) (status, error) {
+	c.startRequest("ms", key)
 	c.out = append(c.out, ' ')
 	c.out = strconv.AppendInt(c.out, int64(headerSize+len(i.subject)+len(i.data)), 10)
 	c.out = append(c.out, " T"...)
-	c.out = append(c.out, expiry(i.expires)...)
+	c.out = append(c.out, wireExpiry(i.expires)...)
 	c.out = append(c.out, ' ')
-	c.out = append(c.out, on...)
-	a, err := c.ask(i)
+	c.out = append(c.out, cond...)
+	r, err := c.roundTrip(i)
 	if err != nil {
 		return "", err
 	}
-	switch a.status {
-	case done, notFound, exists, notStored:
-		return a.status, nil
+	switch r.status {
+	case statusOK, statusNotFound, statusExists, statusNotStored:
+		return r.status, nil
 	default:
-		return "", c.fail(errGarbled)
+		return "", c.fail(errMalformed)
 	}
 }
 
-// remove deletes the item under key.
+// remove deletes the item under key, if there is one.
 func (c *conn) remove(key string) error {
-	c.begin("md", key)
-	a, err := c.ask(nil)
-	if err == nil && a.status != done && a.status != notFound {
-		err = c.fail(errGarbled)
+	c.startRequest("md", key)
+	r, err := c.roundTrip(nil)
+	if err == nil && r.status != statusOK && r.status != statusNotFound {
+		err = c.fail(errMalformed)
 	}
 	return err
 }
 
-// login shows a name and a password, in the form of a write, which is how the text protocol does it.
+// login authenticates the connection. The text protocol does so by a write of name and
+// password.
 func (c *conn) login(name, password string) error {
 	payload := name + " " + password
 	c.out = fmt.Appendf(c.out[:0], "set login 0 0 %d\r\n%s\r\n", len(payload), payload)
 	if err := c.send(); err != nil {
 		return err
 	}
-	line, err := c.line()
+	line, err := c.readLine()
 	if err != nil {
 		return err
 	}
 	if string(line) != "STORED" {
-		return c.complaint(line)
+		return c.parseError(line)
 	}
 	return nil
 }
 
-// begin starts a request.
-func (c *conn) begin(command, key string) {
+// startRequest begins a request in c.out.
+func (c *conn) startRequest(command, key string) {
 	c.out = append(c.out[:0], command...)
 	c.out = append(c.out, ' ')
 	c.out = append(c.out, key...)
 }
 
-// ask completes the request, with a value if there is one, and reads the first line of the answer. Request and answer bear the same number;
-// an answer with another one belongs to somebody else.
-func (c *conn) ask(i *item) (answer, error) {
-	c.number++
+// roundTrip completes the request, with the value of i unless i is nil, sends it and reads the
+// first line of the reply. The request has a number which the reply repeats, so a reply to
+// another request is recognized.
+func (c *conn) roundTrip(i *item) (reply, error) {
+	c.opaque++
 	c.out = append(c.out, " O"...)
-	c.out = strconv.AppendUint(c.out, c.number, 10)
+	c.out = strconv.AppendUint(c.out, c.opaque, 10)
 	c.out = append(c.out, "\r\n"...)
 	if i != nil {
 		c.out = i.encode(c.out)
 		c.out = append(c.out, "\r\n"...)
 	}
 	if err := c.send(); err != nil {
-		return answer{}, err
+		return reply{}, err
 	}
-	line, err := c.line()
+	line, err := c.readLine()
 	if err != nil {
-		return answer{}, err
+		return reply{}, err
 	}
-	return c.parse(line)
+	return c.parseReply(line)
 }
 
-// parse reads the first line of an answer to the last request.
-func (c *conn) parse(line []byte) (answer, error) {
+// parseReply parses the first line of the reply to the last request.
+func (c *conn) parseReply(line []byte) (reply, error) {
 	words := bytes.Fields(line)
 	if len(words) == 0 {
-		return answer{}, c.fail(errGarbled)
+		return reply{}, c.fail(errMalformed)
 	}
-	a := answer{status: status(words[0])}
+	r := reply{status: status(words[0])}
 	words = words[1:]
-	switch a.status {
-	case withValue:
-		if len(words) == 0 || !number(words[0], &a.size) {
-			return answer{}, c.fail(errGarbled)
+	switch r.status {
+	case statusValue:
+		if len(words) == 0 || !parseNumber(words[0], &r.size) {
+			return reply{}, c.fail(errMalformed)
 		}
 		words = words[1:]
-	case done, missing, notFound, exists, notStored:
+	case statusOK, statusMiss, statusNotFound, statusExists, statusNotStored:
 	default:
-		return answer{}, c.complaint(line)
+		return reply{}, c.parseError(line)
 	}
-	err := c.flags(&a, words)
-	return a, err
+	err := c.parseFlags(&r, words)
+	return r, err
 }
 
-// flags reads the words that say more about an answer, and sees to it that it is ours.
-func (c *conn) flags(a *answer, words [][]byte) error {
-	var asked uint64
+// parseFlags parses the flags of a reply. It returns an error if the reply is to another
+// request.
+func (c *conn) parseFlags(r *reply, words [][]byte) error {
+	var opaque uint64
 	for _, w := range words {
 		ok := true
 		switch w[0] {
 		case 'c':
-			ok = number(w[1:], &a.token)
+			ok = parseNumber(w[1:], &r.token)
 		case 'O':
-			ok = number(w[1:], &asked)
+			ok = parseNumber(w[1:], &opaque)
 		}
 		if !ok {
-			return c.fail(errGarbled)
+			return c.fail(errMalformed)
 		}
 	}
-	if asked != c.number {
-		return c.fail(errGarbled)
+	if opaque != c.opaque {
+		return c.fail(errMalformed)
 	}
 	return nil
 }
 
-// complaint makes an error of an answer that is none.
-func (c *conn) complaint(line []byte) error {
-	for _, known := range []string{"ERROR", "CLIENT_ERROR", "SERVER_ERROR"} {
-		if bytes.HasPrefix(line, []byte(known)) {
-			c.spent = true
-			return &serverError{string(line[:min(len(line), 100)])}
+// parseError returns the error of a line that is not a regular reply.
+func (c *conn) parseError(line []byte) error {
+	const maxText = 100
+	for _, prefix := range []string{"ERROR", "CLIENT_ERROR", "SERVER_ERROR"} {
+		if bytes.HasPrefix(line, []byte(prefix)) {
+			c.rejected = true
+			return &serverError{string(line[:min(len(line), maxText)])}
 		}
 	}
-	return c.fail(errGarbled)
+	return c.fail(errMalformed)
 }
 
-// number reads a decimal number without a sign.
-func number[T int | uint64](text []byte, n *T) bool {
+// parseNumber parses a decimal number without a sign, and reports whether it succeeded.
+func parseNumber[T int | uint64](text []byte, n *T) bool {
 	value, err := strconv.ParseUint(string(text), 10, 64)
 	*n = T(value)
 	return err == nil && (*n >= 0) && uint64(*n) == value

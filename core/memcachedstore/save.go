@@ -10,122 +10,130 @@ import (
 )
 
 var (
-	errUnsure  = errors.New("the connection broke during the write, and whether it was done cannot be told")
-	errUnquiet = errors.New("others write the key without end")
+	errUncertain = errors.New("the connection failed during the write: " +
+		"it is unknown whether the record was stored")
+	errContended = errors.New("other requests keep changing the record")
 )
 
-// rounds is how often a conversation starts over because somebody else was faster. Each time one of the others has got on.
-const rounds = 1000
+// maxRounds is how often a save or a touch starts over because another request has changed the
+// item in the meantime. In each round one of the other requests has succeeded.
+const maxRounds = 1000
 
-// writing is a save under way. It survives the connection, so that the next one can tell what became of it.
-type writing struct {
-	key     string
-	base    uint64 // the version to replace
-	version uint64 // the new one
-	item    item
-	current store.Record // what is there instead, for a conflict
-	unsure  bool         // a write went out and its answer never came
+// pendingSave is the state of a Save. It outlives a connection, so that the next one can find
+// out whether the record was stored.
+type pendingSave struct {
+	key       string
+	expected  uint64 // the version to replace
+	version   uint64 // the new version
+	item      item
+	current   store.Record // the stored record, after a conflict
+	uncertain bool         // a write was sent and no reply to it received
 }
 
-func newWriting(rec store.Record) *writing {
-	w := &writing{key: rec.Key, base: rec.Version, version: storekit.NewVersion(rec.Version)}
-	w.item = item{version: w.version, expires: rec.Expires, subject: rec.Subject, data: rec.Data}
-	return w
+func newPendingSave(rec store.Record) *pendingSave {
+	p := &pendingSave{
+		key: rec.Key, expected: rec.Version, version: storekit.NewVersion(rec.Version),
+	}
+	p.item = item{version: p.version, expires: rec.Expires, subject: rec.Subject, data: rec.Data}
+	return p
 }
 
-// put writes the item on a condition, and takes note if the connection breaks meanwhile.
-func (w *writing) put(c *conn, on condition) (status, error) {
-	st, err := c.set(wireKey(w.key), &w.item, on)
-	w.unsure = w.unsure || c.broken
+// write sends the item with a condition. It notes when the connection fails.
+func (p *pendingSave) write(c *conn, cond condition) (status, error) {
+	st, err := c.set(wireKey(p.key), &p.item, cond)
+	p.uncertain = p.uncertain || c.broken
 	return st, err
 }
 
-// conflict keeps the record that is there for the caller.
-func (w *writing) conflict(found *item) error {
-	w.current = found.record(w.key)
+// conflict keeps the stored record for the caller of Save and returns ErrConflict.
+func (p *pendingSave) conflict(found *item) error {
+	p.current = found.record(p.key)
 	return store.ErrConflict
 }
 
-// replace reads the server's token for the version to replace, and writes if the token is still the same. Both go over one connection: tokens
-// start over when the server does, and no connection outlives that.
+// replace reads the item, and writes the new one if the item has the expected version and
+// keeps its CAS token. Both requests use the same connection, because tokens start over when
+// the server restarts, and no connection outlives that.
 //
-// A write that was sent before, and not answered, can do no harm if it arrives late: the token it bears is then no longer valid.
-func (w *writing) replace(c *conn) error {
-	for range rounds {
-		found, err := c.get(wireKey(w.key))
+// A write from an earlier connection that arrives late does no harm, because its token is no
+// longer valid.
+func (p *pendingSave) replace(c *conn) error {
+	for range maxRounds {
+		found, err := c.get(wireKey(p.key))
 		switch {
 		case err != nil:
 			return err
-		case found.version == w.version:
+		case found.version == p.version:
 			return nil
 		case !found.live(time.Now()):
 			return store.ErrNotFound
-		case found.version != w.base && w.unsure:
-			return errUnsure // it may have been ours that was replaced since
-		case found.version != w.base:
-			return w.conflict(&found)
+		case found.version != p.expected && p.uncertain:
+			return errUncertain // the version found may have replaced this one
+		case found.version != p.expected:
+			return p.conflict(&found)
 		}
-		switch st, err := w.put(c, ifToken(found.token)); {
+		switch st, err := p.write(c, ifToken(found.token)); {
 		case err != nil:
 			return err
-		case st == done:
+		case st == statusOK:
 			return nil
-		case st == notFound:
+		case st == statusNotFound:
 			return store.ErrNotFound
 		}
 	}
-	return errUnquiet
+	return errContended
 }
 
-// create writes if there is nothing, or what there is has expired.
+// create writes the item if there is none, or an expired one.
 //
-// It never sends a write again of which it does not know what became: the first one could arrive after the second, and after
-// the record has been deleted.
-func (w *writing) create(c *conn) error {
-	if w.unsure {
-		return w.settle(c)
+// It does not repeat a write whose result is unknown: the first request could arrive after the
+// second one, and after the record has been deleted.
+func (p *pendingSave) create(c *conn) error {
+	if p.uncertain {
+		return p.checkStored(c)
 	}
-	for range rounds {
-		st, err := w.put(c, ifAbsent)
+	for range maxRounds {
+		st, err := p.write(c, ifAbsent)
 		if err != nil {
-			return asFull(err)
+			return capacityError(err)
 		}
-		if st == done {
+		if st == statusOK {
 			return nil
 		}
-		found, err := c.get(wireKey(w.key))
+		found, err := c.get(wireKey(p.key))
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 			continue
 		case err != nil:
 			return err
 		case found.version == 0:
-			return store.ErrConflict // not one of ours, and not ours to replace
+			return store.ErrConflict // the item is not a record, and stays
 		case found.live(time.Now()):
-			return w.conflict(&found)
+			return p.conflict(&found)
 		}
-		if st, err = w.put(c, ifToken(found.token)); err != nil || st == done {
+		if st, err = p.write(c, ifToken(found.token)); err != nil || st == statusOK {
 			return err
 		}
 	}
-	return errUnquiet
+	return errContended
 }
 
-// settle finds out whether the write has been done whose answer never came.
-func (w *writing) settle(c *conn) error {
-	found, err := c.get(wireKey(w.key))
+// checkStored returns nil if the item has been stored although no reply was received.
+func (p *pendingSave) checkStored(c *conn) error {
+	found, err := c.get(wireKey(p.key))
 	switch {
-	case err == nil && found.version == w.version:
+	case err == nil && found.version == p.version:
 		return nil
 	case err == nil || errors.Is(err, store.ErrNotFound):
-		return errUnsure
+		return errUncertain
 	}
 	return err
 }
 
-// asFull translates what a server says that has no room and may not make any. It is for creates: before it refuses to
-// replace an item, the server deletes it, and that is not what ErrFull and ErrTooLarge promise.
-func asFull(err error) error {
+// capacityError translates a server's lack of room to ErrTooLarge or ErrFull. It is for
+// creates only: before a server refuses to replace an item it deletes it, which those errors
+// rule out.
+func capacityError(err error) error {
 	var refusal *serverError
 	if errors.As(err, &refusal) {
 		switch {
@@ -136,35 +144,4 @@ func asFull(err error) error {
 		}
 	}
 	return err
-}
-
-// touching is a touch under way.
-type touching struct{ rec store.Record }
-
-// touch moves the expiry of the item forward. It may be repeated at any point.
-func (t *touching) touch(c *conn) error {
-	key := wireKey(t.rec.Key)
-	for range rounds {
-		found, err := c.get(key)
-		switch {
-		case err != nil:
-			return err
-		case !found.live(time.Now()):
-			return store.ErrNotFound
-		case found.version != t.rec.Version:
-			return store.ErrConflict
-		case found.expires.IsZero() || !t.rec.Expires.IsZero() && !t.rec.Expires.After(found.expires):
-			return nil
-		}
-		found.expires = t.rec.Expires
-		switch st, err := c.set(key, &found, ifToken(found.token)); {
-		case err != nil:
-			return err
-		case st == done:
-			return nil
-		case st == notFound:
-			return store.ErrNotFound
-		}
-	}
-	return errUnquiet
 }

@@ -4,25 +4,22 @@ import (
 	"context"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-
-	"github.com/cloakroom-go/sessions/core/store"
 )
 
-var _ store.Counter = (*Store)(nil)
-
-// Count returns how many documents have a key that starts with prefix, in one command. The server counts what the index
-// gives it; that a document is none of ours, which List finds out, it does not notice.
+// Count returns how many documents that have not expired have a key that starts with prefix,
+// in one command. It also counts documents that are not records, which List leaves out.
 func (s *Store) Count(ctx context.Context, prefix string) (int, error) {
-	ctx, err := begin(ctx)
+	ctx, err := startCall(ctx)
 	if err != nil {
 		return 0, err
 	}
-	if !plain(prefix) {
-		return 0, nil // no key can start with it
+	if !isName(prefix) {
+		return 0, nil // no key has this prefix
 	}
-	n, err := s.collection.CountDocuments(ctx, bson.D{{Key: fieldKey, Value: keysWith(prefix)}, unexpired()})
+	filter := bson.D{{Key: fieldKey, Value: keyRange(prefix)}, unexpired()}
+	n, err := s.collection.CountDocuments(ctx, filter)
 	if err != nil {
-		return 0, bare(err)
+		return 0, redact(err)
 	}
 	return int(n), nil
 }

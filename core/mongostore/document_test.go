@@ -27,14 +27,14 @@ func TestDate(t *testing.T) {
 		{time.Unix(-1, 1), time.Unix(-1, 1_000_000)},
 		{last, last},
 	} {
-		d, err := date(c.in)
-		if got := instant(d); err != nil || !got.Equal(c.out) {
-			t.Errorf("date(%v) = %v, %v, want %v", c.in, got, err, c.out)
+		d, err := toDate(c.in)
+		if got := fromDate(d); err != nil || !got.Equal(c.out) {
+			t.Errorf("toDate(%v) = %v, %v, want %v", c.in, got, err, c.out)
 		}
 	}
 	for _, far := range []time.Time{last.Add(1), last.Add(time.Millisecond), last.AddDate(1, 0, 0), time.Unix(1<<62, 0), time.Unix(-1<<62, 0)} {
-		if d, err := date(far); !errors.Is(err, errTime) {
-			t.Errorf("date(%v) = %v, %v, want errTime", far, d, err)
+		if d, err := toDate(far); !errors.Is(err, errTime) {
+			t.Errorf("toDate(%v) = %v, %v, want errTime", far, d, err)
 		}
 	}
 }
@@ -42,13 +42,13 @@ func TestDate(t *testing.T) {
 func TestLargestFits(t *testing.T) {
 	t.Parallel()
 	name := strings.Repeat("x", maxName)
-	rec := store.Record{Key: name, Subject: name, Data: make([]byte, largest), Version: math.MaxInt64}
+	rec := store.Record{Key: name, Subject: name, Data: make([]byte, greatestMaxData), Version: math.MaxInt64}
 	raw, err := bson.Marshal(encode(&rec, never))
 	if err != nil || len(raw) > 16<<20 {
 		t.Errorf("the largest document has %d bytes, %v, want 16 MiB at most", len(raw), err)
 	}
 	got, ok := decode(raw)
-	if !ok || got.Key != name || got.Subject != name || len(got.Data) != largest || got.Version != math.MaxInt64 || !got.Expires.IsZero() {
+	if !ok || got.Key != name || got.Subject != name || len(got.Data) != greatestMaxData || got.Version != math.MaxInt64 || !got.Expires.IsZero() {
 		t.Error("it comes back as another record")
 	}
 }
@@ -94,8 +94,8 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// TestBare has a server quote the document that a rule of the collection refuses.
-func TestBare(t *testing.T) {
+// TestRedact has a server quote the document that a rule of the collection refuses.
+func TestRedact(t *testing.T) {
 	t.Parallel()
 	details, err := bson.Marshal(bson.D{{Key: "consideredValue", Value: "a secret"}})
 	if err != nil {
@@ -108,33 +108,33 @@ func TestBare(t *testing.T) {
 	if !strings.Contains(refused.Error(), "a secret") {
 		t.Fatal("the driver does not quote the document, so this test is of no use")
 	}
-	got := bare(refused)
+	got := redact(refused)
 	var again mongo.WriteException
 	if !errors.As(got, &again) || strings.Contains(got.Error(), "a secret") || again.Raw != nil || again.WriteErrors[0].Raw != nil {
-		t.Errorf("bare = %#v, want the error without the document", got)
+		t.Errorf("redact = %#v, want the error without the document", got)
 	}
 	refused.WriteErrors[0].Code = 10334
-	if got := bare(refused); !errors.Is(got, store.ErrTooLarge) {
-		t.Errorf("bare of a refusal for size = %v, want ErrTooLarge", got)
+	if got := redact(refused); !errors.Is(got, store.ErrTooLarge) {
+		t.Errorf("redact of a refusal for size = %v, want ErrTooLarge", got)
 	}
-	if bare(nil) != nil {
-		t.Error("bare makes an error of success")
+	if redact(nil) != nil {
+		t.Error("redact makes an error of success")
 	}
 }
 
 func TestUnsupported(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[int32]bool{238: true, 115: true, 67: true, 13: false, 85: false, 86: false} {
-		if got := unsupported(mongo.CommandError{Code: code}); got != want {
+		if got := isUnsupported(mongo.CommandError{Code: code}); got != want {
 			t.Errorf("the refusal of an index with code %d says that there is no such kind: %v, want %v", code, got, want)
 		}
 	}
-	if unsupported(nil) || unsupported(errTTL) {
+	if isUnsupported(nil) || isUnsupported(errServerPurges) {
 		t.Error("what is no answer of a server says nothing about it")
 	}
 }
 
-func TestUnfit(t *testing.T) {
+func TestDefectOf(t *testing.T) {
 	t.Parallel()
 	for want, c := range map[string]struct {
 		kind    string
@@ -153,12 +153,12 @@ func TestUnfit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := unfit(&mongo.CollectionSpecification{Type: c.kind, Options: raw}); got != want {
-			t.Errorf("unfit = %q, want %q", got, want)
+		if got := defectOf(&mongo.CollectionSpecification{Type: c.kind, Options: raw}); got != want {
+			t.Errorf("defectOf = %q, want %q", got, want)
 		}
 	}
 	simple, err := bson.Marshal(bson.D{{Key: "collation", Value: bson.D{{Key: "locale", Value: "simple"}}}})
-	if got := unfit(&mongo.CollectionSpecification{Type: "collection", Options: simple}); got != "" || err != nil {
-		t.Errorf("unfit of a collection that compares bytes = %q, %v", got, err)
+	if got := defectOf(&mongo.CollectionSpecification{Type: "collection", Options: simple}); got != "" || err != nil {
+		t.Errorf("defectOf of a collection that compares bytes = %q, %v", got, err)
 	}
 }

@@ -16,38 +16,41 @@ import (
 )
 
 const (
-	defaultPage = 100
-	maxPage     = 1000
+	defaultPageSize = 100
+	maxPageSize     = 1000
 )
 
-// unexpired is the condition of live documents.
+// unexpired is the condition that a document has not expired.
 func unexpired() bson.E {
 	return bson.E{Key: fieldExpires, Value: bson.D{{Key: "$gt", Value: now()}}}
 }
 
-// BySubject returns the records of one subject.
+// BySubject returns the records of a subject.
 func (s *Store) BySubject(ctx context.Context, subject string) ([]store.Record, error) {
-	ctx, err := begin(ctx)
+	ctx, err := startCall(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if subject == "" || !plain(subject) {
-		return nil, nil // nobody can have it
+	if subject == "" || !isName(subject) {
+		return nil, nil // no record has this subject
 	}
-	page, _, err := s.query(ctx, bson.D{{Key: fieldSubject, Value: subject}, unexpired()}, options.Find(), math.MaxInt)
+	filter := bson.D{{Key: fieldSubject, Value: subject}, unexpired()}
+	page, _, err := s.query(ctx, filter, options.Find(), math.MaxInt)
 	return page, err
 }
 
-// List returns a page of the records whose keys start with prefix, in the order of their keys. A limit of zero or less is
-// 100, one above 1000 is 1000.
-func (s *Store) List(ctx context.Context, prefix, cursor string, limit int) (page []store.Record, next string, err error) {
-	if ctx, err = begin(ctx); err != nil {
+// List returns a page of the records whose keys start with prefix, in the order of their keys.
+// The default limit, for zero or less, is 100. The maximum is 1000.
+func (s *Store) List(
+	ctx context.Context, prefix, cursor string, limit int,
+) (page []store.Record, next string, err error) {
+	if ctx, err = startCall(ctx); err != nil {
 		return nil, "", err
 	}
-	if !plain(prefix) {
-		return nil, "", nil // no key can start with it
+	if !isName(prefix) {
+		return nil, "", nil // no key has this prefix
 	}
-	keys := keysWith(prefix)
+	keys := keyRange(prefix)
 	if cursor != "" {
 		last, err := decodeCursor(cursor, prefix)
 		if err != nil {
@@ -56,41 +59,46 @@ func (s *Store) List(ctx context.Context, prefix, cursor string, limit int) (pag
 		keys[0] = bson.E{Key: "$gt", Value: last}
 	}
 	if limit <= 0 {
-		limit = defaultPage
+		limit = defaultPageSize
 	}
-	limit = min(limit, maxPage)
-	order := options.Find().SetSort(bson.D{{Key: fieldKey, Value: 1}}).SetLimit(int64(limit))
-	page, last, err := s.query(ctx, bson.D{{Key: fieldKey, Value: keys}, unexpired()}, order, limit)
+	limit = min(limit, maxPageSize)
+	find := options.Find().SetSort(bson.D{{Key: fieldKey, Value: 1}}).SetLimit(int64(limit))
+	filter := bson.D{{Key: fieldKey, Value: keys}, unexpired()}
+	page, last, err := s.query(ctx, filter, find, limit)
 	if err != nil || last == "" {
 		return page, "", err
 	}
 	return page, encodeCursor(last), nil
 }
 
-// query returns the records that filter finds, and, if it found as many as it may, the key of the last.
-func (s *Store) query(ctx context.Context, filter bson.D, find *options.FindOptionsBuilder, limit int) (all []store.Record, last string, err error) {
-	cursor, err := s.collection.Find(ctx, filter, find.SetBatchSize(int32(min(limit, maxPage)))) //nolint:gosec // at most maxPage
+// query returns the records that match filter. If it finds limit documents, it also returns
+// the key of the last one.
+func (s *Store) query(
+	ctx context.Context, filter bson.D, find *options.FindOptionsBuilder, limit int,
+) (all []store.Record, last string, err error) {
+	batch := int32(min(limit, maxPageSize)) //nolint:gosec // at most maxPageSize
+	docs, err := s.collection.Find(ctx, filter, find.SetBatchSize(batch))
 	if err != nil {
-		return nil, "", bare(err)
+		return nil, "", redact(err)
 	}
-	defer func() { err = errors.Join(err, cursor.Close(ctx)) }()
+	defer func() { err = errors.Join(err, docs.Close(ctx)) }()
 	found := 0
-	for ; cursor.Next(ctx); found++ {
-		if rec, ok := decode(cursor.Current); ok {
+	for ; docs.Next(ctx); found++ {
+		if rec, ok := decode(docs.Current); ok {
 			all = append(all, rec)
 		}
-		last, _ = cursor.Current.Lookup(fieldKey).StringValueOK()
+		last, _ = docs.Current.Lookup(fieldKey).StringValueOK()
 	}
 	if found < limit {
 		last = ""
 	}
-	return all, last, bare(cursor.Err())
+	return all, last, redact(docs.Err())
 }
 
-// keysWith returns the range of keys that start with prefix: from the first, and up to what comes after the last. It is a
-// range and not a pattern, so that the index serves it and nothing in it has a meaning. Keys have bytes from the space to
-// ~ only.
-func keysWith(prefix string) bson.D {
+// keyRange returns the condition that a key starts with prefix, as a range from the first such
+// key to the first key after them. Unlike a pattern, a range uses the index, and no character
+// of the prefix has a special meaning. Keys contain only printable ASCII.
+func keyRange(prefix string) bson.D {
 	end := "\x7f"
 	if prefix != "" {
 		last := len(prefix) - 1
@@ -99,8 +107,8 @@ func keysWith(prefix string) bson.D {
 	return bson.D{{Key: "$gte", Value: prefix}, {Key: "$lt", Value: end}}
 }
 
-// A cursor is the last key of the page before it, encoded, so that the store remembers nothing between pages.
-
+// A cursor is the last key of the previous page, encoded, so that the store keeps no state
+// between pages. It starts with cursorMark.
 const cursorMark = "k1:"
 
 func encodeCursor(key string) string {
@@ -109,8 +117,8 @@ func encodeCursor(key string) string {
 
 func decodeCursor(cursor, prefix string) (string, error) {
 	text, err := base64.RawURLEncoding.DecodeString(cursor)
-	key, ours := strings.CutPrefix(string(text), cursorMark)
-	if err != nil || !ours || !utf8.ValidString(key) || !strings.HasPrefix(key, prefix) {
+	key, ok := strings.CutPrefix(string(text), cursorMark)
+	if err != nil || !ok || !utf8.ValidString(key) || !strings.HasPrefix(key, prefix) {
 		return "", fmt.Errorf("sessions: mongostore: %.40q is not a cursor of this list", cursor)
 	}
 	return key, nil

@@ -11,30 +11,34 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// Migrate creates what the store needs in the collection: an index of the subjects, and a TTL index by which the server
-// deletes expired documents. It may run at each start, in every process; what is there already stays.
+// Migrate creates the indexes that the store needs: one of the subjects, and a TTL index by
+// which the server deletes expired documents. On a server without TTL indexes it creates an
+// ordinary index of the expiries, for [Store.Purge]. Migrate may run at each start, in each
+// process; existing indexes stay.
 //
-// A server without TTL indexes gets an ordinary index instead, for [Store.Purge].
-//
-// It is an error if the collection cannot keep sessions: a view, a capped or a time series collection, or one whose
-// collation would take different keys for the same.
+// It returns an error if the collection cannot hold sessions: if it is a view, a capped
+// collection or a time series, or if its collation treats different keys as equal.
 func (s *Store) Migrate(ctx context.Context) error {
-	ctx, err := begin(ctx)
+	ctx, err := startCall(ctx)
 	if err != nil {
 		return err
 	}
 	if err := s.checkCollection(ctx); err != nil {
 		return err
 	}
-	// Of the fields of an index only the subject: a touch moves a document within an index of expiries, and a query that
-	// walks there meanwhile could miss it.
-	subject := mongo.IndexModel{Keys: bson.D{{Key: fieldSubject, Value: 1}}, Options: options.Index().SetSparse(true)}
-	if err := s.createIndex(ctx, subject); err != nil {
+	// The index of subjects does not contain the expiry: a touch would move the document
+	// within the index, and a query that reads the index at that time could miss it.
+	subjects := mongo.IndexModel{
+		Keys:    bson.D{{Key: fieldSubject, Value: 1}},
+		Options: options.Index().SetSparse(true),
+	}
+	if err := s.createIndex(ctx, subjects); err != nil {
 		return err
 	}
 	expires := bson.D{{Key: fieldExpires, Value: 1}}
-	err = s.createIndex(ctx, mongo.IndexModel{Keys: expires, Options: options.Index().SetExpireAfterSeconds(0)})
-	if !unsupported(err) {
+	ttl := options.Index().SetExpireAfterSeconds(0)
+	err = s.createIndex(ctx, mongo.IndexModel{Keys: expires, Options: ttl})
+	if !isUnsupported(err) {
 		return err
 	}
 	return s.createIndex(ctx, mongo.IndexModel{Keys: expires})
@@ -45,8 +49,9 @@ func (s *Store) createIndex(ctx context.Context, index mongo.IndexModel) error {
 	return err
 }
 
-// unsupported reports whether a server refused an index because it has no such kind.
-func unsupported(err error) bool {
+// isUnsupported reports whether a server refused to create an index because it does not
+// support that kind.
+func isUnsupported(err error) bool {
 	const (
 		cannotCreateIndex   = 67
 		commandNotSupported = 115
@@ -55,15 +60,19 @@ func unsupported(err error) bool {
 	var refused mongo.ServerError
 	return errors.As(err, &refused) &&
 		slices.ContainsFunc(refused.ErrorCodes(), func(code int) bool {
-			return code == cannotCreateIndex || code == commandNotSupported || code == notImplemented
+			return code == cannotCreateIndex || code == commandNotSupported ||
+				code == notImplemented
 		})
 }
 
-// checkCollection looks at what the collection is, if it exists.
+// checkCollection returns an error if the collection exists and cannot hold sessions.
 func (s *Store) checkCollection(ctx context.Context) error {
-	name, theirs := s.collection.Name(), s.collection.Database()
-	ours := options.Database().SetRegistry(bson.NewRegistry()).SetBSONOptions(&options.BSONOptions{})
-	database := theirs.Client().Database(theirs.Name(), ours)
+	name, database := s.collection.Name(), s.collection.Database()
+	// The application's settings for the encoding of values do not apply here either.
+	settings := options.Database().
+		SetRegistry(bson.NewRegistry()).
+		SetBSONOptions(&options.BSONOptions{})
+	database = database.Client().Database(database.Name(), settings)
 	found, err := database.ListCollectionSpecifications(ctx, bson.D{{Key: "name", Value: name}})
 	if err != nil {
 		return err
@@ -72,22 +81,24 @@ func (s *Store) checkCollection(ctx context.Context) error {
 		if found[i].Name != name {
 			continue
 		}
-		if reason := unfit(&found[i]); reason != "" {
-			return fmt.Errorf("sessions: mongostore: the collection %q cannot keep sessions, it %s: use another one", name, reason)
+		if defect := defectOf(&found[i]); defect != "" {
+			return fmt.Errorf("sessions: mongostore: "+
+				"the collection %q cannot keep sessions, it %s: use another one", name, defect)
 		}
 	}
 	return nil
 }
 
-// unfit says why a collection cannot keep sessions, "" if it can.
-func unfit(c *mongo.CollectionSpecification) string {
+// defectOf returns why a collection cannot hold sessions, or "" if it can.
+func defectOf(c *mongo.CollectionSpecification) string {
 	if c.Type != "collection" {
 		return "is a " + c.Type
 	}
 	if capped, _ := c.Options.Lookup("capped").BooleanOK(); capped {
 		return "is capped"
 	}
-	if locale, ok := c.Options.Lookup("collation", "locale").StringValueOK(); ok && locale != "simple" {
+	locale, ok := c.Options.Lookup("collation", "locale").StringValueOK()
+	if ok && locale != "simple" {
 		return "has the collation " + locale
 	}
 	return ""

@@ -9,69 +9,75 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// errTTL is the answer where there is nothing to purge.
-var errTTL = fmt.Errorf("sessions: mongostore: the server deletes expired documents by itself: %w", errors.ErrUnsupported)
+var errServerPurges = fmt.Errorf("sessions: mongostore: "+
+	"the server deletes expired documents by itself: %w", errors.ErrUnsupported)
 
-// Purge deletes expired documents, at most limit of them, and returns how many. With a limit of zero or less it is 500. It
-// looks at the collection's indexes first: where one is a TTL index the server does it, and the answer is
-// [errors.ErrUnsupported].
+// Purge deletes expired documents and returns how many. It deletes at most limit documents.
+// The default limit, for zero or less, is 500.
+//
+// Purge looks at the indexes of the collection first, each time. If there is a TTL index, the
+// server deletes expired documents, and Purge returns [errors.ErrUnsupported].
 func (s *Store) Purge(ctx context.Context, limit int) (int, error) {
-	const batch = 500
+	const defaultLimit = 500
 	if limit <= 0 {
-		limit = batch
+		limit = defaultLimit
 	}
-	ctx, err := begin(ctx)
+	ctx, err := startCall(ctx)
 	if err != nil {
 		return 0, err
 	}
-	if err := s.needsPurge(ctx); err != nil {
+	if err := s.checkNoTTLIndex(ctx); err != nil {
 		return 0, err
 	}
-	over := bson.E{Key: fieldExpires, Value: bson.D{{Key: "$lte", Value: now()}}}
-	keys, err := s.keys(ctx, bson.D{over}, limit)
+	expired := bson.E{Key: fieldExpires, Value: bson.D{{Key: "$lte", Value: now()}}}
+	keys, err := s.findKeys(ctx, bson.D{expired}, limit)
 	if err != nil || len(keys) == 0 {
 		return 0, err
 	}
-	// What has been created or saved anew under such a key meanwhile stays.
-	result, err := s.collection.DeleteMany(ctx, bson.D{{Key: fieldKey, Value: bson.D{{Key: "$in", Value: keys}}}, over})
+	// The condition is repeated, so that documents saved again in the meantime stay.
+	filter := bson.D{{Key: fieldKey, Value: bson.D{{Key: "$in", Value: keys}}}, expired}
+	result, err := s.collection.DeleteMany(ctx, filter)
 	if err != nil {
-		return 0, bare(err)
+		return 0, redact(err)
 	}
 	return int(result.DeletedCount), nil
 }
 
-// needsPurge returns errTTL if the server deletes what has expired. It asks each time: who made the indexes, and when, is
-// nothing that this process need know of.
-func (s *Store) needsPurge(ctx context.Context) (err error) {
-	cursor, err := s.collection.Indexes().List(ctx)
+// checkNoTTLIndex returns errServerPurges if the collection has a TTL index. It does not
+// remember the result, because others may create or drop indexes at any time.
+func (s *Store) checkNoTTLIndex(ctx context.Context) (err error) {
+	indexes, err := s.collection.Indexes().List(ctx)
 	if err != nil {
-		return bare(err)
+		return redact(err)
 	}
-	defer func() { err = errors.Join(err, cursor.Close(ctx)) }()
-	for cursor.Next(ctx) {
-		if expiring(cursor.Current) {
-			return errTTL
+	defer func() { err = errors.Join(err, indexes.Close(ctx)) }()
+	for indexes.Next(ctx) {
+		if isTTLIndex(indexes.Current) {
+			return errServerPurges
 		}
 	}
-	return bare(cursor.Err())
+	return redact(indexes.Err())
 }
 
-// expiring reports whether an index, as the server describes it, is one by which it deletes all expired documents.
-func expiring(index bson.Raw) bool {
-	return !index.Lookup("key", fieldExpires).IsZero() && !index.Lookup("expireAfterSeconds").IsZero() &&
+// isTTLIndex reports whether the server deletes all expired documents by an index with this
+// description.
+func isTTLIndex(index bson.Raw) bool {
+	return !index.Lookup("key", fieldExpires).IsZero() &&
+		!index.Lookup("expireAfterSeconds").IsZero() &&
 		index.Lookup("partialFilterExpression").IsZero()
 }
 
-// keys returns the keys of at most limit documents that filter finds. A key need not be one of ours.
-func (s *Store) keys(ctx context.Context, filter bson.D, limit int) (keys bson.A, err error) {
-	only := options.Find().SetProjection(bson.D{{Key: fieldKey, Value: 1}}).SetLimit(int64(limit))
-	cursor, err := s.collection.Find(ctx, filter, only)
+// findKeys returns the keys of at most limit documents that match filter. A key may have any
+// type, because the documents need not be records.
+func (s *Store) findKeys(ctx context.Context, filter bson.D, limit int) (keys bson.A, err error) {
+	keyOnly := options.Find().SetProjection(bson.D{{Key: fieldKey, Value: 1}})
+	docs, err := s.collection.Find(ctx, filter, keyOnly.SetLimit(int64(limit)))
 	if err != nil {
-		return nil, bare(err)
+		return nil, redact(err)
 	}
 	var found []bson.D
-	if err := cursor.All(ctx, &found); err != nil {
-		return nil, bare(err)
+	if err := docs.All(ctx, &found); err != nil {
+		return nil, redact(err)
 	}
 	for _, doc := range found {
 		keys = append(keys, doc[0].Value)

@@ -1,32 +1,45 @@
-// Package otelsessions gives OpenTelemetry metrics and spans from the events of a manager of sessions.
-//
-// [New] makes the instruments, [Telemetry.Instrument] puts them into the options of a manager, and [Telemetry.Observe]
-// adds, for those who want it, the number of live sessions:
+// Package otelsessions makes OpenTelemetry metrics and spans from the events of a session
+// manager.
 //
 //	t, err := otelsessions.New(otelsessions.Options{})
+//	...
 //	m, err := sessions.NewManager(t.Instrument(sessions.Options{Store: store}))
-//	stop, err := t.Observe(ctx, m, 0)
+//	...
+//	stop, err := t.Observe(ctx, m, 0) // optional
 //
-// The options are those of every adapter, since they are all [core.Options]. Nothing of it runs on a request's goroutine:
-// the manager tells of its events from one of its own. Close the manager before the providers are shut down, so that the
-// last events are in.
+// [New] creates the instruments. [Telemetry.Instrument] adds the telemetry to the options of a
+// manager; they are those of every adapter, since all of them are [core.Options].
+// [Telemetry.Observe] adds a gauge of the sessions in the store.
+//
+// Metrics and spans are made on the goroutine on which the manager delivers its events, so no
+// request waits for them. If an exporter blocks that goroutine, events are dropped and
+// session.dropped_events counts them. Close the manager before you shut down the providers, so
+// that the last events are recorded.
 //
 // # Metrics
 //
-//	session.events           counter    what happened, by session.event and, for "revoked", session.reason
-//	session.store.duration   histogram  seconds of each call of the store, by session.store.operation and session.store.outcome
-//	session.store.conflicts  counter    writes that the store refused because another request was faster, by session.store.operation
-//	session.dropped_events   counter    events that were not counted because the hook was too slow
-//	session.live             gauge      sessions in the store, with Observe
+//   - session.events counts events, by session.event and, for "revoked", session.reason.
+//   - session.store.duration is a histogram of the seconds that store calls take, by
+//     session.store.operation and session.store.outcome.
+//   - session.store.conflicts counts writes that the store refused because another request had
+//     changed the session, by session.store.operation.
+//   - session.dropped_events counts the events that are missing in the other metrics because
+//     the hook was too slow.
+//   - session.live is a gauge of the sessions in the store, with Observe.
 //
-// Attributes have a fixed set of values, some eighty for the operations and outcomes of the store together; no session,
-// user or error text is among them. Recordings carry the request's context, so that exemplars lead to traces.
+// Each attribute has a fixed set of values; operations and outcomes make about eighty
+// combinations. No session, user or error text is among the values. Measurements carry the
+// context of the request, so that exemplars lead to its trace.
 //
 // # Spans
 //
-// Each call of the store that belongs to a trace is a client span "session store load", "session store save" and so on,
-// below the span that was in the request's context when it came to the sessions; mount the tracing middleware in front of
-// them. What changes who may do what, or loses something, is a span without a length, such as "session login" or
-// "session revoked". The request's own span has often ended when the manager tells of its events, so they cannot be span
-// events on it. A call outside of every trace makes no span: it is not worth a trace of its own.
+// Each store call within a trace becomes a client span, such as "session store load" or
+// "session store save". Its parent is the span in the request's context at the time when the
+// request reached the sessions, so mount the tracing middleware before them.
+//
+// An event that changes what a user may do, or that reports a loss of data, becomes a span of
+// zero duration, such as "session login" or "session revoked". It is not a span event of the
+// request's span, which has usually ended when the manager delivers the event.
+//
+// Outside of a trace there are no spans.
 package otelsessions

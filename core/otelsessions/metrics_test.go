@@ -56,8 +56,8 @@ func TestEventsAreCounted(t *testing.T) {
 		r.close()
 		same(t, "events", r.counts("session.events"), map[string]int64{
 			"created": 4, "loaded": 5, "committed": 3, "touched": 1, "login": 3, "renewed": 1, "destroyed": 1,
-			"secret_reused": 1, "limit_reached": 1, "revoked secret_used_again": 1,
-			"revoked limit_of_sessions_reached": 1, "revoked all_of_the_subject_revoked": 1,
+			"secret_reused": 1, "limit_reached": 1, "revoked secret_reused": 1,
+			"revoked limit_reached": 1, "revoked revoked_all": 1,
 		})
 		same(t, "events of the application's hook", told, map[string]int64{
 			"created": 4, "loaded": 5, "committed": 3, "touched": 1, "login": 3, "renewed": 1, "destroyed": 1,

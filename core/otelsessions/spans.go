@@ -10,68 +10,74 @@ import (
 	"github.com/cloakroom-go/sessions/core"
 )
 
-// The attributes that only spans have. The id is the public one, which authenticates nobody.
+// The attributes that only spans have. The session id is public and authenticates nobody.
 const (
 	keySession = attribute.Key("session.id")
 	keyUser    = attribute.Key("user.id")
 )
 
-// traceCall makes a span of a call of the store, as long as the call was.
-func (t *Telemetry) traceCall(ctx context.Context, e *core.Event, operation string, result outcome) {
-	if !traced(ctx) {
+// traceStoreCall records a call of the store as a span with the duration of the call.
+func (t *Telemetry) traceStoreCall(
+	ctx context.Context, e *core.Event, operation string, result outcome,
+) {
+	if !inTrace(ctx) {
 		return
 	}
-	attrs := t.describe(e, label{operation: operation, outcome: result})
+	attrs := t.spanAttributes(e, label{operation: operation, outcome: result})
 	_, span := t.tracer.Start(ctx, "session store "+operation,
-		trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(e.Time.Add(-e.Took)), trace.WithAttributes(attrs...))
+		trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithTimestamp(e.Time.Add(-e.Took)),
+		trace.WithAttributes(attrs...))
 	if result.failure() {
 		span.SetStatus(codes.Error, e.Err.Error())
 	}
 	span.End(trace.WithTimestamp(e.Time))
 }
 
-// mark makes a span without a length of an event that one wants to find in a trace.
-func (t *Telemetry) mark(ctx context.Context, e *core.Event) {
-	if !traced(ctx) || !marked(e.Kind) {
+// traceEvent records an event as a span of zero duration, if its kind has spans.
+func (t *Telemetry) traceEvent(ctx context.Context, e *core.Event) {
+	if !inTrace(ctx) || !hasSpan(e.Kind) {
 		return
 	}
 	_, span := t.tracer.Start(ctx, "session "+e.Kind.String(),
-		trace.WithTimestamp(e.Time), trace.WithAttributes(t.describe(e, labelOf(e))...))
-	if lossy(e.Kind) {
-		span.SetStatus(codes.Error, reasonOf(e))
+		trace.WithTimestamp(e.Time),
+		trace.WithAttributes(t.spanAttributes(e, labelOf(e))...))
+	if losesData(e.Kind) {
+		span.SetStatus(codes.Error, errorText(e))
 	}
 	span.End(trace.WithTimestamp(e.Time))
 }
 
-// marked reports whether the kind changes who may do what, or loses something. What happens in every request, and what
-// the calls of the store show, is not.
-func marked(kind core.EventKind) bool {
+// hasSpan reports whether events of the kind change what a user may do, or report a loss of
+// data. Events of every request, and those that the store calls show already, have no spans.
+func hasSpan(kind core.EventKind) bool {
 	switch kind {
-	case core.EventLogin, core.EventRenewed, core.EventDestroyed, core.EventRevoked, core.EventReused,
-		core.EventLimitReached, core.EventRefused, core.EventExpired, core.EventGone:
+	case core.EventLogin, core.EventRenewed, core.EventDestroyed, core.EventRevoked,
+		core.EventReused, core.EventLimitReached, core.EventRefused, core.EventExpired,
+		core.EventGone:
 		return true
 	default:
-		return lossy(kind)
+		return losesData(kind)
 	}
 }
 
-// lossy reports whether the kind says that a fault has lost data.
-func lossy(kind core.EventKind) bool {
+// losesData reports whether events of the kind report that data were lost by a fault.
+func losesData(kind core.EventKind) bool {
 	return kind == core.EventUndecodable || kind == core.EventLost
 }
 
-func reasonOf(e *core.Event) string {
+func errorText(e *core.Event) string {
 	if e.Err == nil {
 		return ""
 	}
 	return e.Err.Error()
 }
 
-// traced reports whether there is a trace to belong to.
-func traced(ctx context.Context) bool { return trace.SpanContextFromContext(ctx).IsValid() }
+// inTrace reports whether the context belongs to a trace.
+func inTrace(ctx context.Context) bool { return trace.SpanContextFromContext(ctx).IsValid() }
 
-// describe returns the attributes of a span.
-func (t *Telemetry) describe(e *core.Event, l label) []attribute.KeyValue {
+// spanAttributes returns the attributes of the span of an event.
+func (t *Telemetry) spanAttributes(e *core.Event, l label) []attribute.KeyValue {
 	attrs := append(l.attributes(), t.common...)
 	if e.SessionID != "" {
 		attrs = append(attrs, keySession.String(e.SessionID))

@@ -135,7 +135,7 @@ func TestRevocationIsMarked(t *testing.T) {
 	r.close()
 	mark := r.only("session revoked")
 	below(t, mark, request)
-	equal(t, "reason", value(mark, "session.reason"), "all_of_the_subject_revoked")
+	equal(t, "reason", value(mark, "session.reason"), "revoked_all")
 	equal(t, "status", mark.Status.Code, codes.Unset)
 	list := r.only("session store list subject")
 	below(t, list, request)

@@ -4,79 +4,62 @@ import (
 	"context"
 	"hash/maphash"
 	"slices"
-	"time"
 
 	"github.com/redis/go-redis/v9"
-
-	"github.com/cloakroom-go/sessions/core/store"
 )
 
-var _ store.Counter = (*Store)(nil)
-
-// Count walks the keys as List does, and of each session asks for its header: what is damaged behind that counts.
-// SCAN may return a key more than once, so eight bytes of each are remembered until the end.
+// Count returns how many sessions have keys that start with prefix. It walks over all keys,
+// like List, and reads the header of each session. Unlike List it counts a session whose value
+// is damaged after the header.
+//
+// Count remembers eight bytes per session until it returns, because SCAN may return a key more
+// than once.
 func (s *Store) Count(ctx context.Context, prefix string) (int, error) {
 	nodes, err := s.nodes(ctx)
 	if err != nil {
 		return 0, err
 	}
-	c := &census{store: s, seed: maphash.MakeSeed(), seen: make(map[uint64]struct{})}
+	c := &keyCounter{store: s, seed: maphash.MakeSeed(), seen: make(map[uint64]struct{})}
 	for _, node := range nodes {
-		if err := c.walk(ctx, node, prefix); err != nil {
+		if err := c.countNode(ctx, node, prefix); err != nil {
 			return 0, err
 		}
 	}
 	return len(c.seen), nil
 }
 
-// census is a count under way.
-type census struct {
+// keyCounter counts sessions, each once.
+type keyCounter struct {
 	store *Store
 	seed  maphash.Seed
-	seen  map[uint64]struct{} // hashes of the sessions' keys; of 64 bits, so that no two are the same
+	seen  map[uint64]struct{} // 64-bit hashes of the sessions' keys, assumed to be distinct
 }
 
-// walk counts the sessions on one server.
-func (c *census) walk(ctx context.Context, node *redis.Client, prefix string) error {
-	for at := (position{}); ; {
-		keys, err := scan(ctx, node, &at, prefix, maxScan)
+// countNode counts the sessions on one server.
+func (c *keyCounter) countNode(ctx context.Context, node *redis.Client, prefix string) error {
+	for pos := (position{}); ; {
+		keys, err := scan(ctx, node, &pos, prefix, maxKeysPerScan)
 		if err != nil {
-			return c.store.failed(ctx, "count", err)
+			return c.store.wrapError(ctx, "count", err)
 		}
-		if err := c.add(ctx, keys); err != nil || at.cursor == 0 {
+		if err := c.add(ctx, keys); err != nil || pos.scanCursor == 0 {
 			return err
 		}
 	}
 }
 
-// add counts the keys that hold a session and were not counted before.
-func (c *census) add(ctx context.Context, keys []string) error {
-	for some := range slices.Chunk(keys, batch) {
-		live, err := c.store.alive(ctx, some)
+// add counts the sessions under keys.
+func (c *keyCounter) add(ctx context.Context, keys []string) error {
+	for batch := range slices.Chunk(keys, batchSize) {
+		live, err := c.store.areLive(ctx, batch)
 		if err != nil {
 			return err
 		}
-		for i, key := range some {
+		for i, key := range batch {
 			if live[i] {
 				c.seen[maphash.String(c.seed, key)] = struct{}{}
 			}
 		}
 	}
 	return nil
-}
-
-// alive reports which of the keys hold a session, in one pipeline.
-func (s *Store) alive(ctx context.Context, keys []string) ([]bool, error) {
-	stored, err := s.fetch(ctx, "count", keys, func(p redis.Pipeliner, ctx context.Context, key string) *redis.StringCmd {
-		return p.GetRange(ctx, key, 0, int64(headerSize-1)) // the data may be long
-	})
-	if err != nil {
-		return nil, err
-	}
-	live, now := make([]bool, len(keys)), time.Now()
-	for i := range stored {
-		rec, ok := header(stored[i])
-		live[i] = ok && !rec.Expired(now)
-	}
-	return live, nil
 }

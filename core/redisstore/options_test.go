@@ -89,7 +89,7 @@ func TestEncodeRoundTrips(t *testing.T) {
 	if got := encode(&rec, 7); string(got) != stored || cap(got) > len(got)+8 {
 		t.Errorf("encode = %q with room for %d bytes, want %q", got, cap(got), stored)
 	}
-	for _, expires := range []time.Time{{}, time.UnixMilli(1), time.UnixMilli(forever - 2000), time.Unix(1<<40, 0)} {
+	for _, expires := range []time.Time{{}, time.UnixMilli(1), time.UnixMilli(maxExpiry - 2000), time.Unix(1<<40, 0)} {
 		for _, subject := range []string{"", "a", ":", "1:2", "\r\n\x00", strings.Repeat("s", 100_000)} {
 			for _, data := range []string{"", "d", ":", "\x00\n", strings.Repeat("d", 100_000)} {
 				rec := store.Record{Key: "k", Subject: subject, Data: []byte(data), Expires: expires}
@@ -168,8 +168,8 @@ func TestX1MillisRoundUp(t *testing.T) {
 		{time.Unix(1<<62, 0), 0},
 		{time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), 253402300799000},
 	} {
-		if got := millis(c.t); got != c.want {
-			t.Errorf("millis(%v) = %d, want %d", c.t, got, c.want)
+		if got := unixMillis(c.t); got != c.want {
+			t.Errorf("unixMillis(%v) = %d, want %d", c.t, got, c.want)
 		}
 	}
 }
@@ -197,17 +197,17 @@ func TestPositionsRoundTrip(t *testing.T) {
 	t.Parallel()
 	nodes := []*redis.Client{redis.NewClient(&redis.Options{Addr: "a:1"}), redis.NewClient(&redis.Options{Addr: "b:1"})}
 	first, err := parsePosition("", nodes)
-	if err != nil || first.server != 0 || first.cursor != 0 {
+	if err != nil || first.node != 0 || first.scanCursor != 0 {
 		t.Fatalf("the first position = %+v, %v", first, err)
 	}
-	at := position{first.servers, 1, math.MaxUint64}
+	at := position{first.nodesSum, 1, math.MaxUint64}
 	if got, err := parsePosition(at.String(), nodes); err != nil || got != at {
 		t.Errorf("parsePosition(%q) = %+v, %v, want %+v", at, got, err, at)
 	}
 	if _, err := parsePosition(at.String(), nodes[:1]); err == nil || !strings.Contains(err.Error(), "start again") {
 		t.Errorf("a cursor of other servers: %v, want an error that says to start again", err)
 	}
-	beyond := position{first.servers, 2, 0}
+	beyond := position{first.nodesSum, 2, 0}
 	for _, cursor := range []string{"x", "0", "0:0", beyond.String(), at.String() + " ", "+" + at.String(), first.String() + "x", "zzzzzzzz-0-0"} {
 		if got, err := parsePosition(cursor, nodes); err == nil {
 			t.Errorf("parsePosition(%q) = %+v, want an error", cursor, got)

@@ -11,50 +11,53 @@ import (
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
-// A session is stored as one string of these parts, with a colon between them:
+// A session is stored as one string of these parts, separated by colons:
 //
-//	cloakroom   what tells it from the values of others
-//	version     16 hexadecimal digits, in lower case
-//	expiry      16 decimal digits: milliseconds of the Unix epoch, 0 for never
-//	length      of the subject
-//	subject     and, without a colon, the data
+//	cloakroom   the mark by which the store recognizes its own values
+//	version     16 lowercase hexadecimal digits
+//	expiry      16 decimal digits: milliseconds since the Unix epoch, 0 for never
+//	length      the length of the subject in bytes
+//	subject     followed by the data, without a colon
 //
-// The scripts know the places of version and expiry, and change the expiry where it stands. What is left of a deleted
-// session ends after its version.
+// The scripts rely on the offsets of version and expiry, and overwrite the expiry in place.
+// What remains of a deleted session ends after the version.
 const (
-	magic      = "cloakroom:"
-	digits     = 16
-	expiryAt   = len(magic) + digits + 1
-	headerSize = expiryAt + digits + 1
+	magic        = "cloakroom:"
+	digits       = 16 // of the version and of the expiry
+	expiryOffset = len(magic) + digits + 1
+	headerSize   = expiryOffset + digits + 1
 )
 
-// appendVersion appends what a session of that version begins with.
+// appendVersion appends the beginning of a session with that version.
 func appendVersion(b []byte, version uint64) []byte {
 	var number [8]byte
 	binary.BigEndian.PutUint64(number[:], version)
 	return hex.AppendEncode(append(b, magic...), number[:])
 }
 
-// begins is what the session begins with whose version is expected, "" if none is.
-func begins(version uint64) string {
+// versionPrefix returns the beginning of a session with that version, or "" if the version is
+// 0.
+func versionPrefix(version uint64) string {
 	if version == 0 {
 		return ""
 	}
-	var room [expiryAt]byte
+	var room [expiryOffset]byte
 	return string(appendVersion(room[:0], version))
 }
 
-// appendExpiry appends an instant, with zeros before it.
+// appendExpiry appends an expiry, padded with zeros.
 func appendExpiry(b []byte, expires time.Time) []byte {
 	var room [digits]byte
-	number := strconv.AppendInt(room[:0], millis(expires), 10)
+	number := strconv.AppendInt(room[:0], unixMillis(expires), 10)
 	b = append(b, "0000000000000000"[:digits-len(number)]...)
 	return append(b, number...)
 }
 
-// encode returns what is stored for a record.
+// encode returns the string to store for a record.
 func encode(rec *store.Record, version uint64) []byte {
-	const lengthDigits = 5 // of most subjects, colon included; what is longer costs a second allocation
+	// lengthDigits has room for the length of most subjects and the colon. A longer one costs
+	// a second allocation.
+	const lengthDigits = 5
 	b := make([]byte, 0, headerSize+lengthDigits+len(rec.Subject)+len(rec.Data))
 	b = append(appendVersion(b, version), ':')
 	b = append(appendExpiry(b, rec.Expires), ':')
@@ -63,10 +66,10 @@ func encode(rec *store.Record, version uint64) []byte {
 	return append(b, rec.Data...)
 }
 
-// decode reads what is stored: ErrNotFound if it is nothing, or not one of ours, or its time is over. The record shares
-// its memory.
+// decode returns the record of a stored string. It returns ErrNotFound if the string is not a
+// session, or an expired one. The record's data share the memory of stored.
 func decode(key string, stored []byte, now time.Time) (store.Record, error) {
-	rec, ok := header(stored)
+	rec, ok := decodeHeader(stored)
 	if !ok || rec.Expired(now) {
 		return store.Record{}, store.ErrNotFound
 	}
@@ -79,72 +82,78 @@ func decode(key string, stored []byte, now time.Time) (store.Record, error) {
 	return rec, nil
 }
 
-// header reads version and expiry, and reports whether stored is a session at all. What is damaged behind them it does
-// not see.
-func header(stored []byte) (rec store.Record, ok bool) {
-	if len(stored) < headerSize || stored[expiryAt-1] != ':' || stored[headerSize-1] != ':' {
+// decodeHeader returns a record with the version and the expiry of a stored string, and
+// reports whether the string begins like a session. It does not look at what follows the
+// header.
+func decodeHeader(stored []byte) (rec store.Record, ok bool) {
+	if len(stored) < headerSize || stored[expiryOffset-1] != ':' || stored[headerSize-1] != ':' {
 		return rec, false
 	}
-	version, _ := strconv.ParseUint(string(stored[len(magic):expiryAt-1]), 16, 64)
-	millis, err := strconv.ParseUint(string(stored[expiryAt:headerSize-1]), 10, 63)
-	var begin [expiryAt]byte
-	if version == 0 || !bytes.HasPrefix(stored, appendVersion(begin[:0], version)) || err != nil || millis > forever {
+	version, _ := strconv.ParseUint(string(stored[len(magic):expiryOffset-1]), 16, 64)
+	expiry, err := strconv.ParseUint(string(stored[expiryOffset:headerSize-1]), 10, 63)
+	var prefix [expiryOffset]byte
+	if version == 0 || !bytes.HasPrefix(stored, appendVersion(prefix[:0], version)) ||
+		err != nil || expiry > maxExpiry {
 		return rec, false
 	}
-	return store.Record{Version: version, Expires: instant(int64(millis))}, true
+	return store.Record{Version: version, Expires: fromUnixMillis(int64(expiry))}, true
 }
 
-// forever is the last expiry in milliseconds that scripts can count to, hundreds of thousands of years away. Later is never.
-const forever = 1 << 53
+// maxExpiry is the latest expiry in milliseconds, in more than 280,000 years: the largest
+// number up to which scripts count exactly. A later one is stored as never.
+const maxExpiry = 1 << 53
 
-// millis returns t in milliseconds of the Unix epoch, rounded up so that no record ends early; 0 is never, so what was
-// over by 1970 is over a millisecond later.
-func millis(t time.Time) int64 {
-	if t.IsZero() || t.Unix() >= forever/1000 {
+// unixMillis returns t in milliseconds since the Unix epoch, rounded up so that no record ends
+// early. Since 0 means never, it returns 1 for times up to the epoch.
+func unixMillis(t time.Time) int64 {
+	if t.IsZero() || t.Unix() >= maxExpiry/1000 {
 		return 0
 	}
-	if t.Unix() < 0 { // UnixMilli cannot tell what is very long ago
+	if t.Unix() < 0 { // UnixMilli overflows for times in the far past
 		return 1
 	}
 	return max(t.Add(time.Millisecond-1).UnixMilli(), 1)
 }
 
-// instant is the reverse of millis.
-func instant(millis int64) time.Time {
+// fromUnixMillis is the inverse of unixMillis.
+func fromUnixMillis(millis int64) time.Time {
 	if millis == 0 {
 		return time.Time{}
 	}
 	return time.UnixMilli(millis)
 }
 
-// lasting is for how many milliseconds from now on a server keeps what ends then; 0 is for ever.
-func lasting(expires, now time.Time) int64 {
-	at := millis(expires)
+// ttlMillis returns for how many milliseconds from now the server keeps a record with that
+// expiry. 0 means forever.
+func ttlMillis(expires, now time.Time) int64 {
+	at := unixMillis(expires)
 	if at == 0 {
 		return 0
 	}
 	return max(at-now.UnixMilli(), 1)
 }
 
-// draft is a record on its way to the server, with a new version. It counts how often it is sent: the client sends a
-// command again when it has lost the connection before the reply came.
+// draft is an encoded record with a new version, to be sent to the server. It counts how often
+// it is sent, because the client repeats a command if the connection fails before the reply
+// arrives.
 type draft struct {
 	version uint64
 	stored  []byte
 	sent    int
 }
 
-// newDraft returns rec as it is sent, under a new version.
+// newDraft returns a draft of rec with a new version.
 func newDraft(rec *store.Record) *draft {
 	version := storekit.NewVersion(rec.Version)
 	return &draft{version: version, stored: encode(rec, version)}
 }
 
-// MarshalBinary is what the client calls each time it writes the argument.
+// MarshalBinary returns the encoded record. The client calls it each time it sends the
+// command.
 func (d *draft) MarshalBinary() ([]byte, error) {
 	d.sent++
 	return d.stored, nil
 }
 
-// String returns the version for those who print commands; the rest is not for logs.
-func (d *draft) String() string { return begins(d.version) }
+// String returns the version, for programs that log commands. The record must not be logged.
+func (d *draft) String() string { return versionPrefix(d.version) }

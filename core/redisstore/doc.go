@@ -1,0 +1,70 @@
+// Package redisstore stores sessions in Redis 6.2 or later, or in Valkey. It works with a
+// single server, with Sentinel and with Cluster.
+//
+//	client := redis.NewClient(&redis.Options{Addr: "localhost:6379", ContextTimeoutEnabled: true})
+//	sessions, err := redisstore.New(client, redisstore.Options{})
+//
+// Each session is a string with an expiry of its own. A script writes it only if the stored
+// version is the one that was loaded. A sorted set per user, the index, holds the keys of the
+// user's sessions; it is repaired when it is read.
+//
+// # The client
+//
+// The application creates the client and closes it. [New] refuses clients with which the store
+// cannot keep its contract:
+//
+//   - A client without ContextTimeoutEnabled ignores deadlines while a server stalls.
+//     [Options.AcceptStalls] allows it.
+//   - A cluster client that reads from replicas may return a session that has ended.
+//   - A redis.Ring moves keys to another server when one is down, which ends sessions and
+//     brings ended ones back.
+//
+// The store cannot see whether a Sentinel client has ReplicaOnly set; leave it off.
+//
+// The client logs connection problems to standard error through a logger of its own, which
+// redis.SetLogger replaces.
+//
+// # The server
+//
+// The server needs no setup except a maxmemory-policy of noeviction. At its maxmemory it then
+// refuses saves, which return [store.ErrFull], and sessions can still be loaded and deleted.
+// With any other policy it may evict sessions, and the indexes by which a user's sessions are
+// found.
+//
+// Replication is asynchronous: a failover may lose the last acknowledged writes, deletes
+// included.
+//
+// # Round trips
+//
+// Load, Save, Touch and Delete take one round trip each. On a cluster, a session and its
+// user's index usually belong to different servers, so for a signed-in session Save takes
+// three round trips and Touch takes two. BySubject takes two, or more if the index has to be
+// repaired.
+//
+// # Failures
+//
+// Errors of the client are returned with the operation that failed. The store does not retry,
+// but the client may: it repeats a command if the connection fails before the reply arrives.
+// The store recognizes a repeated save by its version, and returns success if the first one
+// was stored. If the record has been changed or deleted since, Save returns an error other
+// than [store.ErrConflict] and [store.ErrNotFound], because the caller's changes may have been
+// applied already.
+//
+// A cluster client asks for the cluster's state once per ClusterStateReloadInterval. The store
+// makes it ask again after a network error, so writes continue as soon as the cluster has
+// promoted a replica.
+//
+// # Stored format
+//
+// The string of a session has a header of text, followed by the data:
+//
+//	cloakroom:<version>:<expiry>:<length>:<subject><data>
+//
+// The version is 16 lowercase hexadecimal digits. The expiry is 16 decimal digits, in
+// milliseconds since the Unix epoch; 0 means never. The length is that of the subject, in
+// bytes.
+//
+// After a Delete, the part up to and including the version remains for a minute, so that a
+// save which the client repeats cannot bring the session back. The store treats any other
+// value under a session's key as absent, and neither overwrites nor deletes it.
+package redisstore
