@@ -2,81 +2,70 @@ package sqlstore
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
-	"strings"
 
+	"github.com/cloakroom-go/sessions/core/internal/storekit"
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
-const (
-	defaultPage = 100
-	maxPage     = 1000
+var (
+	_ store.Indexer = (*Store)(nil)
+	_ store.Lister  = (*Store)(nil)
+	_ store.Counter = (*Store)(nil)
 )
 
-// BySubject returns the records of one subject.
-func (s *Store) BySubject(ctx context.Context, subject string) (found []store.Record, err error) {
-	if subject == "" || !plain(subject) {
-		return nil, ctx.Err() // nobody can have it
+// BySubject returns the unexpired records of one subject.
+func (s *Store) BySubject(ctx context.Context, subject string) (recs []store.Record, err error) {
+	if subject == "" || !printable(subject) {
+		return nil, ctx.Err() // No record can have it.
 	}
 	err = s.read(ctx, func(ctx context.Context, q querier) error {
-		found, err = records(ctx, q, s.sql.bySubject, subject, clock())
+		recs, err = queryRecords(ctx, q, s.statements.bySubject, subject, nowMillis())
 		return err
 	})
-	return found, err
+	return recs, err
 }
 
-// List returns a page of the records whose keys start with prefix, in the order of their keys. A page has limit records
-// exactly unless it is the last; a limit of zero or less is 100, one above 1000 is 1000.
-func (s *Store) List(ctx context.Context, prefix, cursor string, limit int) (page []store.Record, next string, err error) {
-	if !plain(prefix) {
-		return nil, "", ctx.Err() // no key can start with it
+// Count returns the number of unexpired records with a key that starts with prefix, in one
+// statement. The database has to look at each of them, so the call takes long if there are
+// millions.
+func (s *Store) Count(ctx context.Context, prefix string) (n int, err error) {
+	if !printable(prefix) {
+		return 0, ctx.Err() // No key can start with it.
 	}
-	from, to := bounds(prefix)
-	if cursor != "" {
-		last, err := decodeCursor(cursor, prefix)
-		if err != nil {
-			return nil, "", err
-		}
-		from = last + " " // the first key there can be after last
-	}
-	if limit <= 0 {
-		limit = defaultPage
-	}
-	limit = min(limit, maxPage)
+	from, to := storekit.PrefixRange(prefix)
 	err = s.read(ctx, func(ctx context.Context, q querier) error {
-		page, err = records(ctx, q, s.sql.list, from, to, clock(), limit)
+		n, err = queryInt(ctx, q, s.statements.count, from, to, nowMillis())
+		return err
+	})
+	return n, err
+}
+
+// List returns a page of the unexpired records with a key that starts with prefix, in the
+// order of their keys. Every page has limit records, except for the last, which may have
+// fewer. If limit is zero or less, it is 100, and at most it is 1000.
+func (s *Store) List(
+	ctx context.Context, prefix, cursor string, limit int,
+) (page []store.Record, next string, err error) {
+	if !printable(prefix) {
+		return nil, "", ctx.Err() // No key can start with it.
+	}
+	from, to := storekit.PrefixRange(prefix)
+	if cursor != "" {
+		last, ok := storekit.DecodeCursor(cursor, prefix)
+		if !ok || !printable(last) {
+			return nil, "", fmt.Errorf(
+				"sessions: sqlstore: %.40q is not a cursor of this list", cursor)
+		}
+		from = last + " " // the first possible key after last
+	}
+	limit = storekit.PageSize(limit)
+	err = s.read(ctx, func(ctx context.Context, q querier) error {
+		page, err = queryRecords(ctx, q, s.statements.list, from, to, nowMillis(), limit)
 		return err
 	})
 	if err != nil || len(page) < limit {
 		return page, "", err
 	}
-	return page, encodeCursor(page[len(page)-1].Key), nil
-}
-
-// bounds returns the range of keys that start with prefix: from the first, and up to what comes after the last. Keys have
-// bytes from the space to ~ only.
-func bounds(prefix string) (from, to string) {
-	if prefix == "" {
-		return "", "\x7f"
-	}
-	last := len(prefix) - 1
-	return prefix, prefix[:last] + string(rune(prefix[last]+1))
-}
-
-// A cursor is the last key of the page before it, encoded, so that the store remembers nothing between pages.
-
-const cursorMark = "k1:"
-
-func encodeCursor(key string) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(cursorMark + key))
-}
-
-func decodeCursor(cursor, prefix string) (string, error) {
-	text, err := base64.RawURLEncoding.DecodeString(cursor)
-	key, ours := strings.CutPrefix(string(text), cursorMark)
-	if err != nil || !ours || !plain(key) || !strings.HasPrefix(key, prefix) {
-		return "", fmt.Errorf("sessions: sqlstore: %.40q is not a cursor of this list", cursor)
-	}
-	return key, nil
+	return page, storekit.EncodeCursor(page[len(page)-1].Key), nil
 }

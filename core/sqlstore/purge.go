@@ -1,18 +1,27 @@
 package sqlstore
 
-import "context"
+import (
+	"context"
 
-// Purge deletes expired rows, at most limit of them, and returns how many. With a limit of zero or less it is 500. In
-// PostgreSQL rows that others are working on are left for the next time.
+	"github.com/cloakroom-go/sessions/core/store"
+)
+
+var _ store.Purger = (*Store)(nil)
+
+// defaultPurge is the number of rows that Purge deletes if there is no limit.
+const defaultPurge = 500
+
+// Purge deletes up to limit expired rows and returns how many it deleted. If limit is zero
+// or less, it is 500. In PostgreSQL it leaves rows that are locked by others for the next
+// time.
 func (s *Store) Purge(ctx context.Context, limit int) (int, error) {
-	const batch = 500
 	if limit <= 0 {
-		limit = batch
+		limit = defaultPurge
 	}
 	var deleted int64
 	err := s.write(ctx, func(ctx context.Context, q querier) (err error) {
-		now := clock()
-		deleted, err = affected(ctx, q, s.sql.purge, now, now, limit)
+		now := nowMillis()
+		deleted, err = execAffected(ctx, q, s.statements.purge, now, now, limit)
 		return err
 	})
 	if err != nil {

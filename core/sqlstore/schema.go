@@ -1,34 +1,34 @@
 package sqlstore
 
 import (
-	"context"
+	"cmp"
 	"database/sql"
-	"fmt"
-	"hash/fnv"
-	"strings"
 )
 
-// Schema returns the statements that create the table and its indexes where they are missing, for those who run their own
-// migrations. An empty table is [DefaultTable].
+// Schema returns the statements that create the table and its indexes if they do not exist,
+// for applications that run their own migrations. If table is empty, it is [DefaultTable].
 //
-// The columns are: id, the record's key; subject, "" while the session is anonymous; data, opaque bytes; expires, in
-// milliseconds of the Unix epoch, NULL for never; version, which changes with each save. Keys and subjects compare byte by
-// byte: listing by prefix and the reading of pages rely on it, so a migration of your own must keep the collations.
+// The columns are id, the key of the record; subject, which is "" while the session is
+// anonymous; data, opaque bytes; expires, in milliseconds of the Unix epoch, or NULL for
+// never; and version, which changes with each save.
+//
+// Keys and subjects compare byte by byte, because List relies on that order. A migration of
+// your own must keep the collations.
 func Schema(d Dialect, table string) ([]string, error) {
-	o := Options{Dialect: d, Table: or(table, DefaultTable)}
+	o := Options{Dialect: d, Table: cmp.Or(table, DefaultTable)}
 	if err := o.check(new(sql.DB)); err != nil {
 		return nil, err
 	}
-	var texts []string
-	for _, text := range schemas(d) {
-		texts = append(texts, render(d, o.Table, text))
+	texts := schemaTexts(d)
+	for i, text := range texts {
+		texts[i] = render(d, o.Table, text)
 	}
 	return texts, nil
 }
 
-// schemas returns the statements with {table} and {name}, the table's name without schema or quotes, to be filled in.
-// Anonymous sessions are left out of the subject's index where the database can do that.
-func schemas(d Dialect) []string {
+// schemaTexts returns the statements of a schema before [render]. Where the database can do
+// that, the index of the subject leaves out anonymous sessions.
+func schemaTexts(d Dialect) []string {
 	switch d {
 	case PostgreSQL:
 		return []string{
@@ -65,70 +65,4 @@ func schemas(d Dialect) []string {
 			`CREATE INDEX IF NOT EXISTS "{name}_expires" ON {table} (expires)`,
 		}
 	}
-}
-
-// render fills in the table and numbers the parameters where the dialect wants it.
-func render(d Dialect, table, text string) string {
-	quote := `"`
-	if d == MySQL {
-		quote = "`"
-	}
-	bare := table[strings.IndexByte(table, '.')+1:]
-	quoted := quote + strings.ReplaceAll(table, ".", quote+"."+quote) + quote
-	text = strings.NewReplacer("{table}", quoted, "{name}", bare).Replace(text)
-	if d != PostgreSQL {
-		return text
-	}
-	var b strings.Builder
-	for i, part := range strings.Split(text, "?") {
-		if i > 0 {
-			fmt.Fprintf(&b, "$%d", i)
-		}
-		b.WriteString(part)
-	}
-	return b.String()
-}
-
-// Migrate creates the table and its indexes where they are missing. It may run again, and in many processes at once. It
-// changes no table that is there already.
-func (s *Store) Migrate(ctx context.Context) error {
-	texts, err := Schema(s.options.Dialect, s.options.Table)
-	if err != nil {
-		return err
-	}
-	if s.options.Dialect == PostgreSQL {
-		return s.migrateLocked(ctx, texts)
-	}
-	return s.write(ctx, func(ctx context.Context, q querier) error {
-		for _, text := range texts {
-			if _, err := q.ExecContext(ctx, text); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// migrateLocked keeps other processes out meanwhile: in PostgreSQL two that create one table at once may fail in spite of
-// IF NOT EXISTS.
-func (s *Store) migrateLocked(ctx context.Context, texts []string) error {
-	if err := s.open(); err != nil {
-		return err
-	}
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }()
-	hash := fnv.New32a()
-	_, _ = hash.Write([]byte("sessions:" + s.options.Table))
-	if _, err = tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", int64(hash.Sum32())); err != nil {
-		return err
-	}
-	for _, text := range texts {
-		if _, err = tx.ExecContext(ctx, text); err != nil {
-			return err
-		}
-	}
-	return tx.Commit()
 }

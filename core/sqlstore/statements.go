@@ -1,53 +1,80 @@
 package sqlstore
 
-// statements are the store's SQL texts for one dialect and table.
+// statements are the SQL texts of a store, for one dialect and table.
 type statements struct {
-	load, look, insert, replace, revive, touch, touchForever, remove string
-	bySubject, list, count, purge                                    string
+	load           string // a row that has not expired
+	loadAny        string // a row, expired or not
+	insert         string
+	replace        string // a row of a version that has not expired
+	replaceExpired string // a row of a version that has expired
+	touch          string
+	touchForever   string
+	delete         string
+	bySubject      string
+	list           string
+	count          string
+	purge          string
 }
 
-// alive is the condition that a row has not expired. Its parameter is the application's time, never the server's.
-const alive = "(expires IS NULL OR expires > ?)"
-
+// compile returns the statements for a dialect and a table.
 func compile(d Dialect, table string) statements {
+	const (
+		columns = "id, subject, data, expires, version"
+		set     = "subject = ?, data = ?, expires = ?, version = ?"
+		// The parameter is the time of the application, never that of the server.
+		unexpired = "(expires IS NULL OR expires > ?)"
+		inRange   = "id >= ? AND id < ?"
+		ofVersion = "id = ? AND version = ?"
+
+		sel    = "SELECT " + columns + " FROM {table} WHERE "
+		update = "UPDATE {table} SET "
+	)
 	r := func(text string) string { return render(d, table, text) }
-	columns := "id, subject, data, expires, version"
-	set := "subject = ?, data = ?, expires = ?, version = ?"
 	return statements{
-		load:         r("SELECT " + columns + " FROM {table} WHERE id = ? AND " + alive),
-		look:         r("SELECT " + columns + " FROM {table} WHERE id = ?"),
-		insert:       r(insert(d, columns)),
-		replace:      r("UPDATE {table} SET " + set + " WHERE id = ? AND version = ? AND " + alive),
-		revive:       r("UPDATE {table} SET " + set + " WHERE id = ? AND version = ? AND expires <= ?"),
-		touch:        r("UPDATE {table} SET expires = ? WHERE id = ? AND version = ? AND expires > ? AND expires < ?"),
-		touchForever: r("UPDATE {table} SET expires = NULL WHERE id = ? AND version = ? AND expires > ?"),
-		remove:       r("DELETE FROM {table} WHERE id = ?"),
-		// Saying subject <> '' lets the database use an index without the anonymous sessions.
-		bySubject: r("SELECT " + columns + " FROM {table} WHERE subject = ? AND subject <> '' AND " + alive),
-		list:      r("SELECT " + columns + " FROM {table} WHERE id >= ? AND id < ? AND " + alive + " ORDER BY id LIMIT ?"),
-		count:     r("SELECT COUNT(*) FROM {table} WHERE id >= ? AND id < ? AND " + alive),
-		purge:     r(purge(d)),
+		load:           r(sel + "id = ? AND " + unexpired),
+		loadAny:        r(sel + "id = ?"),
+		insert:         r(insertText(d, columns)),
+		replace:        r(update + set + " WHERE " + ofVersion + " AND " + unexpired),
+		replaceExpired: r(update + set + " WHERE " + ofVersion + " AND expires <= ?"),
+		touch: r(update + "expires = ?" +
+			" WHERE " + ofVersion + " AND expires > ? AND expires < ?"),
+		touchForever: r(update + "expires = NULL WHERE " + ofVersion + " AND expires > ?"),
+		delete:       r("DELETE FROM {table} WHERE id = ?"),
+		// The index of the subject may lack anonymous sessions. The database uses it only
+		// if the query says that it needs none of them.
+		bySubject: r(sel + "subject = ? AND subject <> '' AND " + unexpired),
+		list:      r(sel + inRange + " AND " + unexpired + " ORDER BY id LIMIT ?"),
+		count:     r("SELECT COUNT(*) FROM {table} WHERE " + inRange + " AND " + unexpired),
+		purge:     r(purgeText(d)),
 	}
 }
 
-// insert creates a row, or affects none where there is one.
-func insert(d Dialect, columns string) string {
+// insertText inserts a row. It affects no row if there is one with that id already.
+func insertText(d Dialect, columns string) string {
+	const values = " VALUES (?, ?, ?, ?, ?)"
 	if d == MySQL {
-		return "INSERT IGNORE INTO {table} (" + columns + ") VALUES (?, ?, ?, ?, ?)"
+		return "INSERT IGNORE INTO {table} (" + columns + ")" + values
 	}
-	return "INSERT INTO {table} (" + columns + ") VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
+	return "INSERT INTO {table} (" + columns + ")" + values + " ON CONFLICT (id) DO NOTHING"
 }
 
-// purge deletes a batch. In PostgreSQL it steps over rows that somebody is working on; the array keeps the planner from
-// running the inner query more than once. MySQL cannot limit an inner query, but the deletion itself.
-func purge(d Dialect) string {
+// purgeText deletes a batch of expired rows. Its parameters are the time twice and the size
+// of the batch.
+//
+// In PostgreSQL it skips rows that are locked by others, and the array keeps the planner
+// from running the inner query more than once. MySQL cannot limit an inner query, but it
+// can limit a deletion.
+func purgeText(d Dialect) string {
 	switch d {
 	case PostgreSQL:
 		return "DELETE FROM {table} WHERE expires <= ? AND id = ANY (ARRAY(" +
-			"SELECT id FROM {table} WHERE expires <= ? ORDER BY expires LIMIT ? FOR UPDATE SKIP LOCKED))"
+			"SELECT id FROM {table} WHERE expires <= ? ORDER BY expires LIMIT ?" +
+			" FOR UPDATE SKIP LOCKED))"
 	case MySQL:
-		return "DELETE FROM {table} WHERE expires <= ? AND expires <= ? ORDER BY expires, id LIMIT ?"
+		return "DELETE FROM {table} WHERE expires <= ? AND expires <= ?" +
+			" ORDER BY expires, id LIMIT ?"
 	default:
-		return "DELETE FROM {table} WHERE expires <= ? AND id IN (SELECT id FROM {table} WHERE expires <= ? ORDER BY expires LIMIT ?)"
+		return "DELETE FROM {table} WHERE expires <= ? AND id IN (" +
+			"SELECT id FROM {table} WHERE expires <= ? ORDER BY expires LIMIT ?)"
 	}
 }

@@ -1,5 +1,6 @@
-// Package sqlstore keeps sessions in a table of PostgreSQL, MySQL, MariaDB or SQLite. It works on a [sql.DB] that the
-// application opens with a driver of its choice, and brings no driver itself.
+// Package sqlstore keeps sessions in a table of PostgreSQL, MySQL, MariaDB or SQLite. It
+// works on a [sql.DB] that the application opens with a driver of its choice, and imports
+// no driver itself.
 //
 //	db, err := sql.Open("pgx", dsn)
 //	...
@@ -8,82 +9,83 @@
 //	defer sessions.Close()
 //	err = sessions.Migrate(ctx)
 //
-// # What a call costs
+// # Round trips
 //
-// Load, Delete, BySubject, a page of List, and Save and Touch that succeed are one statement each, prepared beforehand
-// where that saves a round trip. Only a Save or a Touch that finds something else than it expected asks once more why.
-// Each call ends with its context; give it a deadline, as the manager does.
+// Load, Delete, BySubject, a page of List, and a Save or Touch that succeeds are one
+// statement each. The statement is prepared in advance if that saves a round trip. Only a
+// Save or Touch that finds another version than it expects needs a second statement to find
+// out why. Each call ends when its context does, so give it a deadline, as the manager
+// does.
 //
-// # The pool
+// # Connections
 //
-// The connections are the application's to configure. Of its defaults one hurts: database/sql keeps 2 idle connections and
-// closes the others after each use, so set SetMaxIdleConns to as many as are usually busy, and SetMaxOpenConns to what the
-// server allows this process. In MySQL set SetConnMaxLifetime below the server's wait_timeout. After an outage each
-// connection that the server has dropped may cost one call an error; then all is as before, without a restart.
+// The application configures the connections. One default of database/sql is harmful: it
+// keeps only 2 idle connections and closes all others after use. Set SetMaxIdleConns to the
+// number of connections that are usually busy, and SetMaxOpenConns to the number that the
+// server allows this process. In MySQL, set SetConnMaxLifetime to less than the server's
+// wait_timeout. After an outage, each connection that the server has closed may make one
+// call fail. No restart is needed.
 //
 // # Versions
 //
-// A version is a random number of 63 bits, so none is used twice for a key, not even after a Delete, and not by another
-// process. It also tells a write from others: when a driver repeats a write because it lost the reply, the row has the very
-// version that this save chose, and the answer is success instead of a conflict with oneself.
+// A version is a random number of 63 bits, so that none is used twice for a key, not even
+// after a Delete or by another process. The store also recognizes its own write by it: if a
+// driver repeats a write because it lost the reply, the row has the version that this save
+// chose, and the save succeeds instead of conflicting with itself.
 //
 // # Time
 //
-// Expiry is judged by the clock of the application and not by that of the server: each statement carries the time as a
-// parameter. Clocks of several machines should agree as far as the shortest session may be off. Expiry has a resolution of
-// a millisecond, rounded up. An expired row is never returned. [Store.Purge] deletes it; the manager calls that every few
-// minutes.
+// Expiry is judged by the clock of the application, not by that of the server: each
+// statement has the time as a parameter. If several machines use one table, the difference
+// of their clocks should be short compared to the shortest session. An expiry is rounded up
+// to a millisecond. An expired row is never returned. [Store.Purge] deletes it; the manager
+// calls that every few minutes.
 //
 // # SQLite
 //
-// SQLite is the choice for keeping sessions on one machine without a server. A file has one writer at a time and pays for a
-// flush to disk with each transaction, so one goroutine makes all writes of a store, and those that come while the disk
-// is busy share the next transaction: each still has its own result, and returns only after it is on disk. Several
-// processes may work on one file. See [SQLiteDSN] for how to open it.
+// SQLite suits sessions on a single machine without a database server. A file has one
+// writer at a time, and each transaction costs a flush to disk. One goroutine therefore
+// makes all writes of a store. Writes that arrive while it is busy share the next
+// transaction. Each still has its own result, and returns only after it is on disk. Several
+// processes may use one file. See [SQLiteDSN] for how to open it.
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
-	"errors"
-	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
-// Store keeps records in a table. It implements every optional interface of the contract but [store.Instant]. It is safe
-// for concurrent use, and so is its database for others.
+// Store keeps records in a table. It implements every optional interface of package store
+// except [store.Instant]. It is safe for concurrent use. The application may use the
+// database for other purposes at the same time.
 type Store struct {
-	db      *sql.DB
-	options Options
-	sql     statements
-	direct  querier   // runs reads, and writes where there is no writer
-	cache   *prepared // behind direct, or nil
-	writer  *writer   // or nil
-	closed  atomic.Bool
+	db         *sql.DB
+	options    Options
+	statements statements
+	pool       querier         // db or cache; used for reads, and for writes if writer is nil
+	cache      *statementCache // for MySQL only
+	writer     *writer         // for SQLite only
+	closed     atomic.Bool
 }
 
-var (
-	_ store.Store   = (*Store)(nil)
-	_ store.Toucher = (*Store)(nil)
-	_ store.Indexer = (*Store)(nil)
-	_ store.Lister  = (*Store)(nil)
-	_ store.Purger  = (*Store)(nil)
-)
+var _ store.Store = (*Store)(nil)
 
-// New returns a store on db. It makes no call to the database: that happens in [Store.Migrate] or with the first session.
+// New returns a store on db. It does not call the database. [Store.Migrate] or the first
+// session does.
 func New(db *sql.DB, o Options) (*Store, error) {
-	o.Table = or(o.Table, DefaultTable)
+	o.Table = cmp.Or(o.Table, DefaultTable)
 	if err := o.check(db); err != nil {
 		return nil, err
 	}
 	o = o.withDefaults()
-	s := &Store{db: db, options: o, sql: compile(o.Dialect, o.Table), direct: db}
+	s := &Store{db: db, options: o, statements: compile(o.Dialect, o.Table), pool: db}
 	if o.Dialect == MySQL {
-		s.cache = newPrepared(db)
-		s.direct = s.cache
+		s.cache = newStatementCache(db)
+		s.pool = s.cache
 	}
 	if o.Dialect == SQLite {
 		s.writer = startWriter(db)
@@ -91,8 +93,9 @@ func New(db *sql.DB, o Options) (*Store, error) {
 	return s, nil
 }
 
-// Close ends the goroutine that writes to SQLite, after it has finished what it was given, and releases what the store has
-// prepared. It does not close the database. Calls after Close fail, so close the manager first.
+// Close waits until the writes to SQLite that are queued are done, ends the goroutine that
+// makes them, and closes prepared statements. It does not close the database. Calls after
+// Close fail, so close the manager first.
 func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
@@ -106,7 +109,7 @@ func (s *Store) Close() error {
 	return nil
 }
 
-func (s *Store) open() error {
+func (s *Store) checkOpen() error {
 	if s.closed.Load() {
 		return errClosed
 	}
@@ -119,7 +122,7 @@ func (s *Store) Load(ctx context.Context, key string) (rec store.Record, err err
 		return store.Record{}, err
 	}
 	err = s.read(ctx, func(ctx context.Context, q querier) error {
-		rec, err = one(ctx, q, s.sql.load, key, clock())
+		rec, err = queryRecord(ctx, q, s.statements.load, key, nowMillis())
 		return err
 	})
 	return rec, err
@@ -131,74 +134,26 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 		return err
 	}
 	return s.write(ctx, func(ctx context.Context, q querier) error {
-		_, err := q.ExecContext(ctx, s.sql.remove, key)
+		_, err := q.ExecContext(ctx, s.statements.delete, key)
 		return err
 	})
 }
 
-// operation is the part of a call that talks to the database. It may run more than once; only the last run counts.
-type operation func(ctx context.Context, q querier) error
-
+// read runs an operation that changes nothing.
 func (s *Store) read(ctx context.Context, do operation) error {
-	if err := s.open(); err != nil {
+	if err := s.checkOpen(); err != nil {
 		return err
 	}
-	return s.retry(ctx, func() error { return do(ctx, s.direct) })
+	return retry(ctx, s.options.Dialect, func() error { return do(ctx, s.pool) })
 }
 
+// write runs an operation that changes the table, in SQLite as part of a transaction.
 func (s *Store) write(ctx context.Context, do operation) error {
-	if err := s.open(); err != nil {
+	if err := s.checkOpen(); err != nil {
 		return err
 	}
 	if s.writer != nil {
 		return s.writer.do(ctx, do)
 	}
-	return s.retry(ctx, func() error { return do(ctx, s.direct) })
-}
-
-// retry repeats what the database has undone to let another transaction pass. It ends with the context, or when that has
-// happened so often that something must be wrong.
-func (s *Store) retry(ctx context.Context, do func() error) error {
-	const attempts, pause = 100, 2 * time.Millisecond
-	for i := 1; ; i++ {
-		err := do()
-		if err == nil || i == attempts || !s.transient(err) {
-			return err
-		}
-		if sleep(ctx, jitter(pause)) != nil {
-			return err
-		}
-	}
-}
-
-// transient reports whether the database has undone a statement because of others at work. Drivers are not imported here,
-// so an error is known by what it says: the SQL state, where it has that method, or its text.
-func (s *Store) transient(err error) bool {
-	switch s.options.Dialect {
-	case PostgreSQL:
-		const serialization, deadlock = "40001", "40P01"
-		var e interface{ SQLState() string }
-		return errors.As(err, &e) && (e.SQLState() == serialization || e.SQLState() == deadlock)
-	case MySQL:
-		return strings.Contains(err.Error(), "Error 1213")
-	default:
-		return locked(err)
-	}
-}
-
-// locked reports whether SQLite refused because another connection holds the lock.
-func locked(err error) bool {
-	return strings.Contains(err.Error(), "database is locked")
-}
-
-// sleep waits for d or the end of ctx.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return retry(ctx, s.options.Dialect, func() error { return do(ctx, s.pool) })
 }

@@ -11,25 +11,26 @@ import (
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
-// writer is the goroutine that makes a store's writes to SQLite. The writes that come while it is busy with one
-// transaction share the next one, and so the flush to disk that makes them durable.
+// writer is the goroutine that makes all writes of a store to SQLite. Writes that arrive
+// while it is busy share the next transaction, and so the flush to disk that makes them
+// durable.
 type writer struct {
-	db   *sql.DB
-	wake chan struct{} // holds one token while there may be something to do
-	done chan struct{}
-	last any // the driver's connection that was configured last
+	db       *sql.DB
+	wake     chan struct{} // has a token while there may be jobs in the queue
+	done     chan struct{} // closed when the goroutine has ended
+	lastConn any           // the driver's connection that configure has seen last
 
 	mu     sync.Mutex
 	queue  []*job
 	closed bool
 }
 
-// job is a write and who waits for it.
+// job is a write whose caller waits for the result.
 type job struct {
-	ctx    context.Context //nolint:containedctx // the caller's, who may leave while the job waits its turn
+	ctx    context.Context //nolint:containedctx // the caller may leave while the job is queued
 	do     operation
-	err    error
-	result chan error // holds one answer
+	err    error      // the result of do
+	result chan error // has room for the result, so that the writer never waits for the caller
 }
 
 func (j *job) answer(err error) { j.result <- err }
@@ -40,8 +41,9 @@ func startWriter(db *sql.DB) *writer {
 	return w
 }
 
-// do has the operation done and returns its result once it is on disk. When the context ends first, the operation is left
-// out if it has not begun; whether it has, the caller does not know.
+// do runs the operation and returns its result once that is on disk. If the context ends
+// first, do returns the error of the context. The operation is skipped then if it has not
+// begun, but the caller does not know whether it has.
 func (w *writer) do(ctx context.Context, do operation) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -58,6 +60,7 @@ func (w *writer) do(ctx context.Context, do operation) error {
 	}
 }
 
+// add queues a job. It reports false if the writer is closed.
 func (w *writer) add(j *job) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -65,28 +68,30 @@ func (w *writer) add(j *job) bool {
 		return false
 	}
 	w.queue = append(w.queue, j)
-	w.ring()
+	w.signal()
 	return true
 }
 
-func (w *writer) ring() {
+// signal makes run look at the queue.
+func (w *writer) signal() {
 	select {
 	case w.wake <- struct{}{}:
 	default:
 	}
 }
 
-// stop waits until what was added is done. A lock that another process holds is not waited for.
+// stop closes the writer and waits until it has finished the jobs in the queue. If another
+// process holds a lock on the file, the jobs fail instead.
 func (w *writer) stop() {
 	w.mu.Lock()
 	w.closed = true
-	w.ring()
+	w.signal()
 	w.mu.Unlock()
 	<-w.done
 }
 
-// take empties the queue and reports whether more may come.
-func (w *writer) take() (jobs []*job, more bool) {
+// takeQueue empties the queue. It reports whether more jobs may come.
+func (w *writer) takeQueue() (jobs []*job, more bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	jobs, w.queue = w.queue, nil
@@ -96,7 +101,7 @@ func (w *writer) take() (jobs []*job, more bool) {
 func (w *writer) run() {
 	defer close(w.done)
 	for range w.wake {
-		jobs, more := w.take()
+		jobs, more := w.takeQueue()
 		w.write(jobs)
 		if !more {
 			return
@@ -104,8 +109,9 @@ func (w *writer) run() {
 	}
 }
 
-// write does the jobs in one transaction and answers them. When one fails for a reason that is not its own result, it may
-// have spoilt the transaction for all, so each is done again in one of its own.
+// write runs the jobs in one transaction and answers them. If a job fails with an error
+// that is not an answer of the store, it may have spoiled the transaction for all jobs, so
+// write runs each again in a transaction of its own.
 func (w *writer) write(jobs []*job) {
 	conn, jobs, err := w.begin(jobs)
 	if err == nil && len(jobs) > 0 {
@@ -125,19 +131,20 @@ func (w *writer) write(jobs []*job) {
 	}
 }
 
-// errCommit marks a failed commit: nobody knows whether it is on disk, so it must not be done again.
+// errCommit marks a failed commit. The transaction may be on disk, so it must not run
+// again.
 var errCommit = errors.New("sessions: sqlstore: commit failed")
 
-// transact does the jobs in the transaction that conn has begun, and ends it.
+// transact runs the jobs in the transaction that conn has begun, ends it and closes conn.
 func (w *writer) transact(conn *sql.Conn, jobs []*job) error {
 	defer func() { _ = conn.Close() }()
 	for _, j := range jobs {
 		if j.err = j.ctx.Err(); j.err != nil {
-			continue // the caller has left while the file was locked
+			continue // The caller left while the file was locked.
 		}
-		// Not the caller's cancellation: it would undo what others have in the same transaction.
+		// A canceled statement would roll back the jobs of other callers, too.
 		j.err = j.do(context.WithoutCancel(j.ctx), conn)
-		if j.err != nil && !errors.Is(j.err, store.ErrNotFound) && !errors.Is(j.err, store.ErrConflict) {
+		if j.err != nil && !isAnswer(j.err) {
 			rollback(conn)
 			return j.err
 		}
@@ -149,62 +156,72 @@ func (w *writer) transact(conn *sql.Conn, jobs []*job) error {
 	return nil
 }
 
-// commit waits for readers to go where the file is not in WAL mode. Until it has succeeded nothing is stored.
+// isAnswer reports whether err is an answer of the store and not a failure of the database.
+func isAnswer(err error) bool {
+	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict)
+}
+
+// commit commits the transaction. A file that is not in WAL mode is locked while others
+// read it, and nothing is stored until a commit succeeds, so commit tries again then.
 func commit(conn *sql.Conn) error {
 	const attempts = 50
 	for i := 1; ; i++ {
 		_, err := conn.ExecContext(context.Background(), "COMMIT")
-		if err == nil || i == attempts || !locked(err) {
+		if err == nil || i == attempts || !isLocked(err) {
 			return err
 		}
-		time.Sleep(jitter(pollEvery))
+		time.Sleep(jitter(lockInterval))
 	}
 }
 
-// rollback makes sure that no open transaction gets back into the pool: where it cannot be ended the connection is closed.
+// rollback ends the transaction. If that fails it closes the connection, so that no open
+// transaction gets back into the pool.
 func rollback(conn *sql.Conn) {
 	if _, err := conn.ExecContext(context.Background(), "ROLLBACK"); err != nil {
 		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 	}
 }
 
-// pollEvery is how often a lock held by another process is tried. SQLite's own waiting backs off to a tenth of a second,
-// and can starve next to a process that writes all the time.
-const pollEvery = 2 * time.Millisecond
+// lockInterval is how often the writer tries to get a lock that another process holds.
+// SQLite itself backs off to a tenth of a second, and can starve beside a process that
+// writes all the time.
+const lockInterval = 2 * time.Millisecond
 
-// begin begins a transaction for the jobs whose callers still wait, and for those that come while the file is locked.
+// begin begins a transaction. It returns the jobs for it: those whose callers still wait,
+// and those that arrived while the file was locked. The connection is nil if there are
+// none.
 func (w *writer) begin(jobs []*job) (*sql.Conn, []*job, error) {
 	for {
-		if jobs = waiting(jobs); len(jobs) == 0 {
+		if jobs = dropAbandoned(jobs); len(jobs) == 0 {
 			return nil, nil, nil
 		}
 		conn, err := w.tryBegin()
-		if err == nil || !locked(err) && !errors.Is(err, context.DeadlineExceeded) {
+		if err == nil || !isLocked(err) && !errors.Is(err, context.DeadlineExceeded) {
 			return conn, jobs, err
 		}
-		time.Sleep(jitter(pollEvery))
-		joined, more := w.take()
-		if jobs = append(jobs, joined...); !more {
-			w.ring() // for run to see it as well
+		time.Sleep(jitter(lockInterval))
+		arrived, more := w.takeQueue()
+		if jobs = append(jobs, arrived...); !more {
+			w.signal() // run has to see that the writer is closed, too.
 			return nil, jobs, errClosed
 		}
 	}
 }
 
-// waiting answers the jobs whose callers have left, and returns the others.
-func waiting(jobs []*job) []*job {
-	var left []*job
+// dropAbandoned answers the jobs whose callers have left and returns the others.
+func dropAbandoned(jobs []*job) []*job {
+	var others []*job
 	for _, j := range jobs {
 		if err := j.ctx.Err(); err != nil {
 			j.answer(err)
 			continue
 		}
-		left = append(left, j)
+		others = append(others, j)
 	}
-	return left
+	return others
 }
 
-// tryBegin gets a connection and the file's write lock.
+// tryBegin returns a connection that has begun a transaction and holds the write lock.
 func (w *writer) tryBegin() (*sql.Conn, error) {
 	const patience = time.Second
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -219,19 +236,20 @@ func (w *writer) tryBegin() (*sql.Conn, error) {
 	if err == nil {
 		return conn, nil
 	}
-	if !locked(err) {
+	if !isLocked(err) {
 		rollback(conn)
 	}
 	_ = conn.Close()
 	return nil, err
 }
 
-// configure makes a connection durable, whatever it was opened with. The pool mostly hands out the same one again.
+// configure runs [SQLitePragmas] on a connection, however the application has opened it.
+// The pool mostly returns the same connection, which needs that only once.
 func (w *writer) configure(ctx context.Context, conn *sql.Conn) error {
 	known := false
 	_ = conn.Raw(func(c any) error {
-		known = c == w.last
-		w.last = c
+		known = c == w.lastConn
+		w.lastConn = c
 		return nil
 	})
 	if known {
@@ -239,7 +257,7 @@ func (w *writer) configure(ctx context.Context, conn *sql.Conn) error {
 	}
 	for _, pragma := range SQLitePragmas() {
 		if _, err := conn.ExecContext(ctx, pragma); err != nil {
-			w.last = nil
+			w.lastConn = nil
 			return err
 		}
 	}
