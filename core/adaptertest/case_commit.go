@@ -14,13 +14,7 @@ import (
 	"github.com/cloakroom-go/sessions/core"
 )
 
-const (
-	ruleCommit = "the session is saved, and its cookie put into the head, before the first byte of the response, whichever way it is sent"
-	rulePanic  = "a handler that panics saves nothing and sends no cookie"
-	ruleLate   = "after the first byte changes to a stored session are still saved; one that would need a cookie is ErrLate to the caller and an event, never a record"
-)
-
-// commitCases is H2: the commit point on every path.
+// commitCases returns the cases H2, about the moment at which the session is saved.
 func commitCases() []testCase {
 	cases := []testCase{
 		{"H2/BeforeFirstByte", ruleCommit, commitBeforeFirstByte},
@@ -33,36 +27,33 @@ func commitCases() []testCase {
 		{"H2/UpgradeSave", ruleLate, commitUpgradeSave},
 	}
 	for _, p := range paths() {
-		cases = append(cases, testCase{"H2/Path" + p.name, ruleCommit, func(x *trial) { commitPath(x, &p) }})
+		run := func(e *env) { commitPath(e, &p) }
+		cases = append(cases, testCase{"H2/Path" + p.name, ruleCommit, run})
 	}
 	return cases
 }
 
-func change(c Context) error {
-	visits.Update(c.Get(), increment)
-	return nil
+func commitPath(e *env, p *path) {
+	p.addRoute(e, addVisit)
+	e.serve(core.Options{})
+	b := e.newBrowser()
+	a := p.visit(b)
+	e.wantStatus(a, p.status)
+	e.wantCookie(a)
+	e.wantRecords(1)
+	e.wantBody(b.get("/read"), "1")
+	a = p.visit(b)
+	e.wantStatus(a, p.status)
+	e.wantNoCookie(a)
+	e.wantBody(b.get("/read"), "2")
+	e.wantRecords(1)
 }
 
-func commitPath(x *trial, p *path) {
-	p.mount(x, change)
-	x.serve(core.Options{})
-	b := x.browser()
-	a := p.ask(b)
-	x.wantStatus(a, p.status)
-	x.wantCookie(a)
-	x.wantRecords(1)
-	x.wantBody(b.get("/read"), "1")
-	a = p.ask(b)
-	x.wantStatus(a, p.status)
-	x.wantNoCookie(a)
-	x.wantBody(b.get("/read"), "2")
-	x.wantRecords(1)
-}
-
-// commitBeforeFirstByte looks at the store while the handler, whose first bytes have arrived, is still busy.
-func commitBeforeFirstByte(x *trial) {
+// commitBeforeFirstByte looks at the store when the client has received the first bytes and
+// the handler is still running.
+func commitBeforeFirstByte(e *env) {
 	gate := make(chan struct{})
-	x.get("/stream", func(c Context) error {
+	e.handleGet("/stream", func(c Context) error {
 		visits.Update(c.Get(), increment)
 		return c.Stream(func(w Flusher) {
 			_, _ = io.WriteString(w, "first")
@@ -70,91 +61,93 @@ func commitBeforeFirstByte(x *trial) {
 			<-gate
 		})
 	})
-	x.serve(core.Options{})
-	for _, b := range []*browser{x.browser(), x.visitor()} {
-		saves := x.store.count("save")
-		res, err := b.client.Do(b.request(x.Context(), http.MethodGet, "/stream")) //nolint:bodyclose // finish closes it
+	e.serve(core.Options{})
+	for _, b := range []*browser{e.newBrowser(), e.newVisitor()} {
+		saves := e.store.calls("save")
+		r := b.request(e.Context(), http.MethodGet, "/stream")
+		res, err := b.client.Do(r) //nolint:bodyclose // readAnswer closes it
 		if err != nil {
 			close(gate)
-			x.Fatalf("stream: %v", err)
+			e.Fatalf("stream: %v", err)
 		}
 		first := make([]byte, 5)
 		_, _ = io.ReadFull(res.Body, first)
-		if x.store.count("save") != saves+1 {
-			x.broken("the first bytes %q have arrived and the session is not saved", first)
+		if e.store.calls("save") != saves+1 {
+			e.Errorf("the client received %q before the session was saved", first)
 		}
 		gate <- struct{}{}
-		b.finish(res)
+		b.readAnswer(res)
 		if b.token() == "" {
-			x.broken("the response has no cookie")
+			e.Errorf("the response sets no cookie")
 		}
 	}
 }
 
-func commitAfterEarlyHints(x *trial) {
-	if x.server.NoInformational {
-		x.Skip("the framework sends no informational responses")
+func commitAfterEarlyHints(e *env) {
+	if e.server.NoInformational {
+		e.Skip("the framework cannot send informational responses")
 	}
-	x.get("/hints", func(c Context) error {
+	e.handleGet("/hints", func(c Context) error {
 		if err := c.EarlyHints(); err != nil {
 			return err
 		}
 		visits.Update(c.Get(), increment)
-		return c.Body(200, body)
+		return c.Body(200, handlerBody)
 	})
-	x.serve(core.Options{})
-	b := x.browser()
+	e.serve(core.Options{})
+	b := e.newBrowser()
 	hints := 0
-	ctx := httptrace.WithClientTrace(x.Context(), &httptrace.ClientTrace{
+	ctx := httptrace.WithClientTrace(e.Context(), &httptrace.ClientTrace{
 		Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
 			hints++
 			if code != http.StatusEarlyHints || len(h["Set-Cookie"]) > 0 || len(h["Vary"]) > 0 {
-				x.broken("informational response is %d %v", code, h)
+				e.Errorf("informational response is %d %v, want 103 without Set-Cookie and Vary",
+					code, h)
 			}
 			return nil
 		},
 	})
 	a := b.do(b.request(ctx, http.MethodGet, "/hints"))
-	x.wantBody(a, body)
-	x.wantCookie(a)
+	e.wantBody(a, handlerBody)
+	e.wantCookie(a)
 	if hints != 1 {
-		x.broken("there were %d informational responses, want 1", hints)
+		e.Errorf("there were %d informational responses, want 1", hints)
 	}
-	x.wantBody(b.get("/read"), "1")
+	e.wantBody(b.get("/read"), "1")
 }
 
-func commitPanic(x *trial) {
-	x.get("/panic", func(c Context) error {
+func commitPanic(e *env) {
+	e.handleGet("/panic", func(c Context) error {
 		visits.Update(c.Get(), increment)
 		panic("handler")
 	})
-	x.serve(core.Options{})
-	a := x.browser().get("/panic")
-	x.wantStatus(a, http.StatusInternalServerError)
-	x.wantNoCookie(a)
-	x.wantRecords(0)
-	b := x.visitor()
-	x.wantNoCookie(b.get("/panic"))
-	x.wantBody(b.get("/read"), "1")
+	e.serve(core.Options{})
+	a := e.newBrowser().get("/panic")
+	e.wantStatus(a, http.StatusInternalServerError)
+	e.wantNoCookie(a)
+	e.wantRecords(0)
+	b := e.newVisitor()
+	e.wantNoCookie(b.get("/panic"))
+	e.wantBody(b.get("/read"), "1")
 }
 
-func commitPanicAfterFailure(x *trial) {
-	x.get("/panic", func(c Context) error {
+func commitPanicAfterFailure(e *env) {
+	e.handleGet("/panic", func(c Context) error {
 		visits.Update(c.Get(), increment)
-		_ = c.Body(200, body)
+		_ = c.Body(200, handlerBody)
 		panic("handler")
 	})
-	x.serve(core.Options{})
-	b := x.visitor()
-	x.store.fail("save", errDown)
+	e.serve(core.Options{})
+	b := e.newVisitor()
+	e.store.fail("save", errDown)
 	a := b.get("/panic")
-	if a.status < 500 || strings.Contains(a.body, body) {
-		x.broken("answer is %d %q after a failed commit and a panic", a.status, a.body)
+	if a.status < 500 || strings.Contains(a.body, handlerBody) {
+		e.Errorf("answer is %d %q after a failed commit and a panic", a.status, a.body)
 	}
 }
 
-func commitLateChange(x *trial) {
-	x.get("/late", func(c Context) error {
+func commitLateChange(e *env) {
+	e.handleGet("/late", func(c Context) error {
 		s := c.Get()
 		return c.Stream(func(w Flusher) {
 			_, _ = io.WriteString(w, "first")
@@ -162,18 +155,18 @@ func commitLateChange(x *trial) {
 			visits.Update(s, increment)
 		})
 	})
-	x.serve(core.Options{})
-	b := x.visitor()
+	e.serve(core.Options{})
+	b := e.newVisitor()
 	a := b.get("/late")
-	x.wantBody(a, "first")
-	x.wantNoCookie(a)
-	x.eventually("saving the late change", func() bool { return x.store.count("save") == 2 })
-	x.wantBody(b.get("/read"), "2")
+	e.wantBody(a, "first")
+	e.wantNoCookie(a)
+	e.waitUntil("saving the late change", func() bool { return e.store.calls("save") == 2 })
+	e.wantBody(b.get("/read"), "2")
 }
 
-func commitLateNew(x *trial) {
+func commitLateNew(e *env) {
 	failed := make(chan error, 4)
-	x.get("/late", func(c Context) error {
+	e.handleGet("/late", func(c Context) error {
 		s := c.Get()
 		return c.Stream(func(w Flusher) {
 			_, _ = io.WriteString(w, "first")
@@ -182,21 +175,21 @@ func commitLateNew(x *trial) {
 			failed <- s.Login("alice")
 		})
 	})
-	x.serve(core.Options{})
-	a := x.browser().get("/late")
-	x.wantBody(a, "first")
-	x.wantNoCookie(a)
+	e.serve(core.Options{})
+	a := e.newBrowser().get("/late")
+	e.wantBody(a, "first")
+	e.wantNoCookie(a)
 	for range 2 {
-		if err := await(x, "the late change", failed); !errors.Is(err, core.ErrLate) {
-			x.broken("the late change returned %v, want ErrLate", err)
+		if err := receive(e, "the late change", failed); !errors.Is(err, core.ErrLate) {
+			e.Errorf("the late change returned %v, want ErrLate", err)
 		}
 	}
-	x.eventually("the event of a late change", func() bool { return x.saw(core.EventLate) })
-	x.wantRecords(0)
+	e.waitUntil("the event of a late change", func() bool { return e.sawEvent(core.EventLate) })
+	e.wantRecords(0)
 }
 
-func commitThenStream(x *trial) {
-	x.get("/stream", func(c Context) error {
+func commitThenStream(e *env) {
+	e.handleGet("/stream", func(c Context) error {
 		s := c.Get()
 		visits.Update(s, increment)
 		if err := c.Commit(); err != nil {
@@ -208,34 +201,35 @@ func commitThenStream(x *trial) {
 			visits.Update(s, increment)
 		})
 	})
-	x.serve(core.Options{})
-	b := x.browser()
+	e.serve(core.Options{})
+	b := e.newBrowser()
 	a := b.get("/stream")
-	x.wantBody(a, "first")
-	x.wantCookie(a)
-	x.eventually("saving the late change", func() bool { return x.store.count("save") == 2 })
-	x.wantBody(b.get("/read"), "2")
+	e.wantBody(a, "first")
+	e.wantCookie(a)
+	e.waitUntil("saving the late change", func() bool { return e.store.calls("save") == 2 })
+	e.wantBody(b.get("/read"), "2")
 }
 
-// commitUpgradeSave changes the session on the upgraded connection, where Save is the handler's own.
-func commitUpgradeSave(x *trial) {
+// commitUpgradeSave changes the session on the upgraded connection, where the handler itself
+// has to call Save.
+func commitUpgradeSave(e *env) {
 	var saved atomic.Bool
-	x.get("/p", func(c Context) error {
+	e.handleGet("/p", func(c Context) error {
 		s := c.Get()
 		visits.Update(s, increment)
 		return c.Upgrade(func(conn net.Conn) {
 			visits.Update(s, increment)
 			saved.Store(s.Save(context.Background()) == nil)
-			_, _ = io.WriteString(conn, body)
+			_, _ = io.WriteString(conn, handlerBody)
 		})
 	})
-	x.serve(core.Options{})
-	b := x.visitor()
+	e.serve(core.Options{})
+	b := e.newVisitor()
 	p := path{name: "Upgrade", target: "/p"}
-	a := p.ask(b)
-	x.wantStatus(a, http.StatusSwitchingProtocols)
-	if a.body != body || !saved.Load() {
-		x.broken("the upgraded connection said %q, saved: %v", a.body, saved.Load())
+	a := p.visit(b)
+	e.wantStatus(a, http.StatusSwitchingProtocols)
+	if a.body != handlerBody || !saved.Load() {
+		e.Errorf("the upgraded connection sent %q, and Save succeeded: %v", a.body, saved.Load())
 	}
-	x.wantBody(b.get("/read"), "3")
+	e.wantBody(b.get("/read"), "3")
 }

@@ -8,15 +8,7 @@ import (
 	"github.com/cloakroom-go/sessions/core"
 )
 
-const (
-	ruleMount   = "mounted on the engine, on a group or twice, the middleware gives a request one session"
-	ruleNone    = "without the middleware Get panics with a sentence that says what to mount"
-	ruleTwo     = "of two managers Get returns the innermost's session, GetFrom each one's, and both are saved"
-	ruleSame    = "two managers with one cookie name in one request are a clear failure"
-	ruleNoRoute = "the session works where no route does"
-)
-
-// mountCases is A6: where the middleware is mounted.
+// mountCases returns the cases A6, about where the middleware is mounted.
 func mountCases() []testCase {
 	return []testCase{
 		{"A6/Twice", ruleMount, mountTwice},
@@ -33,51 +25,53 @@ func mountCases() []testCase {
 	}
 }
 
-// checkCounting checks that requests for target share one session, with one load and one save each.
-func (x *trial) checkCounting(target string) {
-	x.Helper()
-	b := x.browser()
+// wantCounting checks that requests for target share one session, and that each makes one load
+// and one save.
+func (e *env) wantCounting(target string) {
+	e.Helper()
+	b := e.newBrowser()
 	a := b.get(target)
-	x.wantBody(a, "1")
-	x.wantCookie(a)
-	loads, saves := x.store.count("load"), x.store.count("save")
+	e.wantBody(a, "1")
+	e.wantCookie(a)
+	loads, saves := e.store.calls("load"), e.store.calls("save")
 	a = b.get(target)
-	x.wantBody(a, "2")
-	x.wantNoCookie(a)
-	if l, s := x.store.count("load")-loads, x.store.count("save")-saves; l != 1 || s != 1 {
-		x.broken("one request made %d loads and %d saves, want one each", l, s)
+	e.wantBody(a, "2")
+	e.wantNoCookie(a)
+	loads, saves = e.store.calls("load")-loads, e.store.calls("save")-saves
+	if loads != 1 || saves != 1 {
+		e.Errorf("one request made %d loads and %d saves, want one of each", loads, saves)
 	}
 }
 
-func mountTwice(x *trial) {
-	m := x.manager(core.Options{})
-	x.app.Engine = []*core.Manager{m, m}
-	x.start()
-	x.checkCounting("/count")
+func mountTwice(e *env) {
+	m := e.manager(core.Options{})
+	e.app.Engine = []*core.Manager{m, m}
+	e.start()
+	e.wantCounting("/count")
 }
 
-func mountEngineAndGroup(x *trial) {
-	m := x.manager(core.Options{})
-	x.app.Engine, x.app.Group = []*core.Manager{m}, []*core.Manager{m, m}
-	x.get("/group/count", count)
-	x.start()
-	x.checkCounting("/group/count")
-	x.checkCounting("/count")
+func mountEngineAndGroup(e *env) {
+	m := e.manager(core.Options{})
+	e.app.Engine, e.app.Group = []*core.Manager{m}, []*core.Manager{m, m}
+	e.handleGet("/group/count", countVisit)
+	e.start()
+	e.wantCounting("/group/count")
+	e.wantCounting("/count")
 }
 
-func mountGroup(x *trial) {
-	x.app.Group = []*core.Manager{x.manager(core.Options{})}
-	x.get("/group/count", count)
-	x.get("/outside", func(c Context) error { return c.Body(200, "outside") })
-	x.start()
-	x.checkCounting("/group/count")
-	calls := x.store.count()
-	x.wantBody(x.browser().get("/outside"), "outside")
-	x.wantCalls(calls)
+func mountGroup(e *env) {
+	e.app.Group = []*core.Manager{e.manager(core.Options{})}
+	e.handleGet("/group/count", countVisit)
+	e.handleGet("/outside", func(c Context) error { return c.Body(200, "outside") })
+	e.start()
+	e.wantCounting("/group/count")
+	calls := e.store.calls()
+	e.wantBody(e.newBrowser().get("/outside"), "outside")
+	e.wantCalls(calls)
 }
 
-func mountMissing(x *trial) {
-	other := x.manager(core.Options{})
+func mountMissing(e *env) {
+	other := e.manager(core.Options{})
 	uses := map[string]func(c Context){
 		"/get":    func(c Context) { c.Get() },
 		"/from":   func(c Context) { c.GetFrom(other) },
@@ -85,130 +79,139 @@ func mountMissing(x *trial) {
 		"/commit": func(c Context) { _ = c.Commit() },
 	}
 	for target, use := range uses {
-		x.get(target, func(c Context) (err error) {
+		e.handleGet(target, func(c Context) (err error) {
 			defer func() { err = c.Body(200, fmt.Sprint(recover())) }()
 			use(c)
 			return nil
 		})
 	}
-	x.start()
+	e.start()
 	for target := range uses {
-		if a := x.browser().get(target); !strings.HasPrefix(a.body, "sessions: ") || !strings.Contains(a.body, "mount") {
-			x.broken("%s panics with %q", target, a.body)
+		a := e.newBrowser().get(target)
+		if !strings.HasPrefix(a.body, "sessions: ") || !strings.Contains(a.body, "mount") {
+			e.Errorf("%s panicked with %q", target, a.body)
 		}
 	}
 }
 
-// two returns an application with the managers "outer" and "inner" mounted on the engine.
-func (x *trial) two(h func(c Context, outer, inner *core.Manager) error) {
-	x.Helper()
-	outer := x.manager(core.Options{Prefix: "outer:", Cookie: core.Cookie{Name: "outer"}})
-	inner := x.manager(core.Options{Prefix: "inner:", Cookie: core.Cookie{Name: "inner"}})
-	x.app.Engine = []*core.Manager{outer, inner}
-	x.get("/two", func(c Context) error { return h(c, outer, inner) })
-	x.start()
+// serveTwo starts the server with the managers "outer" and "inner" on the whole application.
+// The route /two calls h.
+func (e *env) serveTwo(h func(c Context, outer, inner *core.Manager) error) {
+	e.Helper()
+	outer := e.manager(core.Options{Prefix: "outer:", Cookie: core.Cookie{Name: "outer"}})
+	inner := e.manager(core.Options{Prefix: "inner:", Cookie: core.Cookie{Name: "inner"}})
+	e.app.Engine = []*core.Manager{outer, inner}
+	e.handleGet("/two", func(c Context) error { return h(c, outer, inner) })
+	e.start()
 }
 
-// wantBoth checks that each manager's cookie is set once.
-func (x *trial) wantBoth(a *answer) {
-	x.Helper()
+// wantBothCookies checks that the cookie of each of the two managers is set once.
+func (e *env) wantBothCookies(a *answer) {
+	e.Helper()
 	if o, i := a.cookies("outer"), a.cookies("inner"); len(o) != 1 || len(i) != 1 {
-		x.broken("Set-Cookie for outer: %q, for inner: %q; want one each", o, i)
+		e.Errorf("Set-Cookie for outer is %q and for inner %q, want one each", o, i)
 	}
 }
 
-func addBoth(c Context, outer, inner *core.Manager) string {
+// countBoth adds 1 to the visits of the outer session and 10 to those of the inner one. It
+// returns both numbers and what Get reads.
+func countBoth(c Context, outer, inner *core.Manager) string {
 	o := visits.Update(c.GetFrom(outer), func(n int) int { return n + 1 })
 	i := visits.Update(c.GetFrom(inner), func(n int) int { return n + 10 })
 	return fmt.Sprint(o, " ", i, " ", visits.Get(c.Get()))
 }
 
-func mountTwoManagers(x *trial) {
-	x.two(func(c Context, outer, inner *core.Manager) error { return c.Body(200, addBoth(c, outer, inner)) })
-	b := x.browser()
+func mountTwoManagers(e *env) {
+	e.serveTwo(func(c Context, outer, inner *core.Manager) error {
+		return c.Body(200, countBoth(c, outer, inner))
+	})
+	b := e.newBrowser()
 	a := b.get("/two")
-	x.wantBody(a, "1 10 10")
-	x.wantBoth(a)
-	x.wantRecords(2)
+	e.wantBody(a, "1 10 10")
+	e.wantBothCookies(a)
+	e.wantRecords(2)
 	a = b.get("/two")
-	x.wantBody(a, "2 20 20")
-	x.wantNoCookie(a)
+	e.wantBody(a, "2 20 20")
+	e.wantNoCookie(a)
 }
 
-func mountTwoManagersCommit(x *trial) {
-	x.two(func(c Context, outer, inner *core.Manager) error {
-		text := addBoth(c, outer, inner)
+func mountTwoManagersCommit(e *env) {
+	e.serveTwo(func(c Context, outer, inner *core.Manager) error {
+		text := countBoth(c, outer, inner)
 		if err := c.Commit(); err != nil {
 			return err
 		}
-		if n := x.store.count("save"); n != 2 {
+		if n := e.store.calls("save"); n != 2 {
 			return c.Body(200, fmt.Sprintf("Commit made %d saves, want 2", n))
 		}
 		return c.Body(200, text)
 	})
-	a := x.browser().get("/two")
-	x.wantBody(a, "1 10 10")
-	x.wantBoth(a)
+	a := e.newBrowser().get("/two")
+	e.wantBody(a, "1 10 10")
+	e.wantBothCookies(a)
 }
 
-// mountTwoManagersFail lets the session of one manager, then of the other, be unsavable.
-func mountTwoManagersFail(x *trial) {
-	x.two(func(c Context, outer, inner *core.Manager) error {
+// mountTwoManagersFail makes the session of each manager in turn impossible to save.
+func mountTwoManagersFail(e *env) {
+	e.serveTwo(func(c Context, outer, inner *core.Manager) error {
 		bad := outer
 		if c.Query("bad") == "inner" {
 			bad = inner
 		}
-		note.Update(c.GetFrom(bad), func(string) string { return strings.Repeat("x", core.DefaultMaxSize+1) })
-		return c.Body(200, body)
+		large := strings.Repeat("x", core.DefaultMaxSize+1)
+		note.Update(c.GetFrom(bad), func(string) string { return large })
+		return c.Body(200, handlerBody)
 	})
 	for _, name := range [...]string{"outer", "inner"} {
-		a := x.browser().get("/two?bad=" + name)
-		x.wantStatus(a, http.StatusInternalServerError)
-		if strings.Contains(a.body, body) || len(a.cookies(name)) > 0 {
-			x.broken("%s failed, and the answer is %q with cookies %q", name, a.body, a.cookies(name))
+		a := e.newBrowser().get("/two?bad=" + name)
+		e.wantStatus(a, http.StatusInternalServerError)
+		if strings.Contains(a.body, handlerBody) || len(a.cookies(name)) > 0 {
+			e.Errorf("after %s failed the answer is %q with cookies %q",
+				name, a.body, a.cookies(name))
 		}
 	}
-	x.wantRecords(0)
+	e.wantRecords(0)
 }
 
-func mountSameName(x *trial) {
-	x.app.Engine = []*core.Manager{x.manager(core.Options{}), x.manager(core.Options{Prefix: "other:"})}
-	x.start()
-	a := x.browser().get("/count")
-	x.wantStatus(a, http.StatusInternalServerError)
-	x.wantNoCookie(a)
-	x.wantRecords(0)
+func mountSameName(e *env) {
+	first, second := e.manager(core.Options{}), e.manager(core.Options{Prefix: "other:"})
+	e.app.Engine = []*core.Manager{first, second}
+	e.start()
+	a := e.newBrowser().get("/count")
+	e.wantStatus(a, http.StatusInternalServerError)
+	e.wantNoCookie(a)
+	e.wantRecords(0)
 }
 
-func mountNotFound(x *trial) {
-	x.serve(core.Options{})
-	b := x.visitor()
-	for _, who := range []*browser{b, x.browser()} {
-		a := who.get("/nowhere")
-		x.wantStatus(a, http.StatusNotFound)
-		x.wantNoCookie(a)
+func mountNotFound(e *env) {
+	e.serve(core.Options{})
+	visitor := e.newVisitor()
+	for _, b := range []*browser{visitor, e.newBrowser()} {
+		a := b.get("/nowhere")
+		e.wantStatus(a, http.StatusNotFound)
+		e.wantNoCookie(a)
 	}
-	x.wantBody(b.get("/read"), "1")
+	e.wantBody(visitor.get("/read"), "1")
 }
 
-func mountNotFoundHandler(x *trial) {
-	x.app.NotFound = func(c Context) error {
+func mountNotFoundHandler(e *env) {
+	e.app.NotFound = func(c Context) error {
 		visits.Update(c.Get(), increment)
 		return c.Fail(http.StatusNotFound)
 	}
-	x.serve(core.Options{})
-	b := x.browser()
+	e.serve(core.Options{})
+	b := e.newBrowser()
 	a := b.get("/nowhere")
-	x.wantStatus(a, http.StatusNotFound)
-	x.wantCookie(a)
-	x.wantBody(b.get("/read"), "1")
+	e.wantStatus(a, http.StatusNotFound)
+	e.wantCookie(a)
+	e.wantBody(b.get("/read"), "1")
 }
 
-func mountMethodNotAllowed(x *trial) {
-	x.serve(core.Options{})
-	b := x.visitor()
-	a := b.do(b.request(x.Context(), http.MethodDelete, "/read"))
-	x.wantStatus(a, http.StatusMethodNotAllowed)
-	x.wantNoCookie(a)
-	x.wantBody(b.get("/read"), "1")
+func mountMethodNotAllowed(e *env) {
+	e.serve(core.Options{})
+	b := e.newVisitor()
+	a := b.do(b.request(e.Context(), http.MethodDelete, "/read"))
+	e.wantStatus(a, http.StatusMethodNotAllowed)
+	e.wantNoCookie(a)
+	e.wantBody(b.get("/read"), "1")
 }

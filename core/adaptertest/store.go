@@ -9,79 +9,84 @@ import (
 	"github.com/cloakroom-go/sessions/core/memstore"
 )
 
-// errDown is what the store says while it is out of order.
+// errDown is the error of a store that cannot be reached.
 var errDown = errors.New("connection refused")
 
-// spy is a store that counts calls and fails on demand. It has the three methods that every store has and none
-// of the optional ones, not even the mark of a store that cannot wait, so that the manager treats it like a remote one.
-type spy struct {
-	below *memstore.Store
+// spyStore is a store that counts calls and fails on demand. It has no optional methods, not
+// even that of store.Instant, so the manager treats it like a store on a network.
+type spyStore struct {
+	inner *memstore.Store
 
-	mu    sync.Mutex
-	calls map[string]int
-	fails map[string]error
+	mu     sync.Mutex
+	counts map[string]int   // by operation: "load", "save" or "delete"
+	errs   map[string]error // by operation
 }
 
-func newSpy() *spy {
-	return &spy{below: memstore.New(memstore.Options{}), calls: map[string]int{}, fails: map[string]error{}}
+func newSpyStore() *spyStore {
+	return &spyStore{
+		inner:  memstore.New(memstore.Options{}),
+		counts: make(map[string]int),
+		errs:   make(map[string]error),
+	}
 }
 
-func (s *spy) enter(op string) error {
+// begin counts a call and returns the error that it must fail with.
+func (s *spyStore) begin(op string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.calls[op]++
-	return s.fails[op]
+	s.counts[op]++
+	return s.errs[op]
 }
 
-// Load returns the record under key.
-func (s *spy) Load(ctx context.Context, key string) (core.Record, error) {
-	if err := s.enter("load"); err != nil {
+// Load implements [core.Store].
+func (s *spyStore) Load(ctx context.Context, key string) (core.Record, error) {
+	if err := s.begin("load"); err != nil {
 		return core.Record{}, err
 	}
-	return s.below.Load(ctx, key)
+	return s.inner.Load(ctx, key)
 }
 
-// Save stores rec if its version is still the stored one.
-func (s *spy) Save(ctx context.Context, rec core.Record) (core.Record, error) {
-	if err := s.enter("save"); err != nil {
+// Save implements [core.Store].
+func (s *spyStore) Save(ctx context.Context, rec core.Record) (core.Record, error) {
+	if err := s.begin("save"); err != nil {
 		return core.Record{}, err
 	}
 	if err := ctx.Err(); err != nil {
 		return core.Record{}, err
 	}
-	return s.below.Save(ctx, rec)
+	return s.inner.Save(ctx, rec)
 }
 
-// Delete removes the record under key.
-func (s *spy) Delete(ctx context.Context, key string) error {
-	if err := s.enter("delete"); err != nil {
+// Delete implements [core.Store].
+func (s *spyStore) Delete(ctx context.Context, key string) error {
+	if err := s.begin("delete"); err != nil {
 		return err
 	}
-	return s.below.Delete(ctx, key)
+	return s.inner.Delete(ctx, key)
 }
 
-// fail makes an operation fail from now on; a nil error mends it.
-func (s *spy) fail(op string, err error) {
+// fail makes an operation return err from now on. A nil error makes it succeed again.
+func (s *spyStore) fail(op string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.fails[op] = err
+	s.errs[op] = err
 }
 
-// count returns how many calls of the operations there were; of all, without operations.
-func (s *spy) count(ops ...string) (n int) {
+// calls returns the number of calls of the operations, or of all operations if none is given.
+func (s *spyStore) calls(ops ...string) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, op := range ops {
-		n += s.calls[op]
+		n += s.counts[op]
 	}
 	if len(ops) > 0 {
 		return n
 	}
-	for _, calls := range s.calls {
-		n += calls
+	for _, count := range s.counts {
+		n += count
 	}
 	return n
 }
 
-// records returns how many records there are.
-func (s *spy) records() int { return s.below.Len() }
+// records returns the number of records stored.
+func (s *spyStore) records() int { return s.inner.Len() }

@@ -8,15 +8,15 @@ import (
 	"net/url"
 )
 
-// Origin is the scheme and host of the URLs that a [Browser] requests. Nothing listens there, so
-// any other host works too, and a cookie with a Domain needs that host instead. The scheme must be
-// https, because a browser does not send a Secure cookie over http.
+// Origin is the scheme and host of the URLs that a [Browser] requests. Nothing listens there,
+// so any other host works too, and a cookie with a Domain needs that host instead. The scheme
+// must be https, because a browser does not send a Secure cookie over http.
 const Origin = "https://" + host
 
 const host = "app.test"
 
-// Browser returns a client that passes each request directly to app, without a connection, and that
-// keeps cookies and follows redirects as a browser does. URLs start with [Origin]:
+// Browser returns a client that passes each request directly to app, without a connection, and
+// that keeps cookies and follows redirects as a browser does. URLs start with [Origin]:
 //
 //	browser := sessiontest.Browser(sessiontest.Handler(engine))
 //	response, err := browser.Get(sessiontest.Origin + "/account")
@@ -32,8 +32,8 @@ func Browser(app RoundTrip, cookies ...*http.Cookie) *http.Client {
 	return &http.Client{Transport: app, Jar: jar}
 }
 
-// RoundTrip is a function that answers a request. The Test method of a Fiber application is one,
-// given the timeout -1, which means none:
+// RoundTrip is a function that answers a request. The Test method of a Fiber application is
+// one, given the timeout -1, which means none:
 //
 //	sessiontest.Browser(func(r *http.Request) (*http.Response, error) { return app.Test(r, -1) })
 type RoundTrip func(r *http.Request) (*http.Response, error)
@@ -47,8 +47,8 @@ func (f RoundTrip) RoundTrip(r *http.Request) (*http.Response, error) {
 	return f(r)
 }
 
-// Handler returns a RoundTrip that answers requests with h, such as the engine of Gin, the Echo
-// instance of Echo, or any handler of net/http.
+// Handler returns a RoundTrip that answers requests with h, such as the engine of Gin, the
+// Echo instance of Echo, or any handler of net/http.
 func Handler(h http.Handler) RoundTrip {
 	return func(r *http.Request) (*http.Response, error) {
 		in := r.Clone(r.Context())

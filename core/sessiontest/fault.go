@@ -22,7 +22,8 @@ const (
 	Purge     Op = "purge"
 )
 
-// ErrDown is the error of a [Fault] that has no other. It stands for a store that cannot be reached.
+// ErrDown is the error of a [Fault] that has no other. It stands for a store that cannot be
+// reached.
 var ErrDown = errors.New("sessiontest: the store is down")
 
 // Fault describes how calls of a [Store] go wrong. The zero value makes every call fail with
@@ -36,8 +37,8 @@ type Fault struct {
 	// Err is the error that the call returns. The default is ErrDown, except with a Delay and
 	// without Done: then the call is slow but succeeds.
 	Err error
-	// Delay is how long the call waits before it does anything else. If the context ends first,
-	// the call returns the context's error; the manager's StoreTimeout sees to that.
+	// Delay is how long the call waits before it does anything else. If the context ends
+	// first, the call returns the context's error; the manager's StoreTimeout sees to that.
 	Delay time.Duration
 	// Done makes the call take effect and then fail, as when the answer of a server is lost.
 	Done bool

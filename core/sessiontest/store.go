@@ -10,14 +10,14 @@ import (
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
-// Store is a store in front of another one. It counts the calls and makes them fail or take time
-// on demand. It implements every optional interface of a store except [store.Instant], so the
-// manager treats it like a store on a network. Where the other store lacks an optional interface,
-// the method returns [errors.ErrUnsupported]. A Store is safe for concurrent use.
+// Store is a store in front of another one. It counts the calls and makes them fail or take
+// time on demand. It implements every optional interface of a store except [store.Instant], so
+// the manager treats it like a store on a network. Where the other store lacks an optional
+// interface, the method returns [errors.ErrUnsupported]. A Store is safe for concurrent use.
 //
 // Because the other store may need purging, a manager with a Store has a goroutine of its own.
-// Call [core.Manager.Close] at the end of the test, or set a negative PurgeInterval; otherwise a
-// bubble of [testing/synctest] does not end.
+// Call [core.Manager.Close] at the end of the test, or set a negative PurgeInterval; otherwise
+// a bubble of [testing/synctest] does not end.
 type Store struct {
 	inner   core.Store
 	instant bool // whether inner is a store.Instant, which ignores contexts
@@ -42,8 +42,8 @@ func NewStore(inner core.Store) *Store {
 	return &Store{inner: inner, instant: instant, plan: faultPlan{calls: make(map[Op]int)}}
 }
 
-// Fail adds a fault, which takes effect with the next call. If several faults apply to a call, the
-// one that was added first happens.
+// Fail adds a fault, which takes effect with the next call. If several faults apply to a call,
+// the one that was added first happens.
 func (s *Store) Fail(f Fault) {
 	if f.Err == nil && (f.Delay == 0 || f.Done) {
 		f.Err = ErrDown
@@ -54,8 +54,8 @@ func (s *Store) Fail(f Fault) {
 // Heal removes all faults.
 func (s *Store) Heal() { s.plan.clear() }
 
-// Calls returns the number of calls of the given operations, or of all operations if none is given.
-// It includes calls that failed.
+// Calls returns the number of calls of the given operations, or of all operations if none is
+// given. It includes calls that failed.
 func (s *Store) Calls(ops ...Op) int { return s.plan.count(ops) }
 
 // Load implements [core.Store].
@@ -136,8 +136,8 @@ func callNoResult(ctx context.Context, s *Store, op Op, method func() error) err
 	return err
 }
 
-// call calls method with the fault that applies to op. If the fault has an error, the result is the
-// zero value.
+// call calls method with the fault that applies to op. If the fault has an error, the result
+// is the zero value.
 func call[T any](ctx context.Context, s *Store, op Op, method func() (T, error)) (T, error) {
 	var zero T
 	f := s.plan.next(op)

@@ -1,0 +1,8 @@
+package adaptertest
+
+// testCase checks one rule.
+type testCase struct {
+	name string
+	rule string
+	run  func(e *env)
+}

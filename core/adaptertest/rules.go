@@ -1,0 +1,81 @@
+package adaptertest
+
+// Rules about caches.
+const (
+	ruleCache = "A response whose handler used the session has at least Cache-Control: private " +
+		"and Vary: Cookie. A response that sets the cookie has Cache-Control: no-store."
+	ruleStricter = "Stricter cache directives of the application stay, " +
+		"and directives that let shared caches store the response are removed."
+	ruleUnused = "A response that does not depend on the session says nothing about caches."
+)
+
+// Rules about the commit.
+const (
+	ruleCommit = "The session is saved, and its cookie is in the header, before the first byte " +
+		"of the response, whichever way the response is sent."
+	rulePanic = "If the handler panics, nothing is saved and no cookie is sent."
+	ruleLate  = "After the first byte, changes to a stored session are still saved. A change " +
+		"that would need a cookie returns ErrLate, raises an event and stores no record."
+	ruleFailed = "A failed commit replaces the response with an error, without a cookie, " +
+		"without the handler's body and without the header fields that describe it."
+	ruleProgram = "A change that cannot be saved results in status 500, " +
+		"and the handler's body is not sent."
+	ruleNothing = "If the handler writes nothing at all, its session is saved."
+)
+
+// Rules about outages.
+const (
+	ruleOutage = "If the session cannot be loaded, the response is 503 and the handler does not " +
+		"run. The user is never taken for a visitor without a session."
+	ruleLogout = "If the store fails during a logout, " +
+		"the response is an error and the cookie stays."
+	ruleSaved = "The session is saved even if the client disconnects."
+	ruleLazy  = "A lazy session costs no store call until the handler asks for it. If it cannot " +
+		"be loaded then, that is an error, and the user is not taken for a new visitor."
+)
+
+// Rules about cookies and tokens.
+const (
+	ruleOnce    = "A response sets each cookie at most once."
+	ruleBytes   = "Set-Cookie consists of the same bytes under every framework."
+	ruleTickets = "If a request has several cookies of the same name, the well-formed ones are " +
+		"tried, at most four, however the framework receives them."
+	ruleParser    = "A cookie counts only in the exact spelling in which it was set."
+	ruleMalformed = "A malformed token costs no store call and starts no session."
+	ruleIgnored   = "A token anywhere except in the cookie is ignored."
+	ruleAnonymous = "A visitor without a session costs no store call and gets no cookie, " +
+		"not even on logout."
+	ruleSecret = "The token occurs in the cookie only, and in no body, error, redirect or log."
+)
+
+// Rules about identity.
+const (
+	ruleLogin = "Login changes the secret and keeps the session. " +
+		"The old token is invalid at once."
+	ruleRenew = "Renewal changes the secret and keeps the session. " +
+		"The old token is valid until the grace period ends."
+	ruleDestroy = "After logout the token is invalid and the cookie is removed."
+	ruleUnknown = "A token that the store does not know is never adopted."
+)
+
+// Rules about requests and goroutines.
+const (
+	ruleKept   = "What a session holds does not change when the framework reuses its buffers."
+	ruleApart  = "Nothing of one request is visible in the next."
+	ruleAfter  = "Using a session after its request does no harm."
+	ruleShared = "The goroutines of one request share its session."
+	ruleDead   = "A session that has ended stays ended. " +
+		"An older request that is still running saves nothing and gets no cookie."
+	ruleSum = "Requests that change one session at the same time lose no update."
+)
+
+// Rules about mounting the middleware.
+const (
+	ruleMount = "A request has one session, whether the middleware is mounted on the engine, " +
+		"on a group or twice."
+	ruleNone = "Without the middleware, Get panics with a message that says what to mount."
+	ruleTwo  = "With two managers, Get returns the session of the innermost one, " +
+		"GetFrom that of the given one, and both sessions are saved."
+	ruleSame    = "Two managers with the same cookie name in one request are a clear error."
+	ruleNoRoute = "The session works for requests that match no route."
+)
