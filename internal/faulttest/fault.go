@@ -34,7 +34,7 @@ const WrongPassword = "not-the-password"
 func Faults(t *testing.T, backends ...Backend) {
 	t.Helper()
 	before := goroutines()
-	t.Run("O5", func(t *testing.T) {
+	t.Run("O5Faults", func(t *testing.T) {
 		for _, b := range backends {
 			t.Run(b.Name, func(t *testing.T) {
 				t.Parallel()
