@@ -30,8 +30,8 @@ type setCookie struct {
 	first, maxAge, rest string
 }
 
-func setCookies() []setCookie {
-	return []setCookie{
+func setCookies() []*setCookie {
+	return []*setCookie{
 		{
 			core.Options{},
 			"session=TOKEN; Path=/", "; Max-Age=2592000", "; HttpOnly; Secure; SameSite=Lax",

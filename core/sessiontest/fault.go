@@ -83,8 +83,8 @@ func (p *faultPlan) next(op Op) Fault {
 	return f
 }
 
-// count returns the number of calls of the given operations, or of all if none is given.
-func (p *faultPlan) count(ops []Op) (n int) {
+// countCalls returns the number of calls of the given operations, or of all if none is given.
+func (p *faultPlan) countCalls(ops []Op) (n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for op, calls := range p.calls {

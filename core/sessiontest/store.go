@@ -56,7 +56,7 @@ func (s *Store) Heal() { s.plan.clear() }
 
 // Calls returns the number of calls of the given operations, or of all operations if none is
 // given. It includes calls that failed.
-func (s *Store) Calls(ops ...Op) int { return s.plan.count(ops) }
+func (s *Store) Calls(ops ...Op) int { return s.plan.countCalls(ops) }
 
 // Load implements [core.Store].
 func (s *Store) Load(ctx context.Context, key string) (core.Record, error) {
