@@ -90,12 +90,3 @@ func Commit(c echo.Context) error {
 }
 
 func scopeOf(c echo.Context) *core.Scope { return core.ScopeOf(c.Request().Context()) }
-
-// httpError returns the error of a load or a commit in Echo's terms, or nil if err is nil. Only
-// its status and the text of that status reach the client.
-func httpError(err error) error {
-	if err == nil {
-		return nil
-	}
-	return echo.NewHTTPError(core.StatusCode(err)).SetInternal(err)
-}
