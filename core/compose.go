@@ -33,11 +33,11 @@ type composed struct {
 	sendCookie bool // a cookie has to be sent once the record is saved
 }
 
-// compose applies a delta to a base. It leaves the base as it is. A base that is not stored
-// holds nothing but the key and the ticket of the new session.
-func (c *composer) compose(base *verified, d *delta, at *moment) (composed, error) {
+// compose applies a delta to a base and sets out to the result. It leaves the base as it is. A
+// base that is not stored holds nothing but the key and the ticket of the new session.
+func (c *composer) compose(base *verified, d *delta, at *moment, out *composed) error {
 	now, isNew := at.now.UnixMilli(), !base.snap.Stored()
-	out := composed{ticket: base.ticket, login: d.login != nil}
+	out.ticket, out.login, out.renewal, out.sendCookie = base.ticket, d.login != nil, false, false
 	h := c.header(base, now)
 	c.applyDuration(&h, d)
 	if isNew || !at.headersSent && (d.changesDuration() || c.touchDue(&h.Times, now)) {
@@ -46,22 +46,23 @@ func (c *composer) compose(base *verified, d *delta, at *moment) (composed, erro
 	}
 	h.Seen = max(h.Seen, now)
 	if !isNew {
-		c.applySecret(&h, d.secret, now, &out)
+		c.applySecret(&h, d.secret, now, out)
 	}
 	c.applyLogin(&h, d.login, at.device)
-	rec := base.snap.Record
+	rec := &out.snap.Record
+	*rec = base.snap.Record
 	if out.login {
 		rec.Subject = c.subjectKey(d.login.subject)
 	}
 	rec.Expires = timeOf(c.expiresAt(&h.Times, h.Seen))
 	var buf [16]record.Entry
-	out.snap = record.Encode(&rec, &h, d.appendEntries(buf[:0], &base.snap))
+	out.snap.Encode(&h, d.appendEntries(buf[:0], &base.snap))
 	// A session that fits may outgrow the limit by what a renewal adds to it. That is not the
 	// handler's fault, so the limit applies only if the handler has changed values.
-	if size := len(out.snap.Record.Data); size > c.maxSize && (isNew || len(d.keys) > 0) {
-		return composed{}, tooLarge("session", size, c.maxSize)
+	if size := len(rec.Data); size > c.maxSize && (isNew || len(d.keys) > 0) {
+		return tooLarge("session", size, c.maxSize)
 	}
-	return out, nil
+	return nil
 }
 
 func tooLarge(what string, size, limit int) error {

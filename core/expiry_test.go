@@ -322,8 +322,8 @@ func TestX5ClockSteps(t *testing.T) {
 	equal(t, "seen", snap.Seen, now+5000)
 	equal(t, "expired", m.policy.expired(&snap, time.UnixMilli(now)), false)
 	base := verified{snap: record.Snapshot{Record: Record{Key: "k", Version: 1}, Times: future}}
-	c, err := m.executor.compose(&base, &delta{}, &moment{now: time.UnixMilli(now)})
-	want(t, err, nil)
+	var c composed
+	want(t, m.executor.compose(&base, &delta{}, &moment{now: time.UnixMilli(now)}, &c), nil)
 	equal(t, "seen after a write", c.snap.Seen, now+5000)
 }
 

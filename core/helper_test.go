@@ -512,3 +512,10 @@ func (s *Session) commit(ctx context.Context) (adapter.Reply, error) { return s.
 
 // seal makes the response one that has begun.
 func (s *Session) seal() { s.response.headersSent.Store(true) }
+
+// encodeRecord returns the snapshot of a record with this header and these entries.
+func encodeRecord(rec *Record, h *record.Header, entries []record.Entry) record.Snapshot {
+	s := record.Snapshot{Record: *rec}
+	s.Encode(h, entries)
+	return s
+}

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/cloakroom-go/sessions/core/internal/record"
 )
 
 // allLimits are the ways to keep the limit.
@@ -251,7 +249,7 @@ func TestX5LimitWithAClockBehind(t *testing.T) {
 			want(t, err, nil)
 			h := snap.Header()
 			h.Seen, h.Authenticated = h.Seen+60_000, h.Authenticated+60_000
-			_, err = store.Save(t.Context(), record.Encode(&snap.Record, &h, nil).Record)
+			_, err = store.Save(t.Context(), encodeRecord(&snap.Record, &h, nil).Record)
 			want(t, err, nil)
 			for range 3 {
 				last := newSignedIn(t, m, "ann")
@@ -607,7 +605,7 @@ func TestX5LoginFromTheFuture(t *testing.T) {
 			want(t, err, nil)
 			h := snap.Header()
 			h.Authenticated += (2 * 365 * 24 * time.Hour).Milliseconds()
-			_, err = store.Save(t.Context(), record.Encode(&snap.Record, &h, nil).Record)
+			_, err = store.Save(t.Context(), encodeRecord(&snap.Record, &h, nil).Record)
 			want(t, err, nil)
 			equal(t, "the one from ahead is fresh", ahead.arrive().Fresh(time.Hour), false)
 			now := newSignedIn(t, m, "ann").arrive()

@@ -14,6 +14,7 @@ type commitPlan struct {
 	rebaseNeeded bool        // the updates have to run again before the first save
 	merged       bool        // the changes of another request were merged with these
 	undone       bool        // a login was saved and undone; the base is what is stored now
+	sendCookie   bool        // another request rotated the secret, so the response sets the cookie
 }
 
 type planKind uint8
@@ -27,12 +28,9 @@ const (
 
 // outcome is what came of a commit plan.
 type outcome struct {
-	verified        // what is stored now, and the ticket that opens it
-	login      bool // a subject signed in or stepped up
-	renewal    bool // the secret was replaced
-	sendCookie bool // the response has to set the cookie
-	deleted    bool // the session in commitPlan.toDelete has been dealt with
-	notOwned   bool // it was not deleted, because its secret may no longer end it
+	composed      // what is stored now
+	deleted  bool // the session in commitPlan.toDelete has been dealt with
+	notOwned bool // it was not deleted, because its secret may no longer end it
 }
 
 // signedIn reports whether the session is one of the subject's already, so that the login takes

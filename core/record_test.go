@@ -77,7 +77,7 @@ func TestS2DamageBeforeTheMerge(t *testing.T) {
 func TestS2KeyTwice(t *testing.T) {
 	t.Parallel()
 	h := record.Header{Identity: record.Identity{CookieName: []byte("session")}}
-	twice := record.Encode(&Record{}, &h, []record.Entry{{Key: []byte("a"), Value: []byte("1")}, {Key: []byte("a"), Value: []byte("2")}})
+	twice := encodeRecord(&Record{}, &h, []record.Entry{{Key: []byte("a"), Value: []byte("1")}, {Key: []byte("a"), Value: []byte("2")}})
 	base := record.Snapshot{Record: twice.Record}
 	want(t, base.Decode(), nil)
 	d := &delta{}

@@ -111,22 +111,19 @@ func (x *executor) acquire(ctx context.Context, l lock) (waited bool, err error)
 func (x *executor) attempt(
 	ctx context.Context, p *commitPlan, o *outcome,
 ) (current Record, err error) {
-	c, err := x.compose(&p.verified, p.delta, &p.moment)
-	if err != nil {
+	if err := x.compose(&p.verified, p.delta, &p.moment, &o.composed); err != nil {
 		return Record{}, err
 	}
-	rec, err := x.backend.save(ctx, &c.snap.Record)
+	rec, err := x.backend.save(ctx, &o.snap.Record)
 	if errors.Is(err, ErrConflict) {
 		return rec, ErrConflict
 	}
 	if err != nil {
-		if rec, err = x.recheckAfterError(ctx, &c, err); err != nil {
+		if rec, err = x.recheckAfterError(ctx, &o.composed, err); err != nil {
 			return Record{}, err
 		}
 	}
-	c.snap.Record.Version = rec.Version
-	o.snap, o.ticket = c.snap, c.ticket
-	o.login, o.renewal, o.sendCookie = c.login, c.renewal, o.sendCookie || c.sendCookie
+	o.snap.Record.Version = rec.Version
 	return rec, nil
 }
 
@@ -179,7 +176,7 @@ func (x *executor) merge(
 	if base.rotated {
 		// Another request renewed the session first. This one takes the new cookie and does not
 		// renew again.
-		o.sendCookie = true
+		p.sendCookie = true
 		if p.delta.secret == secretRenew {
 			p.delta.secret = secretKeep
 		}
@@ -187,7 +184,7 @@ func (x *executor) merge(
 	p.verified, p.merged = base, true
 	if p.delta.empty() && !x.touchDue(&base.snap.Times, p.now.UnixMilli()) {
 		// The other request has done what this one was about to do.
-		p.kind, o.verified = planNone, base
+		p.kind, o.composed = planNone, composed{snap: base.snap, ticket: base.ticket}
 		return true, nil
 	}
 	return false, nil
@@ -217,7 +214,7 @@ func (x *executor) extend(ctx context.Context, p *commitPlan, o *outcome) error 
 	err := x.touch(ctx, rec)
 	switch {
 	case err == nil:
-		o.verified = p.verified
+		o.snap, o.ticket = p.snap, p.ticket
 		o.snap.Record.Expires = rec.Expires
 		o.snap.Seen, o.snap.Issued = p.now.UnixMilli(), p.now.UnixMilli()
 		o.sendCookie = x.persistent(&o.snap.Times)

@@ -917,7 +917,7 @@ func TestKeysOfManyKeys(t *testing.T) {
 		entries[i] = record.Entry{Key: []byte(strconv.FormatInt(int64(i), 36)), Value: []byte("1")}
 	}
 	s := newClient(t, newTestManager(t, Options{})).arrive()
-	s.status, s.snap = statusLive, record.Encode(&Record{Version: 1}, &record.Header{}, entries)
+	s.status, s.snap = statusLive, encodeRecord(&Record{Version: 1}, &record.Header{}, entries)
 	s.saving = &delta{keys: []change{{key: []byte("0")}, {key: []byte("1"), present: true}, {key: []byte("2"), present: true}, {key: []byte("saved"), present: true}}}
 	s.pending = &delta{keys: []change{{key: []byte("2")}, {key: []byte("saved")}, {key: []byte("added"), present: true}}}
 	equal(t, "number of keys", s.Len(), n-1)

@@ -3,6 +3,9 @@ package core
 import (
 	"context"
 	"errors"
+
+	"github.com/cloakroom-go/sessions/core/internal/record"
+	"github.com/cloakroom-go/sessions/core/internal/ticket"
 )
 
 // settle brings the session up to date with the outcome of a commit and returns the error that
@@ -61,12 +64,12 @@ func (s *Session) onSaved(ctx context.Context, p *commitPlan, o *outcome) {
 		s.mu.Unlock()
 		return
 	}
-	s.setBase(&o.verified)
+	s.setBase(&o.snap, &o.ticket)
 	s.status, s.saving = statusLive, nil
 	// Updates that other goroutines have made meanwhile were computed from the base before the
 	// merge.
 	s.rebaseNeeded = (p.merged || p.rebaseNeeded) && !s.pending.empty()
-	if o.sendCookie {
+	if p.sendCookie || o.sendCookie {
 		s.cookie = cookieSet
 	}
 	s.mu.Unlock()
@@ -75,8 +78,8 @@ func (s *Session) onSaved(ctx context.Context, p *commitPlan, o *outcome) {
 
 // setBase replaces the base. When the next touch is due is not known, so the next commit has to
 // look at the clock. It expects s.mu to be held.
-func (s *Session) setBase(v *verified) {
-	s.snap, s.ticket = v.snap, v.ticket
+func (s *Session) setBase(snap *record.Snapshot, t *ticket.Ticket) {
+	s.snap, s.ticket = *snap, *t
 	s.nextDue, s.dueLater = 0, false
 }
 
@@ -149,7 +152,7 @@ func (s *Session) requeue(p *commitPlan, err error) {
 	}
 	s.saving = nil
 	if p.undone && s.key() == p.keyAtStart {
-		s.setBase(&p.verified)
+		s.setBase(&p.snap, &p.ticket)
 		s.rebaseNeeded = s.rebaseNeeded || p.merged
 	}
 }

@@ -3,8 +3,6 @@ package record
 import (
 	"encoding/binary"
 	"slices"
-
-	"github.com/cloakroom-go/sessions/core/store"
 )
 
 // An Entry is a key with its encoded value.
@@ -13,10 +11,10 @@ type Entry struct {
 	Value []byte
 }
 
-// Encode returns the snapshot of a record with this header and these entries. Key, version and
-// the other fields of rec are kept.
-func Encode(rec *store.Record, h *Header, entries []Entry) Snapshot {
-	s := Snapshot{Record: *rec, Times: h.Times, count: uint32(len(entries))}
+// Encode sets the data of s.Record to this header and these entries. The other fields of
+// s.Record stay.
+func (s *Snapshot) Encode(h *Header, entries []Entry) {
+	s.Times, s.count = h.Times, uint32(len(entries))
 	b := append(make([]byte, 0, sizeOf(h, entries)), formatVersion, h.flags())
 	b = append(b, h.Digest[:]...)
 	for _, n := range [...]int64{h.Created, h.Seen, h.Issued, h.Idle, h.Authenticated} {
@@ -35,7 +33,6 @@ func Encode(rec *store.Record, h *Header, entries []Entry) Snapshot {
 		b = append(b, entries[i].Value...)
 	}
 	s.Record.Data = slices.Clip(b)
-	return s
 }
 
 // sizeOf estimates the size of the encoded record. The estimate is close because the store

@@ -25,7 +25,7 @@ func sample() (store.Record, Header, []Entry) {
 		},
 	}
 	entries := []Entry{{[]byte("visits"), []byte("1")}, {[]byte(""), []byte{}}, {[]byte("note"), []byte(`"x"`)}}
-	return Encode(&store.Record{Key: "k", Version: 7}, &h, entries).Record, h, entries
+	return encode(&store.Record{Key: "k", Version: 7}, &h, entries).Record, h, entries
 }
 
 func TestRecordRoundTrip(t *testing.T) {
@@ -50,7 +50,7 @@ func TestRecordRoundTrip(t *testing.T) {
 		t.Error("found what is not there")
 	}
 	head := snap.Header()
-	again := Encode(&rec, &head, entries)
+	again := encode(&rec, &head, entries)
 	equal(t, "encoded again", string(again.Record.Data), string(rec.Data))
 }
 
@@ -110,7 +110,7 @@ func FuzzRecord(f *testing.F) {
 	f.Add(rec.Data, uint16(40), byte(1))
 	f.Add([]byte{}, uint16(0), byte(0))
 	h.History, h.Account, h.OwnIdle, h.Subject = nil, nil, false, nil
-	f.Add(Encode(&store.Record{}, &h, entries[:1]).Record.Data, uint16(3), byte(0x80))
+	f.Add(encode(&store.Record{}, &h, entries[:1]).Record.Data, uint16(3), byte(0x80))
 	end := headEnd(f, rec)
 	f.Fuzz(func(t *testing.T, data []byte, at uint16, flip byte) {
 		// Whatever the bytes are: no panic, and what decodes comes back from its own encoding.
@@ -140,7 +140,7 @@ func again(t *testing.T, snap *Snapshot) {
 		}
 	})
 	head := snap.Header()
-	second, err := decodeRecord(Encode(&snap.Record, &head, entries).Record)
+	second, err := decodeRecord(encode(&snap.Record, &head, entries).Record)
 	if err != nil || fmt.Sprintf("%+v", second.Header()) != fmt.Sprintf("%+v", head) ||
 		!bytes.Equal(second.Record.Data[second.values:], snap.Record.Data[snap.values:]) || second.count != snap.count {
 		t.Fatalf("encoded again it is another record: %v", err)
@@ -167,4 +167,11 @@ func want(tb testing.TB, err, target error) {
 	if !errors.Is(err, target) {
 		tb.Errorf("error is %v, want %v", err, target)
 	}
+}
+
+// encode returns the snapshot of a record with this header and these entries.
+func encode(rec *store.Record, h *Header, entries []Entry) Snapshot {
+	s := Snapshot{Record: *rec}
+	s.Encode(h, entries)
+	return s
 }
