@@ -18,10 +18,8 @@ type shard struct {
 	oldest     [classes]atomic.Int64 // the last use of the record of a class that is idle longest
 }
 
-// init makes the shard an empty one. The caller has set the fields of the table that all
-// shards share.
-func (sh *shard) init(empty table) {
-	sh.table = empty
+func (sh *shard) init(all shared) {
+	sh.shared = all
 	sh.reset()
 	sh.publish()
 }

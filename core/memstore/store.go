@@ -93,11 +93,11 @@ func New(o Options) *Store {
 	}
 	s := &Store{options: o, seed: maphash.MakeSeed()}
 	s.budget.maxRecords, s.budget.maxBytes = int64(o.MaxRecords), o.MaxBytes
-	empty := table{
+	all := shared{
 		seed: s.seed, epoch: time.Now(), budget: &s.budget, lastVersion: &s.lastVersion,
 	}
 	for i := range s.shards {
-		s.shards[i].init(empty)
+		s.shards[i].init(all)
 	}
 	return s
 }

@@ -40,10 +40,15 @@ type table struct {
 	arena    arena
 	lastUse  int64 // what nextUse returned last
 
+	shared
+}
+
+// shared is what the tables of a store have in common.
+type shared struct {
 	seed        maphash.Seed
-	epoch       time.Time      // when the store was made
-	budget      *budget        // of the store
-	lastVersion *atomic.Uint64 // of the store
+	epoch       time.Time // when the store was made
+	budget      *budget
+	lastVersion *atomic.Uint64
 }
 
 // reset empties the table. It does not change the budget.

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/cloakroom-go/sessions/core/internal/storekit"
 )
 
 // never is the expiry of documents that never expire: the last millisecond of the year 9999,
@@ -24,10 +26,7 @@ func toDate(t time.Time) (bson.DateTime, error) {
 	if t.Year() > 9999 || t.Year() < 1 {
 		return 0, errTime
 	}
-	ms := t.UnixMilli()
-	if time.UnixMilli(ms).Before(t) {
-		ms++
-	}
+	ms := storekit.CeilMilli(t)
 	if ms >= int64(never) {
 		return 0, errTime
 	}

@@ -2,17 +2,11 @@ package mongostore
 
 import (
 	"errors"
-	"fmt"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/cloakroom-go/sessions/core/store"
 )
-
-func tooLargeError(size, limit int) error {
-	return fmt.Errorf("%w: its data has %d bytes, Options.MaxData is %d",
-		store.ErrTooLarge, size, limit)
-}
 
 // redact returns err without the parts in which a server may quote the document: when a
 // document violates a rule of the collection, the server reports the values that violate it.

@@ -2,22 +2,16 @@ package mongostore
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 	"unicode/utf8"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/cloakroom-go/sessions/core/internal/storekit"
 	"github.com/cloakroom-go/sessions/core/store"
-)
-
-const (
-	defaultPageSize = 100
-	maxPageSize     = 1000
 )
 
 // unexpired is the condition that a document has not expired.
@@ -52,23 +46,21 @@ func (s *Store) List(
 	}
 	keys := keyRange(prefix)
 	if cursor != "" {
-		last, err := decodeCursor(cursor, prefix)
-		if err != nil {
-			return nil, "", err
+		last, ok := storekit.DecodeCursor(cursor, prefix)
+		if !ok || !utf8.ValidString(last) {
+			return nil, "", fmt.Errorf(
+				"sessions: mongostore: %.40q is not a cursor of this list", cursor)
 		}
 		keys[0] = bson.E{Key: "$gt", Value: last}
 	}
-	if limit <= 0 {
-		limit = defaultPageSize
-	}
-	limit = min(limit, maxPageSize)
+	limit = storekit.PageSize(limit)
 	find := options.Find().SetSort(bson.D{{Key: fieldKey, Value: 1}}).SetLimit(int64(limit))
 	filter := bson.D{{Key: fieldKey, Value: keys}, unexpired()}
 	page, last, err := s.query(ctx, filter, find, limit)
 	if err != nil || last == "" {
 		return page, "", err
 	}
-	return page, encodeCursor(last), nil
+	return page, storekit.EncodeCursor(last), nil
 }
 
 // query returns the records that match filter. If it finds limit documents, it also returns
@@ -76,7 +68,7 @@ func (s *Store) List(
 func (s *Store) query(
 	ctx context.Context, filter bson.D, find *options.FindOptionsBuilder, limit int,
 ) (all []store.Record, last string, err error) {
-	batch := int32(min(limit, maxPageSize)) //nolint:gosec // at most maxPageSize
+	batch := int32(min(limit, storekit.MaxPageSize)) //nolint:gosec // at most MaxPageSize
 	docs, err := s.collection.Find(ctx, filter, find.SetBatchSize(batch))
 	if err != nil {
 		return nil, "", redact(err)
@@ -95,31 +87,9 @@ func (s *Store) query(
 	return all, last, redact(docs.Err())
 }
 
-// keyRange returns the condition that a key starts with prefix, as a range from the first such
-// key to the first key after them. Unlike a pattern, a range uses the index, and no character
-// of the prefix has a special meaning. Keys contain only printable ASCII.
+// keyRange returns the condition that a key starts with prefix, as a range. Unlike a pattern,
+// a range uses the index, and no character of the prefix has a special meaning.
 func keyRange(prefix string) bson.D {
-	end := "\x7f"
-	if prefix != "" {
-		last := len(prefix) - 1
-		end = prefix[:last] + string(rune(prefix[last]+1))
-	}
-	return bson.D{{Key: "$gte", Value: prefix}, {Key: "$lt", Value: end}}
-}
-
-// A cursor is the last key of the previous page, encoded, so that the store keeps no state
-// between pages. It starts with cursorMark.
-const cursorMark = "k1:"
-
-func encodeCursor(key string) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(cursorMark + key))
-}
-
-func decodeCursor(cursor, prefix string) (string, error) {
-	text, err := base64.RawURLEncoding.DecodeString(cursor)
-	key, ok := strings.CutPrefix(string(text), cursorMark)
-	if err != nil || !ok || !utf8.ValidString(key) || !strings.HasPrefix(key, prefix) {
-		return "", fmt.Errorf("sessions: mongostore: %.40q is not a cursor of this list", cursor)
-	}
-	return key, nil
+	from, to := storekit.PrefixRange(prefix)
+	return bson.D{{Key: "$gte", Value: from}, {Key: "$lt", Value: to}}
 }

@@ -1,6 +1,10 @@
 package mongostore
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/cloakroom-go/sessions/core/internal/storekit"
+)
 
 // maxName is the maximum length of keys and subjects. Old servers index at most 1024 bytes.
 const maxName = 512
@@ -12,16 +16,8 @@ var (
 		"the subject is not printable ASCII of at most %d bytes", maxName)
 )
 
-// isName reports whether text can be a key, the beginning of one, or a subject: printable
-// ASCII, which every server compares byte by byte.
-func isName(text string) bool {
-	for i := range len(text) {
-		if text[i] < ' ' || text[i] >= 0x7f {
-			return false
-		}
-	}
-	return len(text) <= maxName
-}
+// isName reports whether text can be a key, the beginning of one, or a subject.
+func isName(text string) bool { return storekit.Printable(text, maxName) }
 
 func validateKey(key string) error {
 	if key == "" || !isName(key) {

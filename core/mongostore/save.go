@@ -53,8 +53,8 @@ func (s *Store) prepare(rec store.Record) (store.Record, bson.DateTime, error) {
 	if !isName(rec.Subject) {
 		return rec, 0, errSubject
 	}
-	if len(rec.Data) > s.options.MaxData {
-		return rec, 0, tooLargeError(len(rec.Data), s.options.MaxData)
+	if err := storekit.CheckSize(&rec, s.options.MaxData); err != nil {
+		return rec, 0, err
 	}
 	expires, err := toDate(rec.Expires)
 	rec.Expires, rec.Version = fromDate(expires), storekit.NewVersion(rec.Version)

@@ -37,9 +37,8 @@ func (s *Store) Save(ctx context.Context, rec store.Record) (store.Record, error
 		current, err := s.Load(ctx, rec.Key)
 		return storekit.RefuseExpired(rec.Version, current, err)
 	}
-	if len(rec.Data) > s.options.MaxData {
-		return store.Record{}, fmt.Errorf("redis: save: %w: its data has %d bytes, "+
-			"Options.MaxData is %d", store.ErrTooLarge, len(rec.Data), s.options.MaxData)
+	if err := storekit.CheckSize(&rec, s.options.MaxData); err != nil {
+		return store.Record{}, fmt.Errorf("redis: save: %w", err)
 	}
 	next := newDraft(&rec)
 	if s.options.Sharded {

@@ -14,7 +14,7 @@ func TestPrintable(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{
 		"":                      true,
-		" ~":                    true,
+		"~ a ~":                 true,
 		"session:1":             true,
 		strings.Repeat("a", 10): true,
 		strings.Repeat("a", 11): false,

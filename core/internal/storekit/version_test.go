@@ -20,12 +20,6 @@ func TestNewVersion(t *testing.T) {
 	}
 }
 
-func TestNewVersionAllocatesNothing(t *testing.T) {
-	if n := testing.AllocsPerRun(100, func() { storekit.NewVersion(7) }); n != 0 {
-		t.Errorf("NewVersion allocates %v times, want 0", n)
-	}
-}
-
 func TestSignedVersion(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
