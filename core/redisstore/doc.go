@@ -1,7 +1,7 @@
 // Package redisstore stores sessions in Redis 6.2 or later, or in Valkey. It works with a
 // single server, with Sentinel and with Cluster.
 //
-//	client := redis.NewClient(&redis.Options{Addr: "localhost:6379", ContextTimeoutEnabled: true})
+//	client := redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: true})
 //	sessions, err := redisstore.New(client, redisstore.Options{})
 //
 // Each session is a string with an expiry of its own. A script writes it only if the stored
