@@ -41,7 +41,7 @@ func (s *Session) commitEarly(ctx context.Context, c adapter.Client) (r adapter.
 	if !s.response.headersSent.Load() { // Afterwards the framework may reuse the client.
 		s.noteDevice(c)
 	}
-	if err = s.Save(ctx); err != nil {
+	if err := s.Save(ctx); err != nil {
 		return r, err
 	}
 	s.mu.Lock()

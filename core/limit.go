@@ -184,7 +184,7 @@ func (x *executor) undoLogin(ctx context.Context, p *commitPlan, o *outcome) err
 	}
 	restored := p.snap.Record
 	restored.Version = saved.Version
-	rec, err := x.backend.save(ctx, &restored)
+	rec, err := x.save(ctx, &restored)
 	if errors.Is(err, ErrConflict) {
 		return ErrNotFound // No client has the secret, so the session was ended from outside.
 	}

@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"log/slog"
 	"strings"
 	"time"
 
@@ -140,5 +139,5 @@ func (m *Manager) Close(ctx context.Context) error {
 // context.
 func (m *Manager) reportLate(id, subject string) {
 	e := Event{Kind: EventLate, SessionID: id, Subject: subject, Err: ErrLate}
-	m.observer.report(slog.LevelWarn, e)
+	m.observer.warn(e)
 }

@@ -44,11 +44,13 @@ func (o *observer) eventAbout(ctx context.Context, kind EventKind, snap *record.
 
 // report logs e and emits it.
 func (o *observer) report(level slog.Level, e Event) {
-	ctx := e.Context
-	if ctx == nil {
-		ctx = context.Background()
-	}
-	o.log.Log(ctx, level, "sessions: "+e.Kind.String(), e.attrs()...)
+	o.log.Log(e.Context, level, "sessions: "+e.Kind.String(), e.attrs()...)
+	o.emit(e)
+}
+
+// warn is report for what a handler does to a session, which has no context.
+func (o *observer) warn(e Event) {
+	o.log.Warn("sessions: "+e.Kind.String(), e.attrs()...)
 	o.emit(e)
 }
 

@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// Permanent, as [Options.Expiry] or in [Session.SetExpiry], makes a session that never expires,
-// on the server either. Its cookie gets the longest life that browsers honor, 400 days, and is
-// renewed as it is used.
+// Permanent is the [Options.Expiry], or the argument of [Session.SetExpiry], of a session that
+// never expires, on the server either. Its cookie gets the longest life that browsers honor, 400
+// days, and is renewed as it is used.
 const Permanent time.Duration = -1
 
-// NoGrace, as [Options.Grace], makes a replaced secret invalid at once.
+// NoGrace is the [Options.Grace] that makes a replaced secret invalid at once.
 const NoGrace time.Duration = -1
 
 // The defaults of [Options].

@@ -15,7 +15,7 @@ type policy struct {
 	renewEvery time.Duration // the age at which a secret is renewed; 0 for never
 	grace      time.Duration // how long a replaced secret is accepted
 	remember   bool          // cookies outlive the browser
-	epoch      time.Time     // when the manager was made; see nextDue
+	epoch      time.Time     // when the manager was made; see nextDueAt
 }
 
 // idleTimeout returns the idle timeout of a session in milliseconds, or 0 if it is permanent. A
@@ -83,10 +83,10 @@ func (p *policy) renewalDueAt(s *record.Snapshot) int64 {
 // left to the next, so that most requests need not look at the clock again.
 const dueWindow = time.Hour
 
-// nextDue returns when the next touch or renewal of a session becomes due, as the time since
+// nextDueAt returns when the next touch or renewal of a session becomes due, as the time since
 // the epoch, and whether that is after dueWindow. The time since the epoch takes half as long
 // to look up as the time of day.
-func (p *policy) nextDue(s *record.Snapshot, now time.Time) (at time.Duration, later bool) {
+func (p *policy) nextDueAt(s *record.Snapshot, now time.Time) (at time.Duration, later bool) {
 	due, ms := p.touchDueAt(&s.Times), now.UnixMilli()
 	if p.renewEvery > 0 {
 		due = min(due, p.renewalDueAt(s))

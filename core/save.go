@@ -114,7 +114,7 @@ func (x *executor) attempt(
 	if err := x.compose(&p.verified, p.delta, &p.moment, &o.composed); err != nil {
 		return Record{}, err
 	}
-	rec, err := x.backend.save(ctx, &o.snap.Record)
+	rec, err := x.save(ctx, &o.snap.Record)
 	if errors.Is(err, ErrConflict) {
 		return rec, ErrConflict
 	}

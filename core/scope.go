@@ -212,10 +212,11 @@ func (sc *Scope) Err() error {
 // that panicked, and after a commit that failed.
 func (sc *Scope) Close() error {
 	s := sc.session.Load()
-	if s == nil || !sc.response.headersSent.Load() || s.headerErr != nil || !s.mayHaveChanges() {
-		return nil
+	begun := sc.response.headersSent.Load()
+	if s != nil && begun && s.headerErr == nil && s.mayHaveChanges() {
+		return s.commitLate(sc.Context)
 	}
-	return s.commitLate(sc.Context)
+	return nil
 }
 
 // Format prints the session's id and nothing else, because contexts are printed and the secret

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 )
 
@@ -181,7 +180,7 @@ func (s *Session) reportBadValue(key string) {
 		Key: string([]byte(key)), Err: errBadValue,
 	}
 	s.mu.Unlock()
-	s.manager.observer.report(slog.LevelWarn, e)
+	s.manager.observer.warn(e)
 }
 
 var errBadValue = errors.New("sessions: value does not decode into the wanted type")

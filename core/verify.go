@@ -15,7 +15,7 @@ type verified struct {
 	ticket   ticket.Ticket // with the current secret
 	rotated  bool          // the request presented a retired secret: replace its cookie
 	dueLater bool          // nothing becomes due within dueWindow
-	nextDue  time.Duration // when the next touch or renewal becomes due; see policy.nextDue
+	nextDue  time.Duration // when the next touch or renewal becomes due; see policy.nextDueAt
 }
 
 // verifier decides whether a ticket opens a record. It does no I/O.
@@ -56,7 +56,7 @@ func (f *verifier) verify(v *verified, t *ticket.Ticket, now time.Time) error {
 	if f.expired(&v.snap, now) {
 		return errExpired
 	}
-	v.nextDue, v.dueLater = f.policy.nextDue(&v.snap, now)
+	v.nextDue, v.dueLater = f.nextDueAt(&v.snap, now)
 	return nil
 }
 

@@ -170,12 +170,12 @@ const (
 	EventStoreCalled = core.EventStoreCalled
 )
 
-// NoGrace, as [core.Options.Grace], makes a replaced secret invalid at once.
+// NoGrace is the [core.Options.Grace] that makes a replaced secret invalid at once.
 const NoGrace = core.NoGrace
 
-// Permanent, as [core.Options.Expiry] or in [core.Session.SetExpiry], makes a session
-// that never expires, on the server either. Its cookie gets the longest life that
-// browsers honor, 400 days, and is renewed as it is used.
+// Permanent is the [core.Options.Expiry], or the argument of [core.Session.SetExpiry],
+// of a session that never expires, on the server either. Its cookie gets the longest
+// life that browsers honor, 400 days, and is renewed as it is used.
 const Permanent = core.Permanent
 
 // The errors that callers can tell apart with [errors.Is].

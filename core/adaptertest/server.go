@@ -17,8 +17,9 @@ type Server struct {
 	// response.
 	NoInformational bool
 
-	// idle reports that no request is being served, so that nothing that a request does is still to
-	// come. It is nil except in tests of the suite itself, which need not wait for a broken adapter.
+	// idle reports that no request is being served, so that nothing that a request does is still
+	// to come. It is nil except in tests of the suite itself, which need not wait for a broken
+	// adapter.
 	idle func() bool
 }
 

@@ -21,7 +21,7 @@ func (s *Snapshot) Encode(h *Header, entries []Entry) {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
 	s.identity = uint32(len(b))
-	b = binary.AppendUvarint(h.Identity.append(b), uint64(len(entries)))
+	b = binary.AppendUvarint(h.append(b), uint64(len(entries)))
 	s.keys = uint32(len(b))
 	for i := range entries {
 		b = appendBytes(b, entries[i].Key)

@@ -91,7 +91,8 @@ func (h History) unseal(s Secret, i int, current Digest) (Secret, bool) {
 		}
 		s = seal(s, h.retired(i).next(), next)
 	}
-	return s, current.Matches(&s)
+	ok := current.Matches(&s)
+	return s, ok
 }
 
 // DropExpired returns h without the secrets whose grace period is over.
