@@ -14,7 +14,7 @@ import (
 // Auth says how a subject has proved who they are, for [Session.LoginWith] and
 // [Session.StepUp].
 type Auth struct {
-	// Methods names the methods, in the words of RFC 8176 where it has one, such as "pwd",
+	// Methods names the methods, with the values of RFC 8176 where they exist, such as "pwd",
 	// "otp" or "hwk". There may be at most 16 of at most 32 bytes each.
 	Methods []string
 	// Level is the assurance level that the application assigns to the methods, from 1 to 255,

@@ -11,10 +11,11 @@ import (
 
 	"github.com/cloakroom-go/sessions/core/internal/uuidtext"
 	"github.com/cloakroom-go/sessions/core/memstore"
+	"github.com/cloakroom-go/sessions/core/store"
 )
 
-// backend makes all calls of the store. It bounds their time, measures them, and reports and
-// wraps their errors.
+// backend makes every call of the store and measures it. Its withTimeout and detached bound the
+// calls; its loadError, saveError and listError report and wrap their errors.
 type backend struct {
 	*observer
 	store   Store
@@ -22,7 +23,7 @@ type backend struct {
 	indexer Indexer         // nil if the store cannot list the sessions of a subject
 	lister  Lister          // nil if the store cannot list all sessions
 	counter Counter         // nil if sessions are counted by listing them
-	memory  *memstore.Store // the store, if it is a memstore and its calls need not be measured
+	memory  *memstore.Store // the store, if it is a memstore and there is no hook
 	instant bool            // the store's calls never wait, so they need no timeout
 	timeout time.Duration
 	measure bool // each call emits an EventStoreCalled
@@ -34,7 +35,7 @@ func newBackend(s Store, o *observer, timeout time.Duration, measure bool) backe
 	b.indexer, _ = s.(Indexer)
 	b.lister, _ = s.(Lister)
 	b.counter, _ = s.(Counter)
-	_, b.instant = s.(interface{ Instant() })
+	_, b.instant = s.(store.Instant)
 	if o.hook == nil {
 		// A store that wraps a memstore may have a Load of its own, so only the type itself
 		// will do.
@@ -52,7 +53,8 @@ func (b *backend) withTimeout(ctx context.Context) (context.Context, context.Can
 }
 
 // detached returns a context for calls that must be made even if the client has disconnected.
-// It has the values of ctx, but not its cancellation.
+// It has the values of ctx, but not its cancellation. For an instant store it is ctx itself,
+// because such a store ignores cancellation.
 func (b *backend) detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	if b.instant {
 		return ctx, func() {}
@@ -60,7 +62,7 @@ func (b *backend) detached(ctx context.Context) (context.Context, context.Cancel
 	return context.WithTimeout(context.WithoutCancel(ctx), b.timeout)
 }
 
-// load returns an error of the store as it is; see loadError.
+// load returns the error of the store unwrapped; pass it to loadError.
 func (b *backend) load(ctx context.Context, key string) (Record, error) {
 	start := b.startCall()
 	rec, err := b.store.Load(ctx, key)
@@ -69,8 +71,8 @@ func (b *backend) load(ctx context.Context, key string) (Record, error) {
 	return rec, err
 }
 
-// loadFromMemory is load for the memory store. It does without the text of the key, which would
-// have to be allocated.
+// loadFromMemory is load for the memory store. It takes the id, because the key would have to
+// be allocated.
 func (b *backend) loadFromMemory(
 	ctx context.Context, id *uuid.UUID, now time.Time, rec *Record,
 ) error {
@@ -80,7 +82,7 @@ func (b *backend) loadFromMemory(
 	return nil
 }
 
-// save returns the record with its new version, or an error of the store as it is; see
+// save returns the record with its new version, or the error of the store unwrapped; pass it to
 // saveError.
 func (b *backend) save(ctx context.Context, rec *Record) (Record, error) {
 	start := b.startCall()
@@ -99,7 +101,7 @@ func (b *backend) delete(ctx context.Context, key string) error {
 	return nil
 }
 
-// touch returns an error of the store as it is; see saveError.
+// touch returns the error of the store unwrapped; pass it to saveError.
 func (b *backend) touch(ctx context.Context, rec Record) error {
 	start := b.startCall()
 	err := b.toucher.Touch(ctx, rec)
@@ -110,7 +112,7 @@ func (b *backend) touch(ctx context.Context, rec Record) error {
 // bySubject returns the records of a subject.
 func (b *backend) bySubject(ctx context.Context, subject string) ([]Record, error) {
 	if b.indexer == nil {
-		return nil, unsupported("to find a subject's sessions")
+		return nil, unsupported("find a subject's sessions")
 	}
 	if subject == "" {
 		return nil, nil
@@ -124,7 +126,7 @@ func (b *backend) bySubject(ctx context.Context, subject string) ([]Record, erro
 // page returns a page of the records under the manager's prefix.
 func (b *backend) page(ctx context.Context, cursor string, limit int) ([]Record, string, error) {
 	if b.lister == nil {
-		return nil, "", unsupported("to list sessions")
+		return nil, "", unsupported("list sessions")
 	}
 	if limit <= 0 {
 		limit = 100
@@ -237,5 +239,5 @@ func (b *backend) listError(ctx context.Context, operation string, err error) er
 }
 
 func unsupported(what string) error {
-	return fmt.Errorf("sessions: the store has no way %s: %w", what, errors.ErrUnsupported)
+	return fmt.Errorf("sessions: the store cannot %s: %w", what, errors.ErrUnsupported)
 }

@@ -12,8 +12,8 @@ type Codec interface {
 	// Encode returns the bytes of v, which share no memory with it, or an error if v cannot be
 	// encoded.
 	Encode(v any) ([]byte, error)
-	// Decode sets what v, a pointer, points to. If it returns an error, what v points to is
-	// undefined.
+	// Decode decodes data into the value that v points to. If it returns an error, that value
+	// is undefined.
 	Decode(data []byte, v any) error
 }
 

@@ -14,8 +14,8 @@ import (
 // makes the calls of the store, and settle brings the session up to date under its lock.
 
 // Save saves the session's changes now. Handlers that outlive their response, such as streams
-// and websockets, call it; elsewhere the middleware saves. If the change needs a cookie, it is
-// sent with the response, or Save returns [ErrLate] if that has begun.
+// and websockets, call it; elsewhere the middleware saves. If a change needs a cookie, the
+// response carries it; once that has begun, Save returns [ErrLate].
 //
 // Save returns [ErrGone] if another request ended the session; nothing was saved then. Any
 // other error means that the changes are not saved yet: the next commit tries again. A client
@@ -35,7 +35,7 @@ func (s *Session) Save(ctx context.Context) error {
 	return nil
 }
 
-// commitEarly is Save and returns what the header of the response needs. The response has not
+// commitEarly saves and returns what the header of the response needs. The response has not
 // begun, and more may be committed later.
 func (s *Session) commitEarly(ctx context.Context, c adapter.Client) (r adapter.Reply, err error) {
 	if !s.response.headersSent.Load() { // Afterwards the framework may reuse the client.
@@ -51,8 +51,8 @@ func (s *Session) commitEarly(ctx context.Context, c adapter.Client) (r adapter.
 }
 
 // commitHeader commits at the last moment before the first byte of the response, fills in r and
-// notes that no cookie can be sent afterwards. That another request ended the session is no
-// error here: the response goes out without a cookie.
+// notes that no cookie can be sent afterwards. It is no error here if another request ended the
+// session: the response goes out without a cookie.
 func (s *Session) commitHeader(ctx context.Context, c adapter.Client, r *adapter.Reply) error {
 	if s.commitUnchanged(ctx, r) {
 		return nil
@@ -124,7 +124,7 @@ func (s *Session) flushOnce(ctx context.Context) (again bool, err error) {
 	var p commitPlan
 	var o outcome
 	s.plan(&p)
-	// A browser that disconnects must not lose the save.
+	// The save must not be lost if the client disconnects.
 	storeCtx, cancel := s.manager.records.detached(ctx)
 	defer cancel()
 	err = s.manager.executor.execute(storeCtx, &p, &o)
@@ -140,7 +140,8 @@ func (s *Session) fillReply(r *adapter.Reply) {
 	if s.response.headersSent.Load() {
 		return
 	}
-	r.Cookie, r.Private = s.manager.CookieName(), s.accessed || s.cookie != cookieKeep
+	r.Cookie = s.manager.CookieName()
+	r.Private = s.accessed || s.cookieSent || s.cookie != cookieKeep
 	switch s.cookie {
 	case cookieSet:
 		r.SetCookie = s.setCookie()

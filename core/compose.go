@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -29,7 +30,7 @@ type composed struct {
 	snap       record.Snapshot
 	ticket     ticket.Ticket
 	login      bool // a subject signs in or steps up
-	renewal    bool // the secret is replaced
+	renewal    bool // the secret is replaced, by a renewal or a login
 	sendCookie bool // a cookie has to be sent once the record is saved
 }
 
@@ -66,7 +67,7 @@ func (c *composer) compose(base *verified, d *delta, at *moment, out *composed) 
 }
 
 func tooLarge(what string, size, limit int) error {
-	return fmt.Errorf("%w: %q takes %d bytes, MaxSize is %d", ErrTooLarge, what, size, limit)
+	return fmt.Errorf("%w: %s takes %d bytes, MaxSize is %d", ErrTooLarge, what, size, limit)
 }
 
 // header returns the header of the base, without the retired secrets whose grace period is
@@ -144,5 +145,5 @@ func (c *composer) deviceChanged(snap *record.Snapshot, device *record.Device) b
 	if device == nil && !c.noDevice {
 		return false
 	}
-	return *or(device, &record.Device{}) != snap.Identity().Account.Device()
+	return *cmp.Or(device, &record.Device{}) != snap.Identity().Account.Device()
 }

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"testing"
@@ -62,7 +63,7 @@ func TestC1ExactBytes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cookieName := or(tc.cookie.Name, "session")
+			cookieName := cmp.Or(tc.cookie.Name, "session")
 			equal(t, "Set-Cookie", begun(t, Options{Cookie: tc.cookie}), cookieName+"=TOKEN"+tc.scope+tc.life+tc.flags)
 			// C4 and C8: the deletion has what tells cookies apart, and an end in the past even for SessionOnly.
 			equal(t, "deletion", ended(t, Options{Cookie: tc.cookie}), cookieName+"="+tc.scope+gone+tc.flags)

@@ -7,8 +7,8 @@ import (
 	"github.com/cloakroom-go/sessions/core/internal/record"
 )
 
-// delta is what a request wants to change. Nothing else is ever written, so that the changes of
-// several requests can be merged. A nil delta changes nothing.
+// delta is what a request wants to change. A commit writes only its delta, so concurrent
+// changes can be merged. A nil delta changes nothing.
 type delta struct {
 	cleared bool // all keys are removed before the changes in keys
 	secret  secretChange
@@ -22,11 +22,11 @@ type delta struct {
 // followPolicy as the expiry of a delta removes the session's own idle timeout.
 const followPolicy = -1
 
-// login is a proof of who the subject is.
+// login is a login or a step-up: a proof of who the subject is.
 type login struct {
 	subject string
 	proof   record.Proof
-	at      int64 // in milliseconds of the Unix epoch
+	at      int64 // in milliseconds since the Unix epoch
 	stepUp  bool  // the subject was signed in already, so proof is added to the one before
 }
 
@@ -53,8 +53,8 @@ type secretChange uint8
 
 const (
 	secretKeep  secretChange = iota
-	secretRenew              // it is replaced, and accepted for the grace period
-	secretLogin              // it is replaced, and no longer accepted
+	secretRenew              // it is replaced; the old one is accepted for the grace period
+	secretLogin              // it is replaced; the old one is no longer accepted
 )
 
 // change is what a request does to one key: it sets or deletes the key, or it updates the

@@ -31,7 +31,7 @@ func (m *Manager) Policy() string {
 
 func (m *Manager) describeOwnTimeout() string {
 	if limit := m.policy.maxExpiry; limit > 0 {
-		return ", for a session of its own choice at most " + limit.String()
+		return ", at most " + limit.String() + " if set for a session"
 	}
 	return ", unless a session has one of its own"
 }

@@ -1,6 +1,6 @@
 // Package core is the engine of Cloakroom: server-side sessions for Go web frameworks.
-// Applications use it through the package of their framework. This package is for authors of
-// adapters and stores.
+// Applications use it through the package of their framework. Import this package directly only
+// to write an adapter. A store imports package store.
 //
 // A [Manager] holds one configuration ([Options]): the store that keeps the sessions, how long
 // they last, and what the cookie looks like. A [Session] is the view that one request has of
@@ -10,7 +10,7 @@
 //
 //	var sc core.Scope
 //	err := sc.Open(ctx, outer, m, client, cookieFields...)
-//	                                // finds the token; one load, if there is one
+//	                                // loads the session if the cookie carries a ticket
 //	...                             // the handler uses sc.Get()
 //	reply, err := sc.CommitHeader() // one conditional save, if something has changed
 //	reply.Apply(header)             // Set-Cookie, Cache-Control, Vary
@@ -37,7 +37,7 @@
 //
 // # Adapters
 //
-// [Scope], [ScopeKey], [ScopeOf], [StatusCode], [Manager.CookieName] and [Manager.Lazy] are for
-// adapters, and so is package adapter. Package adaptertest checks that an adapter works on
-// every path that a response can take.
+// [Scope], [ScopeKey], [ScopeOf], [Manager.CookieName] and [Manager.Lazy] are for adapters, and
+// so is package adapter. Package adaptertest checks that an adapter works on every path that a
+// response can take.
 package core

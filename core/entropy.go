@@ -30,10 +30,3 @@ func newID(now time.Time) (id uuid.UUID) {
 	id[6], id[8] = id[6]&0x0f|0x70, id[8]&0x3f|0x80
 	return id
 }
-
-// jitter returns a random duration below limit.
-func jitter(limit time.Duration) time.Duration {
-	var b [2]byte
-	_, _ = rand.Read(b[:]) // It never fails.
-	return limit * time.Duration(binary.BigEndian.Uint16(b[:])) >> 16
-}

@@ -10,8 +10,8 @@ import (
 var (
 	// ErrNotFound is returned if there is no such record, or if it has expired.
 	ErrNotFound = store.ErrNotFound
-	// ErrConflict is returned if a session could not be saved because other requests changed it
-	// before each of many attempts.
+	// ErrConflict is returned if a session could not be saved because other requests kept
+	// changing it.
 	ErrConflict = store.ErrConflict
 	// ErrTooLarge is returned if the session exceeds [Options.MaxSize] or the limit of the
 	// store. The session that was stored before stays as it is.
@@ -19,11 +19,12 @@ var (
 	// ErrFull is returned if the store has reached its limit and must not drop anything to make
 	// room.
 	ErrFull = store.ErrFull
-	// ErrStore is returned if the store failed: it could not be reached, or it did not answer
-	// in time. Adapters answer the request with the status 503.
+	// ErrStore is returned if the store could not be reached, did not answer in time, or stayed
+	// contended (then the error is ErrConflict, too). Adapters answer the request with the
+	// status 503.
 	ErrStore = errors.New("sessions: store failed")
-	// ErrGone is returned if another request ended the session while this one ran. Nothing was
-	// saved.
+	// ErrGone is returned if another request ended the session, or signed in with it, while
+	// this one ran. Nothing was saved.
 	ErrGone = errors.New("sessions: session has ended")
 	// ErrLimit is returned if the subject already has [Options.MaxSessions] sessions and the
 	// manager refuses another.
@@ -36,7 +37,7 @@ var (
 )
 
 // StatusCode returns the HTTP status for an error of a load or a commit. It is 503 if the store
-// failed, is full or stayed contended, so that trying again makes sense; 409 for a login that
+// failed, is full or is contended, so that a retry may succeed; 409 for a login that
 // [Options.MaxSessions] refuses; and 500 for errors that need a change of the program. It is
 // for adapters.
 func StatusCode(err error) int {

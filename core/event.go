@@ -13,7 +13,7 @@ type EventKind uint8
 const (
 	// EventCreated reports that a session was stored for the first time.
 	EventCreated EventKind = iota + 1
-	// EventLoaded reports a request with a valid token.
+	// EventLoaded reports a request with a valid ticket.
 	EventLoaded
 	// EventCommitted reports that changes to a stored session were saved.
 	EventCommitted
@@ -31,10 +31,10 @@ const (
 	// EventGone reports that another request ended the session, or signed in with it, while
 	// this one ran, and that the changes of this one were dropped.
 	EventGone
-	// EventExpired reports a token of a session that has expired by the current policy.
+	// EventExpired reports a ticket of a session that has expired by the current policy.
 	EventExpired
-	// EventRefused reports a token whose session exists but has another secret, or another
-	// cookie's name.
+	// EventRefused reports a ticket that does not open its session: its secret or its cookie
+	// name is not the session's.
 	EventRefused
 	// EventUndecodable reports a record that is damaged or has an unknown format. It is treated
 	// as absent.
@@ -50,11 +50,11 @@ const (
 	EventLost
 	// EventStoreFailed reports that a call of the store failed.
 	EventStoreFailed
-	// EventReused reports a token whose secret was the session's until a renewal, and whose
-	// grace period is over. Two parties have it: the user's browser, and somebody who copied it
+	// EventReused reports a ticket whose secret was replaced by a renewal and whose grace
+	// period is over. Two parties have it: the user's browser, and somebody who copied it
 	// before the renewal. See [Options.RevokeOnReuse].
 	EventReused
-	// EventRevoked reports that a session was ended from outside, for Event.Reason.
+	// EventRevoked reports that a session was ended from outside. Event.Reason says why.
 	EventRevoked
 	// EventLimitReached reports a login of a subject who already had [Options.MaxSessions]
 	// sessions.
@@ -69,15 +69,15 @@ const (
 
 // The values of Event.Reason.
 const (
-	// ReasonRevoked stands for [Manager.Revoke] and [Manager.RevokeByID].
+	// ReasonRevoked is the reason of [Manager.Revoke] and [Manager.RevokeByID].
 	ReasonRevoked = "revoked"
-	// ReasonRevokedAll stands for [Manager.RevokeAll] and [Manager.RevokeOthers].
+	// ReasonRevokedAll is the reason of [Manager.RevokeAll] and [Manager.RevokeOthers].
 	ReasonRevokedAll = "revoked_all"
-	// ReasonRevokedEverything stands for [Manager.RevokeEverything].
+	// ReasonRevokedEverything is the reason of [Manager.RevokeEverything].
 	ReasonRevokedEverything = "revoked_everything"
-	// ReasonLimit stands for [Options.MaxSessions].
+	// ReasonLimit is the reason of an end by [Options.MaxSessions].
 	ReasonLimit = "limit_reached"
-	// ReasonReuse stands for [Options.RevokeOnReuse].
+	// ReasonReuse is the reason of an end by [Options.RevokeOnReuse].
 	ReasonReuse = "secret_reused"
 )
 
@@ -94,7 +94,7 @@ func (k EventKind) String() string {
 	return names[k]
 }
 
-// Event describes something that happened to a session. It never contains a token, a secret or
+// Event describes something that happened to a session. It never contains a ticket, a secret or
 // a value.
 type Event struct {
 	Kind      EventKind
@@ -104,7 +104,7 @@ type Event struct {
 	Key       string    // the key of the value, for EventBadValue
 	Reason    string    // one of the Reason constants, for EventRevoked
 	Err       error     // the cause, if there is one
-	Dropped   uint64    // how many events before this one the slow hook has missed
+	Dropped   uint64    // events dropped since the previous delivery
 
 	// Operation names the call of the store, for EventStoreCalled and EventStoreFailed: "load",
 	// "save", "touch", "delete", "list", "list subject", "count" or "purge".

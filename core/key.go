@@ -14,7 +14,7 @@ func (k Key[T]) Get(s *Session) T {
 }
 
 // Lookup returns the value and reports whether there is one. A value that does not decode into
-// T is treated as absent and raises [EventBadValue].
+// T is treated as absent and emits [EventBadValue].
 func (k Key[T]) Lookup(s *Session) (T, bool) {
 	data, ok := s.read(string(k))
 	if !ok {
@@ -44,7 +44,7 @@ func (k Key[T]) Delete(s *Session) error { return s.Delete(string(k)) }
 // Take returns the value and removes it, for values that are read once, such as a flash
 // message. It reports false if there is no value, or if the session cannot be changed. Two
 // requests that run at the same time can both take a value, so Take does not make a code or
-// token single-use: check those in the store that honors them.
+// token single-use: enforce single use where the code is redeemed.
 func (k Key[T]) Take(s *Session) (T, bool) {
 	for {
 		var zero T
@@ -67,7 +67,7 @@ func (k Key[T]) Take(s *Session) (T, bool) {
 	}
 }
 
-// Update replaces the value by the result of fn and returns it. The argument of fn is the
+// Update replaces the value with the result of fn and returns it. The argument of fn is the
 // current value, or the zero value of T if there is none.
 //
 // No update is lost: if another request changes the value before this one is saved, fn runs

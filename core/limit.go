@@ -25,8 +25,8 @@ func (x *executor) limits(p *commitPlan) bool {
 }
 
 // saveWithinLimit saves a login and keeps the limit of sessions per subject. Logins of one
-// subject in this process wait for each other. Those in other processes are seen after the save
-// at the latest, because the index shows what was saved before it is read.
+// subject in this process wait for each other. Logins elsewhere are detected after the save at
+// the latest, because the index includes every save that has returned.
 func (x *executor) saveWithinLimit(ctx context.Context, p *commitPlan, o *outcome) error {
 	lock := x.loginLocks.at(x.subjectKey(p.delta.login.subject)[0])
 	if _, err := x.acquire(ctx, lock); err != nil {
@@ -39,7 +39,7 @@ func (x *executor) saveWithinLimit(ctx context.Context, p *commitPlan, o *outcom
 	return x.saveAndEvict(ctx, p, o)
 }
 
-// saveLogin saves the login once the limit allows it.
+// saveLogin saves the login, as a new session or as a change to a stored one.
 func (x *executor) saveLogin(ctx context.Context, p *commitPlan, o *outcome) error {
 	p.undone = false
 	if p.kind == planCreate {
@@ -55,7 +55,7 @@ func (x *executor) saveAndEvict(ctx context.Context, p *commitPlan, o *outcome) 
 	if err != nil {
 		return err
 	}
-	d, l := *p.delta, *p.delta.login // Copies, because the session shows its own to the handler.
+	d, l := *p.delta, *p.delta.login // Copies, because handlers can read the originals.
 	latest := p.now.Add(maxClockSkew).UnixMilli()
 	for i := range others {
 		// A login that follows another ranks after it, even if the clock of this process is
@@ -109,9 +109,8 @@ func (x *executor) ranked(snaps []record.Snapshot, latest int64) []*record.Snaps
 	return order
 }
 
-// rank returns the time by which sessions are ended, the earliest first: that of the login,
-// which is a use too, or that of the last use. A time after latest cannot be right, so it ranks
-// before all others.
+// rank orders sessions for eviction, the lowest first: by their login, or by their last use,
+// which a login is too. A time after latest cannot be right, so it ranks before all others.
 func (x *executor) rank(snap *record.Snapshot, latest int64) int64 {
 	at := snap.Authenticated
 	if x.onLimit == EvictIdle {
@@ -148,8 +147,8 @@ func (x *executor) saveOrRefuse(ctx context.Context, p *commitPlan, o *outcome) 
 		if err := x.undoLogin(ctx, p, o); err != nil {
 			return err
 		}
-		// The wait is as long as the store is slow, so that one process finishes before the
-		// next begins.
+		// The wait grows with the store's latency, so that one process finishes before the next
+		// begins.
 		sleep(ctx, jitter(time.Since(start)<<min(n, 4)))
 	}
 	x.emitLimitReached(ctx, p, &p.snap)

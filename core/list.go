@@ -49,7 +49,7 @@ func (m *Manager) infos(snaps []record.Snapshot) []Info {
 	return infos
 }
 
-// List returns the sessions of a subject, the one used last first: the user's devices. It
+// List returns the sessions of a subject, the most recently used first: the user's devices. It
 // includes every session that has not ended and whose login was committed before the call. It
 // returns [errors.ErrUnsupported] if the store has no index of subjects.
 func (m *Manager) List(ctx context.Context, subject string) ([]Info, error) {
@@ -79,9 +79,9 @@ func (m *Manager) Lookup(ctx context.Context, id string) (Info, error) {
 }
 
 // Page returns a page of about limit sessions of this manager, signed in or not, and the cursor
-// of the next page. The cursor of the first page is "", and that after the last page is "".
-// Every session that exists throughout the walk is returned, possibly twice. The default limit
-// is 100. Page returns [errors.ErrUnsupported] if the store cannot list sessions.
+// of the next page. Pass "" for the first page; next is "" after the last. Every session that
+// exists throughout the walk is returned, possibly twice. The default limit is 100. Page
+// returns [errors.ErrUnsupported] if the store cannot list sessions.
 func (m *Manager) Page(
 	ctx context.Context, cursor string, limit int,
 ) (page []Info, next string, err error) {

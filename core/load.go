@@ -16,7 +16,7 @@ import (
 // the session was used meanwhile: the commit then fails with that error.
 func (s *Session) load(ctx context.Context) error {
 	if !s.unloaded.Load() {
-		return nil // This does not wait for a commit, which may be the caller.
+		return nil // Do not wait: the caller may be an update that the commit runs.
 	}
 	s.commitMu.Lock()
 	defer s.commitMu.Unlock()
@@ -76,7 +76,7 @@ func (s *Session) loaded(err error) error {
 		s.status = statusNew
 	}
 	s.toLoad = nil
-	if s.unloaded.Load() { // A load is cheaper than a store, and usually it is false already.
+	if s.unloaded.Load() { // Usually it is false already, and a read is cheaper.
 		s.unloaded.Store(false)
 	}
 	return nil
@@ -103,9 +103,9 @@ func (r *records) openFirst(ctx context.Context, tickets *cookie.Tickets, v *ver
 	return r.reportReuses(ctx, reused, nil)
 }
 
-// reportReuses reports the sessions of which the request presented an expired secret, except
-// for the session that it opened: after a change of its domain or path, a browser may send an
-// old cookie beside the new one.
+// reportReuses reports the sessions whose replaced secret the request presented, except for the
+// session that it opened: after a change of its domain or path, a browser may send an old
+// cookie beside the new one.
 func (r *records) reportReuses(
 	ctx context.Context, reused []record.Snapshot, opened *ticket.Ticket,
 ) error {

@@ -2,8 +2,8 @@ package core
 
 import "context"
 
-// locks is a set of mutexes that can be acquired with a context. Several sessions, or subjects,
-// share one: two that share one wait for each other without need, and that is all.
+// locks is a set of mutexes that can be acquired with a context. Sessions or subjects that
+// share one only wait needlessly.
 type locks [64]lock
 
 type lock chan struct{}

@@ -9,7 +9,7 @@ import (
 	"github.com/cloakroom-go/sessions/core/memstore"
 )
 
-// Manager holds the sessions of one configuration: the store, the cookie and the timeouts. It
+// Manager manages the sessions of one configuration: the store, the cookie and the timeouts. It
 // is safe for concurrent use and lasts as long as the application. Applications make one with
 // their framework's package and pass it to the middleware.
 type Manager struct {
@@ -111,16 +111,15 @@ func canonicalDomain(domain string) string {
 	return strings.ToLower(domain)
 }
 
-// CookieName returns the name of the session cookie. It is for adapters, which replace a cookie
-// that they set before.
+// CookieName returns the name of the session cookie. It is for adapters.
 func (m *Manager) CookieName() string { return m.keyspace.cookieName }
 
 // Lazy reports whether sessions are loaded only when the handler asks for them. It is for
 // adapters.
 func (m *Manager) Lazy() bool { return m.lazy }
 
-// Stats returns what this manager has counted since it was made, in this process.
-// [Manager.Count] counts the sessions themselves.
+// Stats returns what this manager has counted since it was created. [Manager.Count] counts the
+// sessions themselves.
 func (m *Manager) Stats() Stats { return m.observer.stats() }
 
 // Close stops purging expired records, delivers the events that wait for [Options.OnEvent] and

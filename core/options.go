@@ -1,13 +1,14 @@
 package core
 
 import (
+	"cmp"
 	"log/slog"
 	"time"
 )
 
-// Permanent is the [Options.Expiry], or the argument of [Session.SetExpiry], of a session that
-// never expires, on the server either. Its cookie gets the longest life that browsers honor, 400
-// days, and is renewed as it is used.
+// Permanent means that a session never expires, as [Options.Expiry] or in [Session.SetExpiry].
+// Its cookie lasts 400 days, the longest that browsers honor, and is sent again as the session
+// is used.
 const Permanent time.Duration = -1
 
 // NoGrace is the [Options.Grace] that makes a replaced secret invalid at once.
@@ -42,9 +43,9 @@ type Options struct {
 	// Expiry, so a session ends between nine tenths of Expiry and Expiry after it.
 	Expiry time.Duration
 
-	// Lifetime is the absolute timeout: how long after its creation a session ends, however it
-	// is used. Renewals and logins do not extend it. It must not be shorter than an Expiry that
-	// is set; it limits the default Expiry. The default is no absolute timeout.
+	// Lifetime is the absolute timeout: how long after its creation a session ends, however
+	// often it is used. Renewals and logins do not extend it. It must be at least Expiry; if
+	// Expiry is zero, it limits the default. The default is no absolute timeout.
 	Lifetime time.Duration
 
 	// RenewEvery is the age at which the secret of a session is renewed when it is used, as
@@ -59,15 +60,15 @@ type Options struct {
 
 	// MaxSessions limits how many sessions a subject may have at the same time, even if logins
 	// race on several servers (OWASP ASVS 5.0, 7.1.2). It needs a store with an index of
-	// subjects, which memcached is not. The default is no limit.
+	// subjects, which memcached does not have. The default is no limit.
 	MaxSessions int
 
 	// OnLimit says what happens at a login beyond MaxSessions. The default is EvictOldest.
 	OnLimit LimitPolicy
 
 	// RevokeOnReuse ends a session when a request presents a secret that was replaced by a
-	// renewal and whose grace period is over: two parties have it, and which of them is the
-	// user cannot be told. By default such a request has no session, and raises an EventReused
+	// renewal and whose grace period is over: two parties have it, and the manager cannot tell
+	// which one is the user. By default such a request has no session, and emits an EventReused
 	// and a line in the log.
 	RevokeOnReuse bool
 
@@ -101,14 +102,14 @@ type Options struct {
 	// PurgeInterval is how often the manager deletes expired records from a store that is a
 	// Purger, with a jitter of 25 %. It does so from its own goroutine, which [Manager.Close]
 	// ends. Each call is limited by StoreTimeout. The default is 5 minutes, and the minimum one
-	// second. If it is negative, the manager does not purge, and something else has to.
+	// second. If it is negative, the manager never purges, and something else must.
 	PurgeInterval time.Duration
 
 	// Codec encodes each value. The default is JSON.
 	Codec Codec
 
 	// Logger receives what an operator must see: failures of the store, damaged records, late
-	// changes that are lost. It never receives a token, a secret or a value. The default is
+	// changes that are lost. It never receives a ticket, a secret or a value. The default is
 	// [slog.Default].
 	Logger *slog.Logger
 
@@ -118,13 +119,13 @@ type Options struct {
 	// counted in Event.Dropped. By default there is no hook and no goroutine.
 	OnEvent func(Event)
 
-	// StoreEvents raises an EventStoreCalled for each call of the store, for metrics and
-	// traces. By default only failures raise an event.
+	// StoreEvents emits an EventStoreCalled for each call of the store, for metrics and traces.
+	// By default only failures emit an event.
 	StoreEvents bool
 }
 
 // Cookie describes the session cookie. The zero value is a cookie named "session" that is valid
-// for the whole site of its host and for no other host, is sent over https only, is hidden from
+// for all paths of its host and for no other host, is sent over https only, is hidden from
 // scripts, and is not sent with most cross-site requests (RFC 6265bis, OWASP ASVS 5.0 chapter
 // 3.3).
 type Cookie struct {
@@ -192,7 +193,7 @@ func (s SameSite) value() string {
 }
 
 // LimitPolicy says what happens when a subject who has [Options.MaxSessions] sessions signs in
-// once more.
+// again.
 type LimitPolicy uint8
 
 // The limit policies.
@@ -224,8 +225,8 @@ type Preset uint8
 // The presets. Those of NIST SP 800-63B-4 are named after its authenticator assurance levels,
 // and have the timeouts for reauthentication of sections 2.1.3, 2.2.3 and 2.3.3. Those of OWASP
 // ASVS 5.0 add what its chapter 3.3 requires of cookies. ASVS requires both timeouts from level
-// 2 on (chapter 7.3) and leaves the numbers to a documented decision for which NIST's are the
-// measure, so they are NIST's of the same level.
+// 2 on (chapter 7.3) and leaves the values to a documented decision that justifies departures
+// from NIST, so these presets use the NIST values of the same level.
 const (
 	// PresetAAL1 allows an absolute timeout of at most 30 days.
 	PresetAAL1 Preset = iota + 1
@@ -247,13 +248,13 @@ const (
 
 // setDefaults replaces zero values by the defaults.
 func (o *Options) setDefaults() {
-	o.Prefix = or(o.Prefix, DefaultPrefix)
-	o.Cookie.Name = or(o.Cookie.Name, DefaultCookieName)
-	o.Cookie.Path = or(o.Cookie.Path, "/")
-	o.Grace = or(o.Grace, DefaultGrace)
-	o.StoreTimeout = or(o.StoreTimeout, DefaultStoreTimeout)
-	o.MaxSize = or(o.MaxSize, DefaultMaxSize)
-	o.PurgeInterval = or(o.PurgeInterval, DefaultPurgeInterval)
+	o.Prefix = cmp.Or(o.Prefix, DefaultPrefix)
+	o.Cookie.Name = cmp.Or(o.Cookie.Name, DefaultCookieName)
+	o.Cookie.Path = cmp.Or(o.Cookie.Path, "/")
+	o.Grace = cmp.Or(o.Grace, DefaultGrace)
+	o.StoreTimeout = cmp.Or(o.StoreTimeout, DefaultStoreTimeout)
+	o.MaxSize = cmp.Or(o.MaxSize, DefaultMaxSize)
+	o.PurgeInterval = cmp.Or(o.PurgeInterval, DefaultPurgeInterval)
 	if o.Expiry == 0 {
 		o.Expiry = DefaultExpiry
 		if o.Lifetime > 0 && o.Lifetime < o.Expiry {
@@ -266,13 +267,4 @@ func (o *Options) setDefaults() {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-}
-
-// or returns value, or fallback if value is zero.
-func or[T comparable](value, fallback T) T {
-	var zero T
-	if value == zero {
-		return fallback
-	}
-	return value
 }

@@ -1,40 +1,96 @@
 package core
 
-// commitPlan is what a commit has to do. A session makes it under its lock, the executor
-// carries it out without one, and the session then settles with the outcome.
-type commitPlan struct {
-	verified // the base, and the ticket that opens it; a merge replaces them
-	moment
-	kind         planKind
-	delta        *delta
-	keyAtStart   string      // the session's key when the plan was made
-	toDelete     *sessionRef // a session to delete first
-	err          error       // why nothing is saved; toDelete is deleted all the same
-	renewalOnly  bool        // only the age of the secret requires a save
-	rebaseNeeded bool        // the updates have to run again before the first save
-	merged       bool        // the changes of another request were merged with these
-	undone       bool        // a login was saved and undone; the base is what is stored now
-	sendCookie   bool        // another request rotated the secret, so the response sets the cookie
-}
-
-type planKind uint8
-
-const (
-	planNone planKind = iota
-	planCreate
-	planReplace
-	planTouch
+import (
+	"context"
+	"time"
 )
 
-// outcome is what came of a commit plan.
-type outcome struct {
-	composed      // what is stored now
-	deleted  bool // the session in commitPlan.toDelete has been dealt with
-	notOwned bool // it was not deleted, because its secret may no longer end it
+// nothingToCommit reports whether a commit would do nothing, and the error with which it fails
+// all the same. It is the fast path for requests that only read, which are most: they need no
+// plan. If the client has disconnected and the handler has changed nothing, there is nothing to
+// do either: a new secret would not reach it, and its old one would look stolen later. If
+// atResponse is true, the response is about to begin; see dueWindow.
+//
+// It expects s.mu to be held.
+func (s *Session) nothingToCommit(ctx context.Context, atResponse bool) (bool, error) {
+	switch {
+	case s.toDelete != nil:
+		return false, nil
+	case s.failure != nil:
+		return true, s.failure
+	case !s.pending.empty():
+		return s.status != statusLive && (s.status != statusNew || !s.pending.startsSession()), nil
+	case s.status != statusLive || s.response.headersSent.Load():
+		return true, nil
+	case atResponse && s.dueLater || time.Since(s.manager.policy.epoch) < s.nextDue:
+		return true, nil
+	}
+	kind, _ := s.due(time.Now().UnixMilli())
+	return kind == planNone || ctx.Err() != nil, nil
 }
 
-// signedIn reports whether the session is one of the subject's already, so that the login takes
-// no further place.
-func (p *commitPlan) signedIn() bool {
-	return p.snap.Stored() && p.snap.Subject() == p.delta.login.subject
+// plan takes the pending changes and sets p, which is zero, to what a commit has to do.
+func (s *Session) plan(p *commitPlan) {
+	s.mu.Lock()
+	defer s.unlock()
+	s.inFlight.Store(true)
+	p.now, p.device, p.headersSent = time.Now(), s.device, s.response.headersSent.Load()
+	p.keyAtStart, p.toDelete = s.key(), s.toDelete
+	if p.err = s.failure; p.err != nil {
+		return
+	}
+	kind, renew := s.due(p.now.UnixMilli())
+	p.verified, p.kind = s.verified, kind
+	switch kind {
+	case planNone:
+	case planTouch:
+		p.delta = &delta{}
+	case planCreate, planReplace:
+		p.renewalOnly = renew && s.pending.empty()
+		if renew {
+			s.change().secret = secretRenew
+		}
+		s.takeChanges(p)
+	}
+}
+
+// due returns what the next commit has to do, and whether the secret has to be renewed because
+// of its age.
+func (s *Session) due(now int64) (kind planKind, renew bool) {
+	renew = s.renewalDue(now)
+	switch {
+	case s.status == statusNew && s.pending.startsSession():
+		kind = planCreate
+	case s.status == statusLive && (renew || !s.pending.empty()):
+		kind = planReplace
+	case s.status == statusLive && !s.response.headersSent.Load() &&
+		s.manager.policy.touchDue(&s.snap.Times, now):
+		kind = planTouch
+	}
+	return kind, renew
+}
+
+// renewalDue reports whether the secret has to be renewed because of its age. A request that
+// presented a retired secret does not renew it again.
+func (s *Session) renewalDue(now int64) bool {
+	return s.status == statusLive && !s.cookieOutdated && !s.response.headersSent.Load() &&
+		(s.pending == nil || s.pending.secret == secretKeep) &&
+		s.manager.policy.renewalDue(&s.snap, now)
+}
+
+// takeChanges moves the pending changes into the plan, unless they need a cookie and it is too
+// late for one.
+func (s *Session) takeChanges(p *commitPlan) {
+	if p.headersSent && (p.kind == planCreate || s.pending.needsCookie()) {
+		s.pending, s.lateChange = nil, true
+		p.kind, p.err = planNone, ErrLate
+		return
+	}
+	if s.key() == "" {
+		s.issueTicket(p.now)
+		p.keyAtStart, p.ticket, p.snap.Record.Key = s.key(), s.ticket, s.key()
+	}
+	p.delta, s.saving, s.pending = s.pending, s.pending, nil
+	p.rebaseNeeded, s.rebaseNeeded = s.rebaseNeeded, false
+	s.dirty.Store(false)
 }

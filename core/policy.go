@@ -20,7 +20,7 @@ type policy struct {
 
 // idleTimeout returns the idle timeout of a session in milliseconds, or 0 if it is permanent. A
 // session that has its own keeps it, within the limit of the preset. All others follow the
-// manager's policy of today, so that a shorter policy also applies to older sessions.
+// current policy of the manager, so that a shorter policy also applies to older sessions.
 func (p *policy) idleTimeout(t *record.Times) int64 {
 	if !t.OwnIdle {
 		return p.expiry.Milliseconds()
@@ -46,8 +46,7 @@ func (p *policy) expiresAt(t *record.Times, seen int64) int64 {
 	return end
 }
 
-// expired reports whether a session has expired by the policy of today, whatever the store
-// says.
+// expired reports whether a session has expired, by its record or by the current policy.
 func (p *policy) expired(s *record.Snapshot, now time.Time) bool {
 	end := p.expiresAt(&s.Times, s.Seen)
 	return s.Record.Expired(now) || (end > 0 && now.UnixMilli() >= end)
@@ -61,7 +60,7 @@ func (p *policy) touchDue(t *record.Times, now int64) bool { return now >= p.tou
 func (p *policy) touchDueAt(t *record.Times) int64 {
 	idle := p.idleTimeout(t)
 	if idle == 0 || t.Idle > 0 && t.Idle < idle {
-		idle = t.Idle // The record still expires by a shorter policy.
+		idle = t.Idle // Until it is saved again, the record expires by the shorter timeout.
 	}
 	if idle == 0 {
 		idle = cookie.MaxAge.Milliseconds()
@@ -78,9 +77,9 @@ func (p *policy) renewalDueAt(s *record.Snapshot) int64 {
 	return s.SecretSince() + p.renewEvery.Milliseconds()
 }
 
-// dueWindow is how long after the load a response is assumed to begin at the latest. A touch or
-// renewal that becomes due within dueWindow of the load is done by this request; later ones are
-// left to the next, so that most requests need not look at the clock again.
+// dueWindow is the longest time between the load and the response that the fast path assumes. A
+// touch or renewal that becomes due within dueWindow of the load is done by this request; later
+// ones are left to the next, so that most requests need not look at the clock again.
 const dueWindow = time.Hour
 
 // nextDueAt returns when the next touch or renewal of a session becomes due, as the time since
@@ -100,7 +99,7 @@ func (p *policy) persistent(t *record.Times) bool {
 	return t.Cookie == record.CookieRemember || t.Cookie == record.CookiePolicy && p.remember
 }
 
-// timeOf converts milliseconds of the Unix epoch to a time. It converts 0 to the zero time.
+// timeOf converts milliseconds since the Unix epoch to a time. It converts 0 to the zero time.
 func timeOf(ms int64) time.Time {
 	if ms == 0 {
 		return time.Time{}

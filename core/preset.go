@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -52,8 +53,8 @@ func (o *Options) applyPreset() error {
 			"sessions: Preset is %d; use one of the Preset constants, or 0 for none", o.Preset)
 	}
 	expiry, lifetime := o.Preset.limits()
-	o.Lifetime = or(o.Lifetime, lifetime)
-	o.Expiry = or(o.Expiry, min(expiry, o.Lifetime))
+	o.Lifetime = cmp.Or(o.Lifetime, lifetime)
+	o.Expiry = cmp.Or(o.Expiry, min(expiry, o.Lifetime))
 	if o.Preset.asvsLevel() > 0 && o.Cookie.Name == "" {
 		o.Cookie.Name = o.Cookie.securePrefix() + DefaultCookieName
 	}
@@ -66,7 +67,7 @@ func (o *Options) applyPreset() error {
 
 func checkPresetLimit(p Preset, field string, d, limit time.Duration) error {
 	if d == Permanent || d > limit {
-		return fmt.Errorf("sessions: %s allows an %s of at most %v; "+
+		return fmt.Errorf("sessions: %s limits %s to %v; "+
 			"shorten it or choose another Preset", p, field, limit)
 	}
 	return nil
@@ -74,7 +75,7 @@ func checkPresetLimit(p Preset, field string, d, limit time.Duration) error {
 
 // securePrefix returns the strictest name prefix that the cookie's other fields allow.
 func (c *Cookie) securePrefix() string {
-	if c.Domain == "" && or(c.Path, "/") == "/" {
+	if c.Domain == "" && cmp.Or(c.Path, "/") == "/" {
 		return "__Host-"
 	}
 	return "__Secure-"
@@ -101,7 +102,7 @@ func (c *Cookie) checkPreset(p Preset) error {
 			"set Cookie.DisableHTTPOnly to false", p)
 	case c.SameSite == SameSiteUnset:
 		return fmt.Errorf("sessions: %s needs a SameSite attribute (3.3.2); "+
-			"choose SameSiteLax, or what the cookie is for", p)
+			"choose SameSiteLax, SameSiteStrict or SameSiteNone", p)
 	case !host && c.Domain == "":
 		return fmt.Errorf("sessions: %s needs a Cookie.Name that starts with __Host- "+
 			"for a cookie of one host (3.3.3); leave Name and Path empty, "+

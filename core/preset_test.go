@@ -156,7 +156,7 @@ IP address and user agent of signed-in sessions: kept in the session's record
 			Preset: PresetASVS3, RenewEvery: 5 * time.Minute, Grace: NoGrace, RevokeOnReuse: true, MaxSessions: 3, OnLimit: EvictIdle,
 			NoDevice: true, Cookie: Cookie{SessionOnly: true, SameSite: SameSiteStrict},
 		}, `preset: OWASP ASVS 5.0 level 3
-idle timeout: 15m0s, for a session of its own choice at most 15m0s
+idle timeout: 15m0s, at most 15m0s if set for a session
 absolute timeout: 12h0m0s
 secret renewed: at login and step-up, and every 5m0s
 grace for a former secret after renewal: none

@@ -91,15 +91,3 @@ func (p *purger) close(ctx context.Context) error {
 		return ctx.Err()
 	}
 }
-
-// sleep waits for d, or until ctx ends. It reports whether it waited for d.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}

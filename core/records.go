@@ -20,8 +20,8 @@ type records struct {
 	revokeOnReuse bool
 }
 
-// open loads the session of a ticket into v. It returns ErrNotFound if the ticket opens none,
-// or errReused.
+// open loads the session of a ticket into v. If the ticket opens none, it returns ErrNotFound,
+// or errReused if its secret was replaced.
 func (r *records) open(ctx context.Context, v *verified, t *ticket.Ticket) error {
 	if r.memory != nil {
 		return r.openFromMemory(ctx, v, t)
@@ -37,8 +37,8 @@ func (r *records) open(ctx context.Context, v *verified, t *ticket.Ticket) error
 	return err
 }
 
-// openFromMemory is open for the memory store. It looks at the clock once, and it does without
-// the text of the key, which would have to be allocated.
+// openFromMemory is open for the memory store. It looks at the clock once, and it needs no key,
+// which would have to be allocated.
 func (r *records) openFromMemory(ctx context.Context, v *verified, t *ticket.Ticket) error {
 	now := time.Now()
 	if err := r.loadFromMemory(ctx, &t.ID, now, &v.snap.Record); err != nil {
@@ -73,8 +73,8 @@ func (r *records) reject(ctx context.Context, snap *record.Snapshot, reason erro
 	case errors.Is(reason, errOtherCookie), errors.Is(reason, errOtherSecret):
 		return r.emitRejection(ctx, snap, EventRefused, reason)
 	case errors.Is(reason, errExpired):
-		// The policy is shorter than the one that the record was saved under. If the record
-		// cannot be deleted, it is as expired as before.
+		// The policy is shorter than the one that the record was saved under. A failed deletion
+		// does no harm.
 		_ = r.delete(ctx, snap.Record.Key)
 		return r.emitRejection(ctx, snap, EventExpired, reason)
 	}

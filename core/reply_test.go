@@ -84,3 +84,24 @@ func TestH1CookieOfAnEarlierCommit(t *testing.T) {
 	}
 	equal(t, "Cache-Control of a response that sets the cookie", header["Cache-Control"][0], "no-store")
 }
+
+// A response may set the cookie without a use of the session: after a renewal by another request. It must not be stored
+// by a cache, even if the application makes it public after an explicit commit.
+func TestH1CookieOfAnUnusedSession(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, newTestManager(t, Options{}))
+	c.visit(set(t, 1))
+	former := c.with()
+	c.visit(renew)
+	s := former.arrive()
+	early, err := s.commit(t.Context())
+	want(t, err, nil)
+	header := map[string][]string{}
+	early.Apply(header)
+	equal(t, "Set-Cookie fields", len(header["Set-Cookie"]), 1)
+	header["Cache-Control"] = []string{"public, max-age=60"}
+	last, err := s.finish(t.Context())
+	want(t, err, nil)
+	last.Apply(header)
+	equal(t, "Cache-Control", header["Cache-Control"][0], "no-store")
+}

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -87,7 +88,7 @@ func (s *Session) signedInRef() (ref *sessionRef, stored bool, err error) {
 	case s.status == statusGone:
 		err = ErrGone
 	case ref.key == "" || ref.subject == "":
-		err = or(s.failure, ErrAnonymous)
+		err = cmp.Or(s.failure, ErrAnonymous)
 	}
 	return ref, s.snap.Stored(), err
 }

@@ -37,13 +37,13 @@ func (x *executor) create(ctx context.Context, p *commitPlan, o *outcome) error 
 		switch {
 		case errors.Is(err, ErrNotFound):
 			// This must not look like a session that has ended.
-			return x.storeFailure(ctx, "create", p.snap.Record.Key, errNotCreated)
+			return x.storeFailure(ctx, "save", p.snap.Record.Key, errNotCreated)
 		case !errors.Is(err, ErrConflict):
 			return err
 		}
 		x.replaceTicket(p)
 	}
-	return x.storeFailure(ctx, "create", p.snap.Record.Key, ErrConflict)
+	return x.storeFailure(ctx, "save", p.snap.Record.Key, ErrConflict)
 }
 
 var errNotCreated = errors.New("sessions: store did not create the record")
@@ -128,8 +128,8 @@ func (x *executor) attempt(
 }
 
 // recheckAfterError checks once whether a login whose save failed was stored after all, and
-// returns the stored record if it was. Otherwise the login would take a place and the data of
-// the session, with a secret that nobody has.
+// returns the stored record if it was. A login that was stored unnoticed would take a place and
+// lock the session, because no client has its secret.
 func (x *executor) recheckAfterError(ctx context.Context, c *composed, err error) (Record, error) {
 	if err = x.saveError(ctx, c.snap.Record.Key, err); !c.login || !errors.Is(err, ErrStore) {
 		return Record{}, err
@@ -165,7 +165,8 @@ func (x *executor) merge(
 	var base verified
 	if err = x.verifyRecord(ctx, &base, &current, &p.ticket); err != nil {
 		if errors.Is(err, errReused) {
-			// The secret was valid when this slow request began, so nobody else need have it.
+			// The secret was valid when this slow request began, so its use is no sign of
+			// theft.
 			err = x.emitRejection(ctx, &base.snap, EventRefused, errReused)
 		}
 		return false, err
@@ -232,8 +233,8 @@ func (x *executor) extend(ctx context.Context, p *commitPlan, o *outcome) error 
 
 // canTouch reports whether a touch to the expiry end has the effect of a save. A touch changes
 // nothing but the expiry, so it stands for a use only if the time of the use follows from the
-// expiry, and if the record has nothing else to change: no retired secret to be dropped, and no
-// other device.
+// expiry, and if the record has nothing else to change: no retired secrets, and no other
+// device.
 func (x *executor) canTouch(p *commitPlan, end int64) bool {
 	t := &p.snap.Times
 	return x.toucher != nil && end != 0 && t.Idle == x.idleTimeout(t) &&

@@ -108,7 +108,7 @@ func (sc *Scope) Get() *Session {
 	return sc.getSession() // It remembers the error.
 }
 
-// Load is Get that returns the error of the load, for the handler to answer.
+// Load is like Get, but returns the error of the load, for the handler to answer.
 func (sc *Scope) Load() (*Session, error) {
 	if sc == nil {
 		panic("sessions: no session in this request; " +
@@ -159,7 +159,8 @@ func (sc *Scope) Commit(apply func(*adapter.Reply)) error {
 
 // CommitHeader saves the session at the last moment before the first byte of the response, and
 // returns what its header needs. It commits once: later calls return the error of the first,
-// and an empty reply. If it returns an error, an error has to replace the handler's response.
+// and an empty reply. If it returns an error, the adapter must replace the response with an
+// error.
 func (sc *Scope) CommitHeader() (reply adapter.Reply, err error) {
 	if sc.response.headersSent.Load() {
 		return reply, sc.Err()
@@ -187,9 +188,9 @@ func (sc *Scope) sendWithoutSession() bool {
 	return false
 }
 
-// HeaderSent notes that the response's header is out of reach, and saves what can be saved
-// without a cookie. Adapters call it before they hand over the connection of a response that
-// they do not write. It does nothing after [Scope.CommitHeader], and returns the error of that.
+// HeaderSent records that no header can be sent any more, and saves what can be saved without a
+// cookie. Adapters call it before they hand over the connection of a response that they do not
+// write. It does nothing after [Scope.CommitHeader], and returns the error of that.
 func (sc *Scope) HeaderSent() error {
 	if sc.response.headersSent.Swap(true) {
 		return sc.Err()
@@ -208,8 +209,8 @@ func (sc *Scope) Err() error {
 	return nil
 }
 
-// Close saves what was changed after the response had begun. It does nothing after a handler
-// that panicked, and after a commit that failed.
+// Close saves what was changed after the response had begun. It does nothing if the response
+// has not begun, as after a panic, or if the commit failed.
 func (sc *Scope) Close() error {
 	s := sc.session.Load()
 	begun := sc.response.headersSent.Load()
@@ -219,8 +220,8 @@ func (sc *Scope) Close() error {
 	return nil
 }
 
-// Format prints the session's id and nothing else, because contexts are printed and the secret
-// must not be.
+// Format prints no more than the session's id, because contexts are printed and the secret must
+// not be.
 func (sc *Scope) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "sessions: request of "+sc.session.Load().String())
 }

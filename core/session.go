@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +18,7 @@ import (
 // stays in memory until the middleware commits it, before the first byte of the response.
 //
 // A Session is safe for concurrent use by the goroutines of its request, and holds nothing that
-// the framework reuses. It may be kept after the request: it then shows what it knew last, and
+// the framework reuses. It may be kept after the request: it then keeps its last state, and
 // [Session.Save] stores later changes.
 type Session struct {
 	manager  *Manager
@@ -54,7 +55,7 @@ type Session struct {
 // response is how far the response of a request has got. It is the one place that says whether
 // a cookie can still be sent: the scope owns it, and its session refers to it.
 type response struct {
-	headersSent atomic.Bool // a session sets it with mu held
+	headersSent atomic.Bool // set by CommitHeader and HeaderSent
 }
 
 // pendingLoad is a load that has not succeeded yet.
@@ -110,8 +111,8 @@ func (s *Session) Created() time.Time {
 	return timeOf(s.snap.Created)
 }
 
-// LastSeen returns when the session was last used. The time is exact after a write, and to a
-// tenth of the idle timeout after reads. It is the zero time for a new session.
+// LastSeen returns when the session was last used. The time is exact after a write, and
+// accurate to a tenth of the idle timeout after reads. It is the zero time for a new session.
 func (s *Session) LastSeen() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -233,13 +234,14 @@ func (s *Session) Destroy() {
 	if s.status != statusUnloaded {
 		s.status = statusNew
 	}
+	// A commit that is running notices by the key.
 	s.verified, s.pending, s.saving, s.cookieOutdated = verified{}, nil, nil, false
 }
 
 // Format prints what String returns, so that the secret is never printed.
 func (s *Session) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
-// String returns the session's id and nothing else.
+// String returns "session(ID)", with the id of the session and nothing else.
 func (s *Session) String() string {
 	if s == nil {
 		return "session()"
@@ -259,7 +261,7 @@ func (s *Session) LogValue() slog.Value { return slog.StringValue(s.String()) }
 func (s *Session) access() {
 	s.accessed = true
 	if s.status == statusUnloaded && s.failure == nil {
-		s.fail(or(s.toLoad.err, errNotLoaded))
+		s.fail(cmp.Or(s.toLoad.err, errNotLoaded))
 	}
 }
 

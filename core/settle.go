@@ -134,8 +134,8 @@ func (s *Session) dropRenewal(ctx context.Context, p *commitPlan, err error) {
 }
 
 // requeue makes the changes of a failed commit pending again. If the limit has refused a login,
-// they are dropped: what a handler changes for the user who signs in is not for the user of
-// before.
+// they are dropped: changes that are meant for the new user must not be saved for the previous
+// one.
 func (s *Session) requeue(p *commitPlan, err error) {
 	if p.kind != planCreate && p.kind != planReplace {
 		return

@@ -2,11 +2,11 @@ package core
 
 import "sync/atomic"
 
-// Stats counts what a manager has done since it was made, in this process. The counters are
-// read one by one, so they need not be consistent with each other while requests are running.
+// Stats counts what a manager has done since it was created. The counters are read one by one,
+// so they need not be consistent with each other while requests are running.
 type Stats struct {
 	Created       uint64 // sessions stored for the first time
-	Loaded        uint64 // requests with a valid token
+	Loaded        uint64 // requests with a valid ticket
 	Committed     uint64 // saved changes
 	Merged        uint64 // saved changes that were merged with those of another request
 	Touched       uint64 // sessions extended without a change
@@ -15,9 +15,9 @@ type Stats struct {
 	Destroyed     uint64 // sessions ended by Destroy
 	Revoked       uint64 // sessions ended from outside
 	Gone          uint64 // requests whose session ended while they ran
-	Expired       uint64 // tokens of expired sessions
-	Refused       uint64 // tokens with a secret that was never the session's
-	Reused        uint64 // tokens with a secret that was the session's before
+	Expired       uint64 // tickets of expired sessions
+	Refused       uint64 // tickets that do not open their session
+	Reused        uint64 // tickets with a secret that was replaced long ago
 	LimitsReached uint64 // logins beyond MaxSessions
 	Undecodable   uint64 // damaged records
 	StoreFailures uint64 // failed calls of the store

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// validate checks options whose defaults are set. The error has a sentence for each field that
-// is impossible, which says what to change.
+// validate checks options whose defaults are set. The error names the first invalid field of
+// each group and says what to change.
 func (o *Options) validate() error {
 	return errors.Join(
 		validatePrefix(o.Prefix),
@@ -29,7 +29,7 @@ const largestMaxSize = 1 << 30
 func validatePrefix(prefix string) error {
 	if len(prefix) > maxPrefix {
 		return fmt.Errorf("sessions: Prefix is %d bytes long; use at most %d, "+
-			"some stores take keys of 250", len(prefix), maxPrefix)
+			"because some stores limit keys to 250", len(prefix), maxPrefix)
 	}
 	i := strings.IndexFunc(prefix, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 	if i >= 0 {
@@ -79,11 +79,11 @@ func validateLimits(o *Options) error {
 			"a duration needs a unit, as in 2 * time.Second", o.StoreTimeout)
 	case o.PurgeInterval > 0 && o.PurgeInterval < time.Second:
 		return fmt.Errorf("sessions: PurgeInterval is %v, less than a second; "+
-			"a duration needs a unit, as in 5 * time.Minute, and a negative one is for no purge",
-			o.PurgeInterval)
+			"a duration needs a unit, as in 5 * time.Minute; "+
+			"use a negative one to disable purging", o.PurgeInterval)
 	case o.MaxSize > largestMaxSize:
-		return fmt.Errorf("sessions: MaxSize is %d; a session takes at most 1 GiB (%d): "+
-			"use that, or less", o.MaxSize, largestMaxSize)
+		return fmt.Errorf("sessions: MaxSize is %d; "+
+			"use at most 1 GiB (%d)", o.MaxSize, largestMaxSize)
 	case o.MaxSize < 0:
 		return fmt.Errorf("sessions: MaxSize is negative (%d); "+
 			"use a number of bytes, or 0 for 1 MiB", o.MaxSize)
@@ -100,8 +100,9 @@ func validateSubjects(o *Options) error {
 		return fmt.Errorf("sessions: RenewEvery is %v, less than a second; "+
 			"a duration needs a unit, as in 15 * time.Minute", o.RenewEvery)
 	case o.RenewEvery > 0 && o.RenewEvery < o.Grace:
-		return fmt.Errorf("sessions: RenewEvery (%v) is shorter than Grace (%v), so that former "+
-			"secrets would pile up; make it at least Grace", o.RenewEvery, o.Grace)
+		return fmt.Errorf("sessions: RenewEvery (%v) is shorter than Grace (%v), "+
+			"so that replaced secrets would accumulate; make it at least Grace",
+			o.RenewEvery, o.Grace)
 	case o.MaxSessions < 0:
 		return fmt.Errorf("sessions: MaxSessions is negative (%d); "+
 			"use a positive number, or 0 for any number", o.MaxSessions)
@@ -109,7 +110,8 @@ func validateSubjects(o *Options) error {
 		return fmt.Errorf("sessions: OnLimit is %d; use EvictOldest, EvictIdle or RefuseLogin",
 			o.OnLimit)
 	case o.StoreEvents && o.OnEvent == nil:
-		return errors.New("sessions: StoreEvents is set but OnEvent is not; set who is to be told")
+		return errors.New("sessions: StoreEvents is set but OnEvent is not; " +
+			"set OnEvent or clear StoreEvents")
 	case o.OnLimit != 0 && o.MaxSessions == 0:
 		return errors.New("sessions: OnLimit is set but MaxSessions is not; " +
 			"set how many sessions a subject may have")
@@ -117,9 +119,9 @@ func validateSubjects(o *Options) error {
 	return nil
 }
 
-// checkIndex returns an error if an option needs an index of subjects and the store has none. A
-// store that has none says so without a call of its server, so the check uses a context that
-// has ended.
+// checkIndex returns an error if an option needs an index of subjects and the store has none.
+// Such a store returns ErrUnsupported without calling its server, so the check passes a
+// canceled context.
 func (o *Options) checkIndex() error {
 	if o.MaxSessions == 0 {
 		return nil
@@ -133,7 +135,7 @@ func (o *Options) checkIndex() error {
 	}
 	if !ok {
 		return fmt.Errorf("sessions: MaxSessions needs a store with an index of subjects, "+
-			"which %T has not; set MaxSessions to 0 or use another store: %w",
+			"and %T has none; set MaxSessions to 0 or use another store: %w",
 			o.Store, errors.ErrUnsupported)
 	}
 	return nil

@@ -24,7 +24,7 @@ func validateCookieName(name string) error {
 	}
 	for i := range len(name) {
 		if !isTokenByte(name[i]) {
-			return fmt.Errorf("sessions: Cookie.Name %q may not hold the character %q; "+
+			return fmt.Errorf("sessions: Cookie.Name %q must not contain the character %q; "+
 				"use letters, digits, - and _", name, name[i])
 		}
 	}
@@ -67,7 +67,7 @@ func validatePath(path string) error {
 	}
 	if len(path) > 1024 {
 		return fmt.Errorf("sessions: Cookie.Path is %d bytes long; "+
-			"browsers ignore more than 1024", len(path))
+			"browsers ignore paths longer than 1024", len(path))
 	}
 	forbidden := func(r rune) bool { return r < ' ' || r >= 0x7f || r == ';' }
 	if i := strings.IndexFunc(path, forbidden); i >= 0 {
@@ -106,7 +106,7 @@ func validateDomain(domain string) error {
 	for _, label := range labels {
 		if !isLabel(label) {
 			return fmt.Errorf("sessions: Cookie.Domain %q is not a domain; "+
-				"give a bare name as in example.com, without scheme, port, path or spaces, "+
+				"use a bare name such as example.com, without scheme, port, path or spaces, "+
 				"international names in their xn-- form", domain)
 		}
 	}

@@ -8,8 +8,8 @@ import (
 )
 
 // Get decodes the value under key into what v, a pointer, points to, and reports whether there
-// is a value. A value that does not decode is treated as absent and raises [EventBadValue];
-// what v points to is then undefined.
+// is a value. A value that does not decode is treated as absent and emits [EventBadValue]; what
+// v points to is then undefined.
 func (s *Session) Get(key string, v any) bool {
 	data, ok := s.read(key)
 	if !ok {
@@ -49,8 +49,8 @@ func (s *Session) Delete(key string) error {
 	return nil
 }
 
-// Clear removes all values, including those that other requests add before it is saved. The
-// session and its user stay.
+// Clear removes all values, including those that other requests add before it is saved. The id
+// and the subject are kept.
 func (s *Session) Clear() error {
 	s.mu.Lock()
 	defer s.unlock()
@@ -183,14 +183,14 @@ func (s *Session) reportBadValue(key string) {
 	s.manager.observer.warn(e)
 }
 
-var errBadValue = errors.New("sessions: value does not decode into the wanted type")
+var errBadValue = errors.New("sessions: value does not decode into the requested type")
 
 func encodeError(key string, err error) error {
 	return fmt.Errorf("sessions: encoding %q: %w", key, err)
 }
 
-// lookup returns the encoded value under key as this request sees it, and the key in memory of
-// the session if it has it. It expects s.mu to be held.
+// lookup returns the encoded value under key as this request sees it, and the session's own
+// copy of the key, if it has one. It expects s.mu to be held.
 func (s *Session) lookup(key string) (name, value []byte, ok bool) {
 	for _, d := range [...]*delta{s.pending, s.saving} {
 		if c := d.find(key); c != nil {

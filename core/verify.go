@@ -30,7 +30,7 @@ var (
 	errOtherCookie = errors.New("sessions: record belongs to a cookie of another name")
 	errOtherSecret = errors.New("sessions: secret is not the session's")
 	errExpired     = errors.New("sessions: session has expired")
-	errReused      = fmt.Errorf("%w: its secret was replaced and the grace is over", ErrNotFound)
+	errReused      = fmt.Errorf("%w: the secret was replaced and its grace is over", ErrNotFound)
 )
 
 // verify decodes the record in v.snap and checks the ticket against it. If the ticket opens the
@@ -60,7 +60,7 @@ func (f *verifier) verify(v *verified, t *ticket.Ticket, now time.Time) error {
 	return nil
 }
 
-// secretMatch says what a secret is to a session.
+// secretMatch is the result of comparing a secret with those of a session.
 type secretMatch uint8
 
 const (
@@ -71,8 +71,8 @@ const (
 
 // matchSecret compares the ticket's secret with those of the session. The current secret is
 // accepted, and so is a retired one in its grace period, which matchSecret replaces by the
-// current one. No secret counts as expired while the latest grace period lasts, because the
-// browser may still be sending the secret before the retired one.
+// current one. While the latest grace period lasts, an older secret is unknown rather than
+// expired, because the browser may still send it.
 func (v *verified) matchSecret(now int64, grace time.Duration) secretMatch {
 	current := v.snap.Digest()
 	if current.Matches(&v.ticket.Secret) {
@@ -110,7 +110,7 @@ type recordStatus uint8
 
 const (
 	recordForeign recordStatus = iota // it belongs to another manager
-	recordEnded                       // it has expired by today's policy, or cannot be decoded
+	recordEnded                       // it has expired by the current policy, or cannot be decoded
 	recordLive
 )
 

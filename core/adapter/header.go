@@ -2,8 +2,8 @@ package adapter
 
 import "strings"
 
-// ContentFields returns the names of the header fields that describe a body or redirect, in the
-// spelling of net/http. An adapter removes them when an error replaces the handler's response.
+// ContentFields returns the names of the header fields that describe a body or redirect, in
+// canonical form. An adapter removes them when an error replaces the handler's response.
 func ContentFields() []string {
 	return []string{
 		"Accept-Ranges", "Cache-Control", "Content-Disposition", "Content-Encoding",

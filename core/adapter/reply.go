@@ -1,6 +1,6 @@
 // Package adapter holds what core and the adapters exchange apart from the session itself: what
 // a commit adds to the header of the response, and who sent the request. It is for adapters;
-// applications need nothing of it.
+// applications do not need it.
 package adapter
 
 import "strings"
@@ -24,8 +24,8 @@ type Reply struct {
 	// Private says that the response depends on the session, so that no shared cache may store
 	// it. It is true whenever SetCookie is not "".
 	Private bool
-	// NoStore says that an earlier reply of the same response has set the cookie, so that no cache
-	// may store the response.
+	// NoStore says that an earlier reply of the same response has set the cookie, so that no
+	// cache may store the response.
 	NoStore bool
 	// Values is memory for the values of the fields that Apply sets. If it is nil, Apply
 	// allocates.

@@ -41,9 +41,9 @@ func (p *Proof) Add(next *Proof) Proof {
 // A Device says where a request came from.
 type Device struct{ IP, UserAgent string }
 
-// An Account says how and from where the subject of a session signed in, in the encoding of the
-// session's record: level, IP address and user agent, then methods to the end. It is empty if
-// nothing is known.
+// An Account says how the subject of a session signed in and where it was last used from, in
+// the encoding of the session's record: level, IP address and user agent, then methods to the
+// end. It is empty if nothing is known.
 type Account []byte
 
 // NewAccount returns the account for a proof and a device, or nil if both are zero.

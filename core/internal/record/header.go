@@ -2,15 +2,15 @@ package record
 
 import "github.com/cloakroom-go/sessions/core/internal/ticket"
 
-// A Header is what a record says about itself.
+// A Header is the part of a record before the keys.
 type Header struct {
 	Times
 	Identity
 	Digest ticket.Digest // of the current secret
 }
 
-// Times says when a session was used and how long it lasts, in milliseconds and milliseconds of
-// the Unix epoch.
+// Times says when a session was used and how long it lasts, in milliseconds. Instants are
+// milliseconds since the Unix epoch.
 type Times struct {
 	Created       int64 // when the session was first stored
 	Seen          int64 // when it was last used

@@ -45,7 +45,7 @@ func (s *Snapshot) Decode() error {
 	return nil
 }
 
-// Stored reports whether the record is in the store.
+// Stored reports whether the record has been stored.
 func (s *Snapshot) Stored() bool { return s.Record.Version != 0 }
 
 // Identity returns the identity, whose slices point into the record's data. It is zero for a
@@ -78,7 +78,7 @@ func (s *Snapshot) Digest() (d ticket.Digest) {
 // Header returns everything that the record says about itself.
 func (s *Snapshot) Header() Header { return Header{s.Times, s.Identity(), s.Digest()} }
 
-// SecretSince returns when the current secret was made, in milliseconds of the Unix epoch.
+// SecretSince returns when the current secret was made, in milliseconds since the Unix epoch.
 func (s *Snapshot) SecretSince() int64 {
 	return max(s.Created, s.Authenticated, s.Identity().History.Rotated())
 }

@@ -11,8 +11,8 @@ const (
 	MaxPageSize     = 1000
 )
 
-// PageSize returns the number of records in a page of List with that limit: the limit, at
-// most MaxPageSize, and DefaultPageSize if it is zero or less.
+// PageSize returns the number of records in a page of List with that limit: the limit, at most
+// MaxPageSize, and DefaultPageSize if it is zero or less.
 func PageSize(limit int) int {
 	if limit <= 0 {
 		return DefaultPageSize
@@ -20,8 +20,8 @@ func PageSize(limit int) int {
 	return min(limit, MaxPageSize)
 }
 
-// PrefixRange returns the range of the keys that start with prefix: from is the first such
-// key, and to is the first key after all of them. Prefix and keys must be [Printable].
+// PrefixRange returns the range of the keys that start with prefix: from is the first such key,
+// and to is the first key after all of them. Prefix and keys must be [Printable].
 func PrefixRange(prefix string) (from, to string) {
 	if prefix == "" {
 		return "", "\x7f"
@@ -33,15 +33,15 @@ func PrefixRange(prefix string) (from, to string) {
 // cursorMark tells a cursor from other text in the same encoding.
 const cursorMark = "k1:"
 
-// EncodeCursor returns the cursor of the page that begins after key. The cursor contains
-// the key, so that the store has to remember nothing between pages.
+// EncodeCursor returns the cursor of the page that begins after key. The cursor contains the
+// key, so that the store has to remember nothing between pages.
 func EncodeCursor(key string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(cursorMark + key))
 }
 
 // DecodeCursor returns the key in a cursor. It reports false if EncodeCursor cannot have
-// returned the cursor for a key that starts with prefix. It does not check the bytes of the
-// key otherwise.
+// returned the cursor for a key that starts with prefix. It does not check the bytes of the key
+// otherwise.
 func DecodeCursor(cursor, prefix string) (key string, ok bool) {
 	text, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 // record:
 //
 //	family  16 bytes  digest of the half that all secrets of the history share
-//	rotated  8 bytes  when the secret was replaced last, in milliseconds of the Unix epoch
+//	rotated  8 bytes  when the secret was replaced last, in milliseconds since the Unix epoch
 //	retired           the secrets whose grace period was not over then, the oldest first, each as
 //	  until   8 bytes   when its grace period ends
 //	  digest 32 bytes   its SHA-256
@@ -31,8 +31,8 @@ const (
 	MaxRetired = 4
 )
 
-// MaxMillis bounds the times in a record, in milliseconds of the Unix epoch, so that adding a
-// duration to one cannot overflow.
+// MaxMillis bounds the times in a record, in milliseconds since the Unix epoch, so that adding
+// a duration to one cannot overflow.
 const MaxMillis = math.MaxInt64 / 4
 
 // Valid reports whether h may have been returned by Append.
@@ -50,8 +50,8 @@ func (h History) Valid() bool {
 // Len returns the number of retired secrets.
 func (h History) Len() int { return max(len(h)-headerSize, 0) / retiredSize }
 
-// Rotated returns when the secret was replaced last, in milliseconds of the Unix epoch. It is 0
-// for an empty history.
+// Rotated returns when the secret was replaced last, in milliseconds since the Unix epoch. It
+// is 0 for an empty history.
 func (h History) Rotated() int64 {
 	if len(h) == 0 {
 		return 0

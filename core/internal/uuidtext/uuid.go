@@ -1,5 +1,5 @@
 // Package uuidtext formats and parses UUIDs in their canonical text form. Store keys end in
-// one, so every request does this at least once.
+// one.
 package uuidtext
 
 import "github.com/google/uuid"
