@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// writeCertificate writes cert.pem and key.pem into dir, for 127.0.0.1, and returns what a client needs to trust them.
+// writeCertificate writes a certificate for 127.0.0.1 to cert.pem and key.pem in dir. It
+// returns the configuration of a client that trusts it.
 func writeCertificate(dir string) (*tls.Config, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -25,7 +26,7 @@ func writeCertificate(dir string) (*tls.Config, error) {
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "testserver"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
-		IsCA: true, BasicConstraintsValid: true, // It signs itself.
+		IsCA: true, BasicConstraintsValid: true, // self-signed
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
@@ -41,7 +42,12 @@ func writeCertificate(dir string) (*tls.Config, error) {
 	if err := os.WriteFile(filepath.Join(dir, "cert.pem"), certPEM, 0o600); err != nil {
 		return nil, err
 	}
+	if err := os.WriteFile(filepath.Join(dir, "key.pem"), keyPEM, 0o600); err != nil {
+		return nil, err
+	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(certPEM)
-	return &tls.Config{RootCAs: roots, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS12}, os.WriteFile(filepath.Join(dir, "key.pem"), keyPEM, 0o600)
+	return &tls.Config{
+		RootCAs: roots, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS12,
+	}, nil
 }

@@ -18,11 +18,12 @@ const (
 // RedisCluster is the [Spec] of a cluster of three masters.
 type RedisCluster struct {
 	Valkey   bool
-	Replicas bool   // One replica for each master, which takes over about two seconds after its end.
-	Password string // Of every node.
+	Replicas bool   // one for each master, which takes over about two seconds after its end
+	Password string // of every node
 }
 
-// ClusterSet is a running RedisCluster. Replicas, if any, are in the order of their masters.
+// ClusterSet is a running RedisCluster. Replicas, if there are any, are in the order of their
+// masters.
 type ClusterSet struct {
 	Masters, Replicas []*Server
 
@@ -30,7 +31,9 @@ type ClusterSet struct {
 }
 
 // Addrs returns the addresses of all nodes, masters first.
-func (c *ClusterSet) Addrs() []string { return append(addrs(c.Masters), addrs(c.Replicas)...) }
+func (c *ClusterSet) Addrs() []string {
+	return append(addresses(c.Masters), addresses(c.Replicas)...)
+}
 
 // Owner returns the index of the master that owned the key when the cluster started.
 func (c *ClusterSet) Owner(key string) int {
@@ -41,7 +44,7 @@ func (c *ClusterSet) Owner(key string) int {
 	}
 	slot := int(crc16(key)) % clusterSlots
 	for i := range clusterMasters {
-		if from, to := slots(i); slot >= from && slot < to {
+		if from, to := slotRange(i); slot >= from && slot < to {
 			return i
 		}
 	}
@@ -49,37 +52,38 @@ func (c *ClusterSet) Owner(key string) int {
 }
 
 // start implements Spec.
-func (r RedisCluster) start(ctx context.Context, h *host) (*ClusterSet, error) {
+func (r RedisCluster) start(ctx context.Context, g *serverGroup) (*ClusterSet, error) {
 	set := &ClusterSet{spec: Redis{Valkey: r.Valkey, Password: r.Password}}
 	var err error
-	if set.Masters, err = startMembers(ctx, h, set.spec); err != nil {
+	if set.Masters, err = startMembers(ctx, g, set.spec); err != nil {
 		return nil, err
 	}
 	if r.Replicas {
-		if set.Replicas, err = startMembers(ctx, h, set.spec); err != nil {
+		if set.Replicas, err = startMembers(ctx, g, set.spec); err != nil {
 			return nil, err
 		}
 	}
 	if err := set.join(ctx); err != nil {
 		return nil, err
 	}
-	if err := set.replicate(ctx); err != nil {
+	if err := set.assignReplicas(ctx); err != nil {
 		return nil, err
 	}
 	return set, poll(ctx, func() error { return set.ready(ctx) })
 }
 
-// startMembers starts three nodes that know nothing of each other.
-func startMembers(ctx context.Context, h *host, spec Redis) ([]*Server, error) {
+// startMembers starts three nodes that do not know each other yet.
+func startMembers(ctx context.Context, g *serverGroup, spec Redis) ([]*Server, error) {
 	var members []*Server
 	for range clusterMasters {
-		// The bus would listen at the port plus 10000, where somebody else may be.
+		// By default the bus listens at the port plus 10000, which may be taken.
 		bus, err := reservePort(ctx)
 		if err != nil {
 			return nil, err
 		}
-		s, err := startNode(ctx, h, spec, fmt.Sprintf(
-			"cluster-enabled yes\ncluster-port %d\ncluster-node-timeout 1000\ncluster-config-file %s", bus.number, clusterFile))
+		const format = "cluster-enabled yes\ncluster-port %d\n" +
+			"cluster-node-timeout 1000\ncluster-config-file %s"
+		s, err := startNode(ctx, g, spec, fmt.Sprintf(format, bus.number, clusterFile))
 		if err != nil {
 			bus.release()
 			return nil, err
@@ -90,49 +94,52 @@ func startMembers(ctx context.Context, h *host, spec Redis) ([]*Server, error) {
 	return members, nil
 }
 
-// slots returns the range of slots of a master.
-func slots(i int) (from, to int) {
+// slotRange returns the slots of a master: from is the first one, to is one after the last.
+func slotRange(i int) (from, to int) {
 	return i * clusterSlots / clusterMasters, (i + 1) * clusterSlots / clusterMasters
 }
 
-// join deals the slots and introduces all nodes to each other.
+// join assigns the slots to the masters and introduces all nodes to each other.
 func (c *ClusterSet) join(ctx context.Context) error {
 	for i, s := range append(c.Masters[:clusterMasters:clusterMasters], c.Replicas...) {
-		// Without an epoch of its own each, nodes sort that out among themselves, which takes time.
-		if err := ask(ctx, s, c.spec, fmt.Sprintf("CLUSTER SET-CONFIG-EPOCH %d", i+1)); err != nil {
+		// Nodes without distinct epochs resolve that among themselves, which takes time.
+		epoch := fmt.Sprintf("CLUSTER SET-CONFIG-EPOCH %d", i+1)
+		if err := expectReply(ctx, s, c.spec, epoch); err != nil {
 			return err
 		}
 		if i < clusterMasters {
-			if err := ask(ctx, s, c.spec, "CLUSTER ADDSLOTS "+slotList(i)); err != nil {
+			if err := expectReply(ctx, s, c.spec, "CLUSTER ADDSLOTS "+slotList(i)); err != nil {
 				return err
 			}
 		}
 		meet := fmt.Sprintf("CLUSTER MEET %s %d", hostPort(s), s.bus.number)
-		if err := ask(ctx, c.Masters[0], c.spec, meet); err != nil {
+		if err := expectReply(ctx, c.Masters[0], c.spec, meet); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// slotList names each slot of a master: older servers know no ranges.
+// slotList lists the slots of a master one by one, since older servers do not accept ranges.
 func slotList(i int) string {
 	var list []string
-	from, to := slots(i)
+	from, to := slotRange(i)
 	for slot := from; slot < to; slot++ {
 		list = append(list, strconv.Itoa(slot))
 	}
 	return strings.Join(list, " ")
 }
 
-// replicate gives each replica its master, as soon as it has heard of it.
-func (c *ClusterSet) replicate(ctx context.Context) error {
+// assignReplicas assigns each replica to its master, once it knows that master.
+func (c *ClusterSet) assignReplicas(ctx context.Context) error {
 	for i, s := range c.Replicas {
-		id, err := c.id(ctx, c.Masters[i])
+		id, err := c.nodeID(ctx, c.Masters[i])
 		if err != nil {
 			return err
 		}
-		err = poll(ctx, func() error { return ask(ctx, s, c.spec, "CLUSTER REPLICATE "+id) })
+		err = poll(ctx, func() error {
+			return expectReply(ctx, s, c.spec, "CLUSTER REPLICATE "+id)
+		})
 		if err != nil {
 			return err
 		}
@@ -140,8 +147,8 @@ func (c *ClusterSet) replicate(ctx context.Context) error {
 	return nil
 }
 
-// id returns a node's name within the cluster.
-func (c *ClusterSet) id(ctx context.Context, s *Server) (string, error) {
+// nodeID returns the id of a node within the cluster.
+func (c *ClusterSet) nodeID(ctx context.Context, s *Server) (string, error) {
 	conn, err := (&redisNode{spec: c.spec}).dial(ctx, s.addr)
 	if err != nil {
 		return "", err
@@ -150,29 +157,33 @@ func (c *ClusterSet) id(ctx context.Context, s *Server) (string, error) {
 	return conn.do("CLUSTER", "MYID")
 }
 
-// ready fails until every node sees the whole cluster, replicas in their role and in step.
+// ready returns an error until every node sees the whole cluster and replicas are in sync.
 func (c *ClusterSet) ready(ctx context.Context) error {
-	size := fmt.Sprintf("cluster_known_nodes:%d", len(c.Masters)+len(c.Replicas))
+	want := []string{
+		"cluster_state:ok", "cluster_slots_ok:16384",
+		fmt.Sprintf("cluster_known_nodes:%d", len(c.Masters)+len(c.Replicas)),
+	}
 	for _, s := range append(c.Masters[:clusterMasters:clusterMasters], c.Replicas...) {
-		if err := ask(ctx, s, c.spec, "CLUSTER INFO", "cluster_state:ok", "cluster_slots_ok:16384", size); err != nil {
+		if err := expectReply(ctx, s, c.spec, "CLUSTER INFO", want...); err != nil {
 			return err
 		}
 		for _, replica := range c.Replicas {
-			if err := c.seenAsReplica(ctx, s, replica); err != nil {
+			if err := c.knowsReplica(ctx, s, replica); err != nil {
 				return err
 			}
 		}
 	}
 	for _, s := range c.Replicas {
-		if err := ask(ctx, s, c.spec, "INFO replication", "master_link_status:up"); err != nil {
+		err := expectReply(ctx, s, c.spec, "INFO replication", "master_link_status:up")
+		if err != nil {
 			return err
 		}
 	}
-	return c.settled()
+	return c.shardsAgree()
 }
 
-// seenAsReplica fails unless s knows that the other node is a replica.
-func (c *ClusterSet) seenAsReplica(ctx context.Context, s, replica *Server) error {
+// knowsReplica returns an error unless s knows that the other node is a replica.
+func (c *ClusterSet) knowsReplica(ctx context.Context, s, replica *Server) error {
 	conn, err := (&redisNode{spec: c.spec}).dial(ctx, s.addr)
 	if err != nil {
 		return err
@@ -190,9 +201,10 @@ func (c *ClusterSet) seenAsReplica(ctx context.Context, s, replica *Server) erro
 	return fmt.Errorf("%s does not know the replica %s", s.addr, replica.addr)
 }
 
-// settled fails while nodes have written down different shards for a node. They learn of shards some time after they have
-// learnt of replicas, and one that is ended in between may refuse to start again: its file is corrupted, it says.
-func (c *ClusterSet) settled() error {
+// shardsAgree returns an error while the nodes' files disagree about the shard of a node.
+// Nodes learn about shards some time after they learn about replicas. One that stops in
+// between may refuse to start again, with a message that its file is corrupted.
+func (c *ClusterSet) shardsAgree() error {
 	shards := map[string]string{}
 	for _, s := range append(c.Masters[:clusterMasters:clusterMasters], c.Replicas...) {
 		text, err := os.ReadFile(filepath.Join(s.program.dir, clusterFile))
@@ -201,7 +213,8 @@ func (c *ClusterSet) settled() error {
 		}
 		for node, shard := range shardsIn(string(text)) {
 			if known, ok := shards[node]; ok && known != shard {
-				return fmt.Errorf("%s has node %s in shard %q, another one in %q", s.addr, node, shard, known)
+				const format = "%s has node %s in shard %q, another one in %q"
+				return fmt.Errorf(format, s.addr, node, shard, known)
 			}
 			shards[node] = shard
 		}
@@ -209,12 +222,12 @@ func (c *ClusterSet) settled() error {
 	return nil
 }
 
-// shardsIn returns the shard of each node in the configuration that a node has written down. Servers before
-// 7.2 know none.
+// shardsIn returns the shard of each node in the configuration file of a node. Servers before
+// 7.2 do not have shards.
 func shardsIn(config string) map[string]string {
 	shards := map[string]string{}
 	for line := range strings.Lines(config) {
-		// The node, its address with names and shard, flags, the node's master.
+		// The fields are the node, its address with names and shard, flags, its master.
 		if f := strings.Fields(line); len(f) > 3 {
 			_, shard, _ := strings.Cut(f[1], "shard-id=")
 			shards[f[0]], _, _ = strings.Cut(shard, ",")
@@ -223,7 +236,7 @@ func shardsIn(config string) map[string]string {
 	return shards
 }
 
-// crc16 is the checksum that distributes keys over slots (CCITT, XMODEM).
+// crc16 returns the checksum that distributes keys over slots (CCITT, XMODEM).
 func crc16(key string) uint16 {
 	const polynomial = 0x1021
 	var sum uint16

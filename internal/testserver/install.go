@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// installScript runs as root. Services must not start, so unless the machine has a policy about that, it gets one
-// that forbids it for the time of the installation.
+// installScript runs as root. Services must not start. Unless the machine has a policy for
+// that, the script installs one that forbids it during the installation.
 const installScript = `
 policy=/usr/sbin/policy-rc.d
 if [ ! -e $policy ]; then
@@ -21,14 +21,16 @@ if [ ! -e $policy ]; then
 	printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy
 fi
 install() {
-	DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"
+	DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 \
+		install -y --no-install-recommends "$@"
 }
 install "$@" || { apt-get -qq -o DPkg::Lock::Timeout=300 update && install "$@"; }
 `
 
-// Install makes the named servers available on a Debian machine: redis, valkey, memcached, postgres, mariadb and
-// mongo; without names, all of them. What is there already is left alone, and no system service is started. Several
-// processes may call it at once. Its output goes to w.
+// Install installs the named servers on a Debian machine: redis, valkey, memcached, postgres,
+// mariadb and mongo. Without names, it installs all of them. It skips servers that are already
+// there and starts no system service. Several processes may call it concurrently. It writes
+// its output to w.
 func Install(ctx context.Context, w io.Writer, names ...string) error {
 	unlock, err := lockCache(ctx, "install.lock")
 	if err != nil {
@@ -39,23 +41,26 @@ func Install(ctx context.Context, w io.Writer, names ...string) error {
 	return in.install(names)
 }
 
-// installer carries what every step of an installation needs.
+// installer holds what every step of an installation needs.
 type installer struct {
-	ctx context.Context //nolint:containedctx // It lives as long as one call of Install.
+	ctx context.Context //nolint:containedctx // lives as long as one call of Install
 	out io.Writer
 }
 
 func (in installer) install(names []string) error {
-	sources := []source{redisSource(), memcachedSource(), postgresSource(), mariadbSource(), valkeySource(), mongoSource()}
+	sources := []source{
+		redisSource(), memcachedSource(), postgresSource(), mariadbSource(), valkeySource(),
+		mongoSource(),
+	}
 	var packages []string
 	var later []func() error
 	for _, s := range sources {
-		if len(names) > 0 && !slices.Contains(names, s.name) || in.present(s) {
+		if len(names) > 0 && !slices.Contains(names, s.name) || in.available(s) {
 			continue
 		}
 		switch s.name {
 		case "valkey":
-			// Its libraries are those of Redis, which Debian has in its main part.
+			// Valkey needs the same libraries as Redis, which is in Debian itself.
 			packages = append(packages, "redis-tools")
 			later = append(later, in.valkey)
 		case "mongo":
@@ -71,22 +76,23 @@ func (in installer) install(names []string) error {
 	return err
 }
 
-// present reports whether a source needs nothing more.
-func (in installer) present(s source) bool {
-	if s.external() != "" {
+// available reports whether a server need not be installed.
+func (in installer) available(s source) bool {
+	if s.externalAddr() != "" {
 		return true
 	}
 	_, err := s.find()
 	return err == nil
 }
 
-// apt installs Debian packages, with sudo where we are not root.
+// apt installs Debian packages. It uses sudo unless it runs as root.
 func (in installer) apt(packages []string) error {
 	if len(packages) == 0 {
 		return nil
 	}
 	if _, err := exec.LookPath("apt-get"); err != nil {
-		return fmt.Errorf("no apt-get here; install by other means: %s", strings.Join(packages, " "))
+		const format = "no apt-get here; install by other means: %s"
+		return fmt.Errorf(format, strings.Join(packages, " "))
 	}
 	args := append([]string{"sh", "-c", installScript, "install"}, packages...)
 	if os.Getuid() != 0 {
@@ -95,7 +101,8 @@ func (in installer) apt(packages []string) error {
 	return in.run("", args...)
 }
 
-// valkey unpacks Valkey from Debian's backports into the cache, without enabling backports on the machine.
+// valkey unpacks Valkey from Debian's backports into the cache. It does not enable backports
+// on the machine.
 func (in installer) valkey() error {
 	cache, err := cacheDir()
 	if err != nil {
@@ -110,17 +117,19 @@ func (in installer) valkey() error {
 	if err != nil {
 		return err
 	}
-	if err := in.run(work, append(append([]string{"apt-get", "-qq"}, options...), "update")...); err != nil {
+	apt := append([]string{"apt-get", "-qq"}, options...)
+	if err := in.run(work, append(slices.Clip(apt), "update")...); err != nil {
 		return err
 	}
-	download := append(append([]string{"apt-get", "-qq"}, options...), "download", "valkey-server", "valkey-tools")
+	download := append(slices.Clip(apt), "download", "valkey-server", "valkey-tools")
 	if err := in.run(work, download...); err != nil {
 		return err
 	}
 	return in.unpack(work, filepath.Join(cache, valkeySource().name))
 }
 
-// backports returns options for apt that know nothing but the backports of this Debian release and write to dir alone.
+// backports returns options with which apt uses only the backports of this Debian release and
+// writes only to dir.
 func backports(dir string) ([]string, error) {
 	release, err := os.ReadFile("/etc/os-release")
 	if err != nil {
@@ -133,7 +142,9 @@ func backports(dir string) ([]string, error) {
 	codename, _, _ = strings.Cut(codename, "\n")
 	list := fmt.Sprintf("deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] "+
 		"http://deb.debian.org/debian %s-backports main\n", strings.Trim(codename, `"`))
-	if err := os.WriteFile(filepath.Join(dir, "sources.list"), []byte(list), 0o600); err != nil { //nolint:gosec // Our own folder.
+	file := filepath.Join(dir, "sources.list")
+	//nolint:gosec // in our own folder
+	if err := os.WriteFile(file, []byte(list), 0o600); err != nil {
 		return nil, err
 	}
 	for _, sub := range []string{"lists/partial", "cache/archives/partial"} {
@@ -142,15 +153,16 @@ func backports(dir string) ([]string, error) {
 		}
 	}
 	return []string{
-		"-o", "Dir::Etc::SourceList=" + filepath.Join(dir, "sources.list"),
+		"-o", "Dir::Etc::SourceList=" + file,
 		"-o", "Dir::Etc::SourceParts=-",
 		"-o", "Dir::State::Lists=" + filepath.Join(dir, "lists"),
 		"-o", "Dir::Cache=" + filepath.Join(dir, "cache"),
-		"-o", "APT::Sandbox::User=", // The folder is closed to apt's own user.
+		"-o", "APT::Sandbox::User=", // apt's own user cannot read the folder
 	}, nil
 }
 
-// unpack extracts every package in dir and moves the result to target in one step, so that nobody sees half of it.
+// unpack extracts every package in dir and moves the result to target in one step, so that
+// other processes never see half of it.
 func (in installer) unpack(dir, target string) error {
 	packages, err := filepath.Glob(filepath.Join(dir, "*.deb"))
 	if err != nil {
@@ -168,15 +180,15 @@ func (in installer) unpack(dir, target string) error {
 	return os.Rename(tree, target)
 }
 
-// ferretdb builds the stand-in for MongoDB ahead of the tests that need it.
+// ferretdb builds FerretDB before the tests need it.
 func (in installer) ferretdb() error {
 	_, err := buildFerretDB(in.ctx)
 	return err
 }
 
-// run runs a command in dir and shows what it says.
+// run runs a command in dir and shows its output.
 func (in installer) run(dir string, args ...string) error {
-	cmd := exec.CommandContext(in.ctx, args[0], args[1:]...) //nolint:gosec // The commands are written above.
+	cmd := exec.CommandContext(in.ctx, args[0], args[1:]...) //nolint:gosec // fixed commands
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, in.out, in.out
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("%s: %w", filepath.Base(args[0]), err)

@@ -8,8 +8,9 @@ import (
 	"sync"
 )
 
-// janitorScript waits until the test process is gone, however it ended, and clears away what it left: processes
-// that the kernel did not end with it, the shared memory segment of a killed PostgreSQL, and the folder of everything.
+// janitorScript waits until the test process is gone, even if it was killed, and removes what
+// it left behind: processes that the kernel did not kill with it, the shared memory segment of
+// a killed PostgreSQL, and the workspace.
 const janitorScript = `
 cat >/dev/null
 sleep 0.1
@@ -25,57 +26,64 @@ for i in 1 2 3 4 5; do
 done
 `
 
-// workspace returns the folder of everything this process starts, and has it cleared away when the process ends.
-var workspace = sync.OnceValues(func() (string, error) { //nolint:gochecknoglobals // One per process is the point.
+// workspace returns the folder that holds all servers of this process. The janitor removes it
+// when the process ends.
+//
+//nolint:gochecknoglobals // there is one for each process
+var workspace = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "testserver-")
 	if err != nil {
 		return "", err
 	}
-	// Servers that refuse to run as root must be able to reach what is theirs in it.
-	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // Listing it stays ours.
+	// Servers that run as another user must be able to reach their folders in it.
+	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // others cannot list it
 		return "", err
 	}
-	return dir, watch(dir)
+	return dir, startJanitor(dir)
 })
 
-// watch starts the janitor. It holds the reading end of a pipe whose writing end closes with our process.
-func watch(dir string) error {
+// startJanitor starts the janitor. It reads from a pipe whose writing end closes when this
+// process ends.
+func startJanitor(dir string) error {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = r.Close() }()
-	cmd := exec.CommandContext(context.Background(), "sh", "-c", janitorScript, "janitor", dir) //nolint:gosec // Our own folder.
-	cmd.Stdin, cmd.SysProcAttr = r, detached()
+	args := []string{"-c", janitorScript, "janitor", dir}
+	cmd := exec.CommandContext(context.Background(), "sh", args...) //nolint:gosec // our own
+	cmd.Stdin, cmd.SysProcAttr = r, detachedAttributes()
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	// The writing end stays open for as long as we live; the collector must not close it.
-	keep(w)
+	// The garbage collector must not close the writing end.
+	keepOpen(w)
 	return nil
 }
 
-// kept holds what must live as long as the process.
-var kept struct { //nolint:gochecknoglobals // The point of it.
+// openFiles holds files that stay open as long as the process runs.
+//
+//nolint:gochecknoglobals // they live as long as the process
+var openFiles struct {
 	sync.Mutex
 	files []*os.File
 }
 
-func keep(f *os.File) {
-	kept.Lock()
-	defer kept.Unlock()
-	kept.files = append(kept.files, f)
+func keepOpen(f *os.File) {
+	openFiles.Lock()
+	defer openFiles.Unlock()
+	openFiles.files = append(openFiles.files, f)
 }
 
-// removeSegment removes the shared memory segment that a killed PostgreSQL left behind. There may be none.
+// removeSegment removes the shared memory segment of a killed PostgreSQL, if there is one.
 func removeSegment(pidfile string) {
-	text, err := os.ReadFile(pidfile) //nolint:gosec // In a folder that we made.
+	text, err := os.ReadFile(pidfile) //nolint:gosec // in our own folder
 	lines := strings.Split(string(text), "\n")
 	if err != nil || len(lines) < 7 {
 		return
 	}
-	fields := strings.Fields(lines[6])
-	if len(fields) == 2 {
-		_ = exec.CommandContext(context.Background(), "ipcrm", "-m", fields[1]).Run() //nolint:gosec // A number.
+	if fields := strings.Fields(lines[6]); len(fields) == 2 {
+		//nolint:gosec // the segment's id
+		_ = exec.CommandContext(context.Background(), "ipcrm", "-m", fields[1]).Run()
 	}
 }

@@ -18,7 +18,8 @@ import (
 // orphanEnv makes TestOrphans the process that is to die: "exit" or "kill".
 const orphanEnv = "TESTSERVER_ORPHANS"
 
-// TestOrphans is not a test by itself: it is the other process of TestNothingOutlivesTheTestProcess.
+// TestOrphans is not a test by itself: it is the other process of
+// TestNothingOutlivesTheTestProcess.
 func TestOrphans(t *testing.T) {
 	t.Parallel()
 	mode := os.Getenv(orphanEnv)
@@ -28,7 +29,7 @@ func TestOrphans(t *testing.T) {
 	servers := []*Server{Shared(t, Redis{}), Shared(t, Postgres{}), Shared(t, Memcached{}), Start(t, Postgres{})}
 	servers[3].Pause(t)
 	for _, s := range servers {
-		for _, pid := range tree(s.proc.pid()) {
+		for _, pid := range processTree(s.proc.pid()) {
 			say("pid", pid)
 		}
 	}
@@ -99,7 +100,7 @@ func TestNothingOutlivesTheTestProcess(t *testing.T) {
 // cleared fails while something of what another process had is left.
 func cleared(ctx context.Context, found map[string][]string) error {
 	for _, text := range found["pid"] {
-		if pid, err := strconv.Atoi(text); err != nil || !gone(pid) {
+		if pid, err := strconv.Atoi(text); err != nil || !hasEnded(pid) {
 			return fmt.Errorf("process %s is left: %w", text, err)
 		}
 	}

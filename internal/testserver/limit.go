@@ -9,9 +9,10 @@ import (
 	"testing"
 )
 
-// LimitFiles lets no file of the server grow beyond that many bytes, from now on until the next start: what it writes there
-// fails, as on a disk that is full, and no privilege is needed for it. 0 ends it. Logs that the server writes ahead have to
-// fit: 16 MiB for PostgreSQL, 32 MiB for MariaDB. It needs Linux.
+// LimitFiles limits the size of each file of the server to the given number of bytes, until
+// the next start. Writes beyond it fail, as on a full disk. A size of 0 removes the limit. The
+// write-ahead log must fit: 16 MiB for PostgreSQL, 32 MiB for MariaDB. LimitFiles needs Linux,
+// but no privileges.
 func (s *Server) LimitFiles(tb testing.TB, size int) {
 	tb.Helper()
 	s.fault(tb, func(ctx context.Context) error {
@@ -22,12 +23,14 @@ func (s *Server) LimitFiles(tb testing.TB, size int) {
 		if size > 0 {
 			limit = strconv.Itoa(size)
 		}
-		for _, pid := range tree(s.proc.pid()) {
-			// The colon leaves the hard limit as it is, above which nobody but root could lift the other again.
-			cmd := exec.CommandContext(ctx, "prlimit", "--pid", strconv.Itoa(pid), "--fsize="+limit+":") //nolint:gosec // Numbers.
-			// Not even root may do it to another user's process everywhere.
-			cmd.SysProcAttr = attributes(s.program.user)
-			if out, err := cmd.CombinedOutput(); err != nil && slices.Contains(tree(s.proc.pid()), pid) {
+		for _, pid := range processTree(s.proc.pid()) {
+			// The colon keeps the hard limit, which only root could raise again.
+			args := []string{"--pid", strconv.Itoa(pid), "--fsize=" + limit + ":"}
+			cmd := exec.CommandContext(ctx, "prlimit", args...) //nolint:gosec // numbers
+			// On some systems, not even root may limit another user's process.
+			cmd.SysProcAttr = childAttributes(s.program.user)
+			out, err := cmd.CombinedOutput()
+			if err != nil && slices.Contains(processTree(s.proc.pid()), pid) {
 				return fmt.Errorf("prlimit: %w: %s", err, out)
 			}
 		}

@@ -6,85 +6,86 @@ import (
 	"sync"
 )
 
-// link is one client's connection and its continuation to the server.
-type link struct {
+// proxyConn is the connection of a client to a proxy together with the proxy's connection to
+// the server.
+type proxyConn struct {
 	proxy  *Proxy
 	client net.Conn
-	server net.Conn // nil until it is made; guarded by proxy.mu, like dead.
-	dead   bool
+	server net.Conn // nil until it is made; guarded by proxy.mu, like closed
+	closed bool
 
-	mu   sync.Mutex
-	lost *swallow // The reply to be lost next.
+	mu      sync.Mutex
+	swallow *pendingSwallow // drops the next reply
 }
 
-// run passes data until either side hangs up.
-func (l *link) run() {
-	defer l.proxy.remove(l)
-	if !l.connect() {
-		l.proxy.change(l.reset)
+// run forwards data until either side closes its connection.
+func (c *proxyConn) run() {
+	defer c.proxy.remove(c)
+	if !c.connect() {
+		c.proxy.update(c.reset)
 		return
 	}
 	var replies sync.WaitGroup
-	replies.Go(l.replies)
-	l.requests()
+	replies.Go(c.forwardReplies)
+	c.forwardRequests()
 	replies.Wait()
 }
 
-// connect connects to the server. A server that is down shows as a reset.
-func (l *link) connect() bool {
-	if !l.proxy.wait(l, false) {
+// connect connects to the server. If it returns false, the client gets a reset.
+func (c *proxyConn) connect() bool {
+	if !c.proxy.waitToForward(c, false) {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), faultWait)
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	var d net.Dialer
-	server, err := d.DialContext(ctx, "tcp", l.proxy.target)
+	server, err := d.DialContext(ctx, "tcp", c.proxy.target)
 	if err != nil {
 		return false
 	}
-	l.proxy.mu.Lock()
-	defer l.proxy.mu.Unlock()
-	l.server = server
-	if l.dead {
+	c.proxy.mu.Lock()
+	defer c.proxy.mu.Unlock()
+	c.server = server
+	if c.closed {
 		_ = server.Close()
 	}
-	return !l.dead
+	return !c.closed
 }
 
-// reset ends both sides without farewell. The caller holds the proxy's lock.
-func (l *link) reset() {
-	l.dead = true
-	for _, conn := range []net.Conn{l.client, l.server} {
+// reset resets both connections. The caller must hold proxy.mu.
+func (c *proxyConn) reset() {
+	c.closed = true
+	for _, conn := range []net.Conn{c.client, c.server} {
 		if tcp, ok := conn.(*net.TCPConn); ok {
-			_ = tcp.SetLinger(0) // Close then sends a reset.
+			_ = tcp.SetLinger(0) // makes Close send a reset
 			_ = tcp.Close()
 		}
 	}
 }
 
-// finish ends both sides in good order, with what has been written.
-func (l *link) finish() {
-	_ = l.client.Close()
-	_ = l.server.Close()
-	l.proxy.change(func() { l.dead = true })
+// closeBoth closes both connections after the data that has been written.
+func (c *proxyConn) closeBoth() {
+	_ = c.client.Close()
+	_ = c.server.Close()
+	c.proxy.update(func() { c.closed = true })
 }
 
-// requests passes what the client sends.
-func (l *link) requests() {
-	defer l.finish()
+// forwardRequests forwards what the client sends.
+func (c *proxyConn) forwardRequests() {
+	defer c.closeBoth()
 	buf := make([]byte, 64<<10)
 	for {
-		n, err := l.client.Read(buf)
+		n, err := c.client.Read(buf)
 		if n > 0 {
-			if !l.proxy.wait(l, false) {
+			if !c.proxy.waitToForward(c, false) {
 				return
 			}
-			if s := l.proxy.matches(buf[:n]); s != nil {
-				l.mu.Lock()
-				l.lost = s
-				l.mu.Unlock()
+			if s := c.proxy.takeSwallow(buf[:n]); s != nil {
+				c.mu.Lock()
+				c.swallow = s
+				c.mu.Unlock()
 			}
-			if _, err := l.server.Write(buf[:n]); err != nil {
+			if _, err := c.server.Write(buf[:n]); err != nil {
 				return
 			}
 		}
@@ -94,13 +95,13 @@ func (l *link) requests() {
 	}
 }
 
-// replies passes what the server answers.
-func (l *link) replies() {
-	defer l.finish()
+// forwardReplies forwards what the server replies.
+func (c *proxyConn) forwardReplies() {
+	defer c.closeBoth()
 	buf := make([]byte, 64<<10)
 	for {
-		n, err := l.server.Read(buf)
-		if n > 0 && !l.reply(buf[:n]) {
+		n, err := c.server.Read(buf)
+		if n > 0 && !c.forwardReply(buf[:n]) {
 			return
 		}
 		if err != nil {
@@ -109,25 +110,25 @@ func (l *link) replies() {
 	}
 }
 
-// reply passes one piece of a reply. It returns false when the connection is to end.
-func (l *link) reply(piece []byte) bool {
-	l.mu.Lock()
-	lost := l.lost
-	l.mu.Unlock()
-	if lost != nil {
-		// Whoever waits for the channel may rely on the end of the connection.
-		l.finish()
-		close(lost.done)
+// forwardReply forwards a piece of a reply. It returns false if the connection is to end.
+func (c *proxyConn) forwardReply(piece []byte) bool {
+	c.mu.Lock()
+	swallow := c.swallow
+	c.mu.Unlock()
+	if swallow != nil {
+		// When the channel is closed, the connection must have ended.
+		c.closeBoth()
+		close(swallow.done)
 		return false
 	}
-	if !l.proxy.wait(l, true) {
+	if !c.proxy.waitToForward(c, true) {
 		return false
 	}
-	n, c := l.proxy.limit(len(piece))
-	_, err := l.client.Write(piece[:n])
-	if c != nil {
-		l.finish()
-		close(c.done)
+	n, cut := c.proxy.takeCut(len(piece))
+	_, err := c.client.Write(piece[:n])
+	if cut != nil {
+		c.closeBoth()
+		close(cut.done)
 		return false
 	}
 	return err == nil

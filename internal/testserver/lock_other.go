@@ -7,8 +7,9 @@ import (
 	"os"
 )
 
-// tryLock locks nothing: package tests are to run one after another here (go test -p 1).
+// tryLock locks nothing. Run the tests of packages one after another on this system (go test
+// -p 1).
 func tryLock(string) (*os.File, error) { return os.Open(os.DevNull) }
 
-// lockCache locks nothing either.
+// lockCache locks nothing.
 func lockCache(context.Context, string) (unlock func(), err error) { return func() {}, nil }

@@ -11,9 +11,10 @@ import (
 	"time"
 )
 
-// tryLock takes a lock that other processes respect and that ends with this one. It returns nil when it is taken.
+// tryLock acquires a lock across processes, which ends when the file is closed or the process
+// ends. It returns nil if the lock is taken.
 func tryLock(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // Our own cache folder.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // in our cache
 	if err != nil {
 		return nil, err
 	}
@@ -24,10 +25,10 @@ func tryLock(path string) (*os.File, error) {
 	if closed := f.Close(); closed != nil || !errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil, errors.Join(err, closed)
 	}
-	return nil, nil //nolint:nilnil // The comment above says what nil means.
+	return nil, nil //nolint:nilnil // see the comment above
 }
 
-// lockCache waits for a lock in the cache folder.
+// lockCache waits for a lock in the cache folder. The caller must call unlock.
 func lockCache(ctx context.Context, name string) (unlock func(), err error) {
 	dir, err := cacheDir()
 	if err != nil {

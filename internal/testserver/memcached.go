@@ -12,30 +12,31 @@ import (
 
 // Memcached is the [Spec] of a memcached.
 type Memcached struct {
-	Megabytes int    // Of memory; 0 means 64, as in memcached.
-	ItemSize  string // The largest item, for example "4m"; "" means 1m, as in memcached.
-	Threads   int    // 0 means 4, as in memcached.
+	Megabytes int    // size of the cache; 0 means memcached's default, 64
+	ItemSize  string // size of the largest item, such as "4m"; "" means memcached's default, 1m
+	Threads   int    // 0 means memcached's default, 4
 }
 
 // start implements Spec.
-func (m Memcached) start(ctx context.Context, h *host) (*Server, error) {
+func (m Memcached) start(ctx context.Context, g *serverGroup) (*Server, error) {
 	src := memcachedSource()
-	if addr := src.external(); addr != "" {
+	if addr := src.externalAddr(); addr != "" {
 		if (m != Memcached{}) {
 			return nil, &missingError{src, "an external server cannot be configured"}
 		}
-		return outside(src, addr, addr), nil
+		return externalServer(src, addr, addr), nil
 	}
 	path, err := src.find()
 	if err != nil {
 		return nil, err
 	}
-	dir, err := h.folder(src.name, nil)
+	dir, err := g.folder(src.name, nil)
 	if err != nil {
 		return nil, err
 	}
-	s, err := launch(ctx, h, program{
-		name: src.name, path: path, dir: dir, args: m.args, ping: pingMemcached, stop: syscall.SIGTERM,
+	s, err := launch(ctx, g, program{
+		name: src.name, path: path, dir: dir, args: m.args,
+		ping: pingMemcached, stop: syscall.SIGTERM,
 	})
 	if err != nil {
 		return nil, err
@@ -56,7 +57,7 @@ func (m Memcached) args(port int) ([]string, error) {
 		args = append(args, "-t", strconv.Itoa(m.Threads))
 	}
 	if os.Getuid() == 0 {
-		// It refuses to run as root unless told to.
+		// Without this option, memcached refuses to run as root.
 		args = append(args, "-u", "root")
 	}
 	return args, nil

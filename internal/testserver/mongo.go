@@ -17,35 +17,36 @@ import (
 	"syscall"
 )
 
-// Mongo is the [Spec] of FerretDB with its SQLite backend, in the place of MongoDB: single commands are as atomic as
-// MongoDB's; TTL indexes, transactions and replica sets are missing. TEST_MONGO_URL names a real MongoDB.
+// Mongo is the [Spec] of FerretDB with its SQLite backend, in place of MongoDB. Single
+// commands are as atomic as MongoDB's; there are no TTL indexes, transactions or replica sets.
+// TEST_MONGO_URL names a real MongoDB.
 type Mongo struct{}
 
 // start implements Spec.
-func (m Mongo) start(ctx context.Context, h *host) (*Server, error) {
+func (m Mongo) start(ctx context.Context, g *serverGroup) (*Server, error) {
 	src := mongoSource()
-	if address := src.external(); address != "" {
+	if address := src.externalAddr(); address != "" {
 		u, err := url.Parse(address)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", src.address, err)
+			return nil, fmt.Errorf("%s: %w", src.addressVar, err)
 		}
 		if u.Path == "" {
 			u.Path = "/"
 		}
-		return outside(src, u.Host, u.String()), nil
+		return externalServer(src, u.Host, u.String()), nil
 	}
 	path, err := ferretdbPath(ctx, src)
 	if err != nil {
 		return nil, err
 	}
-	// The time for starting a server was not meant for building it.
-	ctx, cancel := withStartWait(context.WithoutCancel(ctx))
+	// The timeout for starting a server does not include building it.
+	ctx, cancel := withStartTimeout(context.WithoutCancel(ctx))
 	defer cancel()
-	dir, err := h.folder(src.name, nil)
+	dir, err := g.folder(src.name, nil)
 	if err != nil {
 		return nil, err
 	}
-	s, err := launch(ctx, h, program{
+	s, err := launch(ctx, g, program{
 		name: src.name, path: path, dir: dir, ping: pingMongo, stop: syscall.SIGTERM,
 		args: func(port int) ([]string, error) {
 			return []string{"-dir", dir, "-listen", fmt.Sprintf("127.0.0.1:%d", port)}, nil
@@ -58,9 +59,9 @@ func (m Mongo) start(ctx context.Context, h *host) (*Server, error) {
 	return s, nil
 }
 
-// ferretdbPath returns the program, built if it was not yet.
+// ferretdbPath returns the path of the program, which it builds if necessary.
 func ferretdbPath(ctx context.Context, src source) (string, error) {
-	if os.Getenv(src.binary) != "" {
+	if os.Getenv(src.binaryVar) != "" {
 		return src.find()
 	}
 	// The first build takes a minute or two.
@@ -71,13 +72,14 @@ func ferretdbPath(ctx context.Context, src source) (string, error) {
 	return path, nil
 }
 
-// buildFerretDB builds the program in the folder ferretdb into the cache, under a name made from its sources.
+// buildFerretDB builds the program in the folder ferretdb and puts it into the cache. Its name
+// there contains a hash of its sources.
 func buildFerretDB(ctx context.Context) (string, error) {
-	_, here, _, _ := runtime.Caller(0)
-	folder := filepath.Join(filepath.Dir(here), "ferretdb")
+	_, thisFile, _, _ := runtime.Caller(0)
+	folder := filepath.Join(filepath.Dir(thisFile), "ferretdb")
 	sum := sha256.New()
 	for _, name := range []string{"go.mod", "go.sum", "main.go", "serializer.go"} {
-		text, err := os.ReadFile(filepath.Join(folder, name)) //nolint:gosec // Our own sources.
+		text, err := os.ReadFile(filepath.Join(folder, name)) //nolint:gosec // our own sources
 		if err != nil {
 			return "", err
 		}
@@ -99,18 +101,20 @@ func buildFerretDB(ctx context.Context) (string, error) {
 	return target, goBuild(ctx, folder, target)
 }
 
-// goBuild builds the program in folder, outside of any workspace.
+// goBuild builds the program in folder without a Go workspace.
 func goBuild(ctx context.Context, folder, target string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", target+".new", ".") //nolint:gosec // A name made above.
+	temporary := target + ".new"
+	args := []string{"build", "-trimpath", "-o", temporary, "."}
+	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // a name made above
 	cmd.Dir = folder
 	cmd.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0", "GOFLAGS=-mod=readonly")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}
-	return os.Rename(target+".new", target)
+	return os.Rename(temporary, target)
 }
 
-// pingMongo sends the ping command: an operation message with one section, a BSON document.
+// pingMongo sends the ping command as an OP_MSG with one section, which is a BSON document.
 func pingMongo(ctx context.Context, addr string) error {
 	conn, err := dial(ctx, addr)
 	if err != nil {
@@ -119,10 +123,11 @@ func pingMongo(ctx context.Context, addr string) error {
 	defer func() { _ = conn.Close() }()
 	const opMsg = 2013
 	fields := "\x10ping\x00\x01\x00\x00\x00" + "\x02$db\x00\x06\x00\x00\x00admin\x00" + "\x00"
-	document := append(binary.LittleEndian.AppendUint32(nil, uint32(len(fields)+4)), fields...) //nolint:gosec // Small.
+	length := uint32(len(fields) + 4) //nolint:gosec // small
+	document := append(binary.LittleEndian.AppendUint32(nil, length), fields...)
 	message := make([]byte, 16, 64)
 	message = append(append(message, 0, 0, 0, 0, 0), document...)
-	binary.LittleEndian.PutUint32(message, uint32(len(message))) //nolint:gosec // Small.
+	binary.LittleEndian.PutUint32(message, uint32(len(message))) //nolint:gosec // small
 	binary.LittleEndian.PutUint32(message[12:], opMsg)
 	if _, err := conn.Write(message); err != nil {
 		return err
@@ -130,14 +135,14 @@ func pingMongo(ctx context.Context, addr string) error {
 	return mongoOK(conn)
 }
 
-// mongoOK reads a reply and fails unless it begins with the field that says all is well.
+// mongoOK reads a reply and returns an error unless it contains the field ok with the value 1.
 func mongoOK(r io.Reader) error {
-	head := make([]byte, 16)
-	if _, err := io.ReadFull(r, head); err != nil {
+	header := make([]byte, 16)
+	if _, err := io.ReadFull(r, header); err != nil {
 		return err
 	}
 	const maxReply = 1 << 20
-	size := binary.LittleEndian.Uint32(head)
+	size := binary.LittleEndian.Uint32(header)
 	if size < 16 || size > maxReply {
 		return fmt.Errorf("reply of %d bytes", size)
 	}

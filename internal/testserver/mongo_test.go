@@ -21,7 +21,8 @@ func bson(pairs ...any) []byte {
 	return append(append(document, body...), 0)
 }
 
-// appendField knows the types that the commands below need; a slice is an array of one document.
+// appendField knows the types that the commands below need; a slice is an array of one
+// document.
 func appendField(body []byte, name string, value any) []byte {
 	field := func(kind byte) []byte { return append(append(append(body, kind), name...), 0) }
 	switch v := value.(type) {

@@ -12,18 +12,19 @@ import (
 	"time"
 )
 
-// Ports come from below the range that systems use for outgoing connections: between the end of a server and its
-// restart, no client can be given its port.
+// Ports are below the range that systems use for outgoing connections. Otherwise the system
+// could give a server's port to a client while the server is being restarted.
 const firstPort, lastPort = 15000, 32000
 
-// port is one that no other test process takes while we hold it.
+// port is a TCP port that no other test process uses until it is released.
 type port struct {
 	number int
 	lock   *os.File
 }
 
-// reservePort finds a free port. Without the lock, two test processes could pick the same one, and a server that lost
-// the race would look ready because the other one answers.
+// reservePort finds a free port and locks it. Without the lock, two test processes could
+// choose the same port. The server that lost the race would then seem ready because the other
+// one answers.
 func reservePort(ctx context.Context) (*port, error) {
 	dir, err := cacheDir()
 	if err != nil {
@@ -34,7 +35,7 @@ func reservePort(ctx context.Context) (*port, error) {
 		return nil, err
 	}
 	for range 1000 {
-		n := firstPort + rand.N(lastPort-firstPort) //nolint:gosec // Nobody has to guess it.
+		n := firstPort + rand.N(lastPort-firstPort) //nolint:gosec // not a secret
 		lock, err := tryLock(filepath.Join(dir, strconv.Itoa(n)))
 		if err != nil {
 			return nil, err
@@ -50,7 +51,7 @@ func reservePort(ctx context.Context) (*port, error) {
 	return nil, errors.New("no free port")
 }
 
-// free reports whether nobody listens there.
+// free reports whether no process listens on the port.
 func (p *port) free(ctx context.Context) bool {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", p.addr())
@@ -59,10 +60,11 @@ func (p *port) free(ctx context.Context) bool {
 
 func (p *port) addr() string { return fmt.Sprintf("127.0.0.1:%d", p.number) }
 
-// release gives the port back. The lock's file stays: removing it would race with whoever opens it next.
+// release releases the port. The lock file stays, since removing it would race with the next
+// process that opens it.
 func (p *port) release() { _ = p.lock.Close() }
 
-// sleep waits, and no longer than ctx lives.
+// sleep waits for d or until ctx is done.
 func sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
@@ -72,7 +74,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// poll calls ready until it returns nil. When ctx ends first, the error says what was still wrong.
+// poll calls ready until it returns nil. If ctx is done first, the error includes the last one
+// that ready returned.
 func poll(ctx context.Context, ready func() error) error {
 	for {
 		err := ready()

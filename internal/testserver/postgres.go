@@ -17,20 +17,21 @@ import (
 	"syscall"
 )
 
-// databaseUser is who clients of SQL servers sign in as. It may create databases and owns those of Server.Database.
+// databaseUser is the user that clients of SQL servers connect as. It may create databases and
+// owns those of Server.Database.
 const databaseUser = "app"
 
 // Postgres is the [Spec] of a PostgreSQL. Clients sign in as an ordinary user with a password.
 type Postgres struct {
-	Sync   bool   // Wait for the disk at each commit. Off, only a crash of the machine would lose something.
-	Config string // More lines for postgresql.conf.
+	Sync   bool   // wait for the disk at each commit; otherwise a crash of the machine loses data
+	Config string // additional lines for postgresql.conf
 }
 
 // start implements Spec.
-func (p Postgres) start(ctx context.Context, h *host) (*Server, error) {
+func (p Postgres) start(ctx context.Context, g *serverGroup) (*Server, error) {
 	src := postgresSource()
-	if address := src.external(); address != "" {
-		return outsideSQL(src, address, p != Postgres{})
+	if address := src.externalAddr(); address != "" {
+		return externalSQLServer(src, address, p != Postgres{})
 	}
 	path, err := src.find()
 	if err != nil {
@@ -40,44 +41,50 @@ func (p Postgres) start(ctx context.Context, h *host) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := h.folder(src.name, account)
+	dir, err := g.folder(src.name, account)
 	if err != nil {
 		return nil, err
 	}
 	if err := p.init(ctx, path, dir, account); err != nil {
 		return nil, err
 	}
-	s, err := launch(ctx, h, program{
-		name: src.name, path: path, dir: dir, user: account, stop: syscall.SIGINT, clean: true,
+	s, err := launch(ctx, g, program{
+		name: src.name, path: path, dir: dir, user: account,
+		stop: syscall.SIGINT, needsCleanStop: true,
 		args: func(port int) ([]string, error) {
 			return []string{"-D", filepath.Join(dir, "data"), "-p", strconv.Itoa(port)}, nil
 		},
-		ping: func(ctx context.Context, addr string) error { return postgresQuery(ctx, addr, "SELECT 1") },
+		ping: func(ctx context.Context, addr string) error {
+			return postgresQuery(ctx, addr, "SELECT 1")
+		},
 	})
 	if err != nil {
 		return nil, err
 	}
 	s.source = src
-	err = s.postgresUser(ctx)
+	err = s.createPostgresUser(ctx)
 	return s, err
 }
 
-// init makes the data folder. The administrator needs no password, everybody else does.
+// init creates the data folder. The administrator needs no password, all other users do.
 func (p Postgres) init(ctx context.Context, path, dir string, account *account) error {
-	initdb, err := sibling(path, "initdb")
+	initdb, err := programBeside(path, "initdb")
 	if err != nil {
 		return err
 	}
 	data := filepath.Join(dir, "data")
-	cmd := command{initdb, []string{"-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"}, dir, account}
-	if err := cmd.run(ctx); err != nil {
+	args := []string{
+		"-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync",
+	}
+	if err := (command{initdb, args, dir, account}).run(ctx); err != nil {
 		return err
 	}
 	hba := "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
 	if err := os.WriteFile(filepath.Join(data, "pg_hba.conf"), []byte(hba), 0o600); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(filepath.Join(data, "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0) //nolint:gosec // A folder that we made.
+	file := filepath.Join(data, "postgresql.conf")
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0) //nolint:gosec // in our own folder
 	if err != nil {
 		return err
 	}
@@ -85,35 +92,39 @@ func (p Postgres) init(ctx context.Context, path, dir string, account *account) 
 	return errors.Join(err, f.Close())
 }
 
-// config returns the settings that differ from initdb's. Shared memory is kept in the data folder as far as possible, so
-// that it goes with it.
+// config returns the settings that differ from initdb's. Shared memory is kept in the data
+// folder as far as possible, so that it is removed together with the folder.
 func (p Postgres) config() string {
 	sync := "off"
 	if p.Sync {
 		sync = "on"
 	}
 	return strings.Join([]string{
-		"", "listen_addresses = '127.0.0.1'", "unix_socket_directories = ''", "max_connections = 200",
-		"dynamic_shared_memory_type = mmap", "fsync = " + sync, "logging_collector = off", p.Config, "",
+		"", "listen_addresses = '127.0.0.1'", "unix_socket_directories = ''",
+		"max_connections = 200", "dynamic_shared_memory_type = mmap", "fsync = " + sync,
+		"logging_collector = off", p.Config, "",
 	}, "\n")
 }
 
-// postgresUser makes the user that clients sign in as.
-func (s *Server) postgresUser(ctx context.Context) error {
+// createPostgresUser creates the user that clients connect as.
+func (s *Server) createPostgresUser(ctx context.Context) error {
 	addr := s.addr
 	s.password = randomSecret()
-	s.execute = func(ctx context.Context, statement string) error { return postgresQuery(ctx, addr, statement) }
+	s.executeSQL = func(ctx context.Context, statement string) error {
+		return postgresQuery(ctx, addr, statement)
+	}
 	u := url.URL{
 		Scheme: "postgres", Host: addr, Path: "/postgres", RawQuery: "sslmode=disable",
 		User: url.UserPassword(databaseUser, s.password),
 	}
 	s.url = u.String()
-	// A superuser: databases are created by the administrator, and what is in them shall be the client's.
-	return s.execute(ctx, fmt.Sprintf("CREATE ROLE %s LOGIN SUPERUSER PASSWORD '%s'", databaseUser, s.password))
+	// The user is a superuser so that it can use databases that the administrator creates.
+	return s.executeSQL(ctx, fmt.Sprintf(
+		"CREATE ROLE %s LOGIN SUPERUSER PASSWORD '%s'", databaseUser, s.password))
 }
 
-// outsideSQL stands for an SQL server that somebody else runs.
-func outsideSQL(src source, address string, configured bool) (*Server, error) {
+// externalSQLServer returns a Server for an SQL server that is already running.
+func externalSQLServer(src source, address string, configured bool) (*Server, error) {
 	if configured {
 		return nil, &missingError{src, "an external server cannot be configured"}
 	}
@@ -122,13 +133,14 @@ func outsideSQL(src source, address string, configured bool) (*Server, error) {
 	if end := strings.IndexAny(addr, "/)?"); end >= 0 {
 		addr = addr[:end]
 	}
-	return outside(src, addr, address), nil
+	return externalServer(src, addr, address), nil
 }
 
-// unprivileged returns the account to run a server as that refuses to run as root; nil when we are not root.
+// unprivileged returns the account for a server that refuses to run as root, or nil if this
+// process does not run as root.
 func unprivileged(names ...string) (*account, error) {
 	if os.Getuid() != 0 {
-		return nil, nil //nolint:nilnil // The comment above says what nil means.
+		return nil, nil //nolint:nilnil // see the comment above
 	}
 	for _, name := range names {
 		found, err := user.Lookup(name)
@@ -142,7 +154,7 @@ func unprivileged(names ...string) (*account, error) {
 	return nil, fmt.Errorf("found none of the accounts %q to run the server as", names)
 }
 
-// postgresQuery runs one statement as the administrator, who needs no password.
+// postgresQuery executes a statement as the administrator.
 func postgresQuery(ctx context.Context, addr, statement string) error {
 	conn, err := dial(ctx, addr)
 	if err != nil {
@@ -150,39 +162,42 @@ func postgresQuery(ctx context.Context, addr, statement string) error {
 	}
 	defer func() { _ = conn.Close() }()
 	const version3 = 3 << 16
-	hello := binary.BigEndian.AppendUint32(nil, version3)
-	hello = append(hello, "user\x00postgres\x00database\x00postgres\x00\x00"...)
-	hello = append(binary.BigEndian.AppendUint32(nil, uint32(len(hello)+4)), hello...) //nolint:gosec // Small.
-	if _, err := conn.Write(hello); err != nil {
+	startup := binary.BigEndian.AppendUint32(nil, version3)
+	startup = append(startup, "user\x00postgres\x00database\x00postgres\x00\x00"...)
+	length := uint32(len(startup) + 4) //nolint:gosec // small
+	startup = append(binary.BigEndian.AppendUint32(nil, length), startup...)
+	if _, err := conn.Write(startup); err != nil {
 		return err
 	}
 	r := bufio.NewReader(conn)
-	if err := postgresReplies(r); err != nil {
+	if err := postgresReadReplies(r); err != nil {
 		return err
 	}
-	query := binary.BigEndian.AppendUint32([]byte{'Q'}, uint32(len(statement)+5)) //nolint:gosec // Small.
+	length = uint32(len(statement) + 5) //nolint:gosec // small
+	query := binary.BigEndian.AppendUint32([]byte{'Q'}, length)
 	if _, err := conn.Write(append(append(query, statement...), 0)); err != nil {
 		return err
 	}
-	if err := postgresReplies(r); err != nil {
+	if err := postgresReadReplies(r); err != nil {
 		return err
 	}
-	return postgresBye(conn)
+	return postgresTerminate(conn)
 }
 
-// postgresReplies reads until the server is ready for the next query, and returns the error it met on the way.
-func postgresReplies(r io.Reader) error {
+// postgresReadReplies reads until the server is ready for the next query. It returns the error
+// that the server sent, if any.
+func postgresReadReplies(r io.Reader) error {
 	var failure error
 	for {
-		var head [5]byte
-		if _, err := io.ReadFull(r, head[:]); err != nil {
+		var header [5]byte
+		if _, err := io.ReadFull(r, header[:]); err != nil {
 			return errors.Join(failure, err)
 		}
-		body := make([]byte, int(binary.BigEndian.Uint32(head[1:]))-4)
+		body := make([]byte, int(binary.BigEndian.Uint32(header[1:]))-4)
 		if _, err := io.ReadFull(r, body); err != nil {
 			return err
 		}
-		switch head[0] {
+		switch header[0] {
 		case 'Z':
 			return failure
 		case 'E':
@@ -191,8 +206,9 @@ func postgresReplies(r io.Reader) error {
 	}
 }
 
-// postgresBye ends the connection and waits until the server has done so too: DROP DATABASE would meet it.
-func postgresBye(conn net.Conn) error {
+// postgresTerminate closes the connection and waits until the server has closed it too.
+// Otherwise a DROP DATABASE could fail because of it.
+func postgresTerminate(conn net.Conn) error {
 	if _, err := conn.Write([]byte{'X', 0, 0, 0, 4}); err != nil {
 		return err
 	}

@@ -15,36 +15,39 @@ import (
 )
 
 const (
-	logName  = "server.log"
-	pidName  = "server.pid" // Read by the janitor.
-	logShown = 16 << 10     // How much of a log is shown.
-	killWait = 10 * time.Second
+	logName     = "server.log"
+	pidName     = "server.pid" // read by the janitor
+	maxLogShown = 16 << 10     // bytes at the end of a log
+	killTimeout = 10 * time.Second
 )
 
-// errPortTaken says that a process ended because somebody else listens on its port.
+// errPortTaken reports that a process ended because another one listens on its port.
 var errPortTaken = errors.New("port is taken")
 
-// command is a process to be.
+// command describes a process.
 type command struct {
 	path string
 	args []string
-	dir  string // Also takes the log.
+	dir  string // working directory; it also contains the log
 	user *account
 }
 
-// account is the user that a process runs as; nil is our own.
+// account is the user that a process runs as. A nil account is the user of this process.
 type account struct{ uid, gid int }
 
 // process is a running server.
 type process struct {
 	cmd  *exec.Cmd
 	dir  string
-	done chan struct{} // Closed when the process has ended.
+	done chan struct{} // closed when the process has ended
 }
 
-// launches takes the starts of all processes to one goroutine that keeps its thread for ever: the kernel kills our
-// children when the thread that started them ends, and threads may end before the process does.
-var launches = sync.OnceValue(func() chan<- func() { //nolint:gochecknoglobals // One thread per process is the point.
+// startQueue returns a channel of functions that start processes. One goroutine calls them on
+// a thread that never ends. The kernel kills a child when the thread that started it ends, and
+// threads may end before the process does.
+//
+//nolint:gochecknoglobals // there is one thread for each process
+var startQueue = sync.OnceValue(func() chan<- func() {
 	starts := make(chan func())
 	go func() {
 		runtime.LockOSThread()
@@ -57,45 +60,49 @@ var launches = sync.OnceValue(func() chan<- func() { //nolint:gochecknoglobals /
 
 // start starts the process. Its output is appended to the log in its folder.
 func (c command) start() (*process, error) {
-	out, err := os.OpenFile(filepath.Join(c.dir, logName), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	const flags = os.O_CREATE | os.O_APPEND | os.O_WRONLY
+	out, err := os.OpenFile(filepath.Join(c.dir, logName), flags, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = out.Close() }()
-	cmd := exec.CommandContext(context.Background(), c.path, c.args...) //nolint:gosec // Tests say what to run.
+	//nolint:gosec // tests say what to run
+	cmd := exec.CommandContext(context.Background(), c.path, c.args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = c.dir, out, out
-	cmd.SysProcAttr = attributes(c.user)
-	// Servers must not depend on the language of the machine, nor find a client's settings.
-	cmd.Env = []string{"LC_ALL=C", "TZ=UTC", "PATH=" + os.Getenv("PATH"), "HOME=" + c.dir, "TMPDIR=" + c.dir}
+	cmd.SysProcAttr = childAttributes(c.user)
+	// Servers must not depend on the machine's locale or find settings of clients.
+	cmd.Env = []string{
+		"LC_ALL=C", "TZ=UTC", "PATH=" + os.Getenv("PATH"), "HOME=" + c.dir, "TMPDIR=" + c.dir,
+	}
 	started := make(chan error)
-	launches() <- func() { started <- cmd.Start() }
+	startQueue() <- func() { started <- cmd.Start() }
 	if err := <-started; err != nil {
 		return nil, err
 	}
 	p := &process{cmd: cmd, dir: c.dir, done: make(chan struct{})}
-	if err := p.record([]int{p.pid()}); err != nil {
+	if err := p.writePIDs([]int{p.pid()}); err != nil {
 		return nil, errors.Join(err, cmd.Process.Kill(), cmd.Wait())
 	}
 	go p.reap()
 	return p, nil
 }
 
-// record leaves the ids of processes to the janitor.
-func (p *process) record(pids []int) error {
+// writePIDs writes the ids of processes for the janitor.
+func (p *process) writePIDs(pids []int) error {
 	text := strings.Trim(fmt.Sprint(pids), "[]")
 	return os.WriteFile(filepath.Join(p.dir, pidName), []byte(text), 0o600)
 }
 
-// run runs the command to its end.
+// run runs the command until it ends.
 func (c command) run(ctx context.Context) error {
-	p, err := c.start() //nolint:contextcheck // A server outlives the call that starts it.
+	p, err := c.start() //nolint:contextcheck // run kills the process if ctx is done
 	if err != nil {
 		return err
 	}
 	select {
 	case <-p.done:
 	case <-ctx.Done():
-		return errors.Join(context.Cause(ctx), p.kill()) //nolint:contextcheck // What is to end must end, whatever became of the test.
+		return errors.Join(context.Cause(ctx), p.kill()) //nolint:contextcheck // ctx is done
 	}
 	if !p.cmd.ProcessState.Success() {
 		return p.exitError()
@@ -105,15 +112,15 @@ func (c command) run(ctx context.Context) error {
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
-// reap waits for the end. A process that was killed is no error here; whoever waits for it to live finds out.
+// reap waits until the process ends. It ignores how the process ended: see exitError.
 func (p *process) reap() {
 	_ = p.cmd.Wait()
-	// What is left in the file would tell the janitor to kill a stranger.
+	// Otherwise the janitor could kill an unrelated process with the same id.
 	_ = os.Remove(filepath.Join(p.dir, pidName))
 	close(p.done)
 }
 
-// waitReady pings until the server answers or its process ends.
+// waitReady pings the server until it is ready or its process ends.
 func (p *process) waitReady(ctx context.Context, ping func(context.Context) error) error {
 	err := poll(ctx, func() error {
 		select {
@@ -133,19 +140,20 @@ func (p *process) waitReady(ctx context.Context, ping func(context.Context) erro
 	}
 }
 
-// exitError says how the process ended, in its own words.
+// exitError returns an error with the state of the ended process and the end of its log.
 func (p *process) exitError() error {
 	text := readLog(p.dir)
 	err := fmt.Errorf("%s: %v\n%s", filepath.Base(p.cmd.Path), p.cmd.ProcessState, text)
-	if lower := strings.ToLower(text); strings.Contains(lower, "already in use") || strings.Contains(lower, "bind:") {
+	text = strings.ToLower(text)
+	if strings.Contains(text, "already in use") || strings.Contains(text, "bind:") {
 		return fmt.Errorf("%w: %w", errPortTaken, err)
 	}
 	return err
 }
 
-// signalAndWait asks the process to end, and kills it when it does not.
+// signalAndWait asks the process to end, and kills it if it has not ended when ctx is done.
 func (p *process) signalAndWait(ctx context.Context, sig syscall.Signal) error {
-	// It may be paused, and would not hear the signal.
+	// A paused process would not receive the signal.
 	_ = p.resume()
 	if err := p.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
@@ -154,30 +162,32 @@ func (p *process) signalAndWait(ctx context.Context, sig syscall.Signal) error {
 	case <-p.done:
 		return nil
 	case <-ctx.Done():
-		return errors.Join(fmt.Errorf("%s did not stop: %w", filepath.Base(p.cmd.Path), context.Cause(ctx)), p.kill()) //nolint:contextcheck // What is to end must end, whatever became of the test.
+		name := filepath.Base(p.cmd.Path)
+		err := fmt.Errorf("%s did not stop: %w", name, context.Cause(ctx))
+		return errors.Join(err, p.kill()) //nolint:contextcheck // ctx is done
 	}
 }
 
-// kill ends the process at once and waits until it and all processes below it are gone.
+// kill kills the process and waits until it and all its descendants are gone.
 func (p *process) kill() error {
-	below := tree(p.pid())
+	tree := processTree(p.pid())
 	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
 	<-p.done
-	ctx, cancel := context.WithTimeout(context.Background(), killWait)
+	ctx, cancel := context.WithTimeout(context.Background(), killTimeout)
 	defer cancel()
-	return poll(ctx, func() error { return killLeft(below) })
+	return poll(ctx, func() error { return killRemaining(tree) })
 }
 
 // readLog returns the end of the log in dir.
 func readLog(dir string) string {
-	text, err := os.ReadFile(filepath.Join(dir, logName)) //nolint:gosec // A folder that we made.
+	text, err := os.ReadFile(filepath.Join(dir, logName)) //nolint:gosec // our own
 	if err != nil {
 		return err.Error()
 	}
-	if len(text) > logShown {
-		text = append([]byte("...\n"), text[len(text)-logShown:]...)
+	if len(text) > maxLogShown {
+		text = append([]byte("...\n"), text[len(text)-maxLogShown:]...)
 	}
 	return string(text)
 }

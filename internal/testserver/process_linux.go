@@ -11,20 +11,24 @@ import (
 	"syscall"
 )
 
-// attributes ties the life of a child to ours, keeps the terminal's interrupt from it, and gives it its user.
-func attributes(user *account) *syscall.SysProcAttr {
+// childAttributes returns attributes with which a child is killed when this process ends, does
+// not receive the terminal's interrupt, and runs as a user.
+func childAttributes(user *account) *syscall.SysProcAttr {
 	a := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if user != nil {
-		a.Credential = &syscall.Credential{Uid: uint32(user.uid), Gid: uint32(user.gid)} //nolint:gosec // Ids fit.
+		//nolint:gosec // ids fit
+		a.Credential = &syscall.Credential{Uid: uint32(user.uid), Gid: uint32(user.gid)}
 	}
 	return a
 }
 
-// detached only keeps the terminal's interrupt from a child: it is to outlive us.
-func detached() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+// detachedAttributes returns attributes with which a child outlives this process and does not
+// receive the terminal's interrupt.
+func detachedAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
-// tree returns a process and all below it. Groups will not do: each process of PostgreSQL is one of its own.
-func tree(root int) []int {
+// processTree returns a process and all its descendants. They need not share a process group:
+// each process of PostgreSQL has its own.
+func processTree(root int) []int {
 	children := map[int][]int{}
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, path := range stats {
@@ -40,9 +44,10 @@ func tree(root int) []int {
 	return all
 }
 
-// readStat returns the state and the parent from a stat file. The command's name before them may hold anything.
+// readStat returns the state and the parent of a process from its stat file. The name of the
+// command before them may contain any character.
 func readStat(path string) (state byte, parent int, err error) {
-	text, err := os.ReadFile(path) //nolint:gosec // Below /proc.
+	text, err := os.ReadFile(path) //nolint:gosec // in /proc
 	if err != nil {
 		return 0, 0, err
 	}
@@ -54,43 +59,45 @@ func readStat(path string) (state byte, parent int, err error) {
 	return fields[0][0], parent, err
 }
 
-// gone reports whether a process has ended, reaped or not.
-func gone(pid int) bool {
+// hasEnded reports whether a process has ended, even if it has not been reaped.
+func hasEnded(pid int) bool {
 	state, _, err := readStat(fmt.Sprintf("/proc/%d/stat", pid))
 	return err != nil || state == 'Z' || state == 'X'
 }
 
-// stopped reports whether every thread of a process stands still.
-func stopped(pid int) bool {
+// isStopped reports whether every thread of a process is stopped or has ended.
+func isStopped(pid int) bool {
 	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
 	for _, path := range threads {
-		if state, _, err := readStat(path); err == nil && state != 'T' && state != 'Z' && state != 'X' {
+		state, _, err := readStat(path)
+		if err == nil && state != 'T' && state != 'Z' && state != 'X' {
 			return false
 		}
 	}
 	return true
 }
 
-// killLeft kills those of a dead server's processes that did not notice, and fails until all are gone.
-func killLeft(pids []int) error {
+// killRemaining kills the processes of a dead server that still run. It returns an error until
+// all are gone.
+func killRemaining(pids []int) error {
 	var left error
 	for _, pid := range pids {
-		if !gone(pid) {
-			_ = syscall.Kill(pid, syscall.SIGKILL) // It may just have ended.
+		if !hasEnded(pid) {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // fails if the process has just ended
 			left = fmt.Errorf("process %d still runs", pid)
 		}
 	}
 	return left
 }
 
-// stopTree stops the whole tree and waits until it stands: the signal is asynchronous, and until the last process has
-// seen it, more may be started.
+// stopTree stops the process tree and waits until it has stopped. The signal is asynchronous,
+// and new processes may start until the last one has received it.
 func (p *process) stopTree(ctx context.Context) error {
 	return poll(ctx, func() error {
 		var running error
-		for _, pid := range tree(p.pid()) {
-			if !stopped(pid) {
-				_ = syscall.Kill(pid, syscall.SIGSTOP) // It may just have ended.
+		for _, pid := range processTree(p.pid()) {
+			if !isStopped(pid) {
+				_ = syscall.Kill(pid, syscall.SIGSTOP) // fails if the process has just ended
 				running = fmt.Errorf("process %d still runs", pid)
 			}
 		}
@@ -98,22 +105,24 @@ func (p *process) stopTree(ctx context.Context) error {
 	})
 }
 
-// pause stops the whole tree and tells the janitor of every process: when the first one is killed with us, those below it
-// stand still and do not notice.
+// pause stops the process tree and writes the ids of all its processes for the janitor. If
+// this process ends, the kernel kills only the first of them, and the stopped ones do not
+// notice that.
 func (p *process) pause(ctx context.Context) error {
 	err := p.stopTree(ctx)
-	return errors.Join(err, p.record(tree(p.pid())))
+	return errors.Join(err, p.writePIDs(processTree(p.pid())))
 }
 
-// resume lets the whole tree go on, the lowest first: a parent may look after its children at once.
+// resume resumes the process tree, descendants first, since a parent may look at its children
+// at once.
 func (p *process) resume() error {
 	var errs []error
-	all := tree(p.pid())
+	all := processTree(p.pid())
 	for i := range all {
 		err := syscall.Kill(all[len(all)-1-i], syscall.SIGCONT)
 		if err != nil && !errors.Is(err, syscall.ESRCH) {
 			errs = append(errs, err)
 		}
 	}
-	return errors.Join(append(errs, p.record(all[:1]))...)
+	return errors.Join(append(errs, p.writePIDs(all[:1]))...)
 }

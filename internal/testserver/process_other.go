@@ -10,15 +10,15 @@ import (
 
 var errNeedsLinux = errors.New("pausing a server needs Linux")
 
-// attributes has nothing to offer here; the janitor looks after what a dead test process leaves.
-func attributes(*account) *syscall.SysProcAttr { return nil }
+// childAttributes returns nil. If this process is killed, the janitor kills its children.
+func childAttributes(*account) *syscall.SysProcAttr { return nil }
 
-func detached() *syscall.SysProcAttr { return nil }
+func detachedAttributes() *syscall.SysProcAttr { return nil }
 
-// tree knows no processes but the first.
-func tree(root int) []int { return []int{root} }
+// processTree returns the process alone, since its descendants are not known on this system.
+func processTree(root int) []int { return []int{root} }
 
-func killLeft([]int) error { return nil }
+func killRemaining([]int) error { return nil }
 
 func (p *process) pause(context.Context) error { return errNeedsLinux }
 

@@ -9,38 +9,38 @@ import (
 	"time"
 )
 
-// Proxy stands between clients and a server and breaks the connections in ways that a server cannot be told to. It
-// passes everything until told otherwise; faults add up until Heal.
+// Proxy forwards connections to a server and injects faults into them. Several faults may be
+// active at the same time, until Heal ends them. Its methods are safe for concurrent use.
 type Proxy struct {
 	target   string
 	listener net.Listener
 	done     sync.WaitGroup
 
 	mu      sync.Mutex
-	changed chan struct{} // Closed and replaced at each change, for those who wait for one.
+	changed chan struct{} // closed and replaced at each update
 	closed  bool
 	delay   time.Duration
 	refuse  bool
 	stalled bool
-	cut     *cut
-	swallow *swallow
-	links   map[*link]struct{}
+	cut     *pendingCut
+	swallow *pendingSwallow
+	conns   map[*proxyConn]struct{}
 	total   int
 }
 
-// cut is an order to end a connection within a reply.
-type cut struct {
-	left int // Bytes of replies that still pass.
-	done chan struct{}
+// pendingCut is a request to close a connection within a reply.
+type pendingCut struct {
+	remaining int // bytes of replies to forward before that
+	done      chan struct{}
 }
 
-// swallow is an order to lose one reply.
-type swallow struct {
+// pendingSwallow is a request to drop the reply to one request.
+type pendingSwallow struct {
 	match []byte
 	done  chan struct{}
 }
 
-// NewProxy returns a proxy in front of addr. It ends with the test.
+// NewProxy returns a proxy in front of addr. It is closed when the test ends.
 func NewProxy(tb testing.TB, addr string) *Proxy {
 	tb.Helper()
 	var lc net.ListenConfig
@@ -48,70 +48,76 @@ func NewProxy(tb testing.TB, addr string) *Proxy {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	p := &Proxy{target: addr, listener: l, changed: make(chan struct{}), links: map[*link]struct{}{}}
+	p := &Proxy{
+		target: addr, listener: l,
+		changed: make(chan struct{}), conns: map[*proxyConn]struct{}{},
+	}
 	p.done.Go(p.accept)
 	tb.Cleanup(p.close)
 	return p
 }
 
-// Addr returns where clients reach the proxy.
+// Addr returns the address of the proxy.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
-// Through returns an address or URL of the server with the proxy in its place.
+// Through returns an address or URL of the server with the address of the proxy instead.
 func (p *Proxy) Through(url string) string { return strings.Replace(url, p.target, p.Addr(), 1) }
 
-// Delay lets each piece of a reply wait that long. 0 ends it.
-func (p *Proxy) Delay(d time.Duration) { p.change(func() { p.delay = d }) }
+// Delay delays each piece of a reply. A delay of 0 ends this.
+func (p *Proxy) Delay(d time.Duration) { p.update(func() { p.delay = d }) }
 
-// BlackHole stops passing anything, in both directions; connections stay open, and new ones are accepted. What is on
-// its way arrives after Heal, as it would after a pause of the network.
-func (p *Proxy) BlackHole() { p.change(func() { p.stalled = true }) }
+// BlackHole stops forwarding in both directions. Connections stay open, and new ones are
+// accepted. Data that is sent in the meantime arrives after Heal, as after an interruption of
+// the network.
+func (p *Proxy) BlackHole() { p.update(func() { p.stalled = true }) }
 
-// Reset ends all connections there are, with a reset and not in good order. New ones work.
-func (p *Proxy) Reset() { p.change(p.resetAll) }
+// Reset resets all current connections. New ones work.
+func (p *Proxy) Reset() { p.update(p.resetAll) }
 
-// Drop ends all connections there are and every new one right after it is accepted.
+// Drop resets all current connections, and each new one right after it is accepted.
 func (p *Proxy) Drop() {
-	p.change(func() {
+	p.update(func() {
 		p.refuse = true
 		p.resetAll()
 	})
 }
 
-// CutAfter ends the connection on which the nth byte of replies from now on has passed: once, and then no more. With a
-// number below the length of the next reply, that reply arrives in part. The channel is closed when it has happened.
+// CutAfter forwards the next n bytes of replies and then closes the connection of the last of
+// them, once. If n is less than the length of the next reply, the client receives a part of
+// that reply. The channel is closed when the connection has been closed.
 func (p *Proxy) CutAfter(n int) <-chan struct{} {
-	c := &cut{n, make(chan struct{})}
-	p.change(func() { p.cut = c })
+	c := &pendingCut{n, make(chan struct{})}
+	p.update(func() { p.cut = c })
 	return c.done
 }
 
-// SwallowReply lets the next request that contains match through ("" is in every request), and when the server
-// answers, drops the answer and ends the connection: the server has done its work, and the client cannot know. It
-// does so once; the channel is closed when it has happened. The text must be within what one write of the client
-// sends, and a connection with TLS shows nothing but "".
+// SwallowReply forwards the next request that contains match, drops the reply and closes the
+// connection, once. The server has then handled the request, but the client cannot know. The
+// channel is closed when the connection has been closed. An empty match is contained in every
+// request. Otherwise the client must send the text in a single write and without TLS.
 func (p *Proxy) SwallowReply(match string) <-chan struct{} {
-	s := &swallow{[]byte(match), make(chan struct{})}
-	p.change(func() { p.swallow = s })
+	s := &pendingSwallow{[]byte(match), make(chan struct{})}
+	p.update(func() { p.swallow = s })
 	return s.done
 }
 
 // Heal ends all faults.
 func (p *Proxy) Heal() {
-	p.change(func() {
+	p.update(func() {
 		p.delay, p.refuse, p.stalled, p.cut, p.swallow = 0, false, false, nil, nil
 	})
 }
 
-// Connections returns how many connections clients have made so far, and how many are open.
+// Connections returns how many connections clients have made so far, and how many of them are
+// open.
 func (p *Proxy) Connections() (total, open int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.total, len(p.links)
+	return p.total, len(p.conns)
 }
 
-// change changes the rules and wakes those who wait.
-func (p *Proxy) change(f func()) {
+// update calls f with the lock held and wakes all goroutines in waitToForward.
+func (p *Proxy) update(f func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	f()
@@ -120,15 +126,15 @@ func (p *Proxy) change(f func()) {
 }
 
 func (p *Proxy) resetAll() {
-	for l := range p.links {
-		l.reset()
+	for c := range p.conns {
+		c.reset()
 	}
 }
 
-// close ends everything and waits for it.
+// close closes the listener and all connections, and waits until their goroutines have ended.
 func (p *Proxy) close() {
 	_ = p.listener.Close()
-	p.change(func() {
+	p.update(func() {
 		p.closed = true
 		p.resetAll()
 	})
@@ -141,39 +147,41 @@ func (p *Proxy) accept() {
 		if err != nil {
 			return
 		}
-		l := &link{proxy: p, client: client}
-		if p.add(l) {
-			p.done.Go(l.run)
+		c := &proxyConn{proxy: p, client: client}
+		if p.add(c) {
+			p.done.Go(c.run)
 		} else {
-			l.reset()
+			c.reset()
 		}
 	}
 }
 
-// add counts a connection; it returns false for one that is not wanted.
-func (p *Proxy) add(l *link) bool {
+// add counts a connection. It returns false if the connection is to be refused.
+func (p *Proxy) add(c *proxyConn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.total++
 	if p.refuse || p.closed {
 		return false
 	}
-	p.links[l] = struct{}{}
+	p.conns[c] = struct{}{}
 	return true
 }
 
-func (p *Proxy) remove(l *link) {
+func (p *Proxy) remove(c *proxyConn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.links, l)
+	delete(p.conns, c)
 }
 
-// wait returns when data may pass: at once, or after a delay or a stall. It returns false when the proxy is closed.
-func (p *Proxy) wait(l *link, reply bool) bool {
+// waitToForward returns when data may be forwarded, after a delay or a stall if there is one.
+// It returns false if the connection or the proxy is closed.
+func (p *Proxy) waitToForward(c *proxyConn, reply bool) bool {
 	var slept time.Duration
 	for {
 		p.mu.Lock()
-		closed, stalled, delay, changed := p.closed || l.dead, p.stalled, p.delay, p.changed
+		closed, stalled := p.closed || c.closed, p.stalled
+		delay, changed := p.delay, p.changed
 		p.mu.Unlock()
 		var timer <-chan time.Time
 		switch {
@@ -194,8 +202,9 @@ func (p *Proxy) wait(l *link, reply bool) bool {
 	}
 }
 
-// matches reports whether this request is the one whose reply is to be lost, and takes the order.
-func (p *Proxy) matches(request []byte) *swallow {
+// takeSwallow removes and returns the pending swallow if the request matches it, and returns
+// nil otherwise.
+func (p *Proxy) takeSwallow(request []byte) *pendingSwallow {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.swallow
@@ -206,19 +215,20 @@ func (p *Proxy) matches(request []byte) *swallow {
 	return s
 }
 
-// limit returns how much of a piece of a reply may pass, and the order to end the connection after it, if there is one.
-func (p *Proxy) limit(n int) (int, *cut) {
+// takeCut returns how many of the next n bytes of a reply to forward, and the cut after them,
+// if there is one.
+func (p *Proxy) takeCut(n int) (int, *pendingCut) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c := p.cut
 	switch {
 	case c == nil:
 		return n, nil
-	case n < c.left:
-		c.left -= n
+	case n < c.remaining:
+		c.remaining -= n
 		return n, nil
 	default:
 		p.cut = nil
-		return c.left, c
+		return c.remaining, c
 	}
 }

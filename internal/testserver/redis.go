@@ -14,34 +14,37 @@ import (
 
 // Redis is the [Spec] of a single Redis.
 type Redis struct {
-	Valkey     bool   // Valkey in place of Redis.
-	User       string // An ACL user; the default user is then switched off. Needs no Password: one is made.
-	Rules      string // What User may do; "" means everything.
-	Password   string // Of User, or of the default user.
-	TLS        bool   // TLS only, with a certificate for 127.0.0.1.
-	MaxMemory  string // For example "4mb".
-	Policy     string // Of eviction; "" means noeviction.
-	AppendOnly bool   // Every acknowledged write survives a kill and a restart, unless User is set: Redis refuses its log then.
-	Config     string // More lines for redis.conf.
+	Valkey    bool   // Valkey in place of Redis
+	User      string // an ACL user, which replaces the default user
+	Rules     string // ACL rules of User; "" allows everything
+	Password  string // of User or the default user; "" means none, or a random one if User is set
+	TLS       bool   // TLS only, with a certificate for 127.0.0.1
+	MaxMemory string // for example "4mb"
+	Policy    string // eviction policy; "" means noeviction
+	Config    string // additional lines for redis.conf
+
+	// AppendOnly makes every acknowledged write survive a kill and a restart. It does not work
+	// together with User: Redis then refuses to load its log.
+	AppendOnly bool
 }
 
 // start implements Spec.
-func (r Redis) start(ctx context.Context, h *host) (*Server, error) {
+func (r Redis) start(ctx context.Context, g *serverGroup) (*Server, error) {
 	src := r.source()
-	if addr := src.external(); addr != "" {
+	if addr := src.externalAddr(); addr != "" {
 		if (r != Redis{Valkey: r.Valkey}) {
 			return nil, &missingError{src, "an external server cannot be configured"}
 		}
-		return outside(src, addr, "redis://"+addr+"/0"), nil
+		return externalServer(src, addr, "redis://"+addr+"/0"), nil
 	}
 	if r.User != "" && r.Password == "" {
 		r.Password = randomSecret()
 	}
-	n, err := newRedisNode(h, r)
+	n, err := newRedisNode(g, r)
 	if err != nil {
 		return nil, err
 	}
-	s, err := launch(ctx, h, n.program())
+	s, err := launch(ctx, g, n.program())
 	if err != nil {
 		return nil, err
 	}
@@ -56,23 +59,24 @@ func (r Redis) source() source {
 	return redisSource()
 }
 
-// redisNode is one process of Redis: alone, a replica, a sentinel, or a member of a cluster.
+// redisNode is one process of Redis: a single server, a replica, a sentinel, or a node of a
+// cluster.
 type redisNode struct {
 	spec   Redis
 	path   string
 	dir    string
 	client *tls.Config
-	extra  string // More configuration, by its role.
+	extra  string // additional configuration for its role
 	flags  []string
 }
 
-func newRedisNode(h *host, spec Redis) (*redisNode, error) {
+func newRedisNode(g *serverGroup, spec Redis) (*redisNode, error) {
 	path, err := spec.source().find()
 	if err != nil {
 		return nil, err
 	}
 	n := &redisNode{spec: spec, path: path}
-	if n.dir, err = h.folder(spec.source().name, nil); err != nil {
+	if n.dir, err = g.folder(spec.source().name, nil); err != nil {
 		return nil, err
 	}
 	if spec.TLS {
@@ -81,13 +85,14 @@ func newRedisNode(h *host, spec Redis) (*redisNode, error) {
 	return n, err
 }
 
-// program says how to run the node.
+// program returns the program that runs the node.
 func (n *redisNode) program() program {
 	return program{
 		name: n.spec.source().name, path: n.path, dir: n.dir, stop: syscall.SIGTERM,
 		args: func(port int) ([]string, error) {
 			file := filepath.Join(n.dir, "redis.conf")
-			return append([]string{file}, n.flags...), os.WriteFile(file, []byte(n.config(port)), 0o600)
+			err := os.WriteFile(file, []byte(n.config(port)), 0o600)
+			return append([]string{file}, n.flags...), err
 		},
 		ping: func(ctx context.Context, addr string) error {
 			c, err := n.dial(ctx, addr)
@@ -99,14 +104,16 @@ func (n *redisNode) program() program {
 	}
 }
 
-// config returns the configuration file. Nothing is saved but on demand, and replicas do not wait for each other.
+// config returns the configuration file. It disables periodic snapshots, and a full sync
+// starts at once instead of waiting for other replicas.
 func (n *redisNode) config(port int) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("bind 127.0.0.1\ndir %s\nsave \"\"\nrepl-diskless-sync-delay 0", n.dir)
 	if n.spec.TLS {
-		line("port 0\ntls-port %d\ntls-auth-clients no\ntls-cert-file %s/cert.pem\ntls-key-file %s/key.pem\ntls-ca-cert-file %s/cert.pem",
-			port, n.dir, n.dir, n.dir)
+		line("port 0\ntls-port %d\ntls-auth-clients no", port)
+		line("tls-cert-file %s/cert.pem\ntls-key-file %s/key.pem", n.dir, n.dir)
+		line("tls-ca-cert-file %s/cert.pem", n.dir)
 	} else {
 		line("port %d", port)
 	}
@@ -124,7 +131,7 @@ func (n *redisNode) config(port int) string {
 	return b.String()
 }
 
-// accessConfig says who may do what.
+// accessConfig writes the configuration of users and passwords.
 func (n *redisNode) accessConfig(line func(format string, args ...any)) {
 	switch {
 	case n.spec.User != "":
@@ -138,7 +145,7 @@ func (n *redisNode) accessConfig(line func(format string, args ...any)) {
 	}
 }
 
-// dial connects as the client that the spec describes.
+// dial connects as the user of the spec.
 func (n *redisNode) dial(ctx context.Context, addr string) (*redisConn, error) {
 	c, err := dialRedis(ctx, addr, n.client)
 	if err != nil || n.spec.Password == "" {
@@ -154,7 +161,7 @@ func (n *redisNode) dial(ctx context.Context, addr string) (*redisConn, error) {
 	return c, nil
 }
 
-// describe completes what clients want to know.
+// describe sets the fields of s that clients need.
 func (n *redisNode) describe(s *Server) {
 	u := url.URL{Scheme: "redis", Host: s.addr, Path: "/0"}
 	if n.client != nil {

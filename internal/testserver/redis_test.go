@@ -112,7 +112,7 @@ func TestSentinelFailover(t *testing.T) {
 			defer cancel()
 			want := strings.Replace(set.Replica.Addr(), ":", "\n", 1)
 			err := poll(ctx, func() error {
-				return ask(ctx, set.Sentinels[0], Redis{}, "SENTINEL GET-MASTER-ADDR-BY-NAME "+SentinelMaster, want)
+				return expectReply(ctx, set.Sentinels[0], Redis{}, "SENTINEL GET-MASTER-ADDR-BY-NAME "+SentinelMaster, want)
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -150,7 +150,8 @@ func TestClusterFailover(t *testing.T) {
 	}
 }
 
-// TestClusterSettles has three nodes of which the last learns late in which shard the first one is.
+// TestClusterSettles has three nodes of which the last learns late in which shard the first
+// one is.
 func TestClusterSettles(t *testing.T) {
 	t.Parallel()
 	set := &ClusterSet{}
@@ -165,17 +166,17 @@ func TestClusterSettles(t *testing.T) {
 		set.Masters = append(set.Masters, &Server{program: program{dir: t.TempDir()}})
 		write(node, fmt.Sprintf(first, "x")+second+vars)
 	}
-	if err := set.settled(); err != nil {
+	if err := set.shardsAgree(); err != nil {
 		t.Error(err)
 	}
 	write(2, fmt.Sprintf(first, "z")+second+vars)
-	if err := set.settled(); err == nil {
+	if err := set.shardsAgree(); err == nil {
 		t.Error("nodes that disagree pass for settled")
 	}
 	for node := range clusterMasters {
 		write(node, "a 127.0.0.1:1@2 master - 0 0 1 connected 0-5460\n"+vars)
 	}
-	if err := set.settled(); err != nil {
+	if err := set.shardsAgree(); err != nil {
 		t.Error("without shards:", err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// dial connects over TCP; the connection's deadline is that of ctx.
+// dial connects to addr over TCP. The connection has the deadline of ctx.
 func dial(ctx context.Context, addr string) (net.Conn, error) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", addr)
@@ -25,7 +25,7 @@ func dial(ctx context.Context, addr string) (net.Conn, error) {
 	return conn, err
 }
 
-// redisConn speaks as much of Redis's protocol as setting servers up takes.
+// redisConn is a client of Redis that supports what setting up servers needs.
 type redisConn struct {
 	net.Conn
 	r *bufio.Reader
@@ -42,7 +42,7 @@ func dialRedis(ctx context.Context, addr string, config *tls.Config) (*redisConn
 	return &redisConn{conn, bufio.NewReader(conn)}, nil
 }
 
-// do sends a command and returns its reply as text, the elements of an array by line.
+// do sends a command and returns its reply as text. The elements of an array are lines.
 func (c *redisConn) do(args ...string) (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "*%d\r\n", len(args))
@@ -106,7 +106,8 @@ func (c *redisConn) array(length string) (string, error) {
 	return strings.Join(lines, "\n"), nil
 }
 
-// ping fails while the server does not serve. A user who may not ping learns that it does.
+// ping returns an error until the server is ready. If the user may not ping, the server is
+// ready too.
 func (c *redisConn) ping() error {
 	_, err := c.do("PING")
 	if err != nil && strings.Contains(err.Error(), "NOPERM") {
@@ -115,7 +116,7 @@ func (c *redisConn) ping() error {
 	return err
 }
 
-// expect fails unless the reply to a command contains every text.
+// expect returns an error unless the reply to a command contains every text.
 func (c *redisConn) expect(command string, texts ...string) error {
 	reply, err := c.do(strings.Fields(command)...)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// SentinelMaster is the name under which sentinels know their master.
+// SentinelMaster is the name of the master that the sentinels watch.
 const SentinelMaster = "mymaster"
 
 const sentinels = 3
@@ -15,32 +15,33 @@ const sentinels = 3
 // RedisSentinel is the [Spec] of a master, its replica and three sentinels that watch them.
 type RedisSentinel struct {
 	Valkey   bool
-	Password string // Of master and replica; the sentinels have none.
+	Password string // of master and replica; the sentinels have none
 }
 
-// SentinelSet is a running RedisSentinel. After Master.Kill, the replica is promoted within a few seconds.
+// SentinelSet is a running RedisSentinel. A few seconds after Master.Kill, the replica is
+// promoted.
 type SentinelSet struct {
 	Master, Replica *Server
 	Sentinels       []*Server
 }
 
 // Addrs returns the addresses of the sentinels.
-func (s *SentinelSet) Addrs() []string { return addrs(s.Sentinels) }
+func (s *SentinelSet) Addrs() []string { return addresses(s.Sentinels) }
 
 // start implements Spec.
-func (r RedisSentinel) start(ctx context.Context, h *host) (*SentinelSet, error) {
+func (r RedisSentinel) start(ctx context.Context, g *serverGroup) (*SentinelSet, error) {
 	data := Redis{Valkey: r.Valkey, Password: r.Password}
-	master, err := startNode(ctx, h, data, "")
+	master, err := startNode(ctx, g, data, "")
 	if err != nil {
 		return nil, err
 	}
-	replica, err := startNode(ctx, h, data, "replicaof "+hostPort(master))
+	replica, err := startNode(ctx, g, data, "replicaof "+hostPort(master))
 	if err != nil {
 		return nil, err
 	}
 	set := &SentinelSet{Master: master, Replica: replica}
 	for range sentinels {
-		s, err := startNode(ctx, h, Redis{Valkey: r.Valkey}, r.config(master), "--sentinel")
+		s, err := startNode(ctx, g, Redis{Valkey: r.Valkey}, r.config(master), "--sentinel")
 		if err != nil {
 			return nil, err
 		}
@@ -49,7 +50,7 @@ func (r RedisSentinel) start(ctx context.Context, h *host) (*SentinelSet, error)
 	return set, poll(ctx, func() error { return set.ready(ctx, data) })
 }
 
-// config returns what a sentinel must know.
+// config returns the configuration of a sentinel.
 func (r RedisSentinel) config(master *Server) string {
 	lines := []string{
 		fmt.Sprintf("sentinel monitor %s %s 2", SentinelMaster, hostPort(master)),
@@ -62,14 +63,17 @@ func (r RedisSentinel) config(master *Server) string {
 	return strings.Join(lines, "\n")
 }
 
-// ready fails until the replica follows and all sentinels know of each other and of it: before, a failover would not work.
+// ready returns an error until the replica is in sync and all sentinels know it and each
+// other. A failover does not work before.
 func (s *SentinelSet) ready(ctx context.Context, data Redis) error {
-	if err := ask(ctx, s.Replica, data, "INFO replication", "master_link_status:up"); err != nil {
+	err := expectReply(ctx, s.Replica, data, "INFO replication", "master_link_status:up")
+	if err != nil {
 		return err
 	}
 	for _, sentinel := range s.Sentinels {
-		err := ask(ctx, sentinel, Redis{}, "SENTINEL MASTER "+SentinelMaster,
-			"\nflags\nmaster\n", "\nnum-slaves\n1\n", fmt.Sprintf("\nnum-other-sentinels\n%d\n", sentinels-1))
+		err := expectReply(ctx, sentinel, Redis{}, "SENTINEL MASTER "+SentinelMaster,
+			"\nflags\nmaster\n", "\nnum-slaves\n1\n",
+			fmt.Sprintf("\nnum-other-sentinels\n%d\n", sentinels-1))
 		if err != nil {
 			return err
 		}
@@ -77,14 +81,17 @@ func (s *SentinelSet) ready(ctx context.Context, data Redis) error {
 	return nil
 }
 
-// startNode starts one process of a set; extra is its configuration beyond the spec.
-func startNode(ctx context.Context, h *host, spec Redis, extra string, flags ...string) (*Server, error) {
-	n, err := newRedisNode(h, spec)
+// startNode starts one process of a set. The argument extra is appended to the configuration
+// that the spec describes.
+func startNode(
+	ctx context.Context, g *serverGroup, spec Redis, extra string, flags ...string,
+) (*Server, error) {
+	n, err := newRedisNode(g, spec)
 	if err != nil {
 		return nil, err
 	}
 	n.extra, n.flags = extra, flags
-	s, err := launch(ctx, h, n.program())
+	s, err := launch(ctx, g, n.program())
 	if err != nil {
 		return nil, err
 	}
@@ -92,8 +99,11 @@ func startNode(ctx context.Context, h *host, spec Redis, extra string, flags ...
 	return s, nil
 }
 
-// ask sends one command to a node and fails unless the reply contains every text.
-func ask(ctx context.Context, s *Server, spec Redis, command string, texts ...string) error {
+// expectReply sends one command to a node and returns an error unless the reply contains every
+// text.
+func expectReply(
+	ctx context.Context, s *Server, spec Redis, command string, texts ...string,
+) error {
 	c, err := (&redisNode{spec: spec}).dial(ctx, s.addr)
 	if err != nil {
 		return err
@@ -104,10 +114,11 @@ func ask(ctx context.Context, s *Server, spec Redis, command string, texts ...st
 	return c.Close()
 }
 
-// hostPort returns the address as Redis's configuration and commands want it.
+// hostPort returns the address in the form of Redis's configuration and commands: host, space,
+// port.
 func hostPort(s *Server) string { return strings.Replace(s.addr, ":", " ", 1) }
 
-func addrs(servers []*Server) []string {
+func addresses(servers []*Server) []string {
 	all := make([]string, 0, len(servers))
 	for _, s := range servers {
 		all = append(all, s.addr)

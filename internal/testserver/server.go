@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -12,51 +13,58 @@ import (
 	"time"
 )
 
-// stopWait is how long a server may take to stop, and faultWait how long it may take to stand still.
 const (
-	stopWait  = 20 * time.Second
-	faultWait = 10 * time.Second
-	portTries = 5
+	operationTimeout = 20 * time.Second // for faults and SQL statements
+	closeTimeout     = 10 * time.Second // for closing a server, and for connecting a proxy to it
+	portTries        = 5                // how many ports launch tries
 )
 
-// program is what a server runs and how to talk to it.
+// program describes how to run a server and how to check that it is ready.
 type program struct {
-	name  string
-	path  string
-	dir   string
-	user  *account
-	args  func(port int) ([]string, error) // May write configuration files; called once for each port.
-	ping  func(ctx context.Context, addr string) error
-	stop  syscall.Signal // Asks for a clean end.
-	clean bool           // Leaves something outside its folder unless it ends cleanly.
+	name string
+	path string
+	dir  string
+	user *account
+	// args returns the arguments for a port. It may write configuration files.
+	args func(port int) ([]string, error)
+	// ping returns nil if the server is ready.
+	ping func(ctx context.Context, addr string) error
+	// stop is the signal for a clean stop.
+	stop syscall.Signal
+	// needsCleanStop is true if the server leaves something outside dir when it is killed.
+	needsCleanStop bool
 }
 
-// Server is a running server. Its methods may be called from several goroutines; the fault methods, from Kill on,
-// end the test when they fail, so they belong to the test's own goroutine. They skip on an external server.
+// Server is a running server. Its methods are safe for concurrent use. Its fault methods are
+// Kill, Stop, Restart, Pause, Resume and LimitFiles. They fail the test if there is an error,
+// so they must be called from the test's goroutine, and they skip the test if the server is
+// external.
 type Server struct {
 	program  program
 	source   source
-	host     *host
+	group    *serverGroup
 	external bool
 	addr     string
 	url      string
 	password string
 	tls      *tls.Config
-	execute  func(ctx context.Context, statement string) error // Runs SQL as administrator; nil where that means nothing.
+	// executeSQL executes a statement as the administrator. It is nil unless this is an SQL
+	// server that this process has started.
+	executeSQL func(ctx context.Context, statement string) error
 
 	mu   sync.Mutex
 	port *port
-	bus  *port // Of a node of a cluster.
+	bus  *port // of a node of a cluster
 	args []string
-	proc *process // nil while stopped.
+	proc *process // nil while stopped
 }
 
-// launch starts a program on a port of its own.
-func launch(ctx context.Context, h *host, p program) (*Server, error) {
+// launch starts a program on a free port.
+func launch(ctx context.Context, g *serverGroup, p program) (*Server, error) {
 	var err error
 	for range portTries {
 		var s *Server
-		if s, err = launchOnce(ctx, h, p); err == nil {
+		if s, err = launchOnce(ctx, g, p); err == nil {
 			return s, nil
 		}
 		if !errors.Is(err, errPortTaken) {
@@ -66,55 +74,63 @@ func launch(ctx context.Context, h *host, p program) (*Server, error) {
 	return nil, err
 }
 
-func launchOnce(ctx context.Context, h *host, p program) (*Server, error) {
+func launchOnce(ctx context.Context, g *serverGroup, p program) (*Server, error) {
 	number, err := reservePort(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{program: p, host: h, addr: number.addr(), port: number}
+	s := &Server{program: p, group: g, addr: number.addr(), port: number}
 	if s.args, err = p.args(number.number); err == nil {
-		err = s.begin(ctx)
+		err = s.startProcess(ctx)
 	}
 	if err != nil {
-		s.close() //nolint:contextcheck // What is to end must end, whatever became of the test.
+		s.close() //nolint:contextcheck // closes even if ctx is done
 		return nil, err
 	}
-	h.add(s)
+	g.add(s)
 	return s, nil
 }
 
-// begin starts the process and waits until it answers.
-func (s *Server) begin(ctx context.Context) error {
-	proc, err := command{s.program.path, s.args, s.program.dir, s.program.user}.start() //nolint:contextcheck // A server outlives the call that starts it.
+// startProcess starts the process and waits until it is ready.
+func (s *Server) startProcess(ctx context.Context) error {
+	p := &s.program
+	cmd := command{p.path, s.args, p.dir, p.user}
+	proc, err := cmd.start() //nolint:contextcheck // the process outlives ctx
 	if err != nil {
 		return err
 	}
 	s.proc = proc
-	return proc.waitReady(ctx, func(ctx context.Context) error { return s.program.ping(ctx, s.addr) })
+	return proc.waitReady(ctx, func(ctx context.Context) error { return p.ping(ctx, s.addr) })
 }
 
-// outside stands for a server that somebody else runs.
-func outside(src source, addr, url string) *Server {
-	return &Server{source: src, program: program{name: src.name}, external: true, addr: addr, url: url}
+// externalServer returns a Server for a server that is already running.
+func externalServer(src source, addr, url string) *Server {
+	return &Server{
+		source: src, program: program{name: src.name}, external: true, addr: addr, url: url,
+	}
 }
 
-// Addr returns host:port. A restart keeps it.
+// Addr returns the address as host:port. It stays the same after a restart.
 func (s *Server) Addr() string { return s.addr }
 
-// URL returns the address in the form that clients of this kind of server take, credentials included: a redis or
-// rediss URL, a postgres URL, a DSN of go-sql-driver/mysql, a mongodb URL; for memcached, the address.
+// URL returns the address, including credentials, in the form that clients of this server
+// take: a redis, rediss, postgres or mongodb URL, or a DSN of go-sql-driver/mysql. For
+// memcached it is the same as Addr.
 func (s *Server) URL() string { return s.url }
 
-// Password returns the password that URL contains, "" without one. Tests for wrong passwords replace it.
+// Password returns the password that URL contains, or "" if there is none. Tests can replace
+// it with a wrong one.
 func (s *Server) Password() string { return s.password }
 
-// TLS returns what a client needs to trust the server, nil without TLS. Each call returns a copy.
+// TLS returns the configuration of a client that trusts the server, or nil if the server does
+// not use TLS. Each call returns a copy.
 func (s *Server) TLS() *tls.Config { return s.tls.Clone() }
 
-// External reports whether somebody else runs the server. It cannot be broken, and may hold data of others.
+// External reports whether the server was not started by this process. Then it refuses faults
+// and may hold data of others.
 func (s *Server) External() bool { return s.external }
 
-// Log returns the end of what the server wrote.
+// Log returns the end of the output of the server.
 func (s *Server) Log() string {
 	if s.external {
 		return "(the log of an external server is not ours)"
@@ -122,25 +138,25 @@ func (s *Server) Log() string {
 	return readLog(s.program.dir)
 }
 
-// Database creates a database for this test alone and returns its URL. An external SQL server has only the database
-// in its address: tests there share it.
+// Database creates a database for one test and returns its URL. On an external SQL server, all
+// tests share the database in the server's address.
 func (s *Server) Database(tb testing.TB) string {
 	tb.Helper()
 	name := Name()
-	if s.execute == nil {
+	if s.executeSQL == nil {
 		return s.databaseURL(name)
 	}
-	s.sql(tb, "CREATE DATABASE "+name)
+	s.mustExecute(tb, "CREATE DATABASE "+name)
 	tb.Cleanup(func() {
-		// Best effort: the server may be dead by now, and with a server of its own the database ends anyway.
+		// This may fail, since the server may be dead by now.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), time.Second)
 		defer cancel()
-		_ = s.execute(ctx, s.dropStatement(name))
+		_ = s.executeSQL(ctx, s.dropStatement(name))
 	})
 	return s.databaseURL(name)
 }
 
-// dropStatement drops a database that clients may still be connected to.
+// dropStatement returns a statement that drops a database even if clients are connected to it.
 func (s *Server) dropStatement(name string) string {
 	if s.program.name == postgresSource().name {
 		return "DROP DATABASE " + name + " WITH (FORCE)"
@@ -148,7 +164,7 @@ func (s *Server) dropStatement(name string) string {
 	return "DROP DATABASE " + name
 }
 
-// databaseURL puts a database's name into the URL.
+// databaseURL returns the URL of a database.
 func (s *Server) databaseURL(name string) string {
 	if s.external && s.program.name != mongoSource().name {
 		return s.url
@@ -161,36 +177,37 @@ func (s *Server) databaseURL(name string) string {
 	return base
 }
 
-// sql runs a statement as the administrator.
-func (s *Server) sql(tb testing.TB, statement string) {
+// mustExecute executes a statement as the administrator.
+func (s *Server) mustExecute(tb testing.TB, statement string) {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), stopWait)
+	ctx, cancel := context.WithTimeout(tb.Context(), operationTimeout)
 	defer cancel()
-	if err := s.execute(ctx, statement); err != nil {
+	if err := s.executeSQL(ctx, statement); err != nil {
 		tb.Fatalf("%s: %s: %v", s.program.name, statement, err)
 	}
 }
 
-// Proxy returns a proxy in front of the server, for this test alone. It works with shared and external servers too.
+// Proxy returns a new proxy in front of the server. It works with shared and external servers,
+// too.
 func (s *Server) Proxy(tb testing.TB) *Proxy {
 	tb.Helper()
 	return NewProxy(tb, s.addr)
 }
 
-// Kill ends the server at once, as a crash would (SIGKILL).
+// Kill kills the server with SIGKILL, like a crash.
 func (s *Server) Kill(tb testing.TB) {
 	tb.Helper()
 	s.fault(tb, func(context.Context) error {
 		if s.proc == nil {
 			return errNotRunning
 		}
-		err := s.proc.kill() //nolint:contextcheck // What is to end must end, whatever became of the test.
+		err := s.proc.kill() //nolint:contextcheck // closes even if ctx is done
 		s.proc = nil
 		return err
 	})
 }
 
-// Stop ends the server cleanly, as an administrator would.
+// Stop stops the server cleanly.
 func (s *Server) Stop(tb testing.TB) {
 	tb.Helper()
 	s.fault(tb, func(ctx context.Context) error {
@@ -203,8 +220,8 @@ func (s *Server) Stop(tb testing.TB) {
 	})
 }
 
-// Restart starts the server again, with the same port and folder, and waits until it answers. One that still runs is
-// stopped cleanly before.
+// Restart starts the server again with the same port and folder, and waits until it is ready.
+// If the server is running, Restart first stops it cleanly.
 func (s *Server) Restart(tb testing.TB) {
 	tb.Helper()
 	s.fault(tb, func(ctx context.Context) error {
@@ -214,12 +231,12 @@ func (s *Server) Restart(tb testing.TB) {
 			}
 			s.proc = nil
 		}
-		return s.begin(ctx)
+		return s.startProcess(ctx)
 	})
 }
 
-// Pause makes the server stand still (SIGSTOP), all its processes and threads: connections stay open, and nothing
-// answers. It returns when nothing moves any more.
+// Pause stops all processes and threads of the server with SIGSTOP. Connections stay open, but
+// the server does not reply. Pause returns when all of them have stopped.
 func (s *Server) Pause(tb testing.TB) {
 	tb.Helper()
 	s.fault(tb, func(ctx context.Context) error {
@@ -230,7 +247,7 @@ func (s *Server) Pause(tb testing.TB) {
 	})
 }
 
-// Resume lets a paused server go on, with what clients have sent meanwhile.
+// Resume resumes a paused server, which then handles what clients have sent in the meantime.
 func (s *Server) Resume(tb testing.TB) {
 	tb.Helper()
 	s.fault(tb, func(context.Context) error {
@@ -243,16 +260,18 @@ func (s *Server) Resume(tb testing.TB) {
 
 var errNotRunning = errors.New("the server is not running")
 
-// fault does something to a server that is this test's own.
+// fault calls do with the server locked. It refuses external and shared servers.
 func (s *Server) fault(tb testing.TB, do func(context.Context) error) {
 	tb.Helper()
 	if s.external {
-		skip(tb, s.source.name, errors.New(s.source.name+": "+s.source.address+" names a server that is not ours to break"))
+		const text = "%s: %s names a server that is not ours to break"
+		skipOrFail(tb, s.source.name, fmt.Errorf(text, s.source.name, s.source.addressVar))
 	}
-	if s.host.shared {
-		tb.Fatal("a shared server is not to be broken: other tests use it; get one by Start, or use a Proxy")
+	if s.group.shared {
+		tb.Fatal("a shared server is not to be broken: other tests use it; " +
+			"get one by Start, or use a Proxy")
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), stopWait)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), operationTimeout)
 	defer cancel()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -261,12 +280,12 @@ func (s *Server) fault(tb testing.TB, do func(context.Context) error) {
 	}
 }
 
-// close ends the server for good.
+// close stops the server and releases its ports.
 func (s *Server) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.proc != nil {
-		s.end()
+		s.stopProcess()
 	}
 	for _, p := range []*port{s.port, s.bus} {
 		if p != nil {
@@ -276,12 +295,12 @@ func (s *Server) close() {
 	removeSegment(filepath.Join(s.program.dir, "data", "postmaster.pid"))
 }
 
-// end stops the process: cleanly where it matters, at once where it does not.
-func (s *Server) end() {
-	ctx, cancel := context.WithTimeout(context.Background(), faultWait)
+// stopProcess kills the process, or stops it cleanly if it needs that.
+func (s *Server) stopProcess() {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	if s.program.clean {
-		_ = s.proc.signalAndWait(ctx, s.program.stop) // Kills what does not stop.
+	if s.program.needsCleanStop {
+		_ = s.proc.signalAndWait(ctx, s.program.stop) // kills the process if it does not stop
 	} else {
 		_ = s.proc.kill()
 	}

@@ -48,10 +48,10 @@ func TestEveryServerStandsEveryFault(t *testing.T) {
 
 func killAndRestart(t *testing.T, s *Server) {
 	t.Helper()
-	addr, processes := s.Addr(), tree(s.proc.pid())
+	addr, processes := s.Addr(), processTree(s.proc.pid())
 	s.Kill(t)
 	for _, pid := range processes {
-		if !gone(pid) {
+		if !hasEnded(pid) {
 			t.Errorf("process %d outlived Kill", pid)
 		}
 	}
@@ -76,8 +76,8 @@ func mustRefuse(t *testing.T, s *Server) {
 func pauseAndResume(t *testing.T, s *Server) {
 	t.Helper()
 	s.Pause(t)
-	for _, pid := range tree(s.proc.pid()) {
-		if !stopped(pid) {
+	for _, pid := range processTree(s.proc.pid()) {
+		if !isStopped(pid) {
 			t.Errorf("process %d moves after Pause", pid)
 		}
 	}
@@ -123,13 +123,13 @@ func TestCleanupLeavesNothing(t *testing.T) {
 	var dir, addr string
 	t.Run("inner", func(t *testing.T) {
 		s := Start(t, Postgres{})
-		pids, dir, addr = tree(s.proc.pid()), s.program.dir, s.Addr()
+		pids, dir, addr = processTree(s.proc.pid()), s.program.dir, s.Addr()
 		if len(pids) < 2 {
 			t.Errorf("PostgreSQL has %d processes; the tree was not walked", len(pids))
 		}
 	})
 	for _, pid := range pids {
-		if !gone(pid) {
+		if !hasEnded(pid) {
 			t.Errorf("process %d is left", pid)
 		}
 	}
@@ -155,11 +155,11 @@ func TestCleanupAfterKillLeavesNoSegment(t *testing.T) {
 
 func TestWrongAnswersAtStart(t *testing.T) {
 	t.Parallel()
-	h := &host{}
+	h := &serverGroup{}
 	t.Cleanup(h.close)
-	ctx, cancel := context.WithTimeout(t.Context(), startWait/2)
+	ctx, cancel := context.WithTimeout(t.Context(), startTimeout/2)
 	defer cancel()
-	_, err := begin(ctx, h, Redis{Config: "no-such-option yes"})
+	_, err := startSpec(ctx, h, Redis{Config: "no-such-option yes"})
 	if err == nil || !strings.Contains(err.Error(), "no-such-option") {
 		t.Errorf("Start with a broken configuration: %v, want what the server said", err)
 	}
@@ -168,8 +168,8 @@ func TestWrongAnswersAtStart(t *testing.T) {
 	}
 }
 
-// onThread runs f on a thread that ends with it: one that is locked and not unlocked, and not the first one of the
-// process, which never ends.
+// onThread runs f on a thread that ends with it: one that is locked and not unlocked, and not
+// the first one of the process, which never ends.
 func onThread(f func()) {
 	go func() {
 		runtime.LockOSThread()
@@ -186,14 +186,14 @@ func onThread(f func()) {
 func TestServerOutlivesTheThreadThatAskedForIt(t *testing.T) {
 	t.Parallel()
 	Shared(t, Redis{}) // Skips where it is missing.
-	h := &host{}
+	h := &serverGroup{}
 	t.Cleanup(h.close)
 	started := make(chan error)
 	var thread int
 	var s *Server
 	onThread(func() {
 		var err error
-		s, err = begin(t.Context(), h, Redis{})
+		s, err = startSpec(t.Context(), h, Redis{})
 		thread = syscall.Gettid()
 		started <- err
 	})
@@ -225,7 +225,7 @@ func TestPortTakenIsTriedAgain(t *testing.T) {
 	defer func() { _ = l.Close() }()
 	taken := l.Addr().(*net.TCPAddr).Port
 	for name, src := range map[string]Spec[*Server]{"redis": Redis{}, "memcached": Memcached{}} {
-		h := &host{}
+		h := &serverGroup{}
 		t.Cleanup(h.close)
 		tries := 0
 		s := Start(t, src) // Skips where the server is missing.
@@ -245,7 +245,8 @@ func TestPortTakenIsTriedAgain(t *testing.T) {
 			}
 			return args(port)
 		}
-		// The listener answers nothing, so only the end of the process can show the first try failed.
+		// The listener answers nothing, so only the end of the process can show the first try
+		// failed.
 		if _, err := launch(t.Context(), h, p); err != nil || tries != 2 {
 			t.Errorf("%s: launch = %v after %d tries, want success after 2", name, err, tries)
 		}
@@ -278,11 +279,11 @@ func TestDatabaseIsDroppedAfterwards(t *testing.T) {
 			name = base[strings.LastIndexByte(base, '/')+1:]
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
-			if err := s.execute(ctx, "CREATE DATABASE "+name); err == nil {
+			if err := s.executeSQL(ctx, "CREATE DATABASE "+name); err == nil {
 				t.Error("Database did not create what it returned")
 			}
 		})
-		s.sql(t, "CREATE DATABASE "+name)
+		s.mustExecute(t, "CREATE DATABASE "+name)
 	}
 }
 
@@ -291,11 +292,11 @@ func TestAcknowledgedSurvivesKill(t *testing.T) {
 	for _, spec := range []Spec[*Server]{Postgres{}, MariaDB{}} {
 		s := Start(t, spec)
 		name := Name()
-		s.sql(t, "CREATE DATABASE "+name)
+		s.mustExecute(t, "CREATE DATABASE "+name)
 		s.Kill(t)
 		s.Restart(t)
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		err := s.execute(ctx, "CREATE DATABASE "+name)
+		err := s.executeSQL(ctx, "CREATE DATABASE "+name)
 		cancel()
 		if err == nil || !strings.Contains(err.Error(), "exists") {
 			t.Errorf("%s: after a kill, creating the database again: %v; want that it exists", s.program.name, err)
@@ -303,7 +304,8 @@ func TestAcknowledgedSurvivesKill(t *testing.T) {
 	}
 }
 
-// BenchmarkStart says how long each server takes from nothing to its first answer (-benchtime 1x).
+// BenchmarkStart says how long each server takes from nothing to its first answer (-benchtime
+// 1x).
 func BenchmarkStart(b *testing.B) {
 	for name, spec := range kinds() {
 		benchmarkStart(b, name, spec)

@@ -144,7 +144,7 @@ func TestNewestVersionIsChosen(t *testing.T) {
 		}
 	}
 	t.Logf("looking in %s", dir)
-	if got, want := newest(filepath.Join(dir, "v", "*", "prog")), filepath.Join(dir, "v", "15", "prog"); got != want {
+	if got, want := newestExecutable(filepath.Join(dir, "v", "*", "prog")), filepath.Join(dir, "v", "15", "prog"); got != want {
 		t.Errorf("newest = %s, want %s", got, want)
 	}
 }

@@ -11,70 +11,72 @@ import (
 	"time"
 )
 
-// startWait is how long a server, or a set of them, may take until it answers.
-const startWait = time.Minute
+// startTimeout is how long a server, or a set of servers, may take to become ready.
+const startTimeout = time.Minute
 
-// Spec describes a server, or a set of servers, that S stands for. The specs are the types of this package whose
-// comment says so. They are comparable: equal specs share a server.
+// Spec describes a server or a set of servers; S is the type of the running ones. The comments
+// of the types in this package say which are specs. They are comparable, and equal specs share
+// a server.
 type Spec[S any] interface {
-	start(ctx context.Context, h *host) (S, error)
+	start(ctx context.Context, g *serverGroup) (S, error)
 }
 
-// Start starts a server for this test alone. It is stopped when the test ends.
+// Start starts a server for one test. It is stopped when the test ends.
 func Start[S any](tb testing.TB, spec Spec[S]) S {
 	tb.Helper()
-	h := &host{}
-	tb.Cleanup(h.close)
-	tb.Cleanup(func() { h.logIfFailed(tb) })
-	server, err := begin(tb.Context(), h, spec)
-	check(tb, err)
+	g := &serverGroup{}
+	tb.Cleanup(g.close)
+	tb.Cleanup(func() { g.logIfFailed(tb) })
+	server, err := startSpec(tb.Context(), g, spec)
+	requireServer(tb, err)
 	return server
 }
 
-// Shared returns a server that all tests of the process share, started by the first that asks for it. It runs until
-// the process ends, and its fault methods refuse. Equal specs get the same server.
+// Shared returns a server that all tests of the process share. The first call with a spec
+// starts it, and it runs until the process ends. A call of a fault method fails the test.
 func Shared[S any](tb testing.TB, spec Spec[S]) S {
 	tb.Helper()
-	entry := sharedEntry(spec)
+	entry := sharedServerFor(spec)
 	entry.once.Do(func() {
-		entry.host = &host{shared: true}
-		// Later tests use it too: it must not end with this one.
-		entry.server, entry.err = begin(context.WithoutCancel(tb.Context()), entry.host, spec)
+		entry.group = &serverGroup{shared: true}
+		// The server must not end with this test, since later ones use it too.
+		entry.server, entry.err = startSpec(context.WithoutCancel(tb.Context()), entry.group, spec)
 		if entry.err != nil {
-			entry.host.close()
+			entry.group.close()
 		}
 	})
-	tb.Cleanup(func() { entry.host.logIfFailed(tb) })
-	check(tb, entry.err)
-	return entry.server.(S) // Stored above, under a key of the same type.
+	tb.Cleanup(func() { entry.group.logIfFailed(tb) })
+	requireServer(tb, entry.err)
+	return entry.server.(S) // stored above, for a key of the same type
 }
 
-// begin starts what spec describes in a folder of its own.
-func begin[S any](ctx context.Context, h *host, spec Spec[S]) (S, error) {
-	ctx, cancel := withStartWait(ctx)
+// startSpec starts what a spec describes.
+func startSpec[S any](ctx context.Context, g *serverGroup, spec Spec[S]) (S, error) {
+	ctx, cancel := withStartTimeout(ctx)
 	defer cancel()
-	return spec.start(ctx, h)
+	return spec.start(ctx, g)
 }
 
-// withStartWait limits ctx to the time that a start may take.
-func withStartWait(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, startWait, errors.New("server did not become ready"))
+// withStartTimeout returns a context that ends after startTimeout.
+func withStartTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, startTimeout, errors.New("server did not become ready"))
 }
 
-// check ends the test when its server could not be had: by skipping when it is only missing.
-func check(tb testing.TB, err error) {
+// requireServer ends the test if there is an error. It skips the test if the server is only
+// missing.
+func requireServer(tb testing.TB, err error) {
 	tb.Helper()
 	var missing *missingError
 	switch {
 	case errors.As(err, &missing):
-		skip(tb, missing.source.name, err)
+		skipOrFail(tb, missing.source.name, err)
 	case err != nil:
 		tb.Fatal(err)
 	}
 }
 
-// skip skips the test, or fails it where nothing may be skipped.
-func skip(tb testing.TB, name string, reason error) {
+// skipOrFail skips the test, or fails it if the server is required.
+func skipOrFail(tb testing.TB, name string, reason error) {
 	tb.Helper()
 	if required(name) {
 		tb.Fatalf("%v (nothing may be skipped here: CI or TEST_REQUIRE is set)", reason)
@@ -82,32 +84,34 @@ func skip(tb testing.TB, name string, reason error) {
 	tb.Skip(reason)
 }
 
-// shared is one server of the process.
-type shared struct {
+// sharedServer is a server that all tests of the process share.
+type sharedServer struct {
 	once   sync.Once
-	host   *host
+	group  *serverGroup
 	server any
 	err    error
 }
 
-// registry holds the shared servers by spec.
-var registry sync.Map //nolint:gochecknoglobals // The tests of a package have nothing else in common.
+// registry maps specs to shared servers.
+//
+//nolint:gochecknoglobals // the tests of a package have nothing else in common
+var registry sync.Map
 
-func sharedEntry(spec any) *shared {
-	entry, _ := registry.LoadOrStore(spec, &shared{})
-	return entry.(*shared) // Nothing else is stored.
+func sharedServerFor(spec any) *sharedServer {
+	entry, _ := registry.LoadOrStore(spec, &sharedServer{})
+	return entry.(*sharedServer) // the map holds nothing else
 }
 
-// host owns the servers of one Start.
-type host struct {
+// serverGroup owns the servers of one call of Start or Shared.
+type serverGroup struct {
 	shared  bool
 	mu      sync.Mutex
 	servers []*Server
 	folders []string
 }
 
-// folder makes a folder for one server. With an account, it belongs to it.
-func (h *host) folder(name string, user *account) (string, error) {
+// folder creates a folder for one server. Its owner is user, unless that is nil.
+func (g *serverGroup) folder(name string, user *account) (string, error) {
 	root, err := workspace()
 	if err != nil {
 		return "", err
@@ -116,50 +120,51 @@ func (h *host) folder(name string, user *account) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	h.mu.Lock()
-	h.folders = append(h.folders, dir)
-	h.mu.Unlock()
+	g.mu.Lock()
+	g.folders = append(g.folders, dir)
+	g.mu.Unlock()
 	if user != nil {
 		err = os.Chown(dir, user.uid, user.gid)
 	}
 	return dir, err
 }
 
-// add makes the host responsible for a server.
-func (h *host) add(s *Server) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.servers = append(h.servers, s)
+// add adds a server to the group, which will close it.
+func (g *serverGroup) add(s *Server) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.servers = append(g.servers, s)
 }
 
-// close ends all servers and removes their folders.
-func (h *host) close() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, s := range h.servers {
+// close closes all servers and removes their folders.
+func (g *serverGroup) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, s := range g.servers {
 		s.close()
 	}
-	for _, dir := range h.folders {
-		// Best effort: the janitor comes back for what is left.
+	for _, dir := range g.folders {
+		// If this fails, the janitor removes the folder later.
 		_ = os.RemoveAll(dir)
 	}
 }
 
-// logIfFailed shows the servers' logs to those who wonder why their test failed.
-func (h *host) logIfFailed(tb testing.TB) {
+// logIfFailed logs the output of the servers if the test has failed.
+func (g *serverGroup) logIfFailed(tb testing.TB) {
 	tb.Helper()
 	if !tb.Failed() {
 		return
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, s := range h.servers {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, s := range g.servers {
 		tb.Logf("log of %s at %s:\n%s", s.program.name, s.addr, s.Log())
 	}
 }
 
-// Name returns a name that no other test uses: for a database, a key prefix, a table.
+// Name returns a name that no other test uses, for example for a database, a key prefix or a
+// table.
 func Name() string { return "t_" + strings.ToLower(rand.Text()[:16]) }
 
-// randomSecret returns a password for one server.
+// randomSecret returns a new password.
 func randomSecret() string { return "pw-" + rand.Text() }

@@ -1,7 +1,8 @@
-// Command ferretdb is the MongoDB that tests can have without MongoDB: FerretDB with its SQLite backend.
+// Command ferretdb runs FerretDB with its SQLite backend, which tests use in place of MongoDB.
 //
-// FerretDB finds a document and then updates it by its id, so its conditional updates are not atomic, while those of
-// MongoDB are. Clients therefore never reach it directly, but through a proxy that lets one message at a time through.
+// FerretDB finds a document and then updates it by its id, so its conditional updates are not
+// atomic, while those of MongoDB are. Clients therefore connect to a proxy that forwards one
+// message at a time.
 package main
 
 import (
@@ -31,7 +32,7 @@ func main() {
 	}
 }
 
-// run serves until ctx ends.
+// run serves clients until ctx is done.
 func run(ctx context.Context, addr, dir string) error {
 	var lc net.ListenConfig
 	listener, err := lc.Listen(ctx, "tcp", addr)
@@ -43,11 +44,12 @@ func run(ctx context.Context, addr, dir string) error {
 	if err := os.Remove(socket); err != nil && !os.IsNotExist(err) {
 		return err
 	}
+	log := slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})
 	db, err := ferretdb.New(&ferretdb.Config{
 		Listener: ferretdb.ListenerConfig{Unix: socket},
-		Logger:   slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Logger:   slog.New(log),
 		Handler:  "sqlite",
-		// No write waits for the disk: the tests kill processes, not the machine.
+		// Writes need not wait for the disk, since the tests kill processes, not the machine.
 		SQLiteURL: "file:" + dir + "/?_pragma=synchronous(off)",
 	})
 	if err != nil {

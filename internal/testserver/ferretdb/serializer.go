@@ -12,20 +12,21 @@ import (
 )
 
 const (
-	headerSize = 16          // Length, request id, response to, operation code.
-	maxMessage = 48 << 20    // What MongoDB accepts.
-	opMsg      = 2013        // The operation code of every modern message.
-	moreToCome = 1 << 1      // The sender of an opMsg with this flag expects no reply.
-	patience   = time.Minute // A backend that takes longer is broken; the others must get on.
+	headerSize   = 16          // length, request id, response to, operation code
+	maxMessage   = 48 << 20    // as in MongoDB
+	opMsg        = 2013        // the operation code of all messages of current clients
+	moreToCome   = 1 << 1      // a flag of an opMsg whose sender expects no reply
+	replyTimeout = time.Minute // after which other clients may go on
 )
 
-// serializer passes MongoDB's wire protocol on, one message in flight over all connections.
+// serializer is a proxy for MongoDB's wire protocol that forwards one message at a time over
+// all connections.
 type serializer struct {
 	target string
 	turn   sync.Mutex
 }
 
-// serve accepts until the listener closes, that is, until the process ends.
+// serve accepts connections until the listener is closed.
 func (s *serializer) serve(l net.Listener) {
 	for {
 		client, err := l.Accept()
@@ -36,7 +37,7 @@ func (s *serializer) serve(l net.Listener) {
 	}
 }
 
-// relay serves one client until either side hangs up.
+// relay serves one client until either side closes its connection.
 func (s *serializer) relay(client net.Conn) {
 	defer client.Close()
 	var d net.Dialer
@@ -50,7 +51,7 @@ func (s *serializer) relay(client net.Conn) {
 		if err != nil {
 			return
 		}
-		reply, err := s.exchange(backend, request)
+		reply, err := s.roundTrip(backend, request)
 		if err != nil {
 			return
 		}
@@ -60,14 +61,15 @@ func (s *serializer) relay(client net.Conn) {
 	}
 }
 
-// exchange waits for its turn. The reply is read even when the client is gone: only then is the operation over.
-func (s *serializer) exchange(backend net.Conn, request []byte) ([]byte, error) {
+// roundTrip waits for its turn, forwards a request and reads the reply. It reads the reply
+// even if the client is gone, since the operation is only then over.
+func (s *serializer) roundTrip(backend net.Conn, request []byte) ([]byte, error) {
 	if !wantsReply(request) {
 		return nil, errors.New("unacknowledged writes are not supported")
 	}
 	s.turn.Lock()
 	defer s.turn.Unlock()
-	if err := backend.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := backend.SetDeadline(time.Now().Add(replyTimeout)); err != nil {
 		return nil, err
 	}
 	if _, err := backend.Write(request); err != nil {
@@ -76,7 +78,7 @@ func (s *serializer) exchange(backend net.Conn, request []byte) ([]byte, error) 
 	return readMessage(backend)
 }
 
-// wantsReply reports whether the sender of a message waits for an answer.
+// wantsReply reports whether the sender of a message expects a reply.
 func wantsReply(m []byte) bool {
 	if len(m) < headerSize+4 || binary.LittleEndian.Uint32(m[12:]) != opMsg {
 		return true
@@ -84,7 +86,7 @@ func wantsReply(m []byte) bool {
 	return binary.LittleEndian.Uint32(m[headerSize:])&moreToCome == 0
 }
 
-// readMessage reads one whole message.
+// readMessage reads one message.
 func readMessage(r io.Reader) ([]byte, error) {
 	var length [4]byte
 	if _, err := io.ReadFull(r, length[:]); err != nil {

@@ -1,6 +1,7 @@
-// Command install makes the servers that the stores' tests need available on a Debian machine.
+// Command install installs the servers that the tests of the stores need on a Debian machine.
 //
-// Its arguments name servers (redis, valkey, memcached, postgres, mariadb, mongo); without any, it installs all.
+// Its arguments are names of servers: redis, valkey, memcached, postgres, mariadb, mongo. Without
+// arguments it installs all of them.
 package main
 
 import (
