@@ -13,7 +13,7 @@ func TestProofsExist(t *testing.T) {
 	t.Parallel()
 	all := testSources(t)
 	name := regexp.MustCompile("`((?:Test|Fuzz)[A-Z]\\w+)`")
-	faulttest := regexp.MustCompile("fault test `(\\w+)`")
+	faultTest := regexp.MustCompile("fault test `(\\w+)`")
 	page := readFile(t, filepath.Join(root, "docs", "security.md"))
 	named := name.FindAllStringSubmatch(page, -1)
 	if len(named) < 40 {
@@ -24,7 +24,7 @@ func TestProofsExist(t *testing.T) {
 			t.Errorf("docs/security.md names %s, which is not there", m[1])
 		}
 	}
-	for _, m := range faulttest.FindAllStringSubmatch(page, -1) {
+	for _, m := range faultTest.FindAllStringSubmatch(page, -1) {
 		if !strings.Contains(all, "\""+m[1]+"\":") && !strings.Contains(all, "func "+m[1]+"(") {
 			t.Errorf("docs/security.md names the fault test %s, which is not there", m[1])
 		}

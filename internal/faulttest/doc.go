@@ -1,16 +1,23 @@
-// Package faulttest proves what a store promises where it matters: under a whole [core.Manager], on a real server that is
-// killed, paused, cut off or slow, and in two processes at once. The tests of each store call it.
+// Package faulttest tests that a store keeps its promises together with a [core.Manager]: on a
+// real server that is killed, paused, disconnected or slow, and in two processes at the same
+// time. The tests of each store call it.
 //
-//	faulttest.Faults(t, faulttest.Backend{...})  // one manager through every fault, on a server of its own
-//	faulttest.Processes(t, address)          // the races, between two other processes
-//	faulttest.Remote(t)                      // a store in another process, as the second handle of core/storetest
-//	faulttest.Through(t, s, loss, fault)     // writers on any store, at work while fault does its worst
+//   - [Faults] tests one manager with every fault.
+//   - [Processes] tests races between two other processes.
+//   - [Accounts] tests listing, revoking and limiting the sessions of users.
+//   - [Through] tests writers on any store during a fault.
+//   - [Remote] opens a store in another process, for core/storetest.
 //
-// Another process is the test binary itself: TestMain begins with [Serve], which knows how to open a store at an
-// address. An address is any text that Open understands; where it contains the server's host and port, a
-// [testserver.Proxy] takes their place.
+// The other processes are the test binary itself: TestMain begins with [Serve], which opens
+// stores by their address. An address is any text that Open understands. If it contains the
+// server's host and port, a [testserver.Proxy] can take their place.
 //
-// What must hold through every fault: no request hangs; each gets its answer or an error that is a 503; a request with a
-// valid cookie is never served as a stranger's; what was acknowledged is there, once; what was ended stays ended; no
-// record is half of one write and half of another; and the same manager serves on when the fault is over.
+// The following must hold during every fault:
+//
+//   - No request hangs. Each gets its response or an error whose status is 503.
+//   - A request with a valid cookie is never treated as one without a session.
+//   - Writes that were acknowledged are stored exactly once.
+//   - Sessions that were ended stay ended.
+//   - No record mixes two writes.
+//   - The same manager works again when the fault is over.
 package faulttest

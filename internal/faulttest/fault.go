@@ -15,25 +15,27 @@ import (
 // Backend is a kind of store on a kind of server.
 type Backend struct {
 	Name string
-	// Start starts a server for this test alone, and returns the address of an empty store on it.
+	// Start starts a server for one test. It returns the address of an empty store on it.
 	Start func(tb testing.TB) (server *testserver.Server, address string)
 	Open  Open
-	// Kill is what a kill costs.
+	// Kill is what may be lost when the server is killed.
 	Kill Loss
-	// Conns is how many connections a store may hold.
+	// Conns is how many connections a store may have open.
 	Conns int
-	// Deny returns an address with [WrongPassword] in the place of the right one. Nil: the server has no passwords.
+	// Deny returns the address with [WrongPassword] instead of the password. It is nil if the
+	// server has no passwords.
 	Deny func(server *testserver.Server, address string) string
 }
 
-// WrongPassword is not the password.
+// WrongPassword is a password that no server accepts.
 const WrongPassword = "not-the-password"
 
-// Faults drives one manager for each backend through every fault, one after the other, all backends at once. It is not
-// for parallel tests, so that the goroutines that are left can be counted.
+// Faults tests one manager for each backend with every fault, one fault after another, and all
+// backends in parallel. The calling test must not be parallel, since Faults counts goroutines
+// at the end.
 func Faults(t *testing.T, backends ...Backend) {
 	t.Helper()
-	before := goroutines()
+	before := countGoroutines()
 	t.Run("O5Faults", func(t *testing.T) {
 		for _, b := range backends {
 			t.Run(b.Name, func(t *testing.T) {
@@ -42,11 +44,11 @@ func Faults(t *testing.T, backends ...Backend) {
 			})
 		}
 	})
-	Eventually(t, "goroutines are left", func() bool { return goroutines() <= before })
+	Eventually(t, "goroutines are left", func() bool { return countGoroutines() <= before })
 }
 
-// rig is an application on a server that will be broken, by way of a proxy.
-type rig struct {
+// fixture is an application whose store uses a server through a proxy.
+type fixture struct {
 	*Backend
 	server  *testserver.Server
 	proxy   *testserver.Proxy
@@ -65,14 +67,14 @@ func (b *Backend) faults(t *testing.T) {
 		t.Fatal(err)
 	}
 	prefix := testserver.Name() + ":"
-	m, err := newManager(s, Place{Prefix: prefix}, timeout)
+	m, err := newManager(s, AppConfig{Prefix: prefix}, storeTimeout)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{b, server, proxy, address, prefix, s, m}
+	f := &fixture{b, server, proxy, address, prefix, s, m}
 	for _, fault := range []struct {
 		name string
-		run  func(t *testing.T, r *rig)
+		run  func(t *testing.T, f *fixture)
 	}{
 		{"Slow", slow},
 		{"BlackHole", blackHole},
@@ -85,185 +87,191 @@ func (b *Backend) faults(t *testing.T) {
 		{"Killed", killed},
 	} {
 		t.Run(fault.name, func(t *testing.T) {
-			fault.run(t, r)
+			fault.run(t, f)
 			proxy.Heal()
-			r.recovers(t)
+			f.mustRecover(t)
 		})
 	}
-	r.steady(t)
+	f.mustKeepConnections(t)
 	closeManager(t, m)
 	if err := closeAll(); err != nil {
 		t.Errorf("closing the store = %v", err)
 	}
 	Eventually(t, "connections are open after the store was closed", func() bool {
-		runtime.GC() // some clients forget, but do not close, a connection whose greeting got no answer
+		runtime.GC() // some clients do not close a connection whose handshake got no reply
 		_, open := proxy.Connections()
 		return open == 0
 	})
-	runtime.KeepAlive(r) // or the collector would close what the store has left open
+	runtime.KeepAlive(f) // keeps the collector from closing connections that the store left open
 }
 
-// recovers waits until the manager serves everybody again, and checks that it holds no more connections than it may.
-func (r *rig) recovers(t *testing.T) {
+// mustRecover waits until the manager works again, and checks that it has not too many
+// connections.
+func (f *fixture) mustRecover(t *testing.T) {
 	t.Helper()
-	Eventually(t, "the manager does not recover", func() bool { return r.rush(t, 5) == nil })
+	Eventually(t, "the manager does not recover", func() bool {
+		return f.visitConcurrently(t, 5) == nil
+	})
 	Eventually(t, "more connections are open than may be", func() bool {
 		runtime.GC()
-		_, open := r.proxy.Connections()
-		return open <= r.Conns
+		_, open := f.proxy.Connections()
+		return open <= f.Conns
 	})
 }
 
-// steady checks that no fault has left something that costs a connection now and then.
-func (r *rig) steady(t *testing.T) {
+// mustKeepConnections checks that requests reuse connections after all faults.
+func (f *fixture) mustKeepConnections(t *testing.T) {
 	t.Helper()
-	before, _ := r.proxy.Connections()
-	if err := r.rush(t, 25); err != nil {
+	before, _ := f.proxy.Connections()
+	if err := f.visitConcurrently(t, 25); err != nil {
 		t.Errorf("a visit after all faults = %v", err)
 	}
-	if after, _ := r.proxy.Connections(); after-before > r.Conns {
+	if after, _ := f.proxy.Connections(); after-before > f.Conns {
 		t.Errorf("%d visits after all faults took %d new connections", 25*writers, after-before)
 	}
 }
 
-// rush has several browsers at once start a session, come back and sign out.
-func (r *rig) rush(t *testing.T, visits int) error {
+// visitConcurrently lets several browsers start a session, visit it a number of times, and log
+// out.
+func (f *fixture) visitConcurrently(t *testing.T, visits int) error {
 	t.Helper()
 	errs := make([]error, writers)
 	var all sync.WaitGroup
 	for n := range errs {
-		all.Go(func() {
-			b := browser{manager: r.manager}
-			Promptly(t, func() {
-				for i := 0; i < visits && errs[n] == nil; i++ {
-					errs[n] = b.visit(t.Context(), func(s *core.Session) error {
-						if got := counter.Get(s); got != i {
-							t.Errorf("visit %d finds the counter at %d", i, got)
-						}
-						return Deed{Do: doCount}.act(s)
-					})
-				}
-				if errs[n] == nil {
-					errs[n] = b.visit(t.Context(), Deed{Do: doLogout}.act)
-				}
-			})
-		})
+		all.Go(func() { Promptly(t, func() { errs[n] = f.visitAndLogOut(t, visits) }) })
 	}
 	all.Wait()
 	return errors.Join(errs...)
 }
 
-// slow has a server that takes its time: within the deadline nobody notices, beyond it everybody is told.
-func slow(t *testing.T, r *rig) {
+func (f *fixture) visitAndLogOut(t *testing.T, visits int) error {
 	t.Helper()
-	r.recovers(t) // so that connections are made
-	r.proxy.Delay(timeout / 20)
-	if err := r.rush(t, 3); err != nil {
+	b := browser{manager: f.manager}
+	for i := range visits {
+		err := b.visit(t.Context(), func(s *core.Session) error {
+			if got := counter.Get(s); got != i {
+				t.Errorf("visit %d finds the counter at %d", i, got)
+			}
+			return Action{Name: actionCount}.do(s)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return b.visit(t.Context(), Action{Name: actionLogout}.do)
+}
+
+// slow delays replies: within the deadline no request fails, beyond it all do.
+func slow(t *testing.T, f *fixture) {
+	t.Helper()
+	f.mustRecover(t) // opens connections
+	f.proxy.Delay(storeTimeout / 20)
+	if err := f.visitConcurrently(t, 3); err != nil {
 		t.Errorf("a visit while the server is slow = %v, want success", err)
 	}
-	r.proxy.Delay(0)
-	down := newOutage(t, r)
-	r.proxy.Delay(3 * timeout)
-	down.check(t)
+	f.proxy.Delay(0)
+	o := newOutage(t, f)
+	f.proxy.Delay(3 * storeTimeout)
+	o.check(t)
 }
 
-func blackHole(t *testing.T, r *rig) {
+func blackHole(t *testing.T, f *fixture) {
 	t.Helper()
-	down := newOutage(t, r)
-	r.proxy.BlackHole()
-	down.check(t)
+	o := newOutage(t, f)
+	f.proxy.BlackHole()
+	o.check(t)
 }
 
-// refused has every connection ended as soon as it is made.
-func refused(t *testing.T, r *rig) {
+// refused resets every connection right after it is made.
+func refused(t *testing.T, f *fixture) {
 	t.Helper()
-	down := newOutage(t, r)
-	r.proxy.Drop()
-	down.check(t)
+	o := newOutage(t, f)
+	f.proxy.Drop()
+	o.check(t)
 }
 
-// wrongPassword is turned away, with an error that does not tell the password.
-func wrongPassword(t *testing.T, r *rig) {
+// wrongPassword connects with a wrong password, which no error may contain.
+func wrongPassword(t *testing.T, f *fixture) {
 	t.Helper()
-	if r.Deny == nil {
+	if f.Deny == nil {
 		t.Skip("the server has no passwords, or its store's own tests have them")
 	}
-	s, closeAll, err := r.Open(r.proxy.Through(r.Deny(r.server, r.address)))
+	s, closeAll, err := f.Open(f.proxy.Through(f.Deny(f.server, f.address)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	down := newOutage(t, r)
-	if down.manager, err = newManager(s, Place{Prefix: r.prefix}, timeout); err != nil {
+	o := newOutage(t, f)
+	if o.manager, err = newManager(s, AppConfig{Prefix: f.prefix}, storeTimeout); err != nil {
 		t.Fatal(err)
 	}
-	down.store, down.late = s, nil
-	down.check(t)
-	closeManager(t, down.manager)
+	o.store, o.pending = s, nil
+	o.check(t)
+	closeManager(t, o.manager)
 	if err := closeAll(); err != nil {
 		t.Errorf("closing the store = %v", err)
 	}
 }
 
-// cutReply ends connections within the replies to eight writers, after more bytes each time.
-func cutReply(t *testing.T, r *rig) {
+// cutReply cuts the replies to writers, after more bytes each time.
+func cutReply(t *testing.T, f *fixture) {
 	t.Helper()
-	through(t, r.manager, Nothing, func() {
+	runThrough(t, f.manager, Nothing, func() {
 		for n := range 20 {
-			await(t, r.proxy.CutAfter(n*n/2), "nobody reads")
+			waitFor(t, f.proxy.CutAfter(n*n/2), "nobody reads")
 		}
 	})
 }
 
-// lostReply lets saves through and loses their replies: what is repeated must not be done twice.
-func lostReply(t *testing.T, r *rig) {
+// lostReply drops the replies to saves. A save that is repeated must not take effect twice.
+func lostReply(t *testing.T, f *fixture) {
 	t.Helper()
-	through(t, r.manager, Nothing, func() {
+	runThrough(t, f.manager, Nothing, func() {
 		for range 10 {
-			await(t, r.proxy.SwallowReply(marked), "nobody writes")
+			waitFor(t, f.proxy.SwallowReply(marker), "nobody writes")
 		}
 	})
 }
 
-// reset ends all connections at once, again and again.
-func reset(t *testing.T, r *rig) {
+// reset resets all connections again and again.
+func reset(t *testing.T, f *fixture) {
 	t.Helper()
-	through(t, r.manager, Nothing, func() {
+	runThrough(t, f.manager, Nothing, func() {
 		for range 50 {
-			r.proxy.Reset()
-			time.Sleep(5 * time.Millisecond) // until most are at writing again
+			f.proxy.Reset()
+			time.Sleep(5 * time.Millisecond) // most writers write again by then
 		}
 	})
 }
 
-// paused has a server that stands still for ten seconds, and longer if a request should wait for it.
-func paused(t *testing.T, r *rig) {
+// paused pauses the server for ten seconds, or longer if a request waits for it.
+func paused(t *testing.T, f *fixture) {
 	t.Helper()
-	down := newOutage(t, r)
-	failed := through(t, r.manager, Nothing, func() {
-		r.server.Pause(t)
+	o := newOutage(t, f)
+	failed := runThrough(t, f.manager, Nothing, func() {
+		f.server.Pause(t)
 		begun := time.Now()
-		down.check(t)
+		o.check(t)
 		time.Sleep(10*time.Second - time.Since(begun))
-		r.server.Resume(t)
+		f.server.Resume(t)
 	})
 	if failed == 0 {
 		t.Error("no writer has noticed the pause")
 	}
 }
 
-// killed has a server that dies under eight writers, three times.
-func killed(t *testing.T, r *rig) {
+// killed kills and restarts the server three times while writers use it.
+func killed(t *testing.T, f *fixture) {
 	t.Helper()
-	failed := through(t, r.manager, r.Kill, func() {
+	failed := runThrough(t, f.manager, f.Kill, func() {
 		for n := range 3 {
-			down := newOutage(t, r)
-			r.server.Kill(t)
+			o := newOutage(t, f)
+			f.server.Kill(t)
 			if n == 0 {
-				down.check(t)
+				o.check(t)
 			}
-			time.Sleep(100 * time.Millisecond) // until most have met a server that is not there
-			r.server.Restart(t)
-			r.recovers(t)
+			time.Sleep(100 * time.Millisecond) // most writers have noticed by then
+			f.server.Restart(t)
+			f.mustRecover(t)
 		}
 	})
 	if failed == 0 {

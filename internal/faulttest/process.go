@@ -11,47 +11,50 @@ import (
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
-// process is what another process does for a test: calls of stores, and requests through managers.
+// process serves the calls of a test in another process: calls of stores, and requests to
+// managers. Its exported methods and their types are called over net/rpc. An error that they
+// return fails the test.
 type process struct {
-	open     Open
-	mu       sync.Mutex
-	stores   map[string]store.Store
-	managers map[Place]*core.Manager
-	under    map[int]*core.Scope // requests on their way
-	last     int
+	open       Open
+	mu         sync.Mutex
+	stores     map[string]store.Store
+	managers   map[AppConfig]*core.Manager
+	requests   map[int]*core.Scope // that have begun and not ended
+	lastNumber int
 }
 
 func newProcess(open Open) *process {
 	return &process{
-		open: open, stores: make(map[string]store.Store), managers: make(map[Place]*core.Manager), under: make(map[int]*core.Scope),
+		open: open, stores: make(map[string]store.Store),
+		managers: make(map[AppConfig]*core.Manager), requests: make(map[int]*core.Scope),
 	}
 }
 
-// Place is where an application keeps its sessions, and how many a user may have. It is exported, like all in this file,
-// for net/rpc.
-type Place struct {
+// AppConfig is the configuration of an application: where it keeps its sessions, and how many
+// a user may have.
+type AppConfig struct {
 	Address, Prefix string
 	MaxSessions     int
 	OnLimit         core.LimitPolicy
 }
 
-// Call is a call of a method of a store, and Answer what came of it.
-type Call struct {
+// StoreCall is a call of a store's method.
+type StoreCall struct {
 	Address string
 	Method  string
 	Record  store.Record
-	Text    string
+	Text    string // the key, subject or prefix
 	Cursor  string
 	Limit   int
-	Budget  time.Duration
+	Timeout time.Duration
 }
 
-// Answer is what a call returned.
-type Answer struct {
+// StoreResult is what a call of a store's method returned.
+type StoreResult struct {
 	Record  store.Record
 	Records []store.Record
 	Next    string
-	Failed  string
+	Err     string // "" if the call succeeded
 }
 
 // The methods of a store.
@@ -64,148 +67,148 @@ const (
 	callList      = "List"
 )
 
-// store returns the store at an address, the same one each time. It needs p.mu held.
+// store returns the store at an address. It opens each store once. The caller must hold p.mu.
 func (p *process) store(address string) (store.Store, error) {
 	if found := p.stores[address]; found != nil {
 		return found, nil
 	}
-	made, _, err := p.open(address)
+	opened, _, err := p.open(address)
 	if err == nil {
-		p.stores[address] = made
+		p.stores[address] = opened
 	}
-	return made, err
+	return opened, err
 }
 
-// Store makes one call of a store. What it returns itself is a failure of the test.
-func (p *process) Store(c Call, a *Answer) error {
+// Store calls a store.
+func (p *process) Store(c StoreCall, result *StoreResult) error {
 	p.mu.Lock()
 	s, err := p.store(c.Address)
 	p.mu.Unlock()
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), c.Budget)
+	ctx, cancel := context.WithTimeout(context.Background(), c.Timeout)
 	defer cancel()
-	if err := c.make(ctx, s, a); err != nil {
-		a.Failed = err.Error()
+	if err := c.do(ctx, s, result); err != nil {
+		result.Err = err.Error()
 	}
 	return nil
 }
 
-func (c *Call) make(ctx context.Context, s store.Store, a *Answer) (err error) {
+func (c *StoreCall) do(ctx context.Context, s store.Store, result *StoreResult) (err error) {
 	toucher, _ := s.(store.Toucher)
 	indexer, _ := s.(store.Indexer)
 	lister, _ := s.(store.Lister)
 	switch {
 	case c.Method == callLoad:
-		a.Record, err = s.Load(ctx, c.Text)
+		result.Record, err = s.Load(ctx, c.Text)
 	case c.Method == callSave:
-		a.Record, err = s.Save(ctx, c.Record)
+		result.Record, err = s.Save(ctx, c.Record)
 	case c.Method == callDelete:
 		err = s.Delete(ctx, c.Text)
 	case c.Method == callTouch && toucher != nil:
 		err = toucher.Touch(ctx, c.Record)
 	case c.Method == callBySubject && indexer != nil:
-		a.Records, err = indexer.BySubject(ctx, c.Text)
+		result.Records, err = indexer.BySubject(ctx, c.Text)
 	case c.Method == callList && lister != nil:
-		a.Records, a.Next, err = lister.List(ctx, c.Text, c.Cursor, c.Limit)
+		result.Records, result.Next, err = lister.List(ctx, c.Text, c.Cursor, c.Limit)
 	default:
 		err = errors.ErrUnsupported
 	}
 	return err
 }
 
-// manager returns the manager at a place, the same one each time.
-func (p *process) manager(at Place) (*core.Manager, error) {
+// manager returns the manager of an application. It creates each manager once.
+func (p *process) manager(config AppConfig) (*core.Manager, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if found := p.managers[at]; found != nil {
+	if found := p.managers[config]; found != nil {
 		return found, nil
 	}
-	s, err := p.store(at.Address)
+	s, err := p.store(config.Address)
 	if err != nil {
 		return nil, err
 	}
-	made, err := newManager(s, at, patience)
+	m, err := newManager(s, config, hangTimeout)
 	if err == nil {
-		p.managers[at] = made
+		p.managers[config] = m
 	}
-	return made, err
+	return m, err
 }
 
-// Office is an errand of the back office: of a subject, the ids or how many were ended.
-type Office struct {
-	Place   Place
-	Revoke  bool // all of the subject's sessions, else they are listed
+// AdminCall lists or revokes the sessions of a user.
+type AdminCall struct {
+	Config  AppConfig
+	Revoke  bool // revoke all of them instead of listing them
 	Subject string
 }
 
-// Do does the errand and returns the ids that it listed.
-func (p *process) Do(o Office, ids *[]string) error {
-	m, err := p.manager(o.Place)
+// Admin makes an AdminCall and returns the ids that it lists.
+func (p *process) Admin(c AdminCall, ids *[]string) error {
+	m, err := p.manager(c.Config)
 	if err != nil {
 		return err
 	}
-	if o.Revoke {
-		_, err := m.RevokeAll(context.Background(), o.Subject)
+	if c.Revoke {
+		_, err := m.RevokeAll(context.Background(), c.Subject)
 		return err
 	}
-	list, err := m.List(context.Background(), o.Subject)
+	list, err := m.List(context.Background(), c.Subject)
 	for i := range list {
 		*ids = append(*ids, list[i].ID)
 	}
 	return err
 }
 
-// Arrival begins a request.
-type Arrival struct {
-	Place  Place
+// BeginArgs are the arguments of Begin.
+type BeginArgs struct {
+	Config AppConfig
 	Cookie string
 }
 
-// Arrive begins a request and returns the number under which it goes on.
-func (p *process) Arrive(a Arrival, number *int) error {
-	m, err := p.manager(a.Place)
+// Begin begins a request and returns a number for it.
+func (p *process) Begin(args BeginArgs, number *int) error {
+	m, err := p.manager(args.Config)
 	if err != nil {
 		return err
 	}
-	sc, err := arrive(context.Background(), m, a.Cookie)
+	sc, err := beginRequest(context.Background(), m, args.Cookie)
 	if err != nil {
 		return err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.last++
-	p.under[p.last], *number = sc, p.last
+	p.lastNumber++
+	p.requests[p.lastNumber], *number = sc, p.lastNumber
 	return nil
 }
 
-// Departure ends a request.
-type Departure struct {
+// EndArgs are the arguments of End.
+type EndArgs struct {
 	Number int
-	Deed   Deed
+	Action Action
 }
 
-// Reply is what the browser gets, and what the handler saw in the end.
+// Reply is the response of a request, and the session as the handler left it.
 type Reply struct {
 	SetCookie string
-	Refused   bool // a login beyond the limit
+	Refused   bool // the login exceeded the limit
 	IsNew     bool
 	Subject   string
 	Values    map[string]int
 }
 
-// Leave lets the handler run and ends the request.
-func (p *process) Leave(d Departure, r *Reply) error {
+// End performs the action of a request's handler and ends the request.
+func (p *process) End(args EndArgs, r *Reply) error {
 	p.mu.Lock()
-	sc := p.under[d.Number]
-	delete(p.under, d.Number)
+	sc := p.requests[args.Number]
+	delete(p.requests, args.Number)
 	p.mu.Unlock()
 	s := sc.Get()
-	if err := d.Deed.act(s); err != nil && !errors.Is(err, core.ErrGone) {
+	if err := args.Action.do(s); err != nil && !errors.Is(err, core.ErrGone) {
 		return err
 	}
-	setCookie, err := leave(sc)
+	setCookie, err := endRequest(sc)
 	if errors.Is(err, core.ErrLimit) {
 		*r = Reply{Refused: true}
 		return nil
@@ -213,33 +216,38 @@ func (p *process) Leave(d Departure, r *Reply) error {
 	if err != nil {
 		return err
 	}
-	*r = Reply{SetCookie: setCookie, IsNew: s.IsNew(), Subject: s.Subject(), Values: make(map[string]int)}
+	*r = Reply{
+		SetCookie: setCookie, IsNew: s.IsNew(), Subject: s.Subject(), Values: make(map[string]int),
+	}
 	for _, key := range s.Keys() {
 		r.Values[key] = core.Key[int](key).Get(s)
 	}
 	return nil
 }
 
-// Crowd is many requests at once.
-type Crowd struct {
-	Place         Place
+// CountArgs are the arguments of Count. Each worker has a counter of its own, whose key is the
+// name followed by the worker's number.
+type CountArgs struct {
+	Config        AppConfig
 	Cookie        string
-	Name          string // each worker has a counter of its own that begins with it
+	Name          string
 	Workers, Each int
 }
 
-// Count has all workers count, each in requests one after the other. They leave a session alone that is not there.
-func (p *process) Count(c Crowd, _ *int) error {
-	m, err := p.manager(c.Place)
+// Count lets all workers send requests concurrently, each the given number. Each request
+// increments the common counter and the worker's own. It does nothing if the session does not
+// exist.
+func (p *process) Count(args CountArgs, _ *int) error {
+	m, err := p.manager(args.Config)
 	if err != nil {
 		return err
 	}
-	errs := make([]error, c.Workers)
+	errs := make([]error, args.Workers)
 	var all sync.WaitGroup
-	for n := range c.Workers {
+	for n := range args.Workers {
 		all.Go(func() {
-			for i := 0; i < c.Each && errs[n] == nil; i++ {
-				errs[n] = countOne(browser{m, c.Cookie}, c.Name+strconv.Itoa(n))
+			for i := 0; i < args.Each && errs[n] == nil; i++ {
+				errs[n] = countOne(browser{m, args.Cookie}, args.Name+strconv.Itoa(n))
 			}
 		})
 	}
@@ -252,6 +260,6 @@ func countOne(b browser, own string) error {
 		if s.IsNew() {
 			return nil
 		}
-		return Deed{doCount, own}.act(s)
+		return Action{actionCount, own}.do(s)
 	})
 }

@@ -2,6 +2,7 @@ package faulttest
 
 import (
 	"errors"
+	"maps"
 	"net/rpc"
 	"strconv"
 	"strings"
@@ -12,93 +13,97 @@ import (
 	"github.com/cloakroom-go/sessions/internal/testserver"
 )
 
-// Processes runs the races between two other processes, each an application with its own manager and its own store at
-// the address: real requests with cookies. What the stores themselves do between processes is for core/storetest, with
-// [Remote] as the second handle.
+// Processes tests races between two other processes. Each is an application with its own
+// manager and its own store at the address, and serves requests with cookies. Races between
+// the stores themselves are tested by core/storetest with a store of [Remote].
 func Processes(t *testing.T, address string) {
 	t.Helper()
-	first, second := start(t), start(t)
-	for name, race := range map[string]func(t *testing.T, p *pair){
-		"R1LogoutWins": logoutWins, "R1LogoutWinsAtOnce": logoutWinsAtOnce, "R2LoginWins": loginWins,
-		"R4NothingIsLost": nothingIsLost, "R6OneRenewal": oneRenewal,
+	first, second := startProcess(t), startProcess(t)
+	for name, race := range map[string]func(t *testing.T, p *appPair){
+		"R1LogoutWins":       logoutWins,
+		"R1LogoutWinsAtOnce": logoutWinsAtOnce,
+		"R2LoginWins":        loginWins,
+		"R4NothingIsLost":    nothingIsLost,
+		"R6OneRenewal":       oneRenewal,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			at := Place{Address: address, Prefix: testserver.Name() + ":"}
-			race(t, &pair{&site{t, first, at}, &site{t, second, at}, &remote{first, address}, at.Prefix})
+			config := AppConfig{Address: address, Prefix: testserver.Name() + ":"}
+			a, b := &remoteApp{t, first, config}, &remoteApp{t, second, config}
+			race(t, &appPair{a, b, &remote{first, address}, config.Prefix})
 		})
 	}
 }
 
-// pair is one application in two processes.
-type pair struct {
-	a, b   *site
+// appPair is one application in two processes.
+type appPair struct {
+	a, b   *remoteApp
 	store  store.Lister
 	prefix string
 }
 
-// site is an application in another process.
-type site struct {
+// remoteApp is an application in another process.
+type remoteApp struct {
 	t      *testing.T
 	client *rpc.Client
-	place  Place
+	config AppConfig
 }
 
-func (s *site) call(method string, args, reply any) {
-	s.t.Helper()
-	if err := s.client.Call("Process."+method, args, reply); err != nil {
-		s.t.Fatalf("%s in another process = %v", method, err)
+func (app *remoteApp) call(method string, args, reply any) {
+	app.t.Helper()
+	if err := app.client.Call("Process."+method, args, reply); err != nil {
+		app.t.Fatalf("%s in another process = %v", method, err)
 	}
 }
 
-// arrive begins a request there.
-func (s *site) arrive(cookie string) (number int) {
-	s.t.Helper()
-	s.call("Arrive", Arrival{s.place, cookie}, &number)
+// begin begins a request.
+func (app *remoteApp) begin(cookie string) (number int) {
+	app.t.Helper()
+	app.call("Begin", BeginArgs{app.config, cookie}, &number)
 	return number
 }
 
-// leave ends it.
-func (s *site) leave(number int, d Deed) (r Reply) {
-	s.t.Helper()
-	s.call("Leave", Departure{number, d}, &r)
+// end performs the action of a request and ends it.
+func (app *remoteApp) end(number int, a Action) (r Reply) {
+	app.t.Helper()
+	app.call("End", EndArgs{number, a}, &r)
 	return r
 }
 
-// visit is a whole request.
-func (s *site) visit(cookie string, d Deed) Reply {
-	s.t.Helper()
-	return s.leave(s.arrive(cookie), d)
+// visit sends a request.
+func (app *remoteApp) visit(cookie string, a Action) Reply {
+	app.t.Helper()
+	return app.end(app.begin(cookie), a)
 }
 
-// enter starts a session and returns its cookie.
-func (s *site) enter() string {
-	s.t.Helper()
-	return s.next(s.visit("", Deed{Do: doCount}))
+// startSession starts a session and returns its cookie.
+func (app *remoteApp) startSession() string {
+	app.t.Helper()
+	return app.mustSetCookie(app.visit("", Action{Name: actionCount}))
 }
 
-// next returns the cookie that a reply must set.
-func (s *site) next(r Reply) string {
-	s.t.Helper()
+// mustSetCookie returns the cookie that a reply sets. It must set one.
+func (app *remoteApp) mustSetCookie(r Reply) string {
+	app.t.Helper()
 	var b browser
-	if b.keep(r.SetCookie); b.cookie == "" {
-		s.t.Fatal("the reply sets no session cookie")
+	if b.storeCookie(r.SetCookie); b.cookie == "" {
+		app.t.Fatal("the reply sets no session cookie")
 	}
 	return b.cookie
 }
 
-// dead checks that a cookie opens nothing, in either process.
-func (p *pair) dead(cookie string) {
+// mustBeEnded checks in both processes that a cookie finds no session.
+func (p *appPair) mustBeEnded(cookie string) {
 	p.a.t.Helper()
-	for _, s := range []*site{p.a, p.b} {
-		if r := s.visit(cookie, Deed{Do: doRead}); !r.IsNew || len(r.Values) > 0 {
+	for _, app := range []*remoteApp{p.a, p.b} {
+		if r := app.visit(cookie, Action{Name: actionRead}); !r.IsNew || len(r.Values) > 0 {
 			p.a.t.Errorf("the session that was ended is alive, with %v", r.Values)
 		}
 	}
 }
 
-// stored checks how many records there are.
-func (p *pair) stored(want int) {
+// mustHaveRecords checks how many records are stored, if the store can list them.
+func (p *appPair) mustHaveRecords(want int) {
 	p.a.t.Helper()
 	keys := make(map[string]bool)
 	for cursor, first := "", true; first || cursor != ""; first = false {
@@ -119,80 +124,87 @@ func (p *pair) stored(want int) {
 	}
 }
 
-// removal reports whether a reply takes the cookie away.
-func (r *Reply) removal() bool { return strings.Contains(r.SetCookie, "Max-Age=0;") }
+// removesCookie reports whether a reply removes the cookie.
+func (r *Reply) removesCookie() bool { return strings.Contains(r.SetCookie, "Max-Age=0;") }
 
-// logoutWins: a request arrives, the session is ended in the other process, the request does something and leaves.
-func logoutWins(t *testing.T, p *pair) {
+// logoutWins begins a request, ends its session in the other process, and ends the request
+// with each action.
+func logoutWins(t *testing.T, p *appPair) {
 	t.Helper()
-	for _, late := range append(writes(), Deed{Do: doRead}) {
-		cookie := p.a.enter()
-		number := p.a.arrive(cookie)
-		if r := p.b.visit(cookie, Deed{Do: doLogout}); !r.removal() {
-			t.Error("the logout does not take the cookie away")
+	for _, late := range append(writeActions(), Action{Name: actionRead}) {
+		cookie := p.a.startSession()
+		number := p.a.begin(cookie)
+		if r := p.b.visit(cookie, Action{Name: actionLogout}); !r.removesCookie() {
+			t.Error("the logout does not remove the cookie")
 		}
-		if r := p.a.leave(number, late); r.SetCookie != "" && late.Do != doLogout {
-			t.Errorf("%s after a logout elsewhere sets a cookie", late.Do)
+		if r := p.a.end(number, late); r.SetCookie != "" && late.Name != actionLogout {
+			t.Errorf("%s after a logout elsewhere sets a cookie", late.Name)
 		}
-		p.dead(cookie)
+		p.mustBeEnded(cookie)
 	}
-	p.stored(0)
+	p.mustHaveRecords(0)
 }
 
-// logoutWinsAtOnce ends a session that many requests in the other process are writing.
-func logoutWinsAtOnce(t *testing.T, p *pair) {
+// logoutWinsAtOnce ends a session while many requests in the other process write to it.
+func logoutWinsAtOnce(t *testing.T, p *appPair) {
 	t.Helper()
 	for range 5 {
-		cookie := p.a.enter()
-		crowd := p.a.client.Go("Process.Count", Crowd{p.a.place, cookie, "", 4, 25}, new(int), nil)
-		for p.b.visit(cookie, Deed{Do: doRead}).Values[string(counter)] < 10 {
-			continue // until they are at it
+		cookie := p.a.startSession()
+		args := CountArgs{p.a.config, cookie, "", 4, 25}
+		count := p.a.client.Go("Process.Count", args, new(int), nil)
+		for p.b.visit(cookie, Action{Name: actionRead}).Values[string(counter)] < 10 {
+			continue // until they are writing
 		}
-		p.b.visit(cookie, Deed{Do: doLogout})
-		p.dead(cookie)
-		if <-crowd.Done; crowd.Error != nil {
-			t.Errorf("counting while the session is ended = %v", crowd.Error)
+		p.b.visit(cookie, Action{Name: actionLogout})
+		p.mustBeEnded(cookie)
+		if <-count.Done; count.Error != nil {
+			t.Errorf("counting while the session is ended = %v", count.Error)
 		}
-		p.dead(cookie)
+		p.mustBeEnded(cookie)
 	}
-	p.stored(0)
+	p.mustHaveRecords(0)
 }
 
-// loginWins: a request arrives, somebody signs in with the session in the other process, the request does something.
-func loginWins(t *testing.T, p *pair) {
+// loginWins begins a request, logs in with its session in the other process, and ends the
+// request with each action.
+func loginWins(t *testing.T, p *appPair) {
 	t.Helper()
-	for _, late := range append(writes(), Deed{Do: doRead}) {
-		cookie := p.a.enter()
-		number := p.a.arrive(cookie)
-		own := p.b.next(p.b.visit(cookie, Deed{doLogin, "alice"}))
-		p.b.visit(own, Deed{doMark, "kept"})
-		if r := p.a.leave(number, late); r.SetCookie != "" {
-			t.Errorf("%s under the old secret after a login sets a cookie", late.Do)
+	for _, late := range append(writeActions(), Action{Name: actionRead}) {
+		cookie := p.a.startSession()
+		number := p.a.begin(cookie)
+		own := p.b.mustSetCookie(p.b.visit(cookie, Action{actionLogin, "alice"}))
+		p.b.visit(own, Action{actionMark, "kept"})
+		if r := p.a.end(number, late); r.SetCookie != "" {
+			t.Errorf("%s under the old secret after a login sets a cookie", late.Name)
 		}
-		p.dead(cookie)
-		r := p.a.visit(own, Deed{Do: doRead})
-		if r.IsNew || r.Subject != "alice" || len(r.Values) != 2 || r.Values[string(counter)] != 1 || r.Values["kept"] != 1 {
-			t.Errorf("%s under the old secret has left the session of %q with %v", late.Do, r.Subject, r.Values)
+		p.mustBeEnded(cookie)
+		r := p.a.visit(own, Action{Name: actionRead})
+		want := map[string]int{string(counter): 1, "kept": 1}
+		if r.IsNew || r.Subject != "alice" || !maps.Equal(r.Values, want) {
+			t.Errorf("%s under the old secret has left the session of %q with %v",
+				late.Name, r.Subject, r.Values)
 		}
 	}
-	p.stored(len(writes()) + 1)
+	p.mustHaveRecords(len(writeActions()) + 1)
 }
 
-// nothingIsLost has 16 workers in two processes count 100 times each, all in one counter and each in its own.
-func nothingIsLost(t *testing.T, p *pair) {
+// nothingIsLost lets 16 workers in two processes count 100 times each, in one common counter
+// and one of their own.
+func nothingIsLost(t *testing.T, p *appPair) {
 	t.Helper()
 	const workers, each = 8, 100
-	cookie := p.a.enter()
+	cookie := p.a.startSession()
 	var both sync.WaitGroup
-	for name, s := range map[string]*site{"a": p.a, "b": p.b} {
+	for name, app := range map[string]*remoteApp{"a": p.a, "b": p.b} {
 		both.Go(func() {
-			if err := s.client.Call("Process.Count", Crowd{s.place, cookie, name, workers, each}, new(int)); err != nil {
+			args := CountArgs{app.config, cookie, name, workers, each}
+			if err := app.client.Call("Process.Count", args, new(int)); err != nil {
 				t.Errorf("counting = %v", err)
 			}
 		})
 	}
 	both.Wait()
-	r := p.b.visit(cookie, Deed{Do: doRead})
+	r := p.b.visit(cookie, Action{Name: actionRead})
 	if got, want := r.Values[string(counter)], 2*workers*each+1; got != want {
 		t.Errorf("the counter is at %d, want exactly %d", got, want)
 	}
@@ -203,44 +215,48 @@ func nothingIsLost(t *testing.T, p *pair) {
 			}
 		}
 	}
-	p.stored(1)
+	p.mustHaveRecords(1)
 }
 
-// oneRenewal has four requests in two processes renew one session at once: all end up with the one new secret.
-func oneRenewal(t *testing.T, p *pair) {
+// oneRenewal lets four requests in two processes renew one session concurrently. All must get
+// the same new secret.
+func oneRenewal(t *testing.T, p *appPair) {
 	t.Helper()
 	const rounds = 10
 	for range rounds {
-		cookie := p.a.enter()
+		cookie := p.a.startSession()
 		var mu sync.Mutex
 		cookies := make(map[string]bool)
 		var all sync.WaitGroup
-		for _, s := range []*site{p.a, p.b, p.a, p.b} {
-			number := s.arrive(cookie)
+		for _, app := range []*remoteApp{p.a, p.b, p.a, p.b} {
+			args := EndArgs{app.begin(cookie), Action{Name: actionRenew}}
 			all.Go(func() {
 				var r Reply
-				if err := s.client.Call("Process.Leave", Departure{number, Deed{Do: doRenew}}, &r); err != nil {
+				if err := app.client.Call("Process.End", args, &r); err != nil {
 					t.Errorf("renewing = %v", err)
 				}
 				mu.Lock()
 				defer mu.Unlock()
 				var b browser
-				b.keep(r.SetCookie)
+				b.storeCookie(r.SetCookie)
 				cookies[b.cookie] = true
 			})
 		}
 		all.Wait()
 		if len(cookies) != 1 || cookies[""] || cookies[cookie] {
-			t.Fatalf("four renewals at once have handed out %d different cookies, want one new one", len(cookies))
+			t.Fatalf("four concurrent renewals set %d different cookies, want one new one",
+				len(cookies))
 		}
 		for renewed := range cookies {
-			if r := p.b.visit(renewed, Deed{Do: doRead}); r.IsNew || r.Values[string(counter)] != 1 {
+			r := p.b.visit(renewed, Action{Name: actionRead})
+			if r.IsNew || r.Values[string(counter)] != 1 {
 				t.Errorf("the renewed session has %v, want its data", r.Values)
 			}
 		}
-		if r := p.a.visit(cookie, Deed{Do: doRead}); r.IsNew || r.SetCookie == "" {
-			t.Errorf("the old cookie within its grace finds %v, want the session and the new cookie", r.Values)
+		if r := p.a.visit(cookie, Action{Name: actionRead}); r.IsNew || r.SetCookie == "" {
+			const text = "the old cookie finds %v in its grace, want the session and a new cookie"
+			t.Errorf(text, r.Values)
 		}
 	}
-	p.stored(rounds)
+	p.mustHaveRecords(rounds)
 }

@@ -14,37 +14,40 @@ import (
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
-// role tells the test binary that it is another process, which answers on its standard input and output.
-const role = "SESSIONS_DRILL"
+// processEnv is an environment variable. If it is set, the test binary serves the calls of
+// another one on its standard input and output.
+const processEnv = "SESSIONS_FAULTTEST"
 
-// Open opens the store at an address, and returns what closes it with all it holds.
+// Open opens the store at an address. The function closeAll closes the store and everything
+// that it uses.
 type Open func(address string) (s store.Store, closeAll func() error, err error)
 
-// Serve does the work of another process, if this is one, and reports whether it was. TestMain begins with it.
+// Serve serves the calls of another process if this process was started for that. It returns
+// false if it was not. TestMain must begin with it.
 func Serve(open Open) bool {
-	if os.Getenv(role) == "" {
+	if os.Getenv(processEnv) == "" {
 		return false
 	}
 	server := rpc.NewServer()
 	if err := server.RegisterName("Process", newProcess(open)); err != nil {
 		panic(err)
 	}
-	server.ServeConn(pipes{os.Stdin, os.Stdout})
+	server.ServeConn(pipeConn{os.Stdin, os.Stdout})
 	return true
 }
 
-// pipes is a connection made of two pipes.
-type pipes struct {
+// pipeConn is a connection that consists of two pipes.
+type pipeConn struct {
 	io.Reader
 	io.WriteCloser
 }
 
-// start starts another process. It ends with the test.
-func start(tb testing.TB) *rpc.Client {
+// startProcess starts another process, which ends with the test.
+func startProcess(tb testing.TB) *rpc.Client {
 	tb.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(tb.Context()))
-	cmd := exec.CommandContext(ctx, os.Args[0]) //nolint:gosec // it is this program
-	cmd.Env, cmd.Stderr = append(os.Environ(), role+"=1"), os.Stderr
+	cmd := exec.CommandContext(ctx, os.Args[0]) //nolint:gosec // this program
+	cmd.Env, cmd.Stderr = append(os.Environ(), processEnv+"=1"), os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		tb.Fatal(err)
@@ -56,7 +59,7 @@ func start(tb testing.TB) *rpc.Client {
 	if err := cmd.Start(); err != nil {
 		tb.Fatal(err)
 	}
-	client := rpc.NewClient(pipes{out, in})
+	client := rpc.NewClient(pipeConn{out, in})
 	tb.Cleanup(func() {
 		cancel()
 		_ = cmd.Wait()
@@ -65,10 +68,10 @@ func start(tb testing.TB) *rpc.Client {
 	return client
 }
 
-// Remote starts another process and returns what opens stores in it.
+// Remote starts another process and returns a function that opens stores in it.
 func Remote(tb testing.TB) func(address string) store.Store {
 	tb.Helper()
-	client := start(tb)
+	client := startProcess(tb)
 	return func(address string) store.Store { return &remote{client, address} }
 }
 
@@ -78,52 +81,57 @@ type remote struct {
 	address string
 }
 
-func (r *remote) call(ctx context.Context, c Call) (Answer, error) {
-	c.Address, c.Budget = r.address, patience
+func (r *remote) call(ctx context.Context, c StoreCall) (StoreResult, error) {
+	c.Address, c.Timeout = r.address, hangTimeout
 	if deadline, ok := ctx.Deadline(); ok {
-		c.Budget = min(c.Budget, time.Until(deadline))
+		c.Timeout = min(c.Timeout, time.Until(deadline))
 	}
-	var a Answer
-	if err := r.client.Call("Process.Store", c, &a); err != nil {
-		return a, err
+	var result StoreResult
+	if err := r.client.Call("Process.Store", c, &result); err != nil {
+		return result, err
 	}
-	if a.Failed == "" {
-		return a, ctx.Err()
+	if result.Err == "" {
+		return result, ctx.Err()
 	}
-	for _, err := range []error{store.ErrNotFound, store.ErrConflict, store.ErrTooLarge, errors.ErrUnsupported} {
-		if strings.Contains(a.Failed, err.Error()) {
-			return a, err
+	for _, err := range []error{
+		store.ErrNotFound, store.ErrConflict, store.ErrTooLarge, errors.ErrUnsupported,
+	} {
+		if strings.Contains(result.Err, err.Error()) {
+			return result, err
 		}
 	}
-	return a, errors.New(a.Failed)
+	return result, errors.New(result.Err)
 }
 
 func (r *remote) Load(ctx context.Context, key string) (store.Record, error) {
-	a, err := r.call(ctx, Call{Method: callLoad, Text: key})
-	return a.Record, err
+	result, err := r.call(ctx, StoreCall{Method: callLoad, Text: key})
+	return result.Record, err
 }
 
 func (r *remote) Save(ctx context.Context, rec store.Record) (store.Record, error) {
-	a, err := r.call(ctx, Call{Method: callSave, Record: rec})
-	return a.Record, err
+	result, err := r.call(ctx, StoreCall{Method: callSave, Record: rec})
+	return result.Record, err
 }
 
 func (r *remote) Delete(ctx context.Context, key string) error {
-	_, err := r.call(ctx, Call{Method: callDelete, Text: key})
+	_, err := r.call(ctx, StoreCall{Method: callDelete, Text: key})
 	return err
 }
 
 func (r *remote) Touch(ctx context.Context, rec store.Record) error {
-	_, err := r.call(ctx, Call{Method: callTouch, Record: rec})
+	_, err := r.call(ctx, StoreCall{Method: callTouch, Record: rec})
 	return err
 }
 
 func (r *remote) BySubject(ctx context.Context, subject string) ([]store.Record, error) {
-	a, err := r.call(ctx, Call{Method: callBySubject, Text: subject})
-	return a.Records, err
+	result, err := r.call(ctx, StoreCall{Method: callBySubject, Text: subject})
+	return result.Records, err
 }
 
-func (r *remote) List(ctx context.Context, prefix, cursor string, limit int) ([]store.Record, string, error) {
-	a, err := r.call(ctx, Call{Method: callList, Text: prefix, Cursor: cursor, Limit: limit})
-	return a.Records, a.Next, err
+func (r *remote) List(
+	ctx context.Context, prefix, cursor string, limit int,
+) ([]store.Record, string, error) {
+	call := StoreCall{Method: callList, Text: prefix, Cursor: cursor, Limit: limit}
+	result, err := r.call(ctx, call)
+	return result.Records, result.Next, err
 }

@@ -11,52 +11,53 @@ import (
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
-// timeout bounds each load and each commit while servers are broken.
-const timeout = 2 * time.Second
+// storeTimeout is the timeout of store calls while servers are broken.
+const storeTimeout = 2 * time.Second
 
-// newManager makes a manager as an application does. The grace outlasts every fault, because a browser learns of its new
-// secret only from an answer that arrives.
-func newManager(s store.Store, at Place, timeout time.Duration) (*core.Manager, error) {
+// newManager returns a manager as an application uses it. The grace is longer than every
+// fault, because a browser does not get its new secret until a response arrives.
+func newManager(s store.Store, config AppConfig, timeout time.Duration) (*core.Manager, error) {
 	return core.NewManager(core.Options{
-		Store: s, Prefix: at.Prefix, MaxSessions: at.MaxSessions, OnLimit: at.OnLimit, StoreTimeout: timeout, Grace: 10 * time.Minute,
-		PurgeInterval: time.Second, Logger: slog.New(slog.DiscardHandler),
+		Store: s, Prefix: config.Prefix, MaxSessions: config.MaxSessions, OnLimit: config.OnLimit,
+		StoreTimeout: timeout, Grace: 10 * time.Minute, PurgeInterval: time.Second,
+		Logger: slog.New(slog.DiscardHandler),
 	})
 }
 
-// Deed is what a handler does with the session. It has a name, so that another process can be asked for it.
-type Deed struct {
-	Do   string
-	Text string // the name of a key or of a user, where Do needs one
+// Action is what a handler does with the session. It is sent to other processes by its name.
+type Action struct {
+	Name string
+	Text string // a key or a user, if the action needs one
 }
 
-// The things that a Deed can do.
+// The names of actions.
 const (
-	doRead   = "read"
-	doCount  = "count"  // one more in the counter, and in the one that Text names
-	doMark   = "mark"   // set the key Text
-	doRenew  = "renew"  // a new secret
-	doLogin  = "login"  // sign Text in
-	doLogout = "logout" // end the session
+	actionRead   = "read"
+	actionCount  = "count"  // increment the counter, and the one with the key Text if that is set
+	actionMark   = "mark"   // set the key Text
+	actionRenew  = "renew"  // renew the secret
+	actionLogin  = "login"  // log in the user Text
+	actionLogout = "logout" // destroy the session
 )
 
-// counter is counted up by doCount.
+// counter is the key that actionCount increments.
 const counter = core.Key[int]("counter")
 
-// act is the handler.
-func (d Deed) act(s *core.Session) error {
-	switch d.Do {
-	case doCount:
+// do performs the action.
+func (a Action) do(s *core.Session) error {
+	switch a.Name {
+	case actionCount:
 		counter.Update(s, increment)
-		if d.Text != "" {
-			core.Key[int](d.Text).Update(s, increment)
+		if a.Text != "" {
+			core.Key[int](a.Text).Update(s, increment)
 		}
-	case doMark:
-		return s.Set(d.Text, 1)
-	case doRenew:
+	case actionMark:
+		return s.Set(a.Text, 1)
+	case actionRenew:
 		return s.Renew()
-	case doLogin:
-		return s.Login(d.Text)
-	case doLogout:
+	case actionLogin:
+		return s.Login(a.Text)
+	case actionLogout:
 		s.Destroy()
 	default:
 		counter.Get(s)
@@ -66,63 +67,68 @@ func (d Deed) act(s *core.Session) error {
 
 func increment(n int) int { return n + 1 }
 
-// writes returns every deed that changes a session.
-func writes() []Deed {
-	return []Deed{{doCount, "own"}, {doMark, "late"}, {Do: doRenew}, {doLogin, "mallory"}, {Do: doLogout}}
+// writeActions returns every kind of action that changes a session.
+func writeActions() []Action {
+	return []Action{
+		{actionCount, "own"}, {actionMark, "late"}, {Name: actionRenew}, {actionLogin, "mallory"},
+		{Name: actionLogout},
+	}
 }
 
-// arrive begins a request, as an adapter does.
-func arrive(ctx context.Context, m *core.Manager, cookie string) (*core.Scope, error) {
+// beginRequest begins a request, as an adapter does.
+func beginRequest(ctx context.Context, m *core.Manager, cookie string) (*core.Scope, error) {
 	sc := new(core.Scope)
 	err := sc.Open(ctx, nil, m, nil, cookie)
 	return sc, err
 }
 
-// leave ends a request, as an adapter does, and returns the Set-Cookie value.
-func leave(sc *core.Scope) (setCookie string, err error) {
+// endRequest ends a request, as an adapter does, and returns the Set-Cookie value.
+func endRequest(sc *core.Scope) (setCookie string, err error) {
 	header := make(map[string][]string)
 	reply, err := sc.CommitHeader()
 	reply.Apply(header)
 	if err != nil {
 		if len(header) > 0 {
-			return "", errors.Join(errHeader, err)
+			return "", errors.Join(errHeaderSet, err)
 		}
 		return "", err
 	}
 	return strings.Join(header["Set-Cookie"], "\n"), sc.Close()
 }
 
-var errHeader = errors.New("faulttest: a commit that failed has put something into the header")
+var errHeaderSet = errors.New("faulttest: a commit that failed has put something into the header")
 
-// outage reports whether err is what an application answers with 503, and nothing worse.
-func outage(err error) bool {
-	return err != nil && core.StatusCode(err) == 503 && !errors.Is(err, errHeader) && !errors.Is(err, core.ErrNotFound)
+// isUnavailable reports whether an application responds to err with status 503, and whether
+// err is acceptable during an outage.
+func isUnavailable(err error) bool {
+	return err != nil && core.StatusCode(err) == 503 &&
+		!errors.Is(err, errHeaderSet) && !errors.Is(err, core.ErrNotFound)
 }
 
-// browser keeps one cookie.
+// browser sends requests to a manager and keeps one cookie.
 type browser struct {
 	manager *core.Manager
-	cookie  string // name=value, "" for none
+	cookie  string // name=value, or "" if there is none
 }
 
-// visit is one whole request.
+// visit sends a request to a handler.
 func (b *browser) visit(ctx context.Context, handler func(s *core.Session) error) error {
-	sc, err := arrive(ctx, b.manager, b.cookie)
+	sc, err := beginRequest(ctx, b.manager, b.cookie)
 	if err != nil {
 		return err
 	}
 	if err := handler(sc.Get()); err != nil {
 		return err
 	}
-	setCookie, err := leave(sc)
+	setCookie, err := endRequest(sc)
 	if err == nil {
-		b.keep(setCookie)
+		b.storeCookie(setCookie)
 	}
 	return err
 }
 
-// keep does what browsers do with a Set-Cookie value.
-func (b *browser) keep(setCookie string) {
+// storeCookie stores or removes the cookie, as browsers do with a Set-Cookie value.
+func (b *browser) storeCookie(setCookie string) {
 	if setCookie == "" {
 		return
 	}

@@ -7,15 +7,17 @@ import (
 	"time"
 )
 
-// patience is many times every deadline here, so that only what hangs outlasts it.
-const patience = 30 * time.Second
+// hangTimeout is much longer than every deadline in these tests. A call that takes longer
+// hangs.
+const hangTimeout = 30 * time.Second
 
-// Promptly runs what has a deadline of its own, and reports whether it came back. If not, the test has failed.
+// Promptly calls f, which must return within its own deadlines. If f hangs, Promptly fails the
+// test and returns false.
 func Promptly(tb testing.TB, f func()) bool {
 	tb.Helper()
 	done := make(chan struct{})
 	go func() { defer close(done); f() }()
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(hangTimeout)
 	defer timer.Stop()
 	select {
 	case <-done:
@@ -26,10 +28,12 @@ func Promptly(tb testing.TB, f func()) bool {
 	}
 }
 
-// Eventually waits for what must come soon, or ends the test.
+// Eventually waits until ok returns true. If that takes too long, it fails the test with the
+// message failure.
 func Eventually(tb testing.TB, failure string, ok func() bool) {
 	tb.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	deadline := time.Now().Add(hangTimeout)
+	for ; time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if ok() {
 			return
 		}
@@ -37,8 +41,8 @@ func Eventually(tb testing.TB, failure string, ok func() bool) {
 	tb.Fatalf("%s\n%s", failure, Stacks())
 }
 
-// goroutines counts those that are not the servers' and the proxies'.
-func goroutines() (n int) {
+// countGoroutines returns the number of goroutines, without those of servers and proxies.
+func countGoroutines() (n int) {
 	for stack := range bytes.SplitSeq(Stacks(), []byte("\n\n")) {
 		if !bytes.Contains(stack, []byte("/testserver.")) {
 			n++
@@ -47,18 +51,18 @@ func goroutines() (n int) {
 	return n
 }
 
-// Stacks returns what all goroutines are doing.
+// Stacks returns the stack traces of all goroutines.
 func Stacks() []byte {
 	all := make([]byte, 1<<20)
 	return all[:runtime.Stack(all, true)]
 }
 
-// await waits for an event that the traffic brings about.
-func await(tb testing.TB, event <-chan struct{}, failure string) {
+// waitFor waits for an event, or fails the test with the message failure.
+func waitFor(tb testing.TB, event <-chan struct{}, failure string) {
 	tb.Helper()
 	select {
 	case <-event:
-	case <-time.After(patience):
+	case <-time.After(hangTimeout):
 		tb.Fatal(failure)
 	}
 }

@@ -12,31 +12,34 @@ import (
 	"github.com/cloakroom-go/sessions/internal/testserver"
 )
 
-// Loss is what a fault may cost.
+// Loss is what a fault may lose.
 type Loss uint8
 
 const (
-	// Nothing that was acknowledged is lost.
+	// Nothing means that no acknowledged write is lost.
 	Nothing Loss = iota
-	// Everything goes, but nothing comes back: a cache that starts again.
+	// Everything means that all records may be lost, but none comes back: a cache that
+	// restarts.
 	Everything
-	// Recent writes may be undone, deletes among them: a failover to a replica.
+	// Recent means that recent writes, including deletes, may be undone: a failover to a
+	// replica.
 	Recent
 )
 
 const (
-	writers = 8
-	enough  = 10 // visits before the fault, and after it
+	writers        = 8
+	visitsPerPhase = 10 // successful visits of each writer before the fault, and after it
 )
 
-// Through has writers at work on a store while fault does its worst, and until each has written on after it.
+// Through lets writers use a store before, during and after a fault. It calls fault once, and
+// returns after each writer has succeeded again.
 func Through(t *testing.T, s store.Store, loss Loss, fault func()) {
 	t.Helper()
-	m, err := newManager(s, Place{Prefix: testserver.Name() + ":"}, timeout)
+	m, err := newManager(s, AppConfig{Prefix: testserver.Name() + ":"}, storeTimeout)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if failed := through(t, m, loss, fault); failed == 0 {
+	if failed := runThrough(t, m, loss, fault); failed == 0 {
 		t.Error("no request failed, so nothing was tested")
 	}
 	closeManager(t, m)
@@ -49,19 +52,19 @@ func closeManager(t *testing.T, m *core.Manager) {
 	}
 }
 
-// through is Through on a manager. It returns how many requests have failed.
-func through(t *testing.T, m *core.Manager, loss Loss, fault func()) (failed int) {
+// runThrough is Through with a manager. It returns how many requests have failed.
+func runThrough(t *testing.T, m *core.Manager, loss Loss, fault func()) (failed int) {
 	t.Helper()
-	ended := newGraveyard(t, m)
-	crowd := make([]*writer, writers)
+	ended := newEndedSessions(t, m)
+	all := make([]*writer, writers)
 	var over atomic.Bool
 	var warm, done sync.WaitGroup
-	warm.Add(len(crowd) + 1)
-	for n := range crowd {
-		crowd[n] = &writer{t: t, browser: browser{manager: m}, loss: loss}
-		done.Go(func() { crowd[n].work(&over, warm.Done) })
+	warm.Add(len(all) + 1)
+	for n := range all {
+		all[n] = &writer{t: t, browser: browser{manager: m}, loss: loss}
+		done.Go(func() { all[n].run(&over, warm.Done) })
 	}
-	done.Go(func() { ended.work(&over, warm.Done) })
+	done.Go(func() { ended.run(&over, warm.Done) })
 	defer done.Wait()
 	defer over.Store(true)
 	warm.Wait()
@@ -71,7 +74,7 @@ func through(t *testing.T, m *core.Manager, loss Loss, fault func()) (failed int
 	over.Store(true)
 	done.Wait()
 	visits := 0
-	for _, w := range crowd {
+	for _, w := range all {
 		visits, failed = visits+w.visits, failed+w.failed
 	}
 	t.Logf("%d of %d visits failed", failed, visits)
@@ -81,35 +84,36 @@ func through(t *testing.T, m *core.Manager, loss Loss, fault func()) (failed int
 	return failed
 }
 
-// What a writer keeps in its session: a counter, and its number twice, in values that make a record of some length.
+// The session of a writer holds a counter and two copies of the number of the last write.
 const (
-	marked = "marked bytes " // for a proxy to know a save by
-	front  = core.Key[string]("front")
-	back   = core.Key[string]("back")
+	marker     = "marked bytes " // precedes the number, so that a proxy can recognize a save
+	firstCopy  = core.Key[string]("front")
+	secondCopy = core.Key[string]("back")
 )
 
-// writer writes a session of its own again and again through faults. It knows what may be stored at any time: what was
-// acknowledged last, or what was tried since without an answer.
+// writer writes to a session of its own again and again. It knows what may be stored at any
+// time: the last write that was acknowledged, or one of those after it that got no response.
 type writer struct {
 	browser
-	t     *testing.T
-	loss  Loss
-	tried int // the number of the last visit
-	acked int // and of the last that was acknowledged; 0: there is no session
-	count int // the counter then
-	open  int // visits since without an answer
+	t          *testing.T
+	loss       Loss
+	lastTried  int // number of the last write
+	lastAcked  int // number of the last acknowledged write; 0: there is no session
+	ackedCount int // the counter after lastAcked
+	unanswered int // writes since lastAcked
 
 	visits, failed int
 }
 
-// work visits until over, and a while longer, in the end with success.
-func (w *writer) work(over *atomic.Bool, warm func()) {
+// run visits until over, and then until the last visits have succeeded. It calls warm after
+// the first successful ones.
+func (w *writer) run(over *atomic.Bool, warm func()) {
 	ready := sync.OnceFunc(warm)
 	defer ready()
-	for before, after := 0, 0; after < enough && !w.t.Failed() && w.t.Context().Err() == nil; {
-		switch good := w.step(); {
+	for before, after := 0, 0; after < visitsPerPhase && !w.stop(); {
+		switch good := w.tryVisit(); {
 		case good && !over.Load():
-			if before++; before == enough {
+			if before++; before == visitsPerPhase {
 				ready()
 			}
 		case good:
@@ -120,8 +124,11 @@ func (w *writer) work(over *atomic.Bool, warm func()) {
 	}
 }
 
-// step is one visit, which reports whether it was served.
-func (w *writer) step() (good bool) {
+// stop reports whether the test has failed or ended.
+func (w *writer) stop() bool { return w.t.Failed() || w.t.Context().Err() != nil }
+
+// tryVisit sends one request and reports whether it succeeded.
+func (w *writer) tryVisit() (good bool) {
 	var last *core.Session
 	var err error
 	w.visits++
@@ -134,132 +141,144 @@ func (w *writer) step() (good bool) {
 		return false
 	}
 	if err == nil {
-		w.acked, w.count, w.open = w.tried, counter.Get(last), 0
+		w.lastAcked, w.ackedCount, w.unanswered = w.lastTried, counter.Get(last), 0
 		return true
 	}
-	if w.failed++; !outage(err) {
+	if w.failed++; !isUnavailable(err) {
 		w.t.Errorf("a visit = %v, want an answer or a 503", err)
 	}
 	return false
 }
 
-// handle checks what the session has, and writes all of it.
+// handle checks the session and writes all of its keys.
 func (w *writer) handle(s *core.Session) error {
 	switch {
 	case !s.IsNew():
 		w.check(s)
-	case w.acked > 0 && w.loss == Nothing:
-		w.t.Errorf("the visitor is a stranger, but his session was acknowledged and nobody has ended it")
+	case w.lastAcked > 0 && w.loss == Nothing:
+		w.t.Errorf("the session is new, but one was acknowledged and has not been ended")
 	default:
-		w.acked, w.count, w.open = 0, 0, 0
+		w.lastAcked, w.ackedCount, w.unanswered = 0, 0, 0
 	}
-	w.tried++
-	w.open++
+	w.lastTried++
+	w.unanswered++
 	counter.Update(s, increment)
-	text := marked + strconv.Itoa(w.tried)
-	if w.tried%5 == 0 && !s.IsNew() {
+	text := marker + strconv.Itoa(w.lastTried)
+	if w.lastTried%5 == 0 && !s.IsNew() {
 		if err := s.Renew(); err != nil {
 			return err
 		}
 	}
-	if err := front.Set(s, text); err != nil {
+	if err := firstCopy.Set(s, text); err != nil {
 		return err
 	}
-	return back.Set(s, text)
+	return secondCopy.Set(s, text)
 }
 
-// check compares what is stored with what is known.
+// check compares what is stored with what may be stored.
 func (w *writer) check(s *core.Session) {
-	first, second, count := front.Get(s), back.Get(s), counter.Get(s)
+	first, second, count := firstCopy.Get(s), secondCopy.Get(s), counter.Get(s)
 	if first != second {
 		w.t.Errorf("the record is of two halves: %q and %q", first, second)
 	}
-	n, err := strconv.Atoi(first[min(len(marked), len(first)):])
-	if err != nil || n > w.tried || count > w.count+w.open {
-		w.t.Errorf("stored is %q, counted to %d: more than the %d writes that were tried can make", first, count, w.tried)
+	n, err := strconv.Atoi(first[min(len(marker), len(first)):])
+	if err != nil || n > w.lastTried || count > w.ackedCount+w.unanswered {
+		w.t.Errorf("stored is %q, counted to %d: more than the %d writes that were tried can make",
+			first, count, w.lastTried)
 	}
-	if w.loss != Recent && (n < w.acked || count < w.count) {
-		w.t.Errorf("stored is %q, counted to %d: number %d and count %d were acknowledged", first, count, w.acked, w.count)
+	if w.loss != Recent && (n < w.lastAcked || count < w.ackedCount) {
+		w.t.Errorf("stored is %q, counted to %d: number %d and count %d were acknowledged",
+			first, count, w.lastAcked, w.ackedCount)
 	}
 }
 
-// graveyard has sessions that were ended, before a fault and while it lasts.
-type graveyard struct {
-	t    *testing.T
-	m    *core.Manager
-	dead []string             // cookies
-	late map[Deed]*core.Scope // requests that had arrived before the session was ended
+// endedSessions are sessions that were ended before or during a fault.
+type endedSessions struct {
+	t       *testing.T
+	manager *core.Manager
+	cookies []string
+	pending map[Action]*core.Scope // requests that began before their session was ended
 }
 
-// newGraveyard ends a session under each kind of request that writes.
-func newGraveyard(t *testing.T, m *core.Manager) *graveyard {
+// newEndedSessions ends a session during each kind of request that writes.
+func newEndedSessions(t *testing.T, m *core.Manager) *endedSessions {
 	t.Helper()
-	g := &graveyard{t: t, m: m, late: make(map[Deed]*core.Scope)}
-	for _, deed := range writes() {
-		cookie := enter(t, m)
-		g.late[deed] = mustArrive(t, m, cookie)
+	e := &endedSessions{t: t, manager: m, pending: make(map[Action]*core.Scope)}
+	for _, action := range writeActions() {
+		cookie := startSession(t, m)
+		e.pending[action] = mustBegin(t, m, cookie)
 		b := browser{m, cookie}
-		if err := b.visit(t.Context(), Deed{Do: doLogout}.act); err != nil {
+		if err := b.visit(t.Context(), Action{Name: actionLogout}.do); err != nil {
 			t.Fatalf("a logout = %v", err)
 		}
-		g.dead = append(g.dead, cookie)
+		e.cookies = append(e.cookies, cookie)
 	}
-	return g
+	return e
 }
 
-// enter starts a session and returns its cookie.
-func enter(t *testing.T, m *core.Manager) string {
+// startSession starts a session and returns its cookie.
+func startSession(t *testing.T, m *core.Manager) string {
 	t.Helper()
 	b := browser{manager: m}
-	if err := b.visit(t.Context(), Deed{Do: doCount}.act); err != nil || b.cookie == "" {
+	err := b.visit(t.Context(), Action{Name: actionCount}.do)
+	if err != nil || b.cookie == "" {
 		t.Fatalf("a first visit = %v", err)
 	}
 	return b.cookie
 }
 
-func mustArrive(t *testing.T, m *core.Manager, cookie string) *core.Scope {
+// mustBegin begins a request with the cookie of a session that exists.
+func mustBegin(t *testing.T, m *core.Manager, cookie string) *core.Scope {
 	t.Helper()
-	sc, err := arrive(t.Context(), m, cookie)
+	sc, err := beginRequest(t.Context(), m, cookie)
 	if err != nil || sc.Get().IsNew() {
 		t.Fatalf("a visit with a cookie that was just set = %v", err)
 	}
 	return sc
 }
 
-// work starts sessions and ends them until over. Those whose logout was acknowledged are dead.
-func (g *graveyard) work(over *atomic.Bool, warm func()) {
-	for first := true; (first || !over.Load()) && !g.t.Failed() && g.t.Context().Err() == nil; first = false {
-		Promptly(g.t, func() {
-			b := browser{manager: g.m}
-			if b.visit(g.t.Context(), Deed{Do: doCount}.act) != nil {
-				return
-			}
-			cookie := b.cookie
-			if b.visit(g.t.Context(), Deed{Do: doLogout}.act) == nil {
-				g.dead = append(g.dead, cookie)
-			}
-		})
+// run starts and ends sessions until over, at least one. It keeps the cookies of those whose
+// logout was acknowledged.
+func (e *endedSessions) run(over *atomic.Bool, warm func()) {
+	for first := true; first || !over.Load(); first = false {
+		if e.t.Failed() || e.t.Context().Err() != nil {
+			break
+		}
+		Promptly(e.t, e.startAndEnd)
 		if first {
 			warm()
 		}
 	}
 }
 
-// check lets the late requests leave, and then looks for the living among the dead.
-func (g *graveyard) check() {
-	g.t.Helper()
-	for deed, sc := range g.late {
-		if err := deed.act(sc.Get()); err != nil {
-			g.t.Errorf("%s in a session that was ended = %v", deed.Do, err)
+func (e *endedSessions) startAndEnd() {
+	b := browser{manager: e.manager}
+	if b.visit(e.t.Context(), Action{Name: actionCount}.do) != nil {
+		return
+	}
+	cookie := b.cookie
+	if b.visit(e.t.Context(), Action{Name: actionLogout}.do) == nil {
+		e.cookies = append(e.cookies, cookie)
+	}
+}
+
+// check ends the pending requests and then checks that all sessions are still ended.
+func (e *endedSessions) check() {
+	e.t.Helper()
+	for action, sc := range e.pending {
+		if err := action.do(sc.Get()); err != nil {
+			e.t.Errorf("%s in a session that was ended = %v", action.Name, err)
 		}
-		if setCookie, err := leave(sc); err != nil || setCookie != "" && deed.Do != doLogout {
-			g.t.Errorf("%s in a session that was ended = %v, want no error and no cookie", deed.Do, err)
+		setCookie, err := endRequest(sc)
+		if err != nil || setCookie != "" && action.Name != actionLogout {
+			e.t.Errorf("%s in a session that was ended = %v, want no error and no cookie",
+				action.Name, err)
 		}
 	}
-	for _, cookie := range g.dead {
-		sc, err := arrive(g.t.Context(), g.m, cookie)
+	for _, cookie := range e.cookies {
+		sc, err := beginRequest(e.t.Context(), e.manager, cookie)
 		if err != nil || !sc.Get().IsNew() {
-			g.t.Errorf("the cookie of a session that was ended = %v, want a stranger's visit", err)
+			e.t.Errorf("the cookie of a session that was ended = %v, want a new session", err)
 		}
 	}
 }
