@@ -70,7 +70,10 @@ func increment(n int) int { return n + 1 }
 // writeActions returns every kind of action that changes a session.
 func writeActions() []Action {
 	return []Action{
-		{actionCount, "own"}, {actionMark, "late"}, {Name: actionRenew}, {actionLogin, "mallory"},
+		{actionCount, "own"},
+		{actionMark, "late"},
+		{Name: actionRenew},
+		{actionLogin, "mallory"},
 		{Name: actionLogout},
 	}
 }
