@@ -23,115 +23,122 @@ import (
 	"github.com/cloakroom-go/sessions/internal/testserver"
 )
 
-// place is where a run keeps its sessions: two instances of the application, each with a store of its own on the same data
-// and, where there is a server, a proxy of its own before it.
-type place struct {
+// backend is where a run keeps its sessions. There are two instances of the application. Each
+// has its own store on the same data, and its own proxy if there is a server.
+type backend struct {
 	stores  []store.Store
 	closers []func() error
-	server  *testserver.Server // nil: the data are in the process or a file
-	keeps   bool               // a killed server has what it acknowledged when it is back
+	server  *testserver.Server // nil if the data is in memory or in a file
+	durable bool               // whether a killed server keeps acknowledged writes
 	proxies []*testserver.Proxy
 	file    string // of SQLite
 }
 
-// opener connects to a server through url.
+// opener opens a store at a URL. The function that it returns closes the store.
 type opener func(ctx context.Context, url string) (store.Store, func() error, error)
 
-// kind is a store to drive.
-type kind struct {
+// storeKind is a kind of store to stress.
+type storeKind struct {
 	name string
-	open func(host) *place
+	open func(testingTB) *backend
 }
 
-func kinds() []kind {
-	return []kind{
-		{"memory", func(host) *place {
+func storeKinds() []storeKind {
+	return []storeKind{
+		{"memory", func(testingTB) *backend {
 			m := memstore.New(memstore.Options{})
-			return &place{stores: []store.Store{m, m}, closers: []func() error{m.Close}}
+			return &backend{stores: []store.Store{m, m}, closers: []func() error{m.Close}}
 		}},
-		{"sqlite", func(tb host) *place {
+		{"sqlite", func(tb testingTB) *backend {
 			tb.Helper()
-			p := &place{file: filepath.Join(tb.TempDir(), "sessions.db")}
-			p.open(tb, "", openSQL("sqlite", sqlstore.SQLite))
-			return p
+			b := &backend{file: filepath.Join(tb.TempDir(), "sessions.db")}
+			b.open(tb, "", openSQL("sqlite", sqlstore.SQLite))
+			return b
 		}},
-		{"redis", func(tb host) *place {
+		{"redis", func(tb testingTB) *backend {
 			tb.Helper()
 			server := testserver.Start(tb, testserver.Redis{AppendOnly: true})
-			return served(tb, server, server.URL(), true, openRedis)
+			return newServerBackend(tb, server, server.URL(), true, openRedis)
 		}},
-		{"valkey", func(tb host) *place {
+		{"valkey", func(tb testingTB) *backend {
 			tb.Helper()
 			server := testserver.Start(tb, testserver.Redis{Valkey: true, AppendOnly: true})
-			return served(tb, server, server.URL(), true, openRedis)
+			return newServerBackend(tb, server, server.URL(), true, openRedis)
 		}},
-		{"memcached", func(tb host) *place {
+		{"memcached", func(tb testingTB) *backend {
 			tb.Helper()
 			server := testserver.Start(tb, testserver.Memcached{})
-			return served(tb, server, server.URL(), false, openMemcached)
+			return newServerBackend(tb, server, server.URL(), false, openMemcached)
 		}},
-		{"postgres", func(tb host) *place {
+		{"postgres", func(tb testingTB) *backend {
 			tb.Helper()
 			server := testserver.Start(tb, testserver.Postgres{})
-			return served(tb, server, server.Database(tb), true, openSQL("pgx", sqlstore.PostgreSQL))
+			open := openSQL("pgx", sqlstore.PostgreSQL)
+			return newServerBackend(tb, server, server.Database(tb), true, open)
 		}},
-		{"mariadb", func(tb host) *place {
+		{"mariadb", func(tb testingTB) *backend {
 			tb.Helper()
 			server := testserver.Start(tb, testserver.MariaDB{})
-			return served(tb, server, server.Database(tb), true, openSQL("mysql", sqlstore.MySQL))
+			open := openSQL("mysql", sqlstore.MySQL)
+			return newServerBackend(tb, server, server.Database(tb), true, open)
 		}},
-		{"mongo", func(tb host) *place {
+		{"mongo", func(tb testingTB) *backend {
 			tb.Helper()
 			server := testserver.Start(tb, testserver.Mongo{})
-			return served(tb, server, server.URL(), true, openMongo)
+			return newServerBackend(tb, server, server.URL(), true, openMongo)
 		}},
 	}
 }
 
-// silence keeps drivers from printing what faults do to them.
-func silence() {
-	redis.SetLogger(mute{})
-	_ = mysql.SetLogger(mute{}) // It fails on nil alone.
+// silenceDrivers keeps drivers from logging the effects of faults.
+func silenceDrivers() {
+	redis.SetLogger(discardLogger{})
+	_ = mysql.SetLogger(discardLogger{}) // fails only for nil
 }
 
-// mute is a logger of drivers that prints nothing.
-type mute struct{}
+// discardLogger is a logger for drivers that prints nothing.
+type discardLogger struct{}
 
 // Printf implements the logger of go-redis.
-func (mute) Printf(context.Context, string, ...any) {}
+func (discardLogger) Printf(context.Context, string, ...any) {}
 
 // Print implements the logger of go-sql-driver/mysql.
-func (mute) Print(...any) {}
+func (discardLogger) Print(...any) {}
 
-// served is a place on a server.
-func served(tb host, server *testserver.Server, url string, keeps bool, open opener) *place {
+// newServerBackend returns a backend that uses a server.
+func newServerBackend(
+	tb testingTB, server *testserver.Server, url string, durable bool, open opener,
+) *backend {
 	tb.Helper()
-	p := &place{server: server, keeps: keeps, proxies: []*testserver.Proxy{server.Proxy(tb), server.Proxy(tb)}}
-	p.open(tb, url, open)
-	return p
+	b := &backend{
+		server: server, durable: durable,
+		proxies: []*testserver.Proxy{server.Proxy(tb), server.Proxy(tb)},
+	}
+	b.open(tb, url, open)
+	return b
 }
 
 // open opens the store of each instance.
-func (p *place) open(tb host, url string, open opener) {
+func (b *backend) open(tb testingTB, url string, open opener) {
 	tb.Helper()
 	for n := range 2 {
-		through := sqlstore.SQLiteDSN(p.file)
-		if p.server != nil {
-			through = p.proxies[n].Through(url)
+		through := sqlstore.SQLiteDSN(b.file)
+		if b.server != nil {
+			through = b.proxies[n].Through(url)
 		}
-		s, closing, err := open(tb.Context(), through)
+		s, closer, err := open(tb.Context(), through)
 		if err != nil {
 			tb.Fatal(err)
 		}
-		p.stores, p.closers = append(p.stores, s), append(p.closers, closing)
+		b.stores, b.closers = append(b.stores, s), append(b.closers, closer)
 	}
 }
 
-// close closes the stores and their clients, in the order of their making.
-func (p *place) close() error {
-	errs := make([]error, 0, len(p.closers))
-	for _, closing := range p.closers {
-		errs = append(errs, closing())
+// close closes the stores and their clients.
+func (b *backend) close() error {
+	errs := make([]error, 0, len(b.closers))
+	for _, closer := range b.closers {
+		errs = append(errs, closer())
 	}
 	return errors.Join(errs...)
 }
@@ -162,7 +169,8 @@ func openSQL(driver string, dialect sqlstore.Dialect) opener {
 			return nil, nil, err
 		}
 		db.SetMaxIdleConns(browsers * workers)
-		s, err := sqlstore.New(db, sqlstore.Options{Dialect: dialect}) //nolint:contextcheck // Its goroutines outlive the start.
+		o := sqlstore.Options{Dialect: dialect}
+		s, err := sqlstore.New(db, o) //nolint:contextcheck // its goroutines outlive ctx
 		if err != nil {
 			return nil, nil, errors.Join(err, db.Close())
 		}
@@ -181,7 +189,8 @@ func openMongo(ctx context.Context, url string) (store.Store, func() error, erro
 		defer cancel()
 		return client.Disconnect(ctx)
 	}
-	s, err := mongostore.New(client.Database("stress").Collection("sessions"), mongostore.Options{})
+	collection := client.Database("stress").Collection("sessions")
+	s, err := mongostore.New(collection, mongostore.Options{})
 	if err != nil {
 		return nil, nil, errors.Join(err, disconnect())
 	}

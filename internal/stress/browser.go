@@ -10,33 +10,35 @@ import (
 	"github.com/cloakroom-go/sessions/internal/stress/model"
 )
 
-// shortIdle is the idle timeout of a session that is to end by itself.
+// shortIdle is the idle timeout of some sessions that are abandoned.
 const shortIdle = time.Second
 
-// kept bounds how many old cookies a browser keeps.
-const kept = 40
+// maxOldCookies is how many old cookies a browser keeps.
+const maxOldCookies = 40
 
-// browser has one cookie, as browsers do, and keeps old ones, as attackers do. Its workers send requests at the same time.
+// browser has one cookie, as browsers do, and keeps old ones, as attackers do. Its workers
+// send requests concurrently.
 type browser struct {
 	stress *stress
 	name   string
 
-	alone sync.RWMutex // held for writing by who wants no other request under way
+	exclusive sync.RWMutex // locked for writing to prevent concurrent requests
 
-	mu   sync.Mutex
-	jar  *model.Token
-	old  []*model.Token
-	left []*model.Token // of sessions left alone, to be tried once they must have expired
+	mu         sync.Mutex
+	cookie     *model.Token
+	oldCookies []*model.Token
+	abandoned  []*model.Token // of sessions that are abandoned
 }
 
-// worker sends one request after the other until ctx is over.
-func (b *browser) worker(ctx context.Context, n int) {
+// runWorker lets a worker send one request after another until ctx is done.
+func (b *browser) runWorker(ctx context.Context, n int) {
+	stream := uint64(b.stress.workerCount.Add(1)) //nolint:gosec // positive
 	w := &worker{
 		browser: b, key: fmt.Sprintf("q%d", n), name: fmt.Sprintf("%s/%d", b.name, n),
-		random: rand.New(rand.NewPCG(b.stress.seed, uint64(b.stress.streams.Add(1)))), //nolint:gosec // To be repeated.
+		random: rand.New(rand.NewPCG(b.stress.seed, stream)), //nolint:gosec // can be repeated
 	}
 	for ctx.Err() == nil {
-		if err := w.turn(); err != nil { //nolint:contextcheck // A request ends by itself, not with the run.
+		if err := w.next(); err != nil { //nolint:contextcheck // requests outlive ctx
 			b.stress.fail(err)
 			return
 		}
@@ -44,114 +46,122 @@ func (b *browser) worker(ctx context.Context, n int) {
 	}
 }
 
-// pick returns the cookie that the next request is to carry: the browser's, now and then an old one, or none.
-func (b *browser) pick(random *rand.Rand) *model.Token {
+// pickCookie returns the cookie for the next request: the current one, sometimes an old one,
+// or none.
+func (b *browser) pickCookie(random *rand.Rand) *model.Token {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.left) > 0 && b.stress.world.Usable(b.left[0]) {
-		token := b.left[0]
-		b.left = b.left[1:]
+	if len(b.abandoned) > 0 && b.stress.history.Usable(b.abandoned[0]) {
+		token := b.abandoned[0]
+		b.abandoned = b.abandoned[1:]
 		return token
 	}
-	if len(b.old) > 0 && random.IntN(8) == 0 {
-		if token := b.old[random.IntN(len(b.old))]; b.stress.world.Usable(token) {
+	if len(b.oldCookies) > 0 && random.IntN(8) == 0 {
+		if token := b.oldCookies[random.IntN(len(b.oldCookies))]; b.stress.history.Usable(token) {
 			return token
 		}
 	}
 	if random.IntN(100) == 0 {
 		return nil
 	}
-	return b.jar
+	return b.cookie
 }
 
-// receive does with a response's cookie what a browser does. Only what old cookies bring is put aside.
+// receive stores the cookie of a response, as a browser does. A cookie that another session's
+// cookie was exchanged for becomes an old one.
 func (b *browser) receive(sent, got *model.Token) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
 	case got == nil:
 		return
-	case got.Session == nil && sent == b.jar:
-		b.jar = nil
+	case got.Session == nil && sent == b.cookie:
+		b.cookie = nil
 	case got.Session == nil:
-	case sent != nil && b.jar != nil && sent.Session != b.jar.Session:
-		b.keep(got)
+	case sent != nil && b.cookie != nil && sent.Session != b.cookie.Session:
+		b.addOld(got)
 	default:
-		if b.jar != nil && b.jar != got {
-			b.keep(b.jar)
+		if b.cookie != nil && b.cookie != got {
+			b.addOld(b.cookie)
 		}
-		b.jar = got
+		b.cookie = got
 	}
 }
 
-func (b *browser) keep(token *model.Token) {
-	if len(b.old) == kept {
-		b.old = b.old[1:]
+func (b *browser) addOld(token *model.Token) {
+	if len(b.oldCookies) == maxOldCookies {
+		b.oldCookies = b.oldCookies[1:]
 	}
-	b.old = append(b.old, token)
+	b.oldCookies = append(b.oldCookies, token)
 }
 
-// forget takes the cookie of a session out of the jar.
-func (b *browser) forget(token *model.Token) {
+// abandon removes the cookie of a session from the browser. The token is tried again when the
+// session must have expired.
+func (b *browser) abandon(token *model.Token) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.left = append(b.left, token)
-	if b.jar != nil && b.jar.Session == token.Session {
-		b.jar = nil
+	b.abandoned = append(b.abandoned, token)
+	if b.cookie != nil && b.cookie.Session == token.Session {
+		b.cookie = nil
 	}
 }
 
-// worker is one of the requests that a browser has under way at any time.
+// worker sends the requests of a browser one after another.
 type worker struct {
 	browser   *browser
 	random    *rand.Rand
 	name, key string
 }
 
-// turn is one request, or now and then the end of a session that is left alone.
-func (w *worker) turn() error {
+// next sends one request, or sometimes abandons the session.
+func (w *worker) next() error {
 	b := w.browser
 	if w.random.IntN(250) == 0 {
-		b.alone.Lock()
-		defer b.alone.Unlock()
-		return w.leave()
+		b.exclusive.Lock()
+		defer b.exclusive.Unlock()
+		return w.abandonSession()
 	}
-	b.alone.RLock()
-	defer b.alone.RUnlock()
+	b.exclusive.RLock()
+	defer b.exclusive.RUnlock()
 	ctx := context.Background()
-	if w.random.IntN(30) == 0 { // the client hangs up
+	if w.random.IntN(30) == 0 { // the client closes the connection
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithCancel(ctx)
 		timer := time.AfterFunc(time.Duration(w.random.IntN(5000))*time.Microsecond, cancel)
 		defer cancel()
 		defer timer.Stop()
 	}
-	return w.send(ctx, b.pick(w.random), choose)
+	return w.send(ctx, b.pickCookie(w.random), randomPlan)
 }
 
-// send carries out one request.
+// send sends one request.
 func (w *worker) send(ctx context.Context, token *model.Token, plan planner) error {
 	s := w.browser.stress
 	instance := w.random.IntN(len(s.managers))
-	visit := s.world.Visit(token, fmt.Sprintf("%s at %d", w.name, instance))
-	r := &request{stress: s, random: w.random, key: w.key, manager: s.managers[instance], visit: visit}
+	visit := s.history.Visit(token, fmt.Sprintf("%s at %d", w.name, instance))
+	r := &request{
+		stress: s, random: w.random, key: w.key, manager: s.managers[instance], visit: visit,
+	}
 	value := ""
 	if token != nil {
 		value = token.Value
 	}
-	watch := time.AfterFunc(hangs, func() { s.fail(fmt.Errorf("a request of %s hangs", w.name)) })
-	defer watch.Stop()
+	watchdog := time.AfterFunc(hangTimeout, func() {
+		s.fail(fmt.Errorf("a request of %s hangs", w.name))
+	})
+	defer watchdog.Stop()
 	got, err := r.run(ctx, value, plan)
 	w.browser.receive(token, got)
 	s.requests.Add(1)
 	return err
 }
 
-// leave leaves the session alone for good, so that it expires: now and then sooner than usual.
-func (w *worker) leave() error {
+// abandonSession abandons the session until it expires. It sometimes sets a short idle timeout
+// first.
+func (w *worker) abandonSession() error {
 	b := w.browser
 	b.mu.Lock()
-	token := b.jar
+	token := b.cookie
 	b.mu.Unlock()
 	if token == nil {
 		return nil
@@ -160,19 +170,20 @@ func (w *worker) leave() error {
 	if w.random.IntN(2) == 0 {
 		idle = shortIdle
 		op := model.Op{Kind: model.Expire, Value: int64(shortIdle)}
-		err := w.send(context.Background(), token, func(_ *request, view *model.View, round int) step {
+		plan := func(_ *request, view *model.View, round int) commitPlan {
 			if view == nil || round > 0 {
-				return step{}
+				return commitPlan{}
 			}
-			return step{ops: func(int64) []model.Op { return []model.Op{op} }}
-		})
-		if err != nil || !b.stress.world.LastWas(token.Session, op) {
+			return commitPlan{writes: func(int64) []model.Op { return []model.Op{op} }}
+		}
+		err := w.send(context.Background(), token, plan)
+		if err != nil || !b.stress.history.LastWas(token.Session, op) {
 			return err
 		}
 	}
-	if b.stress.world.Leave(token.Session, idle) {
+	if b.stress.history.Abandon(token.Session, idle) {
 		b.stress.count("sessions left alone")
-		b.forget(token)
+		b.abandon(token)
 	}
 	return nil
 }

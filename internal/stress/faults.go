@@ -11,35 +11,36 @@ import (
 	"github.com/cloakroom-go/sessions/internal/testserver"
 )
 
-// harm is what breaks a place, again and again. It belongs to the goroutine that started the servers.
-type harm struct {
-	stress *stress
-	place  *place
-	tb     host
-	random *rand.Rand
+// faultInjector injects faults into a backend. It must run in the goroutine that started the
+// servers.
+type faultInjector struct {
+	stress  *stress
+	backend *backend
+	tb      testingTB
+	random  *rand.Rand
 }
 
-// fault breaks something for a while.
+// fault is a fault that lasts for a while.
 type fault struct {
 	name string
 	do   func(ctx context.Context, d time.Duration)
 }
 
-// run does one fault after the other until ctx is over, and leaves everything whole.
-func (h *harm) run(ctx context.Context) {
-	faults := h.faults()
-	for len(faults) > 0 && pause(ctx, time.Duration(200+h.random.IntN(1300))*time.Millisecond) {
-		f := faults[h.random.IntN(len(faults))]
-		d := time.Duration(100+h.random.IntN(2400)) * time.Millisecond
-		h.stress.fault(f.name, fmt.Sprint("for ", d))
+// run injects one fault after another until ctx is done. Then no fault is left.
+func (i *faultInjector) run(ctx context.Context) {
+	faults := i.faults()
+	for len(faults) > 0 && wait(ctx, time.Duration(200+i.random.IntN(1300))*time.Millisecond) {
+		f := faults[i.random.IntN(len(faults))]
+		d := time.Duration(100+i.random.IntN(2400)) * time.Millisecond
+		i.stress.recordFault(f.name, fmt.Sprint("for ", d))
 		f.do(ctx, d)
-		h.stress.fault("healed", "after "+f.name)
+		i.stress.recordFault("healed", "after "+f.name)
 	}
 	<-ctx.Done()
 }
 
-// pause waits, and reports false if ctx is over first.
-func pause(ctx context.Context, d time.Duration) bool {
+// wait waits for d. It returns false if ctx is done first.
+func wait(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():
 		return false
@@ -48,86 +49,99 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-func (h *harm) faults() []fault {
+// faults returns the faults that the backend supports.
+func (i *faultInjector) faults() []fault {
 	switch {
-	case h.place.server != nil:
-		faults := append(h.network(), fault{"pause", func(ctx context.Context, d time.Duration) {
-			h.place.server.Pause(h.tb) //nolint:contextcheck // The server takes the context of tb.
-			pause(ctx, d)
-			h.place.server.Resume(h.tb) //nolint:contextcheck // The server takes the context of tb.
-		}})
-		if h.place.keeps {
-			faults = append(faults, fault{"kill", func(ctx context.Context, d time.Duration) {
-				h.place.server.Kill(h.tb) //nolint:contextcheck // The server takes the context of tb.
-				pause(ctx, d/2)
-				h.place.server.Restart(h.tb) //nolint:contextcheck // The server takes the context of tb.
-			}})
-		}
-		return faults
-	case h.place.file != "":
-		return []fault{{"lock", h.lock}}
+	case i.backend.server != nil && i.backend.durable:
+		return append(i.networkFaults(), fault{"pause", i.pause}, fault{"kill", i.kill})
+	case i.backend.server != nil:
+		return append(i.networkFaults(), fault{"pause", i.pause})
+	case i.backend.file != "":
+		return []fault{{"lock", i.lock}}
 	}
 	return nil
 }
 
-// network is what a proxy does, to one instance or to both.
-func (h *harm) network() []fault {
+// pause pauses the server.
+func (i *faultInjector) pause(ctx context.Context, d time.Duration) {
+	i.backend.server.Pause(i.tb) //nolint:contextcheck // uses the context of tb
+	wait(ctx, d)
+	i.backend.server.Resume(i.tb) //nolint:contextcheck // uses the context of tb
+}
+
+// kill kills the server and restarts it.
+func (i *faultInjector) kill(ctx context.Context, d time.Duration) {
+	i.backend.server.Kill(i.tb) //nolint:contextcheck // uses the context of tb
+	wait(ctx, d/2)
+	i.backend.server.Restart(i.tb) //nolint:contextcheck // uses the context of tb
+}
+
+// networkFaults returns the faults of the proxies of one instance or both.
+func (i *faultInjector) networkFaults() []fault {
 	broken := func(f func(*testserver.Proxy)) func(context.Context, time.Duration) {
 		return func(ctx context.Context, d time.Duration) {
-			which := h.random.IntN(len(h.place.proxies) + 1)
-			for n, p := range h.place.proxies {
-				if n == which || which == len(h.place.proxies) {
+			which := i.random.IntN(len(i.backend.proxies) + 1)
+			for n, p := range i.backend.proxies {
+				if n == which || which == len(i.backend.proxies) {
 					f(p)
 				}
 			}
-			pause(ctx, d)
-			for _, p := range h.place.proxies {
+			wait(ctx, d)
+			for _, p := range i.backend.proxies {
 				p.Heal()
 			}
 		}
 	}
-	times := 1 + h.random.IntN(5)
+	times := 1 + i.random.IntN(5)
 	return []fault{
-		{"delay", broken(func(p *testserver.Proxy) { p.Delay(time.Duration(h.random.IntN(300)) * time.Millisecond) })},
+		{"delay", broken(func(p *testserver.Proxy) {
+			p.Delay(time.Duration(i.random.IntN(300)) * time.Millisecond)
+		})},
 		{"reset", broken(func(p *testserver.Proxy) { p.Reset() })},
 		{"drop", broken(func(p *testserver.Proxy) { p.Drop() })},
 		{"black hole", broken(func(p *testserver.Proxy) { p.BlackHole() })},
-		{"cut", h.repeated(times, func(p *testserver.Proxy) <-chan struct{} { return p.CutAfter(1 + h.random.IntN(2000)) })},
-		{"swallowed reply", h.repeated(times, func(p *testserver.Proxy) <-chan struct{} { return p.SwallowReply("") })},
+		{"cut", i.repeat(times, func(p *testserver.Proxy) <-chan struct{} {
+			return p.CutAfter(1 + i.random.IntN(2000))
+		})},
+		{"swallowed reply", i.repeat(times, func(p *testserver.Proxy) <-chan struct{} {
+			return p.SwallowReply("")
+		})},
 	}
 }
 
-// repeated does what happens to one reply several times, at each proxy.
-func (h *harm) repeated(times int, f func(*testserver.Proxy) <-chan struct{}) func(context.Context, time.Duration) {
+// repeat returns a fault that breaks several replies, one after another, at each proxy.
+func (i *faultInjector) repeat(
+	times int, f func(*testserver.Proxy) <-chan struct{},
+) func(context.Context, time.Duration) {
 	return func(ctx context.Context, d time.Duration) {
 		for range times {
-			for _, p := range h.place.proxies {
+			for _, p := range i.backend.proxies {
 				select {
 				case <-f(p):
 				case <-time.After(d):
 				case <-ctx.Done():
 				}
 			}
-			pause(ctx, 20*time.Millisecond)
+			wait(ctx, 20*time.Millisecond)
 		}
-		for _, p := range h.place.proxies {
+		for _, p := range i.backend.proxies {
 			p.Heal()
 		}
 	}
 }
 
-// lock holds the write lock of SQLite's file, as another program may.
-func (h *harm) lock(ctx context.Context, d time.Duration) {
-	db, err := sql.Open("sqlite", sqlstore.SQLiteDSN(h.place.file))
+// lock holds the write lock of SQLite's file, as another program may do.
+func (i *faultInjector) lock(ctx context.Context, d time.Duration) {
+	db, err := sql.Open("sqlite", sqlstore.SQLiteDSN(i.backend.file))
 	if err != nil {
-		h.tb.Fatal(err)
+		i.tb.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
 	tx, err := db.BeginTx(context.WithoutCancel(ctx), nil)
 	if err != nil {
-		h.stress.fault("lock refused", err.Error())
+		i.stress.recordFault("lock refused", err.Error())
 		return
 	}
-	pause(ctx, d)
+	wait(ctx, d)
 	_ = tx.Rollback()
 }

@@ -1,10 +1,10 @@
-// Command stress drives mixed traffic against each store while it fails in every way there is, and checks that each session
-// contains what it must: see package model. `make stress` runs it.
+// Command stress sends mixed traffic to each store while its server fails in many ways, and
+// checks the content of each session: see package model. It is run by make stress:
 //
 //	STRESS=60s STORE=redis,memory SEED=7 make stress
 //
-// A seed repeats what the requests and the faults are, though not how they meet. It ends with status 1 and the story of
-// the session when one is not as it must be.
+// The same seed repeats the same requests and faults, though not their timing. If a session is
+// not as it must be, the command prints what happened to the session and exits with status 1.
 package main
 
 import (
@@ -31,42 +31,44 @@ func main() {
 	}
 }
 
-// run stresses the stores that the environment names, one after the other.
+// run stresses the stores that the environment selects, one after another.
 func run(ctx context.Context, env func(string) string) error {
 	d, err := time.ParseDuration(cmp.Or(env("STRESS"), "30s"))
 	if err != nil {
 		return fmt.Errorf("STRESS: %w", err)
 	}
-	seed, err := strconv.ParseUint(cmp.Or(env("SEED"), strconv.FormatUint(uint64(rand.Uint32()), 10)), 10, 64) //nolint:gosec // It is printed.
+	random := strconv.FormatUint(uint64(rand.Uint32()), 10) //nolint:gosec // not a secret
+	seed, err := strconv.ParseUint(cmp.Or(env("SEED"), random), 10, 64)
 	if err != nil {
 		return fmt.Errorf("SEED: %w", err)
 	}
-	chosen, err := choice(env("STORE"))
+	chosen, err := selectKinds(env("STORE"))
 	if err != nil {
 		return err
 	}
-	silence()
+	silenceDrivers()
 	var errs []error
 	for _, k := range chosen {
 		if ctx.Err() != nil {
 			break
 		}
-		if err := one(ctx, k, d, seed); err != nil {
+		if err := runStore(ctx, k, d, seed); err != nil {
 			errs = append(errs, fmt.Errorf("%s (SEED=%d): %w", k.name, seed, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// choice returns the stores of these names, all of them for none.
-func choice(names string) ([]kind, error) {
-	all := kinds()
+// selectKinds returns the kinds of stores with the given names, separated by commas. The empty
+// string selects all.
+func selectKinds(names string) ([]storeKind, error) {
+	all := storeKinds()
 	if names == "" {
 		return all, nil
 	}
-	var chosen []kind
+	var chosen []storeKind
 	for name := range strings.SplitSeq(names, ",") {
-		n := slices.IndexFunc(all, func(k kind) bool { return k.name == name })
+		n := slices.IndexFunc(all, func(k storeKind) bool { return k.name == name })
 		if n < 0 {
 			return nil, fmt.Errorf("STORE: there is no %q", name)
 		}
@@ -75,10 +77,11 @@ func choice(names string) ([]kind, error) {
 	return chosen, nil
 }
 
-// one stresses one store and prints a summary.
-func one(ctx context.Context, k kind, d time.Duration, seed uint64) error {
+// runStore stresses one store and prints a summary.
+func runStore(ctx context.Context, k storeKind, d time.Duration, seed uint64) error {
 	_, _ = fmt.Fprintf(os.Stdout, "%s for %v, SEED=%d\n", k.name, d, seed)
-	return hosted(ctx, func(tb host) error { //nolint:contextcheck // The context is that of tb.
+	//nolint:contextcheck // uses the context of tb
+	return runWithTB(ctx, func(tb testingTB) error {
 		tb.Helper()
 		summary, err := runStress(tb, k, d, seed)
 		_, _ = fmt.Fprint(os.Stdout, summary)
@@ -86,22 +89,25 @@ func one(ctx context.Context, k kind, d time.Duration, seed uint64) error {
 	})
 }
 
-// runStress opens the place, puts it under stress, and closes it.
-func runStress(tb host, k kind, d time.Duration, seed uint64) (summary string, err error) {
+// runStress opens a backend, stresses it, and closes it.
+func runStress(
+	tb testingTB, k storeKind, d time.Duration, seed uint64,
+) (summary string, err error) {
 	tb.Helper()
-	p := k.open(tb)
-	before := goroutines()
-	s, err := newStress(seed, p.stores)
+	b := k.open(tb)
+	before := countGoroutines()
+	s, err := newStress(seed, b.stores)
 	if err != nil {
-		return "", errors.Join(err, p.close())
+		return "", errors.Join(err, b.close())
 	}
-	h := &harm{stress: s, place: p, tb: tb, random: rand.New(rand.NewPCG(seed, 1<<32))} //nolint:gosec // To be repeated.
-	err = s.run(tb.Context(), d, h.run)
-	if closing := p.close(); err == nil {
-		err = closing
+	random := rand.New(rand.NewPCG(seed, 1<<32)) //nolint:gosec // can be repeated
+	injector := &faultInjector{stress: s, backend: b, tb: tb, random: random}
+	err = s.run(tb.Context(), d, injector.run)
+	if closeErr := b.close(); err == nil {
+		err = closeErr
 	}
 	if err == nil {
-		err = settled(before)
+		err = waitForGoroutines(before)
 	}
 	return s.summary(), err
 }

@@ -6,31 +6,32 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"testing" //nolint:depguard // The servers of tests take what tests have, and this program needs no flags of theirs.
+	"testing" //nolint:depguard // package testserver needs a testing.TB
 )
 
-// host is whom servers are started for: a test, or this program.
-type host = testing.TB
+// testingTB is what servers are started for: a test, or this program.
+type testingTB = testing.TB
 
-// outside is a test that is none, for a program. It is made by hosted.
-type outside struct {
-	host // For the methods that servers have no use for; there is nothing in it.
+// programTB is a testing.TB for a program. It is created by runWithTB.
+type programTB struct {
+	testingTB // nil; provides the methods that testserver does not call
 
-	ctx      context.Context //nolint:containedctx // A test has one.
+	ctx      context.Context //nolint:containedctx // as in a test
 	cleanups []func()
 	failed   bool
 }
 
-// ending is why an outside ends early.
-type ending struct{ err error }
+// fatalError is the value with which Fatal and Fatalf panic.
+type fatalError struct{ err error }
 
-// hosted runs f as a test runs, and returns why it failed.
-func hosted(ctx context.Context, f func(host) error) (err error) {
+// runWithTB calls f like a test function. It returns the error of f, or the one with which f
+// failed.
+func runWithTB(ctx context.Context, f func(testingTB) error) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
-	tb := &outside{ctx: ctx}
+	tb := &programTB{ctx: ctx}
 	defer func() {
 		if e := recover(); e != nil {
-			end, ok := e.(ending)
+			end, ok := e.(fatalError)
 			if !ok {
 				panic(e)
 			}
@@ -45,36 +46,40 @@ func hosted(ctx context.Context, f func(host) error) (err error) {
 	return f(tb)
 }
 
-// Context implements host.
-func (o *outside) Context() context.Context { return o.ctx }
+// Context implements testing.TB.
+func (p *programTB) Context() context.Context { return p.ctx }
 
-// Cleanup implements host.
-func (o *outside) Cleanup(f func()) { o.cleanups = append(o.cleanups, f) }
+// Cleanup implements testing.TB.
+func (p *programTB) Cleanup(f func()) { p.cleanups = append(p.cleanups, f) }
 
-// Failed implements host.
-func (o *outside) Failed() bool { return o.failed }
+// Failed implements testing.TB.
+func (p *programTB) Failed() bool { return p.failed }
 
-// Helper implements host.
-func (o *outside) Helper() {}
+// Helper implements testing.TB.
+func (p *programTB) Helper() {}
 
-// Fatal implements host.
-func (o *outside) Fatal(args ...any) { panic(ending{errors.New(fmt.Sprint(args...))}) }
+// Fatal implements testing.TB.
+func (p *programTB) Fatal(args ...any) { panic(fatalError{errors.New(fmt.Sprint(args...))}) }
 
-// Fatalf implements host.
-func (o *outside) Fatalf(format string, args ...any) { panic(ending{fmt.Errorf(format, args...)}) }
+// Fatalf implements testing.TB.
+func (p *programTB) Fatalf(format string, args ...any) {
+	panic(fatalError{fmt.Errorf(format, args...)})
+}
 
-// Skip implements host. Nothing is skipped here: whoever asked for a store wants it.
-func (o *outside) Skip(args ...any) { o.Fatal(args...) }
+// Skip implements testing.TB. It fails, since a store that was selected must be available.
+func (p *programTB) Skip(args ...any) { p.Fatal(args...) }
 
-// Logf implements host.
-func (o *outside) Logf(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+// Logf implements testing.TB.
+func (p *programTB) Logf(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, format+"\n", args...)
+}
 
-// TempDir implements host.
-func (o *outside) TempDir() string {
+// TempDir implements testing.TB.
+func (p *programTB) TempDir() string {
 	dir, err := os.MkdirTemp("", "stress-")
 	if err != nil {
-		o.Fatal(err)
+		p.Fatal(err)
 	}
-	o.Cleanup(func() { _ = os.RemoveAll(dir) })
+	p.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return dir
 }

@@ -9,30 +9,40 @@ import (
 	"github.com/cloakroom-go/sessions/internal/stress/model"
 )
 
-// choose is what an application might do, at random.
-func choose(r *request, view *model.View, round int) step {
+// randomPlan plans a random commit.
+func randomPlan(r *request, view *model.View, round int) commitPlan {
 	n := r.random
 	switch {
 	case round > 0 && n.IntN(2) == 0, n.IntN(10) < 3:
-		return step{}
-	case view == nil && r.begun:
-		return step{}
+		return commitPlan{}
+	case view == nil && r.headerSent:
+		return commitPlan{}
 	case view == nil:
-		return step{ops: r.first, early: n.IntN(10) == 0, late: n.IntN(10) == 0}
-	case r.begun: // what needs a cookie is too late
-		return step{ops: func(id int64) []model.Op { return slices.Concat(r.quiet(id), r.loud(view, id)) }}
+		return commitPlan{
+			writes:         r.firstWrites,
+			beforeResponse: n.IntN(10) == 0, continueAfter: n.IntN(10) == 0,
+		}
+	case r.headerSent: // only writes that do not need a new cookie
+		return commitPlan{writes: func(id int64) []model.Op {
+			return slices.Concat(r.unloggedWrites(id), r.loggedWrites(view, id))
+		}}
 	case n.IntN(60) == 0:
-		s := step{ops: func(int64) []model.Op { return []model.Op{{Kind: model.Destroy}} }}
+		s := commitPlan{writes: func(int64) []model.Op {
+			return []model.Op{{Kind: model.Destroy}}
+		}}
 		if n.IntN(3) == 0 {
-			s.restart = r.first
+			s.writesAfterDestroy = r.firstWrites
 		}
 		return s
 	}
-	return step{ops: r.writes(view), early: n.IntN(8) == 0, late: n.IntN(10) == 0}
+	return commitPlan{
+		writes:         r.randomWrites(view),
+		beforeResponse: n.IntN(8) == 0, continueAfter: n.IntN(10) == 0,
+	}
 }
 
-// first is what starts a session.
-func (r *request) first(id int64) []model.Op {
+// firstWrites returns the writes that start a session.
+func (r *request) firstWrites(id int64) []model.Op {
 	ops := []model.Op{{Kind: model.Set, Key: "s0", Value: id}}
 	if r.random.IntN(4) == 0 {
 		ops = append(ops, model.Op{Kind: model.Login, Key: subject(id)})
@@ -42,8 +52,8 @@ func (r *request) first(id int64) []model.Op {
 
 func subject(id int64) string { return fmt.Sprintf("user-%d", id) }
 
-// writes returns one kind of writes or several.
-func (r *request) writes(view *model.View) func(id int64) []model.Op {
+// randomWrites returns a function that returns one or more kinds of writes.
+func (r *request) randomWrites(view *model.View) func(id int64) []model.Op {
 	return func(id int64) []model.Op {
 		var ops []model.Op
 		if r.random.IntN(25) == 0 {
@@ -51,26 +61,27 @@ func (r *request) writes(view *model.View) func(id int64) []model.Op {
 			view = &model.View{}
 		}
 		if r.random.IntN(3) == 0 {
-			return append(ops, r.quiet(id)...)
+			return append(ops, r.unloggedWrites(id)...)
 		}
 		for range 1 + r.random.IntN(2) {
-			ops = append(ops, r.loud(view, id)...)
+			ops = append(ops, r.loggedWrites(view, id)...)
 		}
-		return append(ops, r.identity(id)...)
+		return append(ops, r.identityChanges(id)...)
 	}
 }
 
-// quiet writes what keeps out of the log.
-func (r *request) quiet(id int64) []model.Op {
+// unloggedWrites returns writes that are not logged.
+func (r *request) unloggedWrites(id int64) []model.Op {
 	ops := []model.Op{{Kind: model.Set, Key: r.key, Value: id}}
 	if r.random.IntN(2) == 0 {
-		ops = []model.Op{{Kind: model.Add, Key: model.QuietCounter}}
+		ops = []model.Op{{Kind: model.Add, Key: model.UnloggedCounter}}
 	}
 	return ops
 }
 
-// loud writes keys that all workers share. Each key is written once in a transaction at most, but for the counter.
-func (r *request) loud(view *model.View, id int64) []model.Op {
+// loggedWrites returns writes to keys that all workers share. A transaction writes each key at
+// most once, except the counter.
+func (r *request) loggedWrites(view *model.View, id int64) []model.Op {
 	key := fmt.Sprintf("s%d", r.random.IntN(4))
 	switch r.random.IntN(4) {
 	case 0:
@@ -81,13 +92,14 @@ func (r *request) loud(view *model.View, id int64) []model.Op {
 			return []model.Op{{Kind: model.Set, Key: key, Value: id}}
 		}
 		delete(view.Values, key)
-		return []model.Op{{Kind: model.Delete, Key: key, Value: r.random.Int64N(2)}} // by Delete or Take
+		value := r.random.Int64N(2) // with Delete or Take
+		return []model.Op{{Kind: model.Delete, Key: key, Value: value}}
 	}
 	return []model.Op{{Kind: model.Set, Key: key, Value: id}}
 }
 
-// identity changes the secret or the idle timeout, now and then.
-func (r *request) identity(id int64) []model.Op {
+// identityChanges returns, sometimes, a change of the secret or the idle timeout.
+func (r *request) identityChanges(id int64) []model.Op {
 	switch n := r.random.IntN(30); {
 	case n < 3:
 		return []model.Op{{Kind: model.Renew}}

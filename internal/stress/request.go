@@ -22,21 +22,21 @@ const (
 	logKey     = core.Key[[]int64]("log")
 )
 
-// request is one request as an adapter carries it out, with what the model is to know of it.
+// request is a request as an adapter handles it. It reports everything to the model.
 type request struct {
-	stress  *stress
-	random  *rand.Rand
-	key     string // that only this worker writes
-	manager *core.Manager
-	visit   *model.Visit
-	scope   core.Scope
-	session *core.Session
-	header  map[string][]string
-	begun   bool
+	stress     *stress
+	random     *rand.Rand
+	key        string // written only by this worker
+	manager    *core.Manager
+	visit      *model.Visit
+	scope      core.Scope
+	session    *core.Session
+	header     map[string][]string
+	headerSent bool
 }
 
-// run carries the request out: plan returns what to write, given what was found. It returns the cookie that the response
-// sets: nil for none, one without a session for a removal.
+// run handles the request. It returns the cookie that the response sets, or nil if there is
+// none. If the response removes the cookie, the token has no session.
 func (r *request) run(ctx context.Context, cookie string, plan planner) (*model.Token, error) {
 	var fields []string
 	if cookie != "" {
@@ -44,52 +44,56 @@ func (r *request) run(ctx context.Context, cookie string, plan planner) (*model.
 	}
 	r.header = map[string][]string{}
 	if err := r.scope.Open(ctx, nil, r.manager, nil, fields...); err != nil {
-		return nil, r.failed("load", err)
+		return nil, r.expectUnavailable("load", err)
 	}
 	if ok, err := r.load(); !ok {
 		return nil, err
 	}
 	for round := range 3 {
-		view, err := r.look()
+		view, err := r.observe()
 		if err != nil {
 			return nil, err
 		}
-		if more, err := r.round(round, plan(r, view, round)); !more || err != nil {
-			token, cookieErr := r.cookie()
+		if more, err := r.commitRound(round, plan(r, view, round)); !more || err != nil {
+			token, cookieErr := r.responseCookie()
 			return token, errors.Join(err, cookieErr)
 		}
 	}
-	return r.cookie()
+	return r.responseCookie()
 }
 
-// load gets the session as a handler does, on a lazy manager in one of both ways.
+// load loads the session as a handler does. A lazy manager has two ways, of which it chooses
+// one at random.
 func (r *request) load() (ok bool, err error) {
 	if !r.manager.Lazy() || r.random.IntN(2) == 0 {
 		if r.session, err = r.scope.Load(); err != nil {
-			return false, r.failed("lazy load", err)
+			return false, r.expectUnavailable("lazy load", err)
 		}
 		return true, nil
 	}
 	r.session = r.scope.Get()
-	_ = r.session.Keys() // a session that could not be loaded fails the commit once it is used
+	_ = r.session.Keys() // if the session could not be loaded, using it makes the commit fail
 	if _, err := r.scope.Load(); err != nil {
 		if commit := r.commitHeader(); commit == nil {
-			return false, fmt.Errorf("a session that was used and could not be loaded (%w) made no error of the response", err)
+			const text = "a session was used but not loaded (%w), and the commit succeeds"
+			return false, fmt.Errorf(text, err)
 		}
-		return false, r.failed("lazy get", err)
+		return false, r.expectUnavailable("lazy get", err)
 	}
 	return true, nil
 }
 
-// look tells the model what the request finds.
-func (r *request) look() (*model.View, error) {
+// observe reports to the model what the request has found.
+func (r *request) observe() (*model.View, error) {
 	if r.session.IsNew() {
 		if r.session.Len() != 0 || r.session.Subject() != "" {
 			return nil, errors.New("a new session is not empty")
 		}
 		return nil, r.visit.SawNothing()
 	}
-	view := &model.View{ID: r.session.ID(), Subject: r.session.Subject(), Values: map[string]int64{}}
+	view := &model.View{
+		ID: r.session.ID(), Subject: r.session.Subject(), Values: map[string]int64{},
+	}
 	for _, key := range r.session.Keys() {
 		if key == string(logKey) {
 			view.Log = logKey.Get(r.session)
@@ -97,54 +101,58 @@ func (r *request) look() (*model.View, error) {
 		}
 		value, ok := core.Key[int64](key).Lookup(r.session)
 		if !ok {
-			return nil, fmt.Errorf("session %s: %s is among the keys and has no value", view.ID, key)
+			const text = "session %s: %s is among the keys and has no value"
+			return nil, fmt.Errorf(text, view.ID, key)
 		}
 		view.Values[key] = value
 	}
 	return view, r.visit.Saw(view)
 }
 
-// step is what a request writes in one commit.
-type step struct {
-	ops     func(id int64) []model.Op // nil: nothing
-	restart func(id int64) []model.Op // behind a Destroy: the first writes of a new session
-	early   bool                      // commit before the response, and go on
-	late    bool                      // go on after the response has begun
+// commitPlan is what a request writes in one commit.
+type commitPlan struct {
+	writes             func(id int64) []model.Op // nil if there are none
+	writesAfterDestroy func(id int64) []model.Op // the first writes of a new session; may be nil
+	beforeResponse     bool                      // commit before the response begins, and go on
+	continueAfter      bool                      // go on after the response has begun
 }
 
-// planner decides what a request writes in its nth commit.
-type planner func(r *request, view *model.View, round int) step
+// planner plans the nth commit of a request, given what the request has found. The view is nil
+// if there is no session.
+type planner func(r *request, view *model.View, round int) commitPlan
 
-// round makes the changes of one step and commits them. It reports whether another round may follow.
-func (r *request) round(n int, s step) (more bool, err error) {
+// commitRound makes the changes of a plan and commits them. It reports whether another round
+// may follow.
+func (r *request) commitRound(n int, s commitPlan) (more bool, err error) {
 	var txs []*model.Tx
-	if s.ops != nil {
-		txs = append(txs, r.visit.Begin(s.ops))
+	if s.writes != nil {
+		txs = append(txs, r.visit.Begin(s.writes))
 		r.apply(txs[0])
 	}
-	if s.restart != nil {
+	if s.writesAfterDestroy != nil {
 		r.visit.Start()
-		txs = append(txs, r.visit.Begin(s.restart))
+		txs = append(txs, r.visit.Begin(s.writesAfterDestroy))
 		r.apply(txs[1])
 	}
-	live := len(txs) > 0 && s.restart == nil && !r.session.IsNew()
-	commitErr := r.commit(s.early && n == 0)
+	live := len(txs) > 0 && s.writesAfterDestroy == nil && !r.session.IsNew()
+	commitErr := r.commit(s.beforeResponse && n == 0)
 	gone := errors.Is(commitErr, core.ErrGone)
-	if commitErr == nil && live && r.begun {
-		gone = errors.Is(r.session.Renew(), core.ErrGone) // the adapters do not say; this changes nothing any more
+	if commitErr == nil && live && r.headerSent {
+		// Adapters do not report that the session has ended. Renew does, and has no other effect.
+		gone = errors.Is(r.session.Renew(), core.ErrGone)
 	}
 	for _, tx := range txs {
-		if err := r.settle(tx, commitErr, gone); err != nil {
+		if err := r.recordOutcome(tx, commitErr, gone); err != nil {
 			return false, err
 		}
 	}
 	if commitErr != nil && !gone {
-		return false, r.failed("commit", commitErr)
+		return false, r.expectUnavailable("commit", commitErr)
 	}
-	return !gone && (s.early || s.late), nil
+	return !gone && (s.beforeResponse || s.continueAfter), nil
 }
 
-func (r *request) settle(tx *model.Tx, err error, gone bool) error {
+func (r *request) recordOutcome(tx *model.Tx, err error, gone bool) error {
 	outcome := model.Acked
 	switch {
 	case gone:
@@ -155,15 +163,15 @@ func (r *request) settle(tx *model.Tx, err error, gone bool) error {
 	return r.visit.Settle(tx, outcome, r.session.ID())
 }
 
-// commit commits early, at the last moment, or what was written after that.
+// commit commits before the response begins, when it begins, or after that.
 func (r *request) commit(early bool) error {
 	switch {
-	case r.begun:
+	case r.headerSent:
 		return r.scope.Close()
 	case early:
 		return r.scope.Commit(func(reply *adapter.Reply) { reply.Apply(r.header) })
 	}
-	r.begun = true
+	r.headerSent = true
 	return r.commitHeader()
 }
 
@@ -176,7 +184,7 @@ func (r *request) commitHeader() error {
 	return err
 }
 
-// apply does to the session what the transaction says.
+// apply applies the operations of a transaction to the session.
 func (r *request) apply(tx *model.Tx) {
 	s := r.session
 	for _, op := range tx.Ops {
@@ -208,19 +216,21 @@ func (r *request) apply(tx *model.Tx) {
 	}
 }
 
-// failed is what a request does about an error: 503 is the only one that there may be.
-func (r *request) failed(operation string, err error) error {
+// expectUnavailable counts an error. It returns an error unless the status for it is 503.
+func (r *request) expectUnavailable(operation string, err error) error {
 	r.visit.Note("%s fails: %v", operation, err)
 	if core.StatusCode(err) != 503 {
 		return fmt.Errorf("%s fails with something else than an outage: %w", operation, err)
 	}
-	r.stress.count(operation + ": " + kindOf(err))
+	r.stress.count(operation + ": " + errorKind(err))
 	return nil
 }
 
-// kindOf sorts errors for the summary.
-func kindOf(err error) string {
-	for _, kind := range []error{context.Canceled, context.DeadlineExceeded, core.ErrConflict, core.ErrFull} {
+// errorKind returns the kind of an error for the summary.
+func errorKind(err error) string {
+	for _, kind := range []error{
+		context.Canceled, context.DeadlineExceeded, core.ErrConflict, core.ErrFull,
+	} {
 		if errors.Is(err, kind) {
 			return kind.Error()
 		}
@@ -228,11 +238,11 @@ func kindOf(err error) string {
 	return "other failure of the store"
 }
 
-// cookie returns what the response does to the browser's cookie.
-func (r *request) cookie() (*model.Token, error) {
+// responseCookie returns the cookie that the response sets: see run.
+func (r *request) responseCookie() (*model.Token, error) {
 	fields := r.header["Set-Cookie"]
 	if len(fields) == 0 {
-		return nil, nil //nolint:nilnil // No cookie is an answer.
+		return nil, nil //nolint:nilnil // see the comment of run
 	}
 	if len(fields) > 1 {
 		return nil, errors.New("a response sets more than one cookie")

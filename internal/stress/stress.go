@@ -19,36 +19,40 @@ import (
 )
 
 const (
-	idle         = 12 * time.Second // so that a touch is due each 1.2 s
-	grace        = 3 * time.Second
+	idleTimeout  = 12 * time.Second // a touch is due every 1.2 s
+	graceTime    = 3 * time.Second
 	storeTimeout = time.Second
-	hangs        = 30 * time.Second // many times what all timeouts of a request come to
+	hangTimeout  = 30 * time.Second // much longer than all timeouts of a request
 	browsers     = 6
 	workers      = 3 // of each browser
 )
 
-// stress is one run on one store.
+// stress is a run on one backend.
 type stress struct {
-	seed     uint64
-	world    *model.World
-	managers []*core.Manager
-	stores   []store.Store
-	streams  atomic.Int64
-	requests atomic.Int64
-	broken   context.CancelCauseFunc
+	seed        uint64
+	history     *model.History
+	managers    []*core.Manager
+	stores      []store.Store
+	workerCount atomic.Int64
+	requests    atomic.Int64
+	cancel      context.CancelCauseFunc
 
 	mu     sync.Mutex
 	counts map[string]int
 	faults []string // the latest ones
 }
 
-// newStress makes a manager for each instance of the application. The last one is lazy.
+// newStress creates a manager for each instance of the application. The last one is lazy.
 func newStress(seed uint64, stores []store.Store) (*stress, error) {
-	s := &stress{seed: seed, world: model.NewWorld(model.Rules{Idle: idle, Grace: grace}), stores: stores, counts: map[string]int{}}
+	s := &stress{
+		seed: seed, stores: stores, counts: map[string]int{},
+		history: model.NewHistory(model.Rules{Idle: idleTimeout, Grace: graceTime}),
+	}
 	for n, each := range stores {
 		m, err := core.NewManager(core.Options{
-			Store: each, Expiry: idle, Grace: grace, StoreTimeout: storeTimeout, Lazy: n > 0 && n == len(stores)-1,
-			Logger: slog.New(slog.DiscardHandler), OnEvent: s.event,
+			Store: each, Expiry: idleTimeout, Grace: graceTime, StoreTimeout: storeTimeout,
+			Lazy:   n > 0 && n == len(stores)-1,
+			Logger: slog.New(slog.DiscardHandler), OnEvent: s.onEvent,
 		})
 		if err != nil {
 			return nil, err
@@ -58,8 +62,8 @@ func newStress(seed uint64, stores []store.Store) (*stress, error) {
 	return s, nil
 }
 
-// event counts what the managers tell, but for what the driver itself causes.
-func (s *stress) event(e core.Event) {
+// onEvent counts the events of the managers, except those that the requests cause on purpose.
+func (s *stress) onEvent(e core.Event) {
 	if e.Kind != core.EventLate {
 		s.count("event " + e.Kind.String())
 	}
@@ -74,50 +78,53 @@ func (s *stress) count(what string) {
 	s.counts[what]++
 }
 
-// fault notes a fault for the summary and the story.
-func (s *stress) fault(kind, detail string) {
+// recordFault records a fault for the summary and the error message.
+func (s *stress) recordFault(kind, detail string) {
 	s.count("fault " + kind)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults = append(s.faults, fmt.Sprintf("%8.3fs %s %s", s.world.Age().Seconds(), kind, detail))
+	line := fmt.Sprintf("%8.3fs %s %s", s.history.Age().Seconds(), kind, detail)
+	s.faults = append(s.faults, line)
 	if len(s.faults) > 30 {
 		s.faults = s.faults[1:]
 	}
 }
 
-// fail ends the run.
-func (s *stress) fail(err error) { s.broken(err) }
+// fail ends the run with an error.
+func (s *stress) fail(err error) { s.cancel(err) }
 
-// run drives traffic for a time while harm does its worst, which ends with everything healed. Then it looks at every
-// session once more.
-func (s *stress) run(ctx context.Context, d time.Duration, harm func(context.Context)) error {
-	broken, stop := context.WithCancelCause(ctx)
+// run sends traffic for the given time while it calls inject, which returns when ctx is done
+// and no fault is left. Then it checks every session once more.
+func (s *stress) run(
+	ctx context.Context, d time.Duration, inject func(context.Context),
+) error {
+	failed, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	s.broken = stop
-	ctx, cancel := context.WithTimeout(broken, d)
+	s.cancel = stop
+	ctx, cancel := context.WithTimeout(failed, d)
 	defer cancel()
 	all := make([]*browser, browsers)
 	var wg sync.WaitGroup
 	for n := range all {
 		all[n] = &browser{stress: s, name: fmt.Sprintf("browser %d", n)}
 		for k := range workers {
-			wg.Go(func() { all[n].worker(ctx, k) })
+			wg.Go(func() { all[n].runWorker(ctx, k) })
 		}
 	}
-	harm(ctx)
+	inject(ctx)
 	wg.Wait()
-	if err := context.Cause(broken); err != nil {
-		return s.told(err)
+	if err := context.Cause(failed); err != nil {
+		return s.withFaults(err)
 	}
-	if err := s.verify(all); err != nil { //nolint:contextcheck // What is checked at the end is checked to the end.
-		return s.told(err)
+	if err := s.verify(all); err != nil { //nolint:contextcheck // ctx is done
+		return s.withFaults(err)
 	}
-	return s.close() //nolint:contextcheck // The end must come, whatever became of the run.
+	return s.close() //nolint:contextcheck // ctx is done
 }
 
 // close closes the managers.
 func (s *stress) close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), hangs)
+	ctx, cancel := context.WithTimeout(context.Background(), hangTimeout)
 	defer cancel()
 	var errs []error
 	for _, m := range s.managers {
@@ -126,39 +133,43 @@ func (s *stress) close() error {
 	return errors.Join(errs...)
 }
 
-// told adds the faults to a violation.
-func (s *stress) told(err error) error {
+// withFaults adds the latest faults to an error.
+func (s *stress) withFaults(err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return fmt.Errorf("%w\nlatest faults:\n%s", err, strings.Join(s.faults, "\n"))
 }
 
-// goroutines returns how many there are, apart from those that proxies have for connections.
-func goroutines() int {
+// countGoroutines returns the number of goroutines, without those of proxied connections.
+func countGoroutines() int {
 	stacks := make([]byte, 16<<20)
 	all := strings.Split(string(stacks[:runtime.Stack(stacks, true)]), "\n\n")
-	return len(slices.DeleteFunc(all, func(stack string) bool { return strings.Contains(stack, "testserver.(*link)") }))
+	return len(slices.DeleteFunc(all, func(stack string) bool {
+		return strings.Contains(stack, "testserver.(*proxyConn)")
+	}))
 }
 
-// settled waits until no more goroutines are left than there were before the stores were used.
-func settled(before int) error {
+// waitForGoroutines waits until there are no more goroutines than before the stores were used.
+func waitForGoroutines(before int) error {
 	now := 0
 	for range 500 {
-		if now = goroutines(); now <= before {
+		if now = countGoroutines(); now <= before {
 			return nil
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
 	stacks := make([]byte, 1<<20)
-	return fmt.Errorf("there were %d goroutines before and are %d after:\n%s", before, now, stacks[:runtime.Stack(stacks, true)])
+	return fmt.Errorf("there were %d goroutines before and are %d after:\n%s",
+		before, now, stacks[:runtime.Stack(stacks, true)])
 }
 
-// summary says what the run was made of.
+// summary returns a summary of the run.
 func (s *stress) summary() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var b strings.Builder
-	fmt.Fprintf(&b, "  %d requests, %d sessions, %d creates unanswered, seed %d\n", s.requests.Load(), len(s.world.Sessions()), s.world.Orphans(), s.seed)
+	fmt.Fprintf(&b, "  %d requests, %d sessions, %d creates unanswered, seed %d\n",
+		s.requests.Load(), len(s.history.Sessions()), s.history.Orphans(), s.seed)
 	for _, what := range slices.Sorted(maps.Keys(s.counts)) {
 		fmt.Fprintf(&b, "  %7d %s\n", s.counts[what], what)
 	}

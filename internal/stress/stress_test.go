@@ -16,24 +16,25 @@ import (
 
 const moment = 2 * time.Second
 
-// Each kind of place that needs no server passes, faults included.
+// Each kind of backend that needs no server passes, including faults.
 func TestShortRun(t *testing.T) {
 	t.Parallel()
-	for _, k := range kinds()[:2] {
+	for _, k := range storeKinds()[:2] {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
-			p := k.open(t)
-			s, err := newStress(1, p.stores)
+			b := k.open(t)
+			s, err := newStress(1, b.stores)
 			if err != nil {
 				t.Fatal(err)
 			}
-			h := &harm{stress: s, place: p, tb: t, random: rand.New(rand.NewPCG(1, 1))} //nolint:gosec // To be repeated.
-			err = s.run(t.Context(), moment, h.run)
+			random := rand.New(rand.NewPCG(1, 1)) //nolint:gosec // can be repeated
+			injector := &faultInjector{stress: s, backend: b, tb: t, random: random}
+			err = s.run(t.Context(), moment, injector.run)
 			t.Logf("\n%s", s.summary())
-			if err := errors.Join(err, p.close()); err != nil {
+			if err := errors.Join(err, b.close()); err != nil {
 				t.Fatal(err)
 			}
-			if n := len(s.world.Sessions()); n == 0 || s.requests.Load() == 0 {
+			if n := len(s.history.Sessions()); n == 0 || s.requests.Load() == 0 {
 				t.Errorf("%d sessions and %d requests", n, s.requests.Load())
 			}
 		})
@@ -89,7 +90,7 @@ func sometimes() func() bool {
 	}
 }
 
-// Each fault of a store ends a run with the story of a session.
+// Each fault of a store ends a run with the trace of a session.
 func TestFaultsAreFound(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background() //nolint:usetesting // The stores below outlive no test, and have no context of their own.
@@ -144,7 +145,7 @@ func TestFaultsAreFound(t *testing.T) {
 			}
 			err = s.run(t.Context(), 10*moment, func(ctx context.Context) { <-ctx.Done() })
 			if !model.IsViolation(err) || !strings.Contains(err.Error(), " comes with ") {
-				t.Fatalf("run = %v, want the story of a session", err)
+				t.Fatalf("run = %v, want the trace of a session", err)
 			}
 			if text, _, _ := strings.Cut(err.Error(), "\n"); !strings.Contains(text, fault.want) {
 				t.Logf("found as: %s", text) // What is found first depends on the order of requests.
@@ -155,13 +156,13 @@ func TestFaultsAreFound(t *testing.T) {
 
 func TestChoice(t *testing.T) {
 	t.Parallel()
-	if all, err := choice(""); err != nil || len(all) != len(kinds()) {
+	if all, err := selectKinds(""); err != nil || len(all) != len(storeKinds()) {
 		t.Errorf("no name chooses %d stores, %v", len(all), err)
 	}
-	if two, err := choice("redis,memory"); err != nil || len(two) != 2 || two[0].name != "redis" {
+	if two, err := selectKinds("redis,memory"); err != nil || len(two) != 2 || two[0].name != "redis" {
 		t.Errorf("two names choose %v, %v", two, err)
 	}
-	if _, err := choice("nonsense"); err == nil {
+	if _, err := selectKinds("nonsense"); err == nil {
 		t.Error("an unknown name is accepted")
 	}
 }

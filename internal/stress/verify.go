@@ -12,31 +12,32 @@ import (
 	"github.com/cloakroom-go/sessions/internal/stress/model"
 )
 
-// verify looks at every session with every cookie it ever had, at every instance, once all is healed, and then at what
-// the store itself holds.
+// verify visits every session with every cookie that it ever had, when no fault is left. Then
+// it checks the records in the store.
 func (s *stress) verify(all []*browser) error {
-	if err := s.recovers(); err != nil {
+	if err := s.waitForStores(); err != nil {
 		return err
 	}
-	w := &worker{browser: all[0], name: "the end", key: "q0", random: rand.New(rand.NewPCG(s.seed, 0))} //nolint:gosec // To be repeated.
-	for _, session := range s.world.Sessions() {
-		for _, token := range s.world.Tokens(session) {
-			if !s.world.Usable(token) {
+	random := rand.New(rand.NewPCG(s.seed, 0)) //nolint:gosec // can be repeated
+	w := &worker{browser: all[0], name: "the end", key: "q0", random: random}
+	for _, session := range s.history.Sessions() {
+		for _, token := range s.history.Tokens(session) {
+			if !s.history.Usable(token) {
 				continue
 			}
-			if err := w.send(context.Background(), token, nothing); err != nil {
+			if err := w.send(context.Background(), token, noWrites); err != nil {
 				return err
 			}
 		}
 	}
-	return s.inspect()
+	return s.checkRecords()
 }
 
-// nothing writes nothing.
-func nothing(*request, *model.View, int) step { return step{} }
+// noWrites plans a commit without writes.
+func noWrites(*request, *model.View, int) commitPlan { return commitPlan{} }
 
-// recovers waits until each store answers several times in a row.
-func (s *stress) recovers() error {
+// waitForStores waits until each store has responded several times in a row.
+func (s *stress) waitForStores() error {
 	for _, each := range s.stores {
 		good := 0
 		for range 3000 {
@@ -58,20 +59,20 @@ func (s *stress) recovers() error {
 	return nil
 }
 
-// inspect checks the records: none of a session that has ended, none that nobody made, and each signed-in one found by
-// its subject.
-func (s *stress) inspect() error {
+// checkRecords checks that there are no records of sessions that have ended, no records that
+// no cookie finds except orphans, and that the index finds each record with a subject.
+func (s *stress) checkRecords() error {
 	lister, ok := s.stores[0].(store.Lister)
 	if !ok {
 		return nil
 	}
 	sessions := map[string]*model.Session{}
-	for _, session := range s.world.Sessions() {
+	for _, session := range s.history.Sessions() {
 		sessions[core.DefaultPrefix+session.ID] = session
 	}
-	strangers := 0
+	unknown := 0
 	for cursor, more := "", true; more; more = cursor != "" {
-		ctx, cancel := context.WithTimeout(context.Background(), hangs)
+		ctx, cancel := context.WithTimeout(context.Background(), hangTimeout)
 		page, next, err := lister.List(ctx, core.DefaultPrefix, cursor, 100)
 		cancel()
 		if errors.Is(err, errors.ErrUnsupported) {
@@ -84,28 +85,30 @@ func (s *stress) inspect() error {
 		for n := range page {
 			session := sessions[page[n].Key]
 			if session == nil {
-				strangers++
-			} else if err := s.examine(session, &page[n]); err != nil {
+				unknown++
+			} else if err := s.checkRecord(session, &page[n]); err != nil {
 				return err
 			}
 		}
 	}
-	if strangers > s.world.Orphans() {
-		return fmt.Errorf("there are %d records that no cookie reaches, and only %d creates went unanswered", strangers, s.world.Orphans())
+	if unknown > s.history.Orphans() {
+		const text = "there are %d records that no cookie reaches, and only %d unanswered creates"
+		return fmt.Errorf(text, unknown, s.history.Orphans())
 	}
 	return nil
 }
 
-// examine checks one record.
-func (s *stress) examine(session *model.Session, rec *store.Record) error {
-	if s.world.Ended(session) {
-		return fmt.Errorf("the record of a session that was destroyed is there: %s", s.world.Story(session))
+// checkRecord checks the record of a session.
+func (s *stress) checkRecord(session *model.Session, rec *store.Record) error {
+	if s.history.Ended(session) {
+		const text = "the record of a session that was destroyed is there: %s"
+		return fmt.Errorf(text, s.history.Trace(session))
 	}
 	indexer, ok := s.stores[0].(store.Indexer)
 	if !ok || rec.Subject == "" {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), hangs)
+	ctx, cancel := context.WithTimeout(context.Background(), hangTimeout)
 	defer cancel()
 	found, err := indexer.BySubject(ctx, rec.Subject)
 	if errors.Is(err, errors.ErrUnsupported) {
@@ -115,14 +118,15 @@ func (s *stress) examine(session *model.Session, rec *store.Record) error {
 		return fmt.Errorf("finding a record by its subject: %w", err)
 	}
 	if len(found) == 0 {
-		// It may have expired since it was listed.
+		// The record may have expired since it was listed.
 		if _, err := s.stores[0].Load(ctx, rec.Key); err == nil {
-			return fmt.Errorf("the index does not know the session: %s", s.world.Story(session))
+			return fmt.Errorf("the index does not know the session: %s", s.history.Trace(session))
 		}
 		return nil
 	}
 	if len(found) > 1 || found[0].Key != rec.Key {
-		return fmt.Errorf("the index has %d records for the one session of its subject: %s", len(found), s.world.Story(session))
+		const text = "the index has %d records for the one session of its subject: %s"
+		return fmt.Errorf(text, len(found), s.history.Trace(session))
 	}
 	return nil
 }

@@ -1,14 +1,21 @@
-// Package model knows what each session must contain, whatever order concurrent requests were carried out in.
+// Package model checks what concurrent requests find in sessions, independently of the order
+// in which they were applied.
 //
-// A transaction is what one commit writes. Nearly all of them append their number to a list in the session itself, its
-// log, so whoever reads the session reads in which order they were applied: replaying them has to give exactly what was
-// read. The log may lack no transaction that was acknowledged before the request came, has to agree with every other that
-// was read, and holds nothing twice. Clearing a session clears its log, which then begins with the number of the clear.
-// A few writes, the quiet ones, keep out of the log, so that not everything meets in one key: a register with a single
-// writer and growing numbers, and a counter between what was acknowledged and what was tried.
+// A transaction is the writes of one commit. Nearly all transactions append their number to a
+// list in the session itself, its log. So a request that reads the session knows in which
+// order the transactions were applied, and replaying them must give exactly what the request
+// reads. The log must contain every transaction that was acknowledged before the request began
+// and no transaction twice, and it must agree with every other log that was read. Clearing a
+// session clears its log, which then begins with the number of the transaction that cleared
+// it: its head.
 //
-// A write whose commit failed may have been applied, or may still be, until a later save of the same session succeeds.
-// All instants are ticks of one counter, so "before" is never a matter of clocks, but for what expires.
+// Some writes are not logged, so that not all writes meet in one key. Each register has a
+// single writer and increasing numbers. A counter must be between what was acknowledged and
+// what was tried.
+//
+// A transaction whose commit failed may have been applied, or may still be applied until a
+// later save of the same session succeeds. All instants except those of timeouts are ticks of
+// a counter, so comparing them does not depend on clocks.
 package model
 
 import (
@@ -19,173 +26,180 @@ import (
 	"time"
 )
 
-// Rules are the times of the managers that are driven.
+// Rules are the timeouts of the managers.
 type Rules struct {
 	Idle, Grace time.Duration
 }
 
-// slack is what stores may round up, and what passes between a decision and its instant.
+// slack is the tolerance for rounding in stores and for delays in the tests themselves.
 const slack = 1200 * time.Millisecond
 
-// World is all sessions of a run. It is safe for concurrent use.
-type World struct {
+// History records what happens to all sessions of a run. It is safe for concurrent use.
+type History struct {
 	rules Rules
-	begin time.Time
+	began time.Time
 
 	mu       sync.Mutex
-	tick     int64
+	lastTick int64
 	lastTx   int64
 	sessions []*Session
 	orphans  int
 }
 
-// NewWorld returns a world without sessions.
-func NewWorld(r Rules) *World { return &World{rules: r, begin: time.Now()} }
+// NewHistory returns a history without sessions.
+func NewHistory(r Rules) *History { return &History{rules: r, began: time.Now()} }
 
-// Session is what is known of one session.
+// Session is what is known about one session.
 type Session struct {
 	ID string
 
 	txs        []*Tx
 	byID       map[int64]*Tx
 	tokens     []*Token
-	canon      map[int64][]int64 // by head: the longest log seen
-	superseded map[int64]int64   // heads that a later clear has replaced, and since when that is known
-	heads      map[int64]int64   // heads seen, and the first time
-	quiet      map[int64]count   // by head: the quiet counter as last seen
+	logs       map[int64][]int64       // by head: the longest log seen
+	heads      map[int64]int64         // by head: when it was first seen
+	superseded map[int64]int64         // by head: since when it is known to be replaced
+	counters   map[int64]counterSample // by head: the largest value of the unlogged counter
 	lastSaved  time.Time
-	own        bool      // it may have an idle timeout of its own
-	deadAt     time.Time // when it expires, once it is left alone
-	story      []string
+	customIdle bool      // whether it may have an idle timeout of its own
+	expiresAt  time.Time // when it expires; zero unless it is abandoned
+	trace      []string
 }
 
-type count struct {
+// counterSample is a value of the unlogged counter and when it was seen.
+type counterSample struct {
 	value int64
 	at    int64
 }
 
-// Token is a cookie value that a response has set.
+// Token is a cookie value that a response has set. It is dead when it finds no session any
+// more.
 type Token struct {
 	Session *Session
 	Value   string
 
-	name      string
-	epoch     string
-	born      int64
-	maker     *Visit
-	dead      int64     // since then it is known to open nothing
-	exchanged time.Time // when its bearer got its successor
+	name       string
+	subject    string
+	created    int64
+	createdBy  *Visit
+	deadSince  int64     // since when it is known to be dead
+	replacedAt time.Time // when a request with it got another token
 }
 
-// Violation is a session that is not as it must be, with its story.
+// Violation is an error that reports an impossible observation of a session.
 type Violation struct {
 	Session *Session
 	Text    string
-	Story   string
+	Trace   string
 }
 
 // Error implements error.
 func (v *Violation) Error() string {
-	return fmt.Sprintf("session %s: %s\n%s", v.Session.ID, v.Text, v.Story)
+	return fmt.Sprintf("session %s: %s\n%s", v.Session.ID, v.Text, v.Trace)
 }
 
-// IsViolation reports whether err is one.
+// IsViolation reports whether err is a Violation.
 func IsViolation(err error) bool {
 	var v *Violation
 	return errors.As(err, &v)
 }
 
 func (s *Session) violated(format string, args ...any) error {
-	if len(s.story) > 150 {
-		s.story = append([]string{"..."}, s.story[len(s.story)-150:]...)
+	if len(s.trace) > 150 {
+		s.trace = append([]string{"..."}, s.trace[len(s.trace)-150:]...)
 	}
-	return &Violation{s, fmt.Sprintf(format, args...), strings.Join(s.story, "\n")}
+	return &Violation{s, fmt.Sprintf(format, args...), strings.Join(s.trace, "\n")}
 }
 
-// note adds a line to the session's story. The world is locked.
-func (w *World) note(s *Session, v *Visit, format string, args ...any) {
-	line := fmt.Sprintf("%6d %8.3fs %s: ", w.tick, time.Since(w.begin).Seconds(), v.label)
-	s.story = append(s.story, line+fmt.Sprintf(format, args...))
+// note adds a line to the session's trace. The caller must hold h.mu.
+func (h *History) note(s *Session, v *Visit, format string, args ...any) {
+	line := fmt.Sprintf("%6d %8.3fs %s: ", h.lastTick, time.Since(h.began).Seconds(), v.label)
+	s.trace = append(s.trace, line+fmt.Sprintf(format, args...))
 }
 
-// now is the next instant.
-func (w *World) now() int64 {
-	w.tick++
-	return w.tick
+// now returns the next instant.
+func (h *History) now() int64 {
+	h.lastTick++
+	return h.lastTick
 }
 
 // Sessions returns all sessions so far.
-func (w *World) Sessions() []*Session {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return append([]*Session(nil), w.sessions...)
+func (h *History) Sessions() []*Session {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return append([]*Session(nil), h.sessions...)
 }
 
-// Orphans returns how many creates were not answered: each may have left a record that no cookie reaches.
-func (w *World) Orphans() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.orphans
+// Orphans returns how many transactions that create a session have an unknown outcome. Each
+// may have left a record that no cookie finds.
+func (h *History) Orphans() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.orphans
 }
 
-// Tokens returns the cookies of the session so far.
-func (w *World) Tokens(s *Session) []*Token {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+// Tokens returns the tokens of the session so far.
+func (h *History) Tokens(s *Session) []*Token {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	return append([]*Token(nil), s.tokens...)
 }
 
-// Ended reports whether the record of the session must be gone: it was destroyed for sure.
-func (w *World) Ended(s *Session) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+// Ended reports whether the record of the session must be gone because the session was
+// certainly destroyed.
+func (h *History) Ended(s *Session) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	for _, t := range s.txs {
-		if t.has(Destroy) && t.outcome == Acked && t.certain && s.current(t.epoch) {
+		if t.has(Destroy) && t.outcome == Acked && t.definite && s.isCurrent(t.cookieSubject) {
 			return true
 		}
 	}
 	return false
 }
 
-// current reports whether nobody may have signed in from this epoch.
-func (s *Session) current(epoch string) bool {
+// isCurrent reports whether no login may have replaced the subject.
+func (s *Session) isCurrent(subject string) bool {
 	for _, t := range s.txs {
-		if t.has(Login) && t.may() && t.epoch == epoch {
+		if t.has(Login) && t.mayApply() && t.cookieSubject == subject {
 			return false
 		}
 	}
 	return true
 }
 
-// Leave says that nobody will use the session any more, whose idle timeout is d, or 0 for the rules'. It reports false if
-// it is not known when it will expire.
-func (w *World) Leave(s *Session, d time.Duration) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if d == 0 && s.own {
+// Abandon records that the session will not be used any more until it expires. Its idle
+// timeout is d; 0 means that of the rules. It returns false if it is not known when the
+// session expires.
+func (h *History) Abandon(s *Session, d time.Duration) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if d == 0 && s.customIdle {
 		return false
 	}
 	if d == 0 {
-		d = w.rules.Idle
+		d = h.rules.Idle
 	}
-	s.deadAt = time.Now().Add(d + slack)
+	s.expiresAt = time.Now().Add(d + slack)
 	return true
 }
 
-// Usable reports whether a request may present the token: the session is not left alone to expire.
-func (w *World) Usable(t *Token) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return t.Session.deadAt.IsZero() || time.Now().After(t.Session.deadAt)
+// Usable reports whether a request may send the token: its session is not abandoned, or has
+// expired.
+func (h *History) Usable(t *Token) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return t.Session.expiresAt.IsZero() || time.Now().After(t.Session.expiresAt)
 }
 
-// LastWas reports whether the last thing done to the session was op, and is acknowledged.
-func (w *World) LastWas(s *Session, op Op) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+// LastWas reports whether the last transaction of the session begins with op and is
+// acknowledged.
+func (h *History) LastWas(s *Session, op Op) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	last := s.txs[len(s.txs)-1]
 	return last.outcome == Acked && last.Ops[0] == op
 }
 
-// Age returns how long the world has been there, as the stories tell time.
-func (w *World) Age() time.Duration { return time.Since(w.begin) }
+// Age returns the time since the history began, as it is shown in traces.
+func (h *History) Age() time.Duration { return time.Since(h.began) }

@@ -12,57 +12,57 @@ const (
 	testGrace = 3 * time.Second
 )
 
-// past is a history to which a test adds what happens next.
-type past struct {
-	t     *testing.T
-	world *World
-	first *Token
-	s     *Session
+// scenario is a history to which a test adds what happens next.
+type scenario struct {
+	t       *testing.T
+	history *History
+	first   *Token
+	session *Session
 }
 
-// begin makes a session that transaction 1 created with s0=1.
-func begin(t *testing.T) *past {
+// begin starts a session that transaction 1 created with s0=1.
+func begin(t *testing.T) *scenario {
 	t.Helper()
-	p := &past{t: t, world: NewWorld(Rules{Idle: testIdle, Grace: testGrace})}
-	v := p.world.Visit(nil, "creator")
-	p.ok(v.SawNothing())
-	p.ok(v.Settle(p.write(v, Op{Set, "s0", 1}), Acked, "id"))
+	p := &scenario{t: t, history: NewHistory(Rules{Idle: testIdle, Grace: testGrace})}
+	v := p.history.Visit(nil, "creator")
+	p.mustAllow(v.SawNothing())
+	p.mustAllow(v.Settle(p.write(v, Op{Set, "s0", 1}), Acked, "id"))
 	p.first = p.cookie(v, "one")
-	p.s = p.first.Session
+	p.session = p.first.Session
 	return p
 }
 
-func (p *past) ok(err error) {
+func (p *scenario) mustAllow(err error) {
 	p.t.Helper()
 	if err != nil {
 		p.t.Fatalf("what may happen is a violation: %v", err)
 	}
 }
 
-// bad checks that something is a violation with this text.
-func (p *past) bad(err error, want string) {
+// mustViolate checks that something is a violation with this text.
+func (p *scenario) mustViolate(err error, want string) {
 	p.t.Helper()
 	if !IsViolation(err) || !strings.Contains(err.Error(), want) {
 		p.t.Errorf("= %v, want a violation: %q", err, want)
 	}
 }
 
-func (p *past) cookie(v *Visit, value string) *Token {
+func (p *scenario) cookie(v *Visit, value string) *Token {
 	p.t.Helper()
 	token, err := v.Cookie(value, "id")
-	p.ok(err)
+	p.mustAllow(err)
 	return token
 }
 
-func (p *past) visit(token *Token) *Visit { return p.world.Visit(token, "visitor") }
+func (p *scenario) visit(token *Token) *Visit { return p.history.Visit(token, "visitor") }
 
-func (p *past) write(v *Visit, ops ...Op) *Tx { return v.Begin(func(int64) []Op { return ops }) }
+func (p *scenario) write(v *Visit, ops ...Op) *Tx { return v.Begin(func(int64) []Op { return ops }) }
 
-// done is a request that writes and is answered.
-func (p *past) done(token *Token, outcome Outcome, ops ...Op) *Visit {
+// settled is a request that writes and whose outcome is recorded.
+func (p *scenario) settled(token *Token, outcome Outcome, ops ...Op) *Visit {
 	p.t.Helper()
 	v := p.visit(token)
-	p.ok(v.Settle(p.write(v, ops...), outcome, "id"))
+	p.mustAllow(v.Settle(p.write(v, ops...), outcome, "id"))
 	return v
 }
 
@@ -75,72 +75,72 @@ type values = map[string]int64
 func TestAcknowledgedIsThere(t *testing.T) {
 	t.Parallel()
 	p := begin(t)
-	p.done(p.first, Acked, Op{Set, "s1", 2})
-	p.ok(p.visit(p.first).Saw(view([]int64{1, 2}, values{"s0": 1, "s1": 2})))
-	p.bad(p.visit(p.first).Saw(view([]int64{1}, values{"s0": 1})), "lost")
-	p.bad(p.visit(p.first).Saw(view([]int64{1, 2}, values{"s0": 1})), "its log gives")
-	p.bad(p.visit(p.first).Saw(view([]int64{1, 2, 2}, values{"s0": 1, "s1": 2})), "twice")
-	p.bad(p.visit(p.first).Saw(view(nil, nil)), "log is missing")
-	p.bad(p.visit(p.first).Saw(view([]int64{1, 2, 9}, values{"s0": 1, "s1": 2})), "not its own")
-	p.bad(p.visit(p.first).SawNothing(), "nothing has ended")
+	p.settled(p.first, Acked, Op{Set, "s1", 2})
+	p.mustAllow(p.visit(p.first).Saw(view([]int64{1, 2}, values{"s0": 1, "s1": 2})))
+	p.mustViolate(p.visit(p.first).Saw(view([]int64{1}, values{"s0": 1})), "lost")
+	p.mustViolate(p.visit(p.first).Saw(view([]int64{1, 2}, values{"s0": 1})), "its log gives")
+	p.mustViolate(p.visit(p.first).Saw(view([]int64{1, 2, 2}, values{"s0": 1, "s1": 2})), "twice")
+	p.mustViolate(p.visit(p.first).Saw(view(nil, nil)), "log is missing")
+	p.mustViolate(p.visit(p.first).Saw(view([]int64{1, 2, 9}, values{"s0": 1, "s1": 2})), "not its own")
+	p.mustViolate(p.visit(p.first).SawNothing(), "nothing has ended")
 }
 
 func TestUnansweredMayBeThereUntilALaterSave(t *testing.T) {
 	t.Parallel()
 	p := begin(t)
-	p.done(p.first, Unknown, Op{Set, "s1", 2})
-	p.ok(p.visit(p.first).Saw(view([]int64{1}, values{"s0": 1})))
-	p.done(p.first, Acked, Op{Set, "s2", 3})
-	p.ok(p.visit(p.first).Saw(view([]int64{1, 3}, values{"s0": 1, "s2": 3})))
-	p.bad(p.visit(p.first).Saw(view([]int64{1, 3, 2}, values{"s0": 1, "s1": 2, "s2": 3})), "which began after its end")
-	p.bad(p.visit(p.first).Saw(view([]int64{1, 2, 3}, values{"s0": 1, "s1": 2, "s2": 3})), "its log was")
+	p.settled(p.first, Unknown, Op{Set, "s1", 2})
+	p.mustAllow(p.visit(p.first).Saw(view([]int64{1}, values{"s0": 1})))
+	p.settled(p.first, Acked, Op{Set, "s2", 3})
+	p.mustAllow(p.visit(p.first).Saw(view([]int64{1, 3}, values{"s0": 1, "s2": 3})))
+	p.mustViolate(p.visit(p.first).Saw(view([]int64{1, 3, 2}, values{"s0": 1, "s1": 2, "s2": 3})), "which began after its end")
+	p.mustViolate(p.visit(p.first).Saw(view([]int64{1, 2, 3}, values{"s0": 1, "s1": 2, "s2": 3})), "its log was")
 }
 
 func TestSeenIsThereForGood(t *testing.T) {
 	t.Parallel()
 	p := begin(t)
-	p.done(p.first, Unknown, Op{Set, "s1", 2})
-	p.ok(p.visit(p.first).Saw(view([]int64{1, 2}, values{"s0": 1, "s1": 2})))
-	p.bad(p.visit(p.first).Saw(view([]int64{1}, values{"s0": 1})), "lost")
+	p.settled(p.first, Unknown, Op{Set, "s1", 2})
+	p.mustAllow(p.visit(p.first).Saw(view([]int64{1, 2}, values{"s0": 1, "s1": 2})))
+	p.mustViolate(p.visit(p.first).Saw(view([]int64{1}, values{"s0": 1})), "lost")
 }
 
 func TestClearTakesWhatCameBefore(t *testing.T) {
 	t.Parallel()
 	p := begin(t)
-	p.done(p.first, Acked, Op{Set, "q0", 2})
-	p.done(p.first, Acked, Op{Clear, "", 0}, Op{Set, "s1", 3})
-	p.ok(p.visit(p.first).Saw(view([]int64{3}, values{"s1": 3})))
-	p.bad(p.visit(p.first).Saw(view([]int64{3}, values{"s1": 3, "q0": 2})), "before the clear")
-	p.bad(p.visit(p.first).Saw(view([]int64{1}, values{"s0": 1})), "lost")
-	p.done(p.first, Acked, Op{Set, "s2", 4})
-	p.bad(p.visit(p.first).Saw(view([]int64{3}, values{"s1": 3})), "lost")
+	p.settled(p.first, Acked, Op{Set, "q0", 2})
+	p.settled(p.first, Acked, Op{Clear, "", 0}, Op{Set, "s1", 3})
+	p.mustAllow(p.visit(p.first).Saw(view([]int64{3}, values{"s1": 3})))
+	p.mustViolate(p.visit(p.first).Saw(view([]int64{3}, values{"s1": 3, "q0": 2})), "before the clear")
+	p.mustViolate(p.visit(p.first).Saw(view([]int64{1}, values{"s0": 1})), "lost")
+	p.settled(p.first, Acked, Op{Set, "s2", 4})
+	p.mustViolate(p.visit(p.first).Saw(view([]int64{3}, values{"s1": 3})), "lost")
 }
 
-func TestQuietKeysHoldTheirBounds(t *testing.T) {
+func TestUnloggedKeysHoldTheirBounds(t *testing.T) {
 	t.Parallel()
 	p := begin(t)
 	log, base := []int64{1}, int64(1)
-	p.done(p.first, Acked, Op{Set, "q0", 2}, Op{Add, QuietCounter, 0})
-	p.done(p.first, Unknown, Op{Set, "q0", 3}, Op{Add, QuietCounter, 0})
+	p.settled(p.first, Acked, Op{Set, "q0", 2}, Op{Add, UnloggedCounter, 0})
+	p.settled(p.first, Unknown, Op{Set, "q0", 3}, Op{Add, UnloggedCounter, 0})
 	for _, may := range []values{{"q0": 2, "u": 1}, {"q0": 3, "u": 2}} {
 		may["s0"] = base
-		p.ok(p.visit(p.first).Saw(view(log, may)))
+		p.mustAllow(p.visit(p.first).Saw(view(log, may)))
 	}
-	p.bad(p.visit(p.first).Saw(view(log, values{"s0": base, "q0": 2, "u": 2})), "q0 holds 2")
-	p.bad(p.visit(p.first).Saw(view(log, values{"s0": base, "q0": 3, "u": 1})), "the counter is 1")
-	p.bad(p.visit(p.first).Saw(view(log, values{"s0": base, "q0": 3, "u": 3})), "the counter is 3")
-	p.bad(p.visit(p.first).Saw(view(log, values{"s0": base, "u": 2})), "q0 holds 0")
+	p.mustViolate(p.visit(p.first).Saw(view(log, values{"s0": base, "q0": 2, "u": 2})), "q0 holds 2")
+	p.mustViolate(p.visit(p.first).Saw(view(log, values{"s0": base, "q0": 3, "u": 1})), "the counter is 1")
+	p.mustViolate(p.visit(p.first).Saw(view(log, values{"s0": base, "q0": 3, "u": 3})), "the counter is 3")
+	p.mustViolate(p.visit(p.first).Saw(view(log, values{"s0": base, "u": 2})), "q0 holds 0")
 }
 
 func TestDestroyIsForGood(t *testing.T) {
 	t.Parallel()
 	p := begin(t)
 	before := p.visit(p.first)
-	p.done(p.first, Acked, Op{Destroy, "", 0})
-	p.ok(before.Saw(view([]int64{1}, values{"s0": 1}))) // it may have loaded before
-	p.ok(p.visit(p.first).SawNothing())
-	p.bad(p.visit(p.first).Saw(view([]int64{1}, values{"s0": 1})), "dead before it came")
-	if !p.world.Ended(p.s) {
+	p.settled(p.first, Acked, Op{Destroy, "", 0})
+	p.mustAllow(before.Saw(view([]int64{1}, values{"s0": 1}))) // it may have loaded before
+	p.mustAllow(p.visit(p.first).SawNothing())
+	p.mustViolate(p.visit(p.first).Saw(view([]int64{1}, values{"s0": 1})), "dead before it came")
+	if !p.history.Ended(p.session) {
 		t.Error("the session has not ended")
 	}
 }
@@ -148,57 +148,57 @@ func TestDestroyIsForGood(t *testing.T) {
 func TestUnansweredDestroyMayComeLater(t *testing.T) {
 	t.Parallel()
 	p := begin(t)
-	p.done(p.first, Unknown, Op{Destroy, "", 0})
-	p.ok(p.visit(p.first).Saw(view([]int64{1}, values{"s0": 1})))
-	p.ok(p.visit(p.first).SawNothing())
-	p.bad(p.visit(p.first).Saw(view([]int64{1}, values{"s0": 1})), "dead before it came")
+	p.settled(p.first, Unknown, Op{Destroy, "", 0})
+	p.mustAllow(p.visit(p.first).Saw(view([]int64{1}, values{"s0": 1})))
+	p.mustAllow(p.visit(p.first).SawNothing())
+	p.mustViolate(p.visit(p.first).Saw(view([]int64{1}, values{"s0": 1})), "dead before it came")
 }
 
 func TestLoginEndsTheOldCookie(t *testing.T) {
 	t.Parallel()
 	p := begin(t)
-	next := p.cookie(p.done(p.first, Acked, Op{Login, "ann", 0}), "two")
+	next := p.cookie(p.settled(p.first, Acked, Op{Login, "ann", 0}), "two")
 	seen := view([]int64{1, 2}, values{"s0": 1})
-	p.bad(p.visit(next).Saw(seen), "opens the session of")
+	p.mustViolate(p.visit(next).Saw(seen), "opens the session of")
 	seen.Subject = "ann"
-	p.ok(p.visit(next).Saw(seen))
-	p.ok(p.visit(p.first).SawNothing())
-	p.bad(p.visit(p.first).Saw(seen), "dead before it came")
+	p.mustAllow(p.visit(next).Saw(seen))
+	p.mustAllow(p.visit(p.first).SawNothing())
+	p.mustViolate(p.visit(p.first).Saw(seen), "dead before it came")
 	late := p.visit(p.first)
-	p.bad(late.Settle(p.write(late, Op{Set, "s1", 3}), Acked, "id"), "changes the session")
-	p.bad(p.visit(next).SawNothing(), "nothing has ended")
+	p.mustViolate(late.Settle(p.write(late, Op{Set, "s1", 3}), Acked, "id"), "changes the session")
+	p.mustViolate(p.visit(next).SawNothing(), "nothing has ended")
 }
 
 func TestUnansweredLoginIsSettledByALaterSave(t *testing.T) {
 	t.Parallel()
 	p := begin(t)
-	p.done(p.first, Unknown, Op{Login, "ann", 0})
-	p.done(p.first, Acked, Op{Set, "s1", 3})
-	p.bad(p.visit(p.first).SawNothing(), "nothing has ended")
+	p.settled(p.first, Unknown, Op{Login, "ann", 0})
+	p.settled(p.first, Acked, Op{Set, "s1", 3})
+	p.mustViolate(p.visit(p.first).SawNothing(), "nothing has ended")
 }
 
 func TestGoneNeedsAReason(t *testing.T) {
 	t.Parallel()
 	p := begin(t)
 	v := p.visit(p.first)
-	p.bad(v.Settle(p.write(v, Op{Set, "s1", 2}), Gone, "id"), "nothing has ended")
+	p.mustViolate(v.Settle(p.write(v, Op{Set, "s1", 2}), Gone, "id"), "nothing has ended")
 	p = begin(t)
-	p.done(p.first, Acked, Op{Destroy, "", 0})
-	p.done(p.first, Gone, Op{Set, "s1", 3})
+	p.settled(p.first, Acked, Op{Destroy, "", 0})
+	p.settled(p.first, Gone, Op{Set, "s1", 3})
 }
 
 func TestRenewalKeepsTheOldCookieForItsGrace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := begin(t)
-		next := p.cookie(p.done(p.first, Acked, Op{Renew, "", 0}), "two")
+		next := p.cookie(p.settled(p.first, Acked, Op{Renew, "", 0}), "two")
 		seen := view([]int64{1, 2}, values{"s0": 1})
-		p.ok(p.visit(p.first).Saw(seen))
-		p.bad(p.visit(p.first).SawNothing(), "nothing has ended")
+		p.mustAllow(p.visit(p.first).Saw(seen))
+		p.mustViolate(p.visit(p.first).SawNothing(), "nothing has ended")
 		time.Sleep(testGrace + time.Millisecond)
-		p.bad(p.visit(p.first).Saw(seen), "dead before it came")
-		p.ok(p.visit(p.first).SawNothing())
-		p.bad(p.visit(next).SawNothing(), "nothing has ended")
+		p.mustViolate(p.visit(p.first).Saw(seen), "dead before it came")
+		p.mustAllow(p.visit(p.first).SawNothing())
+		p.mustViolate(p.visit(next).SawNothing(), "nothing has ended")
 	})
 }
 
@@ -206,12 +206,12 @@ func TestLeftAloneExpires(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := begin(t)
-		if !p.world.Leave(p.s, 0) || p.world.Usable(p.first) {
+		if !p.history.Abandon(p.session, 0) || p.history.Usable(p.first) {
 			t.Fatal("the session is not left alone")
 		}
 		time.Sleep(testIdle + slack + time.Millisecond)
-		p.ok(p.visit(p.first).SawNothing())
-		p.bad(p.visit(p.first).Saw(view([]int64{1}, values{"s0": 1})), "dead before it came")
+		p.mustAllow(p.visit(p.first).SawNothing())
+		p.mustViolate(p.visit(p.first).Saw(view([]int64{1}, values{"s0": 1})), "dead before it came")
 	})
 }
 
@@ -220,24 +220,24 @@ func TestUnansweredTimeoutMayBeOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := begin(t)
-		p.done(p.first, Unknown, Op{Expire, "", int64(time.Second)})
-		p.bad(p.visit(p.first).SawNothing(), "nothing has ended")
+		p.settled(p.first, Unknown, Op{Expire, "", int64(time.Second)})
+		p.mustViolate(p.visit(p.first).SawNothing(), "nothing has ended")
 		time.Sleep(time.Second)
-		p.ok(p.visit(p.first).SawNothing())
+		p.mustAllow(p.visit(p.first).SawNothing())
 	})
 }
 
 func TestIdentityStays(t *testing.T) {
 	t.Parallel()
 	p := begin(t)
-	p.bad(p.visit(p.first).Saw(&View{ID: "other", Log: []int64{1}}), "its id has become")
+	p.mustViolate(p.visit(p.first).Saw(&View{ID: "other", Log: []int64{1}}), "its id has become")
 	v := p.visit(p.first)
 	if _, err := v.Cookie("x", "other"); !IsViolation(err) {
 		t.Errorf("a cookie of another session = %v, want a violation", err)
 	}
 	v = p.visit(nil)
-	p.bad(v.Saw(view([]int64{1}, values{"s0": 1})), "without a cookie")
+	p.mustViolate(v.Saw(view([]int64{1}, values{"s0": 1})), "without a cookie")
 	v = p.visit(nil)
-	p.ok(v.SawNothing())
-	p.bad(v.Settle(p.write(v, Op{Set, "s0", 2}), Acked, "id"), "another session was created")
+	p.mustAllow(v.SawNothing())
+	p.mustViolate(v.Settle(p.write(v, Op{Set, "s0", 2}), Acked, "id"), "another session was created")
 }

@@ -2,66 +2,73 @@ package model
 
 import "time"
 
-// mustBeShut reports whether the token was dead for sure when a request came at start, which was now by the clock.
-func (w *World) mustBeShut(t *Token, start int64, now time.Time) bool {
+// mustBeDead reports whether the token was certainly dead when a request began at start, which
+// was the time now.
+func (h *History) mustBeDead(t *Token, start int64, now time.Time) bool {
 	s := t.Session
 	switch {
-	case t.dead < start:
+	case t.deadSince < start:
 		return true
-	case !s.deadAt.IsZero() && now.After(s.deadAt):
+	case !s.expiresAt.IsZero() && now.After(s.expiresAt):
 		return true
-	case !t.exchanged.IsZero() && now.After(t.exchanged.Add(w.rules.Grace)):
+	case !t.replacedAt.IsZero() && now.After(t.replacedAt.Add(h.rules.Grace)):
 		return true
 	}
 	for _, tx := range s.txs {
-		if tx.outcome != Acked || tx.end >= start || tx.epoch != t.epoch {
+		if tx.outcome != Acked || tx.end >= start || tx.cookieSubject != t.subject {
 			continue
 		}
-		if tx.has(Login) || tx.has(Destroy) && tx.certain {
+		if tx.has(Login) || tx.has(Destroy) && tx.definite {
 			return true
 		}
 	}
 	return false
 }
 
-// mayBeShut reports whether the token may be dead by now. What the request itself is about to do does not count.
-func (w *World) mayBeShut(t *Token, self *Tx) bool {
+// mayBeDead reports whether the token may be dead. It ignores self, the transaction of the
+// request itself.
+func (h *History) mayBeDead(t *Token, self *Tx) bool {
 	s := t.Session
-	if time.Since(s.lastSaved) > w.rules.Idle*3/4 {
+	if time.Since(s.lastSaved) > h.rules.Idle*3/4 {
 		return true
 	}
 	for _, tx := range s.txs {
-		if tx == self || !tx.may() {
+		if tx == self || !tx.mayApply() {
 			continue
 		}
 		if tx.expired() {
 			return true
 		}
-		if tx.has(Login) && tx.epoch == t.epoch && t.stale(tx) || tx.has(Destroy) && s.reaches(tx, t.epoch) {
+		if tx.has(Login) && tx.cookieSubject == t.subject && t.loginMayApply(tx) {
+			return true
+		}
+		if tx.has(Destroy) && s.destroyMayReach(tx, t.subject) {
 			return true
 		}
 	}
-	return w.renewedAway(t)
+	return h.mayBeRenewedAway(t)
 }
 
-// stale reports whether a login may have been applied. One that went unanswered before a later save with the same epoch
-// succeeded has not been.
-func (t *Token) stale(login *Tx) bool {
-	if login.outcome != Unknown || login.until == forever {
+// loginMayApply reports whether a login may have been applied. It was not if its outcome is
+// unknown and a later save with a cookie of the same subject succeeded.
+func (t *Token) loginMayApply(login *Tx) bool {
+	if login.outcome != Unknown || login.notAfter == forever {
 		return true
 	}
 	for _, tx := range t.Session.txs {
-		if tx.outcome == Acked && !tx.has(Destroy) && tx.epoch == t.epoch && tx.start > login.end {
+		if tx.outcome == Acked && !tx.has(Destroy) &&
+			tx.cookieSubject == t.subject && tx.start > login.end {
 			return false
 		}
 	}
 	return true
 }
 
-// reaches reports whether a destroy may have ended the session in this epoch. Core looks at the secret first and deletes
-// then, so it may hit whoever signs in between; and if it went unanswered, the deletion may come later.
-func (s *Session) reaches(destroy *Tx, epoch string) bool {
-	if destroy.epoch == epoch {
+// destroyMayReach reports whether a destroy may have ended the session of a subject. Core
+// checks the secret before it deletes the record, so it may end the session of a user who logs
+// in between. If its outcome is unknown, the deletion may come later.
+func (s *Session) destroyMayReach(destroy *Tx, subject string) bool {
+	if destroy.cookieSubject == subject {
 		return true
 	}
 	end := destroy.end
@@ -69,23 +76,24 @@ func (s *Session) reaches(destroy *Tx, epoch string) bool {
 		end = forever
 	}
 	for _, tx := range s.txs {
-		if tx.has(Login) && tx.subject("") == epoch {
+		if tx.has(Login) && tx.subject("") == subject {
 			return end > tx.start
 		}
 	}
 	return true
 }
 
-// renewedAway reports whether renewals may have made the token useless: the second one after it did, or the first one
-// when its grace is over.
-func (w *World) renewedAway(t *Token) bool {
+// mayBeRenewedAway reports whether renewals may have ended the token: the second renewal after
+// it did, or the first one when its grace is over.
+func (h *History) mayBeRenewedAway(t *Token) bool {
 	renewals := 0
 	for _, tx := range t.Session.txs {
-		if !tx.has(Renew) || !tx.may() || tx.epoch != t.epoch || tx.until <= t.born || tx.visit == t.maker && tx.outcome == Acked {
+		if !tx.has(Renew) || !tx.mayApply() || tx.cookieSubject != t.subject ||
+			tx.notAfter <= t.created || tx.visit == t.createdBy && tx.outcome == Acked {
 			continue
 		}
 		renewals++
-		if time.Since(tx.visit.began) >= w.rules.Grace {
+		if time.Since(tx.visit.began) >= h.rules.Grace {
 			return true
 		}
 	}

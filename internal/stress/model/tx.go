@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// forever is the instant of what has not happened.
+// forever is the instant of an event that has not happened.
 const forever = math.MaxInt64
 
-// OpKind says what an operation does.
+// OpKind is the kind of an operation.
 type OpKind string
 
 // The operations of a request that write.
 const (
 	Set     OpKind = "set"
-	Add     OpKind = "add" // one more, by an update
+	Add     OpKind = "add" // increment by Update
 	Delete  OpKind = "delete"
 	Clear   OpKind = "clear"
 	Renew   OpKind = "renew"
@@ -26,21 +26,24 @@ const (
 	Destroy OpKind = "destroy"
 )
 
-// Op is one operation. What a request decided not to do, as deleting what it did not find, is none.
+// Op is one operation that a request performs. Deleting a key that the request did not find is
+// not an operation.
 type Op struct {
 	Kind  OpKind
 	Key   string
 	Value int64
 }
 
-// Quiet reports whether the operation needs no place in the session's log to be checked: keys that one worker alone
-// writes, with numbers that grow, and the counter that is checked by its bounds.
-func (o Op) Quiet() bool {
-	return strings.HasPrefix(o.Key, "q") && o.Kind == Set || o.Key == QuietCounter && o.Kind == Add
+// Unlogged reports whether the operation is checked without the session's log. These
+// operations write keys that only one worker writes, with increasing numbers, and the counter
+// that is checked by its bounds.
+func (o Op) Unlogged() bool {
+	return o.Kind == Set && strings.HasPrefix(o.Key, "q") ||
+		o.Kind == Add && o.Key == UnloggedCounter
 }
 
-// QuietCounter is the counter that is written without the log.
-const QuietCounter = "u"
+// UnloggedCounter is the key of the counter that is not logged.
+const UnloggedCounter = "u"
 
 // Outcome is how a commit ended.
 type Outcome uint8
@@ -49,25 +52,25 @@ type Outcome uint8
 const (
 	Running Outcome = iota
 	Acked           // the commit returned nil
-	Unknown         // it returned an error: the write may be there, now or a little later
-	Gone            // it found the session ended, and dropped the write
+	Unknown         // the commit returned an error; the writes may be applied now or later
+	Gone            // the session had ended, and the writes were dropped
 )
 
-// Tx is the writes of one commit.
+// Tx is a transaction: the writes of one commit.
 type Tx struct {
 	ID     int64
 	Ops    []Op
 	Logged bool // the commit appends its ID to the session's log
 
-	epoch      string // the subject that the request's cookie was good for
-	visit      *Visit
-	session    *Session // nil until it is created
-	token      *Token   // nil in the request that created the session
-	outcome    Outcome
-	start, end int64
-	until      int64 // from then on it is not applied any more: an unanswered write may wait in the network
-	known      int64 // since then it is known to have been applied
-	certain    bool  // a Destroy whose cookie was good for sure
+	cookieSubject string // the subject of the session when the request's cookie was set
+	visit         *Visit
+	session       *Session // nil until it is created
+	token         *Token   // nil in the request that created the session
+	outcome       Outcome
+	start, end    int64
+	notAfter      int64 // from when on it cannot be applied any more
+	knownSince    int64 // since when it is known to have been applied
+	definite      bool  // a Destroy whose cookie was certainly valid
 }
 
 func (t *Tx) has(kind OpKind) bool {
@@ -79,7 +82,7 @@ func (t *Tx) has(kind OpKind) bool {
 	return false
 }
 
-// subject returns whom the transaction signs in, the subject before it if nobody.
+// subject returns the subject that the transaction logs in, or before if it logs in none.
 func (t *Tx) subject(before string) string {
 	for _, op := range t.Ops {
 		if op.Kind == Login {
@@ -89,7 +92,7 @@ func (t *Tx) subject(before string) string {
 	return before
 }
 
-// value returns what the transaction sets key to.
+// value returns the value that the transaction sets for a key.
 func (t *Tx) value(key string) (value int64, ok bool) {
 	for _, op := range t.Ops {
 		if op.Kind == Set && op.Key == key {
@@ -109,20 +112,22 @@ func (t *Tx) adds(key string) int64 {
 	return n
 }
 
-// expired reports whether an idle timeout that the transaction sets may be over.
+// expired reports whether the session may have exceeded an idle timeout that the transaction
+// sets.
 func (t *Tx) expired() bool {
 	for _, op := range t.Ops {
-		if op.Kind == Expire && op.Value > 0 && time.Since(t.visit.began) >= time.Duration(op.Value) {
+		idle := time.Duration(op.Value)
+		if op.Kind == Expire && idle > 0 && time.Since(t.visit.began) >= idle {
 			return true
 		}
 	}
 	return false
 }
 
-// may reports whether the transaction has been applied, or may have been.
-func (t *Tx) may() bool { return t.outcome != Gone }
+// mayApply reports whether the transaction may have been applied.
+func (t *Tx) mayApply() bool { return t.outcome != Gone }
 
-// String shows the transaction in a story.
+// String formats the transaction for a trace.
 func (t *Tx) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "tx %d:", t.ID)
@@ -135,28 +140,30 @@ func (t *Tx) String() string {
 	return b.String()
 }
 
-// state is a session as a sequence of transactions leaves it.
+// state is the state of a session after a sequence of transactions.
 type state struct {
 	subject string
 	values  map[string]int64
 }
 
-// replay applies transactions one after the other, each of which has to have had a cookie that was good at its turn.
+// replay applies transactions one after another. It returns an error unless the cookie of each
+// was valid at that point.
 func replay(txs []*Tx) (state, error) {
-	s := state{subject: txs[0].epoch, values: map[string]int64{}}
+	s := state{subject: txs[0].cookieSubject, values: map[string]int64{}}
 	for _, t := range txs {
-		if t.epoch != s.subject {
-			return s, fmt.Errorf("%v was applied with a cookie of %q when %q was signed in", t, t.epoch, s.subject)
+		if t.cookieSubject != s.subject {
+			return s, fmt.Errorf("%v was applied with a cookie of %q when %q was signed in",
+				t, t.cookieSubject, s.subject)
 		}
 		s.apply(t)
 	}
 	return s, nil
 }
 
-// apply does what is not quiet.
+// apply applies the operations that are logged.
 func (s *state) apply(t *Tx) {
 	for _, op := range t.Ops {
-		if op.Quiet() {
+		if op.Unlogged() {
 			continue
 		}
 		switch op.Kind {
@@ -175,11 +182,11 @@ func (s *state) apply(t *Tx) {
 	}
 }
 
-// same compares the values that are not quiet.
+// same reports whether the values of all logged keys are the same.
 func (s *state) same(seen map[string]int64) bool {
-	loud := maps.Clone(seen)
-	maps.DeleteFunc(loud, func(key string, _ int64) bool { return isQuiet(key) })
-	return maps.Equal(loud, s.values)
+	logged := maps.Clone(seen)
+	maps.DeleteFunc(logged, func(key string, _ int64) bool { return isUnlogged(key) })
+	return maps.Equal(logged, s.values)
 }
 
-func isQuiet(key string) bool { return key == QuietCounter || strings.HasPrefix(key, "q") }
+func isUnlogged(key string) bool { return key == UnloggedCounter || strings.HasPrefix(key, "q") }

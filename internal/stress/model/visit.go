@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// View is a session as a request finds it. Values lack the log.
+// View is a session as a request finds it. Values does not contain the log.
 type View struct {
 	ID, Subject string
 	Values      map[string]int64
@@ -16,96 +16,101 @@ type View struct {
 
 // Visit is one request.
 type Visit struct {
-	world *World
-	token *Token // nil: it came without a cookie
-	label string
-	start int64
-	began time.Time
-	epoch string // whom the visit's session is signed in as, as far as the visit knows
-	home  *Session
+	history *History
+	token   *Token // nil if the request has no cookie
+	label   string
+	start   int64
+	began   time.Time
+	subject string // of the session, as far as the visit knows
+	session *Session
 }
 
-// Visit begins a request with a token, or with none.
-func (w *World) Visit(token *Token, label string) *Visit {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	v := &Visit{world: w, token: token, label: label, start: w.now(), began: time.Now()}
+// Visit begins a request. The token is nil if the request has no cookie.
+func (h *History) Visit(token *Token, label string) *Visit {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	v := &Visit{history: h, token: token, label: label, start: h.now(), began: time.Now()}
 	if token != nil {
-		v.epoch, v.home = token.epoch, token.Session
-		w.note(v.home, v, "comes with %s of %q", token.name, token.epoch)
+		v.subject, v.session = token.subject, token.Session
+		h.note(v.session, v, "comes with %s of %q", token.name, token.subject)
 	}
 	return v
 }
 
-// Note adds a line to the story of the visit's session.
+// Note adds a line to the trace of the visit's session.
 func (v *Visit) Note(format string, args ...any) {
-	v.world.mu.Lock()
-	defer v.world.mu.Unlock()
-	if v.home != nil {
-		v.world.note(v.home, v, format, args...)
+	v.history.mu.Lock()
+	defer v.history.mu.Unlock()
+	if v.session != nil {
+		v.history.note(v.session, v, format, args...)
 	}
 }
 
-// SawNothing checks that the request may have found no session.
+// SawNothing records that the request found no session, and checks that this is possible.
 func (v *Visit) SawNothing() error {
-	w := v.world
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	h := v.history
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if v.token == nil {
 		return nil
 	}
-	w.note(v.home, v, "sees no session")
-	err := w.shut(v.token, nil, "sees no session")
-	v.home, v.token, v.epoch = nil, nil, "" // what it writes starts another one
+	h.note(v.session, v, "sees no session")
+	err := h.checkDead(v.token, nil, "sees no session")
+	v.session, v.token, v.subject = nil, nil, "" // its writes start a new session
 	return err
 }
 
-// shut records that a token opens nothing, which has to be possible.
-func (w *World) shut(t *Token, self *Tx, what string) error {
-	if !w.mayBeShut(t, self) && !w.mustBeShut(t, forever, time.Now()) {
-		return t.Session.violated("a request with %s %s, but nothing has ended the session or that cookie", t.name, what)
+// checkDead records that a token finds no session, and checks that this is possible.
+func (h *History) checkDead(t *Token, self *Tx, what string) error {
+	if !h.mayBeDead(t, self) && !h.mustBeDead(t, forever, time.Now()) {
+		const text = "a request with %s %s, but nothing has ended the session or that cookie"
+		return t.Session.violated(text, t.name, what)
 	}
-	t.dead = min(t.dead, w.now())
+	t.deadSince = min(t.deadSince, h.now())
 	return nil
 }
 
-// Saw checks what the request found.
+// Saw records what the request found, and checks that this is possible.
 func (v *Visit) Saw(view *View) error {
-	w := v.world
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if v.home == nil {
+	h := v.history
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if v.session == nil {
 		return &Violation{&Session{ID: view.ID}, "a request without a cookie has a session", ""}
 	}
-	s := v.home
-	at := w.now()
-	w.note(s, v, "sees %q %v log %v", view.Subject, sorted(view.Values), view.Log)
+	s := v.session
+	at := h.now()
+	h.note(s, v, "sees %q %v log %v", view.Subject, sorted(view.Values), view.Log)
 	switch {
 	case view.ID != s.ID:
 		return s.violated("its id has become %s", view.ID)
-	case v.token != nil && w.mustBeShut(v.token, v.start, v.began):
-		return s.violated("a request with %s, which was dead before it came, sees the session", v.token.name)
-	case view.Subject != v.epoch:
-		return s.violated("the cookie is of %q and opens the session of %q", v.epoch, view.Subject)
+	case v.token != nil && h.mustBeDead(v.token, v.start, v.began):
+		const text = "a request with %s, which was dead before it came, sees the session"
+		return s.violated(text, v.token.name)
+	case view.Subject != v.subject:
+		const text = "the cookie is of %q and opens the session of %q"
+		return s.violated(text, v.subject, view.Subject)
 	}
 	return s.check(view, v.start, at)
 }
 
-// Begin records that the request is about to commit these writes. It calls number with the transaction's number first, so
-// that values can be made of it.
+// Begin records that the request is about to commit a transaction. It calls plan with the
+// transaction's number to get its writes.
 func (v *Visit) Begin(plan func(id int64) []Op) *Tx {
-	w := v.world
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.lastTx++
+	h := v.history
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.lastTx++
 	t := &Tx{
-		ID: w.lastTx, Ops: plan(w.lastTx), visit: v, session: v.home, token: v.token, epoch: v.epoch,
-		start: w.now(), end: forever, until: forever, known: forever,
+		ID: h.lastTx, Ops: plan(h.lastTx),
+		visit: v, session: v.session, token: v.token, cookieSubject: v.subject,
+		start: h.now(), end: forever, notAfter: forever, knownSince: forever,
 	}
-	t.Logged = !t.has(Destroy) && slices.ContainsFunc(t.Ops, func(op Op) bool { return !op.Quiet() })
-	if v.home != nil {
-		v.home.add(t)
-		w.note(v.home, v, "begins %v", t)
+	logged := func(op Op) bool { return !op.Unlogged() }
+	t.Logged = !t.has(Destroy) && slices.ContainsFunc(t.Ops, logged)
+	if v.session != nil {
+		v.session.add(t)
+		h.note(v.session, v, "begins %v", t)
 	}
 	return t
 }
@@ -113,125 +118,137 @@ func (v *Visit) Begin(plan func(id int64) []Op) *Tx {
 func (s *Session) add(t *Tx) {
 	s.txs = append(s.txs, t)
 	s.byID[t.ID] = t
-	s.own = s.own || t.has(Expire)
+	s.customIdle = s.customIdle || t.has(Expire)
 }
 
-// Start makes the visit's next transaction one that creates a session: it has none, or has destroyed it.
+// Start records that the visit has no session, or has destroyed it. Its next transaction
+// creates one.
 func (v *Visit) Start() {
-	v.world.mu.Lock()
-	defer v.world.mu.Unlock()
-	v.home, v.token, v.epoch = nil, nil, ""
+	v.history.mu.Lock()
+	defer v.history.mu.Unlock()
+	v.session, v.token, v.subject = nil, nil, ""
 }
 
-// Settle records how a commit ended. id is the session's, where the transaction created it.
+// Settle records the outcome of a commit. If the transaction creates the session, id is the id
+// of the new session.
 func (v *Visit) Settle(t *Tx, outcome Outcome, id string) error {
-	w := v.world
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	t.end, t.outcome = w.now(), outcome
+	h := v.history
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t.end, t.outcome = h.now(), outcome
 	s := t.session
 	switch {
 	case s == nil:
-		return v.created(t, id)
+		return v.recordCreated(t, id)
 	case outcome == Acked:
-		w.note(s, v, "is told that %d is done", t.ID)
-		return v.acked(t)
+		h.note(s, v, "is told that %d is done", t.ID)
+		return v.recordAcked(t)
 	case outcome == Gone:
-		w.note(s, v, "is told that the session ended before %d", t.ID)
-		t.until = t.end
+		h.note(s, v, "is told that the session ended before %d", t.ID)
+		t.notAfter = t.end
 		if t.token == nil {
 			return s.violated("the request that has just created it is told that it ended")
 		}
-		return w.shut(t.token, t, fmt.Sprintf("is told that the session ended before tx %d", t.ID))
+		what := fmt.Sprintf("is told that the session ended before tx %d", t.ID)
+		return h.checkDead(t.token, t, what)
 	}
-	w.note(s, v, "does not know about %d", t.ID)
+	h.note(s, v, "does not know about %d", t.ID)
 	return nil
 }
 
-// acked settles a success, and what went unanswered before it: that has been applied by now, or never will be. A delete
-// has no version, so it may come at any time.
-func (v *Visit) acked(t *Tx) error {
+// recordAcked records that a transaction has been applied. Earlier ones with an unknown
+// outcome have been applied by then or never will be, except deletes, which are not
+// conditional.
+func (v *Visit) recordAcked(t *Tx) error {
 	s := t.session
-	t.until, t.known = t.end, t.end
+	t.notAfter, t.knownSince = t.end, t.end
 	if t.has(Destroy) {
-		t.certain = t.token == nil || !v.world.renewedAway(t.token)
+		t.definite = t.token == nil || !v.history.mayBeRenewedAway(t.token)
 		return nil
 	}
 	s.lastSaved = v.began
 	for _, u := range s.txs {
 		if u.end < t.start && !u.has(Destroy) {
-			u.until = min(u.until, t.end)
+			u.notAfter = min(u.notAfter, t.end)
 		}
 	}
-	v.epoch = t.subject(v.epoch)
-	if t.token != nil && v.world.mustBeShut(t.token, v.start, v.began) {
-		return s.violated("a request with %s, which was dead before it came, changes the session by %v", t.token.name, t)
+	v.subject = t.subject(v.subject)
+	if t.token != nil && v.history.mustBeDead(t.token, v.start, v.began) {
+		const text = "a request with %s, which was dead before it came, changes the session by %v"
+		return s.violated(text, t.token.name, t)
 	}
 	return nil
 }
 
-// created settles a transaction that creates its session.
-func (v *Visit) created(t *Tx, id string) error {
-	w := v.world
+// recordCreated records the outcome of a transaction that creates its session.
+func (v *Visit) recordCreated(t *Tx, id string) error {
+	h := v.history
 	if t.outcome != Acked {
-		w.orphans++
+		h.orphans++
 		return nil
 	}
-	t.until, t.known = t.end, t.end
+	t.notAfter, t.knownSince = t.end, t.end
 	s := &Session{
-		ID: id, byID: map[int64]*Tx{}, canon: map[int64][]int64{}, superseded: map[int64]int64{},
-		heads: map[int64]int64{}, quiet: map[int64]count{}, lastSaved: v.began,
+		ID: id, byID: map[int64]*Tx{}, logs: map[int64][]int64{},
+		superseded: map[int64]int64{}, heads: map[int64]int64{},
+		counters: map[int64]counterSample{}, lastSaved: v.began,
 	}
 	s.add(t)
 	t.session = s
-	v.home, v.epoch = s, t.subject("")
-	for _, other := range w.sessions {
+	v.session, v.subject = s, t.subject("")
+	for _, other := range h.sessions {
 		if other.ID == id {
 			return other.violated("another session was created with its id")
 		}
 	}
-	w.sessions = append(w.sessions, s)
-	w.note(s, v, "creates it by %v", t)
+	h.sessions = append(h.sessions, s)
+	h.note(s, v, "creates it by %v", t)
 	return nil
 }
 
-// Cookie records that the response sets a cookie of the session with this id, and returns its token.
+// Cookie records that the response sets a cookie for the session with the given id. It returns
+// the token of the cookie.
 func (v *Visit) Cookie(value, id string) (*Token, error) {
-	w := v.world
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	s := v.home
+	h := v.history
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := v.session
 	if s == nil || s.ID != id {
-		return nil, &Violation{&Session{ID: id}, "a response sets a cookie of a session that is not the request's: " + v.label, ""}
+		const text = "a response sets a cookie of a session that is not the request's: "
+		return nil, &Violation{&Session{ID: id}, text + v.label, ""}
 	}
 	for _, t := range s.tokens {
 		if t.Value == value {
-			v.exchange(t)
-			w.note(s, v, "gets %s again", t.name)
+			v.replaceToken(t)
+			h.note(s, v, "gets %s again", t.name)
 			return t, nil
 		}
 	}
 	t := &Token{
-		Session: s, Value: value, name: fmt.Sprintf("k%d", len(s.tokens)+1), epoch: v.epoch,
-		born: v.start, maker: v, dead: forever,
+		Session: s, Value: value, name: fmt.Sprintf("k%d", len(s.tokens)+1), subject: v.subject,
+		created: v.start, createdBy: v, deadSince: forever,
 	}
 	s.tokens = append(s.tokens, t)
-	v.exchange(t)
-	w.note(s, v, "gets %s of %q", t.name, t.epoch)
+	v.replaceToken(t)
+	h.note(s, v, "gets %s of %q", t.name, t.subject)
 	return t, nil
 }
 
-// exchange notes that the visit came with a secret that has a successor, so that its grace has begun.
-func (v *Visit) exchange(next *Token) {
-	if old := v.token; old != nil && old != next && old.epoch == next.epoch && old.exchanged.IsZero() {
-		old.exchanged = time.Now()
+// replaceToken records that the visit's token has been replaced, so that its grace begins.
+func (v *Visit) replaceToken(next *Token) {
+	old := v.token
+	if old == nil || old == next {
+		return
+	}
+	if old.subject == next.subject && old.replacedAt.IsZero() {
+		old.replacedAt = time.Now()
 	}
 }
 
-// Story returns what happened to the session.
-func (w *World) Story(s *Session) string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+// Trace returns what happened to the session.
+func (h *History) Trace(s *Session) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	return s.violated("").Error()
 }
 
