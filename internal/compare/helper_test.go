@@ -1,4 +1,4 @@
-package peers
+package compare
 
 import (
 	"io"
@@ -9,21 +9,21 @@ import (
 	"testing"
 )
 
-func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+func discardLogger() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// plainMap is a map with a lock.
-type plainMap struct {
+// lockedMap is a map that is safe for concurrent use.
+type lockedMap struct {
 	mu   sync.Mutex
 	data map[string][]byte
 }
 
-func (m *plainMap) load(key string) []byte {
+func (m *lockedMap) load(key string) []byte {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.data[key]
 }
 
-func (m *plainMap) store(key string, value []byte) {
+func (m *lockedMap) store(key string, value []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.data == nil {
@@ -32,48 +32,48 @@ func (m *plainMap) store(key string, value []byte) {
 	m.data[key] = value
 }
 
-func (m *plainMap) remove(key string) {
+func (m *lockedMap) remove(key string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.data, key)
 }
 
-// answer is what came back.
-type answer struct {
+// response is the response to a request.
+type response struct {
 	status    int
 	body      string
-	cookie    string // name=value of the cookie set, "" for none
+	cookie    string // name=value of the cookie that it sets, or "" if there is none
 	setCookie string // the whole field
-	err       string // what the library told the handler instead of giving a session
+	err       string // the error that the library returned to the handler instead of a session
 }
 
-// request asks for the page with the cookie of an earlier answer.
-func request(t *testing.T, url, cookie string) answer {
+// request sends a request with the cookie of an earlier response.
+func request(t *testing.T, url, cookie string) response {
 	t.Helper()
-	a, err := try(t, url, cookie)
+	a, err := tryRequest(t, url, cookie)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return a
 }
 
-// try is request for goroutines, which may not end the test.
-func try(t *testing.T, url, cookie string) (answer, error) {
+// tryRequest is request for goroutines, which must not end the test.
+func tryRequest(t *testing.T, url, cookie string) (response, error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if cookie != "" {
 		req.Header.Set("Cookie", cookie)
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	defer res.Body.Close() //nolint:errcheck // a test has read it
 	body, err := io.ReadAll(res.Body)
 	set := res.Header.Get("Set-Cookie")
 	pair, _, _ := strings.Cut(set, ";")
-	return answer{res.StatusCode, string(body), pair, set, res.Header.Get(errorHeader)}, err
+	return response{res.StatusCode, string(body), pair, set, res.Header.Get(errorHeader)}, err
 }

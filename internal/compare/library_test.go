@@ -1,4 +1,4 @@
-package peers
+package compare
 
 import (
 	"context"
@@ -23,30 +23,30 @@ import (
 	"github.com/quasoft/memstore"
 
 	"github.com/cloakroom-go/sessions/core"
-	ourmem "github.com/cloakroom-go/sessions/core/memstore"
-	ourecho "github.com/cloakroom-go/sessions/echo"
-	ourfiber "github.com/cloakroom-go/sessions/fiber"
-	ourgin "github.com/cloakroom-go/sessions/gin"
+	cloakroommem "github.com/cloakroom-go/sessions/core/memstore"
+	cloakroomecho "github.com/cloakroom-go/sessions/echo"
+	cloakroomfiber "github.com/cloakroom-go/sessions/fiber"
+	cloakroomgin "github.com/cloakroom-go/sessions/gin"
 )
 
-// visitor is what every library lets a handler do with a session.
-type visitor interface {
+// handlerSession is what a handler does with a session of any library.
+type handlerSession interface {
 	get(key string) any
 	set(key string, value any) error
-	end() error
+	destroy() error
 	save() error
 }
 
-// response is what every framework lets a handler do with its response.
-type response interface {
+// responseWriter is what a handler does with its response on any framework.
+type responseWriter interface {
 	write(text string)
 	flush()
 }
 
-// page is one handler, the same for every library.
-type page func(visitor, response)
+// handler is a handler for all libraries.
+type handler func(handlerSession, responseWriter)
 
-// faults makes a library's store fail. It also keeps what the store was given as keys.
+// faults makes the store of a library fail. It also records the keys that the store was given.
 type faults struct {
 	load, save atomic.Bool
 	key        atomic.Value
@@ -54,31 +54,31 @@ type faults struct {
 
 var errDown = errors.New("the store is down")
 
-func (f *faults) onLoad() error { return f.failing(&f.load) }
+func (f *faults) onLoad() error { return f.fail(&f.load) }
 
-func (f *faults) onSave() error { return f.failing(&f.save) }
+func (f *faults) onSave() error { return f.fail(&f.save) }
 
-func (f *faults) failing(when *atomic.Bool) error {
+func (f *faults) fail(when *atomic.Bool) error {
 	if when.Load() {
 		return errDown
 	}
 	return nil
 }
 
-// library is a session library on its framework, with its memory store and otherwise as it comes.
+// library is a session library on its framework, with its memory store and its defaults.
 type library struct {
 	name  string
-	start func(t *testing.T, f *faults, p page) (url string)
+	start func(t *testing.T, f *faults, p handler) (url string)
 }
 
-// errorHeader marks an answer that glue gave because the library handed the handler an error instead of a session.
+// errorHeader is set in the response if the library returns an error instead of a session.
 const errorHeader = "X-Library-Error"
 
-func ours() []library {
-	return []library{{"Gin", startOurGin}, {"Echo", startOurEcho}, {"Fiber", startOurFiber}}
+func cloakroomLibraries() []library {
+	return []library{{"Gin", startCloakroomGin}, {"Echo", startCloakroomEcho}, {"Fiber", startCloakroomFiber}}
 }
 
-func peers() []library {
+func otherLibraries() []library {
 	return []library{
 		{"gin-contrib/sessions", startContribGin},
 		{"echo-contrib/session", startContribEcho},
@@ -134,34 +134,34 @@ func (r fiberResponse) flush() {}
 
 // Cloakroom. Its middleware saves, so save does nothing.
 
-type ourVisitor struct{ s *core.Session }
+type cloakroomSession struct{ s *core.Session }
 
-func (v ourVisitor) get(key string) any {
+func (v cloakroomSession) get(key string) any {
 	var value any
 	v.s.Get(key, &value)
 	return value
 }
 
-func (v ourVisitor) set(key string, value any) error { return v.s.Set(key, value) }
+func (v cloakroomSession) set(key string, value any) error { return v.s.Set(key, value) }
 
-func (v ourVisitor) end() error { v.s.Destroy(); return nil }
+func (v cloakroomSession) destroy() error { v.s.Destroy(); return nil }
 
-func (v ourVisitor) save() error { return nil }
+func (v cloakroomSession) save() error { return nil }
 
 // ourStore is the memory store with faults.
-type ourStore struct {
+type cloakroomStore struct {
 	core.Store
 	faults *faults
 }
 
-func (s ourStore) Load(ctx context.Context, key string) (core.Record, error) {
+func (s cloakroomStore) Load(ctx context.Context, key string) (core.Record, error) {
 	if err := s.faults.onLoad(); err != nil {
 		return core.Record{}, err
 	}
 	return s.Store.Load(ctx, key)
 }
 
-func (s ourStore) Save(ctx context.Context, rec core.Record) (core.Record, error) {
+func (s cloakroomStore) Save(ctx context.Context, rec core.Record) (core.Record, error) {
 	if err := s.faults.onSave(); err != nil {
 		return core.Record{}, err
 	}
@@ -169,35 +169,35 @@ func (s ourStore) Save(ctx context.Context, rec core.Record) (core.Record, error
 	return s.Store.Save(ctx, rec)
 }
 
-func ourOptions(f *faults) core.Options {
-	return core.Options{Store: ourStore{ourmem.New(ourmem.Options{}), f}, Logger: quiet()}
+func cloakroomOptions(f *faults) core.Options {
+	return core.Options{Store: cloakroomStore{cloakroommem.New(cloakroommem.Options{}), f}, Logger: discardLogger()}
 }
 
-func startOurGin(t *testing.T, f *faults, p page) string {
+func startCloakroomGin(t *testing.T, f *faults, p handler) string {
 	t.Helper()
 	r := gin.New()
-	r.Use(ourgin.New(ourOptions(f)))
-	r.GET("/", func(c *gin.Context) { p(ourVisitor{ourgin.Get(c)}, ginResponse{c}) })
+	r.Use(cloakroomgin.New(cloakroomOptions(f)))
+	r.GET("/", func(c *gin.Context) { p(cloakroomSession{cloakroomgin.Get(c)}, ginResponse{c}) })
 	return serve(t, r)
 }
 
-func startOurEcho(t *testing.T, f *faults, p page) string {
+func startCloakroomEcho(t *testing.T, f *faults, p handler) string {
 	t.Helper()
 	e := echo.New()
-	e.Use(ourecho.New(ourOptions(f)))
-	e.GET("/", func(c echo.Context) error { p(ourVisitor{ourecho.Get(c)}, echoResponse{c}); return nil })
+	e.Use(cloakroomecho.New(cloakroomOptions(f)))
+	e.GET("/", func(c echo.Context) error { p(cloakroomSession{cloakroomecho.Get(c)}, echoResponse{c}); return nil })
 	return serve(t, e)
 }
 
-func startOurFiber(t *testing.T, f *faults, p page) string {
+func startCloakroomFiber(t *testing.T, f *faults, p handler) string {
 	t.Helper()
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
-	app.Use(ourfiber.New(ourOptions(f)))
-	app.Get("/", func(c *fiber.Ctx) error { p(ourVisitor{ourfiber.Get(c)}, fiberResponse{c}); return nil })
+	app.Use(cloakroomfiber.New(cloakroomOptions(f)))
+	app.Get("/", func(c *fiber.Ctx) error { p(cloakroomSession{cloakroomfiber.Get(c)}, fiberResponse{c}); return nil })
 	return serveFiber(t, app)
 }
 
-// gorillaStore is the memory store of the Gorilla family with faults.
+// gorillaStore is the memory store of gin-contrib or echo-contrib with faults.
 type gorillaStore struct {
 	gorilla.Store
 	faults *faults
@@ -227,47 +227,47 @@ func (s gorillaStore) Save(r *http.Request, w http.ResponseWriter, session *gori
 	return s.Store.Save(r, w, session)
 }
 
-// Options makes it a store of gin-contrib's.
+// Options implements the store interface of gin-contrib.
 func (s gorillaStore) Options(contribgin.Options) {}
 
 const signingKey = "a key of thirty-two bytes, for us"
 
-type ginVisitor struct{ s contribgin.Session }
+type contribGinSession struct{ s contribgin.Session }
 
-func (v ginVisitor) get(key string) any { return v.s.Get(key) }
+func (v contribGinSession) get(key string) any { return v.s.Get(key) }
 
-func (v ginVisitor) set(key string, value any) error { v.s.Set(key, value); return nil }
+func (v contribGinSession) set(key string, value any) error { v.s.Set(key, value); return nil }
 
-func (v ginVisitor) end() error {
+func (v contribGinSession) destroy() error {
 	v.s.Clear()
 	v.s.Options(contribgin.Options{Path: "/", MaxAge: -1})
 	return v.s.Save()
 }
 
-func (v ginVisitor) save() error { return v.s.Save() }
+func (v contribGinSession) save() error { return v.s.Save() }
 
-func startContribGin(t *testing.T, f *faults, p page) string {
+func startContribGin(t *testing.T, f *faults, p handler) string {
 	t.Helper()
 	r := gin.New()
 	r.Use(contribgin.Sessions("session", gorillaStore{ginmem.NewStore([]byte(signingKey)), f}))
-	r.GET("/", func(c *gin.Context) { p(ginVisitor{contribgin.Default(c)}, ginResponse{c}) })
+	r.GET("/", func(c *gin.Context) { p(contribGinSession{contribgin.Default(c)}, ginResponse{c}) })
 	return serve(t, r)
 }
 
-type echoVisitor struct {
+type contribEchoSession struct {
 	s *gorilla.Session
 	c echo.Context
 }
 
-func (v echoVisitor) get(key string) any { return v.s.Values[key] }
+func (v contribEchoSession) get(key string) any { return v.s.Values[key] }
 
-func (v echoVisitor) set(key string, value any) error { v.s.Values[key] = value; return nil }
+func (v contribEchoSession) set(key string, value any) error { v.s.Values[key] = value; return nil }
 
-func (v echoVisitor) end() error { v.s.Options.MaxAge = -1; return v.save() }
+func (v contribEchoSession) destroy() error { v.s.Options.MaxAge = -1; return v.save() }
 
-func (v echoVisitor) save() error { return v.s.Save(v.c.Request(), v.c.Response()) }
+func (v contribEchoSession) save() error { return v.s.Save(v.c.Request(), v.c.Response()) }
 
-func startContribEcho(t *testing.T, f *faults, p page) string {
+func startContribEcho(t *testing.T, f *faults, p handler) string {
 	t.Helper()
 	e := echo.New()
 	e.Use(contribecho.Middleware(gorillaStore{memstore.NewMemStore([]byte(signingKey)), f}))
@@ -277,7 +277,7 @@ func startContribEcho(t *testing.T, f *faults, p page) string {
 			c.Response().Header().Set(errorHeader, err.Error())
 			return err
 		}
-		p(echoVisitor{s, c}, echoResponse{c})
+		p(contribEchoSession{s, c}, echoResponse{c})
 		return nil
 	})
 	return serve(t, e)
@@ -285,7 +285,7 @@ func startContribEcho(t *testing.T, f *faults, p page) string {
 
 // fiberStorage is a map, since Fiber's own memory storage cannot be wrapped from outside.
 type fiberStorage struct {
-	plainMap
+	lockedMap
 	faults *faults
 }
 
@@ -311,17 +311,17 @@ func (s *fiberStorage) Reset() error { return nil }
 
 func (s *fiberStorage) Close() error { return nil }
 
-type fiberVisitor struct{ s *fibersession.Session }
+type fiberSession struct{ s *fibersession.Session }
 
-func (v fiberVisitor) get(key string) any { return v.s.Get(key) }
+func (v fiberSession) get(key string) any { return v.s.Get(key) }
 
-func (v fiberVisitor) set(key string, value any) error { v.s.Set(key, value); return nil }
+func (v fiberSession) set(key string, value any) error { v.s.Set(key, value); return nil }
 
-func (v fiberVisitor) end() error { return v.s.Destroy() }
+func (v fiberSession) destroy() error { return v.s.Destroy() }
 
-func (v fiberVisitor) save() error { return v.s.Save() }
+func (v fiberSession) save() error { return v.s.Save() }
 
-func startFiberSession(t *testing.T, f *faults, p page) string {
+func startFiberSession(t *testing.T, f *faults, p handler) string {
 	t.Helper()
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
 	store := fibersession.New(fibersession.Config{Storage: &fiberStorage{faults: f}})
@@ -331,7 +331,7 @@ func startFiberSession(t *testing.T, f *faults, p page) string {
 			c.Set(errorHeader, err.Error())
 			return err
 		}
-		p(fiberVisitor{s}, fiberResponse{c})
+		p(fiberSession{s}, fiberResponse{c})
 		return nil
 	})
 	return serveFiber(t, app)
@@ -358,25 +358,25 @@ func (s scsStore) Commit(token string, b []byte, expiry time.Time) error {
 	return s.MemStore.Commit(token, b, expiry)
 }
 
-// scsVisitor's middleware saves, so save does nothing.
-type scsVisitor struct {
+// scsSession is a session of scs. The middleware saves it, so save does nothing.
+type scsSession struct {
 	m   *scs.SessionManager
 	ctx context.Context //nolint:containedctx // scs keeps the session there
 }
 
-func (v scsVisitor) get(key string) any { return v.m.Get(v.ctx, key) }
+func (v scsSession) get(key string) any { return v.m.Get(v.ctx, key) }
 
-func (v scsVisitor) set(key string, value any) error { v.m.Put(v.ctx, key, value); return nil }
+func (v scsSession) set(key string, value any) error { v.m.Put(v.ctx, key, value); return nil }
 
-func (v scsVisitor) end() error { return v.m.Destroy(v.ctx) }
+func (v scsSession) destroy() error { return v.m.Destroy(v.ctx) }
 
-func (v scsVisitor) save() error { return nil }
+func (v scsSession) save() error { return nil }
 
-func startSCS(t *testing.T, f *faults, p page) string {
+func startSCS(t *testing.T, f *faults, p handler) string {
 	t.Helper()
 	m := scs.New()
 	m.Store = scsStore{scsmem.NewWithCleanupInterval(0), f}
 	return serve(t, m.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p(scsVisitor{m, r.Context()}, httpResponse{w})
+		p(scsSession{m, r.Context()}, httpResponse{w})
 	})))
 }

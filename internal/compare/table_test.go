@@ -1,7 +1,7 @@
-// Package peers runs Cloakroom beside the libraries that an application would use instead, each on its framework with
-// its defaults and in memory, and checks the comparison in README.md cell by cell: what a cell says is what the
-// library just did. Where requests have to meet, they are made to with channels.
-package peers
+// Package compare tests Cloakroom side by side with the libraries that an application would
+// use instead, each on its framework with its defaults and in memory. It checks the comparison
+// in README.md cell by cell: a cell says what the library did in the test.
+package compare
 
 import (
 	"encoding/base64"
@@ -16,7 +16,7 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// row is one line of the table. Its probe watches one library and says what it did in the words of the cell.
+// row is a row of the table. Its probe tests one library and returns the text of the cell.
 type row struct {
 	title string
 	probe func(t *testing.T, l library) string
@@ -36,7 +36,8 @@ func rows() []row {
 	}
 }
 
-// TestComparison takes every row of the table through every library and compares the result with README.md.
+// TestComparison tests every library for every row of the table and compares the result with
+// README.md.
 func TestComparison(t *testing.T) {
 	gin.SetMode(gin.ReleaseMode)
 	table := []string{
@@ -44,21 +45,21 @@ func TestComparison(t *testing.T) {
 		"|---|---|---|---|---|---|",
 	}
 	for _, r := range rows() {
-		cells := []string{r.title, ourCell(t, r)}
-		for _, l := range peers() {
+		cells := []string{r.title, cloakroomCell(t, r)}
+		for _, l := range otherLibraries() {
 			cells = append(cells, cell(t, r, l))
 		}
 		table = append(table, "| "+strings.Join(cells, " | ")+" |")
 	}
-	if want := strings.Join(table, "\n") + "\n"; !strings.Contains(read(t, "../../README.md"), want) {
-		t.Errorf("README.md does not hold the table that was just measured:\n%s", want)
+	if want := strings.Join(table, "\n") + "\n"; !strings.Contains(readFile(t, "../../README.md"), want) {
+		t.Errorf("README.md does not contain the table that was just measured:\n%s", want)
 	}
 }
 
 // TestVersions checks that README.md names the versions that are compared.
 func TestVersions(t *testing.T) {
 	t.Parallel()
-	readme, mod := read(t, "../../README.md"), read(t, "go.mod")
+	readme, mod := readFile(t, "../../README.md"), readFile(t, "go.mod")
 	for path, name := range map[string]string{
 		"github.com/gin-contrib/sessions":  "gin-contrib/sessions",
 		"github.com/labstack/echo-contrib": "echo-contrib",
@@ -73,7 +74,7 @@ func TestVersions(t *testing.T) {
 	}
 }
 
-func read(t *testing.T, name string) string {
+func readFile(t *testing.T, name string) string {
 	t.Helper()
 	data, err := os.ReadFile(name) //nolint:gosec // a file of this repository
 	if err != nil {
@@ -88,11 +89,11 @@ func cell(t *testing.T, r row, l library) (out string) {
 	return out
 }
 
-// ourCell is one sentence where all adapters do the same, else one for each.
-func ourCell(t *testing.T, r row) string {
+// cloakroomCell returns one text if all adapters do the same, or one for each adapter.
+func cloakroomCell(t *testing.T, r row) string {
 	t.Helper()
 	var names, cells []string
-	for _, l := range ours() {
+	for _, l := range cloakroomLibraries() {
 		c := cell(t, r, l)
 		if at := slices.Index(cells, c); at >= 0 {
 			names[at] += ", " + l.name
@@ -109,15 +110,15 @@ func ourCell(t *testing.T, r row) string {
 	return strings.Join(cells, "; ")
 }
 
-const thePage = "the page"
+const pageText = "the page"
 
-// steps is a page that does something else in each request, told apart by who sends them: one after the other.
-type steps struct {
+// handlerSequence is a list of handlers, of which each request calls the next one.
+type handlerSequence struct {
 	mu   sync.Mutex
-	list []page
+	list []handler
 }
 
-func (s *steps) next(v visitor, r response) {
+func (s *handlerSequence) next(v handlerSession, r responseWriter) {
 	s.mu.Lock()
 	p := s.list[0]
 	s.list = s.list[1:]
@@ -130,19 +131,19 @@ func parallelWriters(t *testing.T, l library) string {
 	const writers = 8
 	var loaded sync.WaitGroup
 	loaded.Add(writers)
-	list := []page{begin}
+	list := []handler{startSession}
 	for i := range writers {
-		list = append(list, func(v visitor, r response) {
+		list = append(list, func(v handlerSession, r responseWriter) {
 			v.get("a")
 			loaded.Done()
-			loaded.Wait() // all have loaded before the first one writes
+			loaded.Wait() // until all have loaded
 			_ = v.set(fmt.Sprint("key", i), "x")
 			_ = v.save()
-			r.write(thePage)
+			r.write(pageText)
 		})
 	}
 	kept := 0
-	s := &steps{list: append(list, func(v visitor, _ response) {
+	s := &handlerSequence{list: append(list, func(v handlerSession, _ responseWriter) {
 		for i := range writers {
 			if v.get(fmt.Sprint("key", i)) != nil {
 				kept++
@@ -154,7 +155,7 @@ func parallelWriters(t *testing.T, l library) string {
 	var done sync.WaitGroup
 	for range writers {
 		done.Go(func() {
-			if _, err := try(t, url, cookie); err != nil {
+			if _, err := tryRequest(t, url, cookie); err != nil {
 				t.Error(err)
 			}
 		})
@@ -165,34 +166,34 @@ func parallelWriters(t *testing.T, l library) string {
 }
 
 // begin starts a session.
-func begin(v visitor, r response) {
+func startSession(v handlerSession, r responseWriter) {
 	_ = v.set("a", "x")
 	_ = v.save()
-	r.write(thePage)
+	r.write(pageText)
 }
 
 func lateWrite(t *testing.T, l library) string {
 	t.Helper()
 	loaded, ended := make(chan struct{}), make(chan struct{})
 	var still any
-	s := &steps{list: []page{
-		begin,
-		func(v visitor, r response) {
+	s := &handlerSequence{list: []handler{
+		startSession,
+		func(v handlerSession, r responseWriter) {
 			v.get("a")
 			close(loaded)
 			<-ended
 			_ = v.set("b", "y")
 			_ = v.save()
-			r.write(thePage)
+			r.write(pageText)
 		},
-		func(v visitor, r response) { v.get("a"); _ = v.end(); r.write(thePage) },
-		func(v visitor, _ response) { still = v.get("a") },
+		func(v handlerSession, r responseWriter) { v.get("a"); _ = v.destroy(); r.write(pageText) },
+		func(v handlerSession, _ responseWriter) { still = v.get("a") },
 	}}
 	url := l.start(t, &faults{}, s.next)
 	cookie := request(t, url, "").cookie
 	var late sync.WaitGroup
 	late.Go(func() {
-		if _, err := try(t, url, cookie); err != nil {
+		if _, err := tryRequest(t, url, cookie); err != nil {
 			t.Error(err)
 		}
 	})
@@ -209,16 +210,16 @@ func lateWrite(t *testing.T, l library) string {
 
 func flushFirst(t *testing.T, l library) string {
 	t.Helper()
-	url := l.start(t, &faults{}, func(v visitor, r response) {
+	url := l.start(t, &faults{}, func(v handlerSession, r responseWriter) {
 		_ = v.set("a", "x")
 		_ = v.save()
 		r.flush()
-		r.write(thePage)
+		r.write(pageText)
 	})
 	return cookieSent(request(t, url, ""))
 }
 
-func cookieSent(a answer) string {
+func cookieSent(a response) string {
 	if a.cookie != "" {
 		return "cookie sent"
 	}
@@ -228,8 +229,8 @@ func cookieSent(a answer) string {
 func writeLate(t *testing.T, l library) string {
 	t.Helper()
 	var err error
-	url := l.start(t, &faults{}, func(v visitor, r response) {
-		r.write(thePage)
+	url := l.start(t, &faults{}, func(v handlerSession, r responseWriter) {
+		r.write(pageText)
 		r.flush()
 		if err = v.set("a", "x"); err == nil {
 			err = v.save()
@@ -246,13 +247,13 @@ func failedSave(t *testing.T, l library) string {
 	t.Helper()
 	f := &faults{}
 	f.save.Store(true)
-	url := l.start(t, f, begin)
+	url := l.start(t, f, startSession)
 	a := request(t, url, "")
 	text := fmt.Sprint(a.status, ", the page is not sent")
 	switch {
-	case a.body == thePage:
+	case a.body == pageText:
 		text = fmt.Sprint(a.status, ", the page")
-	case strings.Contains(a.body, thePage):
+	case strings.Contains(a.body, pageText):
 		text = fmt.Sprint(a.status, ", an error text and the page")
 	}
 	if a.cookie != "" {
@@ -265,7 +266,7 @@ func failedLoad(t *testing.T, l library) string {
 	t.Helper()
 	f := &faults{}
 	var ran bool
-	s := &steps{list: []page{begin, func(v visitor, r response) { ran = v.get("a") == nil; r.write(thePage) }}}
+	s := &handlerSequence{list: []handler{startSession, func(v handlerSession, r responseWriter) { ran = v.get("a") == nil; r.write(pageText) }}}
 	url := l.start(t, f, s.next)
 	cookie := request(t, url, "").cookie
 	f.load.Store(true)
@@ -279,14 +280,14 @@ func failedLoad(t *testing.T, l library) string {
 	return fmt.Sprintf("%d, handler not run", a.status)
 }
 
-// Basket is what an application might store.
+// Basket is a struct that an application might store.
 type Basket struct{ Items []string }
 
 func plainStruct(t *testing.T, l library) (out string) {
 	t.Helper()
 	var kept any
-	s := &steps{list: []page{
-		func(v visitor, r response) {
+	s := &handlerSequence{list: []handler{
+		func(v handlerSession, r responseWriter) {
 			defer func() {
 				if recover() != nil {
 					out = "panic"
@@ -298,9 +299,9 @@ func plainStruct(t *testing.T, l library) (out string) {
 			if err := v.save(); err != nil {
 				out = "error"
 			}
-			r.write(thePage)
+			r.write(pageText)
 		},
-		func(v visitor, _ response) { kept = v.get("basket") },
+		func(v handlerSession, _ responseWriter) { kept = v.get("basket") },
 	}}
 	url := l.start(t, &faults{}, s.next)
 	a := request(t, url, "")
@@ -317,7 +318,7 @@ func plainStruct(t *testing.T, l library) (out string) {
 func dump(t *testing.T, l library) string {
 	t.Helper()
 	f := &faults{}
-	a := request(t, l.start(t, f, begin), "")
+	a := request(t, l.start(t, f, startSession), "")
 	seen, recorded := f.key.Load().(string)
 	_, value, _ := strings.Cut(a.cookie, "=")
 	raw := secretOf(value)
@@ -330,7 +331,8 @@ func dump(t *testing.T, l library) string {
 	return "no"
 }
 
-// secretOf returns the secret in a cookie value of ours, as bytes: the id before it is no secret. "" for other cookies.
+// secretOf returns the bytes of the secret in a cookie value of Cloakroom, without the id
+// before it. It returns "" for other cookies.
 func secretOf(value string) string {
 	decoded, err := base64.RawURLEncoding.DecodeString(value)
 	if err != nil || len(decoded) != 48 {
@@ -341,7 +343,7 @@ func secretOf(value string) string {
 
 func attributes(t *testing.T, l library) string {
 	t.Helper()
-	set := request(t, l.start(t, &faults{}, begin), "").setCookie
+	set := request(t, l.start(t, &faults{}, startSession), "").setCookie
 	var found []string
 	for _, part := range strings.Split(set, ";")[1:] {
 		part = strings.TrimSpace(part)
