@@ -1,2 +1,3 @@
-// Package examples holds runnable programs; its tests start them and use them, over HTTP and in a browser.
+// Package examples contains runnable programs. Its tests run them and use them over HTTP and in a
+// browser.
 package examples

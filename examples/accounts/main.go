@@ -1,5 +1,5 @@
-// Command accounts is the recipes of docs/accounts.md as one small program, on Gin. The password of everybody is "open
-// sesame", and the code from everybody's telephone is 123456.
+// Command accounts contains the recipes of docs/accounts.md in one small program on Gin. The
+// password of all users is "open sesame", and the code from their phones is 123456.
 package main
 
 import (
@@ -25,12 +25,14 @@ func main() {
 
 func options() sessions.Options {
 	return sessions.Options{
-		Expiry:        time.Hour,                                               // signed out after an hour without a click
-		Lifetime:      30 * 24 * time.Hour,                                     // and after thirty days in any case
-		RenewEvery:    15 * time.Minute,                                        // a copied cookie is worth little for long
-		RevokeOnReuse: true,                                                    // and its use ends the session
-		MaxSessions:   5,                                                       // devices a user may be signed in on; the oldest goes
-		Cookie:        sessions.Cookie{SessionOnly: true, DisableSecure: true}, // DisableSecure: for http on localhost only
+		Expiry:        time.Hour,           // signed out after an hour without a click
+		Lifetime:      30 * 24 * time.Hour, // and after thirty days in any case
+		RenewEvery:    15 * time.Minute,    // a copied cookie is worth little for long
+		RevokeOnReuse: true,                // and its use ends the session
+		MaxSessions:   5,                   // devices a user may be signed in on; the oldest goes
+
+		// DisableSecure is for plain HTTP on localhost only.
+		Cookie: sessions.Cookie{SessionOnly: true, DisableSecure: true},
 	}
 }
 
@@ -55,7 +57,7 @@ func app(m *sessions.Manager) *gin.Engine {
 
 type accounts struct{ sessions *sessions.Manager }
 
-// passwordOK and codeOK stand for what an application has there.
+// passwordOK and codeOK take the place of the application's own checks.
 func passwordOK(user, password string) bool { return user != "" && password == "open sesame" }
 
 func codeOK(code string) bool { return code == "123456" }
@@ -87,7 +89,7 @@ func (a *accounts) login(c *gin.Context) {
 	c.String(http.StatusOK, "signed in as "+user)
 }
 
-// enter signs a user in, with nothing of what another one left.
+// enter logs in a user, without the data of another user who was logged in before.
 func enter(s *sessions.Session, user string, remember bool) error {
 	if s.Subject() != "" && s.Subject() != user {
 		if err := s.Clear(); err != nil { // what the one before kept is not for this one
@@ -110,7 +112,7 @@ func (a *accounts) logout(c *gin.Context) {
 	c.String(http.StatusOK, "signed out")
 }
 
-// signedIn lets nobody pass who has not signed in.
+// signedIn is a middleware that requires a user who is signed in.
 func signedIn(c *gin.Context) {
 	if sessions.Get(c).Subject() == "" {
 		c.String(http.StatusUnauthorized, "please sign in")
@@ -118,7 +120,7 @@ func signedIn(c *gin.Context) {
 	}
 }
 
-// confirmed lets nobody pass who has not proved who they are in the last five minutes.
+// confirmed is a middleware that requires a login or a code in the last five minutes.
 func confirmed(c *gin.Context) {
 	if !sessions.Get(c).Fresh(5 * time.Minute) {
 		c.String(http.StatusForbidden, "please confirm with your code")
@@ -194,5 +196,6 @@ func (a *accounts) revokeOthers(c *gin.Context) {
 
 func (a *accounts) me(c *gin.Context) {
 	s := sessions.Get(c)
-	c.String(http.StatusOK, "%s, signed in for another %s", s.Subject(), s.Remaining().Round(time.Minute))
+	remaining := s.Remaining().Round(time.Minute)
+	c.String(http.StatusOK, "%s, signed in for another %s", s.Subject(), remaining)
 }

@@ -11,19 +11,19 @@ import (
 	"github.com/cloakroom-go/sessions/core"
 )
 
-// device is a session as its user sees it.
+// device is a session as the devices page shows it.
 type device struct {
 	ID, Name, Address  string
 	Here, Remembered   bool
-	LastSeen, SignedIn moment
+	LastSeen, SignedIn timestamp
 }
 
-// devices is the content of the devices page.
-type devices struct {
+// devicesPage is the content of the devices page.
+type devicesPage struct {
 	List      []device
 	Others    int
 	Confirmed bool
-	Unlisted  bool // the store keeps no list
+	Unlisted  bool // the store cannot list sessions
 }
 
 // devices shows where the user is signed in.
@@ -33,9 +33,9 @@ func (a *App) devices(s *core.Session, r Request) Response {
 	}
 	list, err := a.sessions.List(r.Context, s.Subject())
 	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		return a.broken(s, err)
+		return a.storeFailed(s, err)
 	}
-	d := devices{Confirmed: isConfirmed(s), Unlisted: err != nil}
+	d := devicesPage{Confirmed: isConfirmed(s), Unlisted: err != nil}
 	for i := range list {
 		if list[i].ID == s.ID() {
 			d.List = slices.Insert(d.List, 0, deviceOf(&list[i], true))
@@ -50,12 +50,13 @@ func (a *App) devices(s *core.Session, r Request) Response {
 func deviceOf(info *core.Info, here bool) device {
 	return device{
 		ID: info.ID, Here: here, Remembered: info.Persistent,
-		Name: browserName(info.UserAgent), Address: placeName(info.IP),
-		LastSeen: moment{info.LastSeen}, SignedIn: moment{info.AuthenticatedAt},
+		Name: browserName(info.UserAgent), Address: addressName(info.IP),
+		LastSeen: timestamp{info.LastSeen}, SignedIn: timestamp{info.AuthenticatedAt},
 	}
 }
 
-// revoke signs one device out. The id is what the form says; one of somebody else's counts as not there.
+// revoke signs out the device with the id in the form. A session of another user is treated
+// like one that does not exist.
 func (a *App) revoke(s *core.Session, r Request) Response {
 	id := r.Field("id")
 	if id == s.ID() {
@@ -65,41 +66,45 @@ func (a *App) revoke(s *core.Session, r Request) Response {
 		return a.notRevoked(s, err)
 	}
 	if err := flash.Set(s, "That device is signed out."); err != nil {
-		return a.refused(s, err)
+		return a.changeFailed(s, err)
 	}
 	return seeOther("/devices")
 }
 
-// revokeOthers signs out all devices but this one.
+// revokeOthers signs out all other devices.
 func (a *App) revokeOthers(s *core.Session, r Request) Response {
 	n, err := a.sessions.RevokeOthers(r.Context, s)
 	if err != nil {
 		return a.notRevoked(s, err)
 	}
 	if err = flash.Set(s, signedOut(n)); err != nil {
-		return a.refused(s, err)
+		return a.changeFailed(s, err)
 	}
 	return seeOther("/devices")
 }
 
-// notRevoked answers for sessions that could not be ended.
+// notRevoked returns the response if sessions could not be revoked.
 func (a *App) notRevoked(s *core.Session, err error) Response {
 	switch {
 	case errors.Is(err, core.ErrNotFound):
-		return a.failure(s, http.StatusNotFound, "No such device", "It may have been signed out already.")
+		return a.errorResponse(s, http.StatusNotFound, "No such device",
+			"It may have been signed out already.")
 	case errors.Is(err, core.ErrGone):
-		return a.failure(s, http.StatusForbidden, "Signed out", "This device was signed out from another one, so it cannot sign out others.")
+		return a.errorResponse(s, http.StatusForbidden, "Signed out",
+			"This device was signed out from another one, so it cannot sign out others.")
 	case errors.Is(err, errors.ErrUnsupported):
-		return a.failure(s, http.StatusNotImplemented, "Not on this store", "It keeps no list of a user’s sessions, so nobody was signed out.")
+		return a.errorResponse(s, http.StatusNotImplemented, "Not on this store",
+			"It keeps no list of a user’s sessions, so nobody was signed out.")
 	}
-	return a.broken(s, err)
+	return a.storeFailed(s, err)
 }
 
-// naming says which word in a user agent stands for what. The first that fits counts, as browsers name their forebears, too.
-type naming struct{ word, name string }
+// agentName is the name that a word in a user agent stands for. The first word that matches
+// counts, since browsers also include the names of older ones.
+type agentName struct{ word, name string }
 
-func browsers() []naming {
-	return []naming{
+func browsers() []agentName {
+	return []agentName{
 		{"Edg/", "Edge"},
 		{"EdgA/", "Edge"},
 		{"EdgiOS/", "Edge"},
@@ -113,8 +118,8 @@ func browsers() []naming {
 	}
 }
 
-func systems() []naming {
-	return []naming{
+func systems() []agentName {
+	return []agentName{
 		{"iPhone", "iPhone"},
 		{"iPad", "iPad"},
 		{"Android", "Android"},
@@ -125,8 +130,8 @@ func systems() []naming {
 	}
 }
 
-func nameOf(agent string, namings []naming) string {
-	for _, n := range namings {
+func nameOf(agent string, names []agentName) string {
+	for _, n := range names {
 		if strings.Contains(agent, n.word) {
 			return n.name
 		}
@@ -134,7 +139,8 @@ func nameOf(agent string, namings []naming) string {
 	return ""
 }
 
-// browserName returns a user agent in words: "Firefox on Linux". It is what the client says, and no proof of anything.
+// browserName describes a user agent, for example as "Firefox on Linux". Clients can send any
+// user agent.
 func browserName(agent string) string {
 	browser, system := nameOf(agent, browsers()), nameOf(agent, systems())
 	switch {
@@ -146,19 +152,20 @@ func browserName(agent string) string {
 	return browser + " on " + system
 }
 
-// programName returns the first word of a user agent that is no known browser's: "curl".
+// programName returns the first word of a user agent that is not a known browser, for example
+// "curl".
 func programName(agent string) string {
-	const longest = 40
+	const maxLength = 40
 	name, _, _ := strings.Cut(agent, " ")
 	name, _, _ = strings.Cut(name, "/")
-	if name == "" || name == "Mozilla" || utf8.RuneCountInString(name) > longest {
+	if name == "" || name == "Mozilla" || utf8.RuneCountInString(name) > maxLength {
 		return "An unknown browser"
 	}
 	return name
 }
 
-// placeName returns an address for people.
-func placeName(ip string) string {
+// addressName describes an IP address.
+func addressName(ip string) string {
 	addr, err := netip.ParseAddr(ip)
 	switch {
 	case err != nil:

@@ -10,61 +10,66 @@ import (
 	"github.com/cloakroom-go/sessions/core"
 )
 
-// Request is what the application wants to know of a request. It is good until the handler returns, as some frameworks use
-// the memory again.
+// Request is what the application needs of a request. It is valid until the handler returns,
+// since some frameworks reuse its memory.
 type Request struct {
 	Context context.Context //nolint:containedctx // a request has one, as in net/http
 	Method  string
 	Path    string
 	Host    string
-	Remote  string                   // address and port at the other end of the connection
-	Header  func(name string) string // a header field, "" if it is absent
-	Query   func(name string) string // a parameter of the URL, "" if it is absent
-	Field   func(name string) string // a field of the form that was posted, "" if it is absent
+	Remote  string                   // address and port of the client's end of the connection
+	Header  func(name string) string // returns a header field, or "" if it is absent
+	Query   func(name string) string // returns a URL parameter, or "" if it is absent
+	Field   func(name string) string // returns a field of the posted form, or "" if it is absent
 }
 
-// Response is what the framework is to send: header fields and a body, or a stream in its place.
+// Response is what the framework sends: header fields and a body, or a stream instead of the
+// body.
 type Response struct {
 	Status int
 	Header map[string]string
 	Body   []byte
 
-	// Stream, if there is one, sends the body piece by piece; send flushes, and fails when the client has gone away.
+	// Stream, if not nil, sends the body in pieces. The function send flushes each piece, and
+	// returns an error if the client is gone.
 	Stream func(ctx context.Context, send func(piece string) error)
 }
 
-// Handler answers a request that belongs to a session.
+// Handler handles a request with its session.
 type Handler func(*core.Session, Request) Response
 
-// guarded refuses requests that other sites make the visitor's browser send, and puts the header fields on all responses
-// that the application wants there.
+// protected returns a handler that refuses cross-origin requests and sets header fields that
+// all responses need.
 //
-// SameSite=Lax keeps the cookie out of most cross-site posts, but not of those from another port or a sibling
-// subdomain, which are the same site, and it has no say where no cookie is needed: signing a visitor in as somebody
-// else. A token in each form would cover both at the price of a session for everybody who only looks. Browsers tell
-// where a request comes from, in Sec-Fetch-Site and Origin, and a page of another origin can change neither, so that is
-// what is checked.
-func (a *App) guarded(next Handler) Handler {
+// SameSite=Lax keeps the cookie out of most cross-site posts. It does not protect against
+// posts from another port or a sibling subdomain, which are the same site, or against requests
+// that need no cookie, such as signing a visitor in as another user. A token in each form
+// would cover both, but then every visitor would need a session. Browsers send the origin of a
+// request in Sec-Fetch-Site and Origin, and a page of another origin can change neither, so
+// these fields are checked.
+func (a *App) protected(next Handler) Handler {
 	return func(s *core.Session, r Request) Response {
 		res := Response{}
-		if err := a.guard.Check(r.origin()); err != nil {
-			res = a.failure(s, http.StatusForbidden, "Not from this site", "The form was sent by a page of another site, so nothing has happened.")
+		if err := a.crossOrigin.Check(r.originRequest()); err != nil {
+			res = a.errorResponse(s, http.StatusForbidden, "Not from this site",
+				"The form was sent by a page of another site, so nothing has happened.")
 		} else {
 			res = next(s, r)
 		}
 		if r.Method == http.MethodHead {
-			res.Stream = nil // the head is all that is asked for
+			res.Stream = nil // a response to HEAD has no body
 		}
 		res.Header["X-Content-Type-Options"] = "nosniff"
 		res.Header["Referrer-Policy"] = "same-origin"
-		res.Header["Content-Security-Policy"] = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; " +
-			"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+		res.Header["Content-Security-Policy"] = "default-src 'none'; style-src 'self'; " +
+			"script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; " +
+			"frame-ancestors 'none'; base-uri 'none'"
 		return res
 	}
 }
 
-// origin returns the part of the request that tells where it comes from, in the form of [net/http].
-func (r Request) origin() *http.Request {
+// originRequest returns a request of [net/http] with the parts that say where it comes from.
+func (r Request) originRequest() *http.Request {
 	return &http.Request{
 		Method: r.Method,
 		Host:   r.Host,
@@ -76,41 +81,52 @@ func (r Request) origin() *http.Request {
 	}
 }
 
-// content returns a response that neither the browser nor a cache keeps, so that the back button does not bring back
-// what was on the screen before signing out.
-func content(status int, mediaType string, body []byte) Response {
-	return Response{Status: status, Body: body, Header: map[string]string{"Content-Type": mediaType, "Cache-Control": "no-store"}}
+// newResponse returns a response that is not cached. Otherwise the back button could show a
+// page from before signing out.
+func newResponse(status int, mediaType string, body []byte) Response {
+	header := map[string]string{"Content-Type": mediaType, "Cache-Control": "no-store"}
+	return Response{Status: status, Body: body, Header: header}
 }
 
-// seeOther sends the browser on with a GET, so that reloading the next page does not post the form again.
+// seeOther redirects the browser to a path with GET, so that reloading that page does not post
+// the form again.
 func seeOther(path string) Response {
-	res := content(http.StatusSeeOther, "text/plain; charset=utf-8", nil)
+	res := newResponse(http.StatusSeeOther, "text/plain; charset=utf-8", nil)
 	res.Header["Location"] = path
 	return res
 }
 
-// asJSON returns v for scripts.
+// asJSON returns a response with v as JSON.
 func asJSON(v any) Response {
 	body, err := json.Marshal(v)
 	if err != nil {
-		return content(http.StatusInternalServerError, "text/plain; charset=utf-8", []byte(err.Error()))
+		return internalError(err)
 	}
-	return content(http.StatusOK, "application/json", body)
+	return newResponse(http.StatusOK, "application/json", body)
 }
 
-// asset returns a handler for an embedded file. It does not touch the session, so caches may keep the response.
+// internalError returns a response with the text of an error.
+func internalError(err error) Response {
+	const mediaType = "text/plain; charset=utf-8"
+	return newResponse(http.StatusInternalServerError, mediaType, []byte(err.Error()))
+}
+
+// asset returns a handler for an embedded file. It does not use the session, so the response
+// may be cached.
 func asset(name, mediaType string) Handler {
 	body, err := web.ReadFile("web/" + name)
 	if err != nil {
 		panic(err) // the file is part of the program
 	}
 	return func(*core.Session, Request) Response {
-		return Response{Status: http.StatusOK, Body: body, Header: map[string]string{"Content-Type": mediaType, "Cache-Control": "public, max-age=300"}}
+		res := newResponse(http.StatusOK, mediaType, body)
+		res.Header["Cache-Control"] = "public, max-age=300"
+		return res
 	}
 }
 
-// frame is what every page shows around its content.
-type frame struct {
+// layout is what the layout of every page shows.
+type layout struct {
 	Framework   string
 	Path        string
 	User        string
@@ -121,38 +137,44 @@ type frame struct {
 
 // page renders a page of the application.
 func (a *App) page(s *core.Session, status int, name string, data any) Response {
-	f := frame{Framework: a.framework, Path: "/" + name, User: s.Subject(), Preferences: preferencesOf(s), Content: data}
-	f.Flash, _ = flash.Take(s)
-	var out bytes.Buffer
-	if err := a.pages[name].ExecuteTemplate(&out, "layout.html", f); err != nil {
-		return content(http.StatusInternalServerError, "text/plain; charset=utf-8", []byte(err.Error()))
+	l := layout{
+		Framework: a.framework, Path: "/" + name, User: s.Subject(),
+		Preferences: preferencesOf(s), Content: data,
 	}
-	return content(status, "text/html; charset=utf-8", out.Bytes())
+	l.Flash, _ = flash.Take(s)
+	var out bytes.Buffer
+	if err := a.pages[name].ExecuteTemplate(&out, "layout.html", l); err != nil {
+		return internalError(err)
+	}
+	return newResponse(status, "text/html; charset=utf-8", out.Bytes())
 }
 
-// problem is the content of the error page.
-type problem struct {
+// errorPage is the content of the error page.
+type errorPage struct {
 	Status      int
 	Title, Text string
 }
 
-func (a *App) failure(s *core.Session, status int, title, text string) Response {
-	return a.page(s, status, "error", problem{status, title, text})
+func (a *App) errorResponse(s *core.Session, status int, title, text string) Response {
+	return a.page(s, status, "error", errorPage{status, title, text})
 }
 
-// refused answers for a session that does not take a change.
-func (a *App) refused(s *core.Session, err error) Response {
-	return a.failure(s, core.StatusCode(err), "That did not work", "The session could not be changed. Please try again.")
+// changeFailed returns the response if the session could not be changed.
+func (a *App) changeFailed(s *core.Session, err error) Response {
+	return a.errorResponse(s, core.StatusCode(err), "That did not work",
+		"The session could not be changed. Please try again.")
 }
 
-// broken answers for a store that does not do what the manager asks of it.
-func (a *App) broken(s *core.Session, err error) Response {
-	return a.failure(s, core.StatusCode(err), "That did not work", "The sessions could not be reached. Please try again.")
+// storeFailed returns the response if a call of the manager failed because of the store.
+func (a *App) storeFailed(s *core.Session, err error) Response {
+	return a.errorResponse(s, core.StatusCode(err), "That did not work",
+		"The sessions could not be reached. Please try again.")
 }
 
-// NotFound answers for all paths that are not a route.
+// NotFound handles all paths that are not a route.
 func (a *App) NotFound(s *core.Session, r Request) Response {
-	return a.guarded(func(s *core.Session, _ Request) Response {
-		return a.failure(s, http.StatusNotFound, "Nothing hangs here", "There is no page at this address.")
+	return a.protected(func(s *core.Session, _ Request) Response {
+		return a.errorResponse(s, http.StatusNotFound, "Nothing hangs here",
+			"There is no page at this address.")
 	})(s, r)
 }

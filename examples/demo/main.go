@@ -16,20 +16,23 @@ import (
 	"github.com/cloakroom-go/sessions/core"
 )
 
-// Server is a framework with the application mounted. [http.Server] is one.
+// Server serves the application on a framework. [http.Server] implements it.
 type Server interface {
 	Serve(net.Listener) error
 	Shutdown(context.Context) error
 }
 
-// NewServer returns the server for frameworks that are an [http.Handler].
+// NewServer returns a server for frameworks that implement [http.Handler].
 func NewServer(h http.Handler) *http.Server {
 	const formLimit = 64 << 10
-	return &http.Server{Handler: http.MaxBytesHandler(h, formLimit), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute}
+	return &http.Server{
+		Handler:           http.MaxBytesHandler(h, formLimit),
+		ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute,
+	}
 }
 
-// Main is the main function of the example programs: it runs the application on a framework until the process is told
-// to stop.
+// Main is the main function of the example programs. It runs the application on a framework
+// until the process is interrupted.
 func Main(framework string, mount func(*App) Server) {
 	var c config
 	c.define(flag.CommandLine)
@@ -43,7 +46,7 @@ func Main(framework string, mount func(*App) Server) {
 	}
 }
 
-// config is what the command line says.
+// config is the configuration from the command line.
 type config struct {
 	addr, store, storeAddr string
 	storeTimeout           time.Duration
@@ -51,35 +54,51 @@ type config struct {
 
 func (c *config) define(flags *flag.FlagSet) {
 	flags.StringVar(&c.addr, "addr", "localhost:8080", "`address` to listen on")
-	flags.StringVar(&c.store, "store", "memory", "`name` of the store that keeps the sessions: "+kindNames())
-	flags.Func("store-addr", "`address` of the store: a URL, DSN, file or host:port; the default is for"+kindAddresses(), func(addr string) error {
-		if addr == "" { // as from a shell variable that is not set
-			return errors.New("the address is missing; leave out the flag for the default")
-		}
-		c.storeAddr = addr
-		return nil
-	})
-	flags.DurationVar(&c.storeTimeout, "store-timeout", core.DefaultStoreTimeout, "`time` that a request waits for the store at most, each time that it needs it")
+	flags.StringVar(&c.store, "store", "memory",
+		"`name` of the store that keeps the sessions: "+storeNames())
+	flags.Func("store-addr",
+		"`address` of the store: a URL, DSN, file or host:port; "+
+			"the default is for"+storeAddresses(),
+		c.setStoreAddr)
+	flags.DurationVar(&c.storeTimeout, "store-timeout", core.DefaultStoreTimeout,
+		"`time` that a request waits for the store at most, each time that it needs it")
 }
 
-// run opens the store, serves, and closes the store when no request can need it any more.
-func (c *config) run(ctx context.Context, out io.Writer, framework string, mount func(*App) Server) error {
+// setStoreAddr sets the store's address. An empty one is refused, since it may come from a
+// shell variable that is not set.
+func (c *config) setStoreAddr(addr string) error {
+	if addr == "" {
+		return errors.New("the address is missing; leave out the flag for the default")
+	}
+	c.storeAddr = addr
+	return nil
+}
+
+// run opens the store, serves the application, and closes the store when all requests have
+// ended.
+func (c *config) run(
+	ctx context.Context, out io.Writer, framework string, mount func(*App) Server,
+) error {
 	if c.storeTimeout < time.Millisecond {
-		return fmt.Errorf("no store answers within %v; choose a longer time with -store-timeout", c.storeTimeout)
+		const text = "no store answers within %v; choose a longer time with -store-timeout"
+		return fmt.Errorf(text, c.storeTimeout)
 	}
 	sessions, closeStore, err := openStore(ctx, c.store, c.storeAddr)
 	if err != nil {
 		return err
 	}
-	app, err := New(framework, core.Options{Store: sessions, StoreTimeout: c.storeTimeout}, ctx.Done()) //nolint:contextcheck // a manager is made once, and outlives the start
+	options := core.Options{Store: sessions, StoreTimeout: c.storeTimeout}
+	app, err := New(framework, options, ctx.Done()) //nolint:contextcheck // a manager outlives ctx
 	if err == nil {
 		err = errors.Join(c.serve(ctx, out, app, mount), app.Close(context.WithoutCancel(ctx)))
 	}
 	return errors.Join(err, closeStore())
 }
 
-// serve serves until the context is done, and then lets the requests under way come to their end.
-func (c *config) serve(ctx context.Context, out io.Writer, app *App, mount func(*App) Server) error {
+// serve serves until ctx is done, and then waits for the current requests to end.
+func (c *config) serve(
+	ctx context.Context, out io.Writer, app *App, mount func(*App) Server,
+) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.addr)
 	if err != nil {
 		return fmt.Errorf("%w; choose another address with -addr", err)
@@ -87,16 +106,17 @@ func (c *config) serve(ctx context.Context, out io.Writer, app *App, mount func(
 	server := mount(app)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
-	_, _ = fmt.Fprintf(out, "Cloakroom demo on %s, sessions in %s\n\n    open  %s\n    stop  Ctrl+C\n\n", app.framework, c.store, address(c.addr, listener))
+	const banner = "Cloakroom demo on %s, sessions in %s\n\n    open  %s\n    stop  Ctrl+C\n\n"
+	_, _ = fmt.Fprintf(out, banner, app.framework, c.store, address(c.addr, listener))
 	select {
 	case err = <-ended:
 		return err
 	case <-ctx.Done():
 	}
-	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	shutdownCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	if err = server.Shutdown(patience); errors.Is(err, context.DeadlineExceeded) {
-		err = nil // a browser keeps connections open that it may never use
+	if err = server.Shutdown(shutdownCtx); errors.Is(err, context.DeadlineExceeded) {
+		err = nil // browsers keep connections open that they may never use
 	}
 	if served := <-ended; err == nil && !errors.Is(served, http.ErrServerClosed) {
 		err = served
@@ -104,7 +124,8 @@ func (c *config) serve(ctx context.Context, out io.Writer, app *App, mount func(
 	return err
 }
 
-// address returns where a browser finds the demo: the host as it was asked for, with the port that it got.
+// address returns the URL of the demo: the host of the -addr flag with the port of the
+// listener.
 func address(addr string, l net.Listener) string {
 	host, _, err := net.SplitHostPort(addr)
 	_, port, err2 := net.SplitHostPort(l.Addr().String())

@@ -12,23 +12,28 @@ import (
 	"github.com/cloakroom-go/sessions/core"
 )
 
-// operators keeps the operator's page to this computer. It shows who is signed in and ends anybody's session: in a real
-// application it stands behind an administrator's login.
+// localOnly restricts a handler to requests from this computer. The operator's page shows who
+// is signed in and can end any session. In a real application it requires an administrator's
+// login.
 //
-// That the connection comes from this computer is not enough: another site may give its own name this computer's address,
-// and the browser would let its page read this one. The host is not enough, as a client writes there what it likes. And
-// what a proxy passes on comes from somewhere else.
-func (a *App) operators(next Handler) Handler {
+// Checking the address of the client is not enough: another site may resolve its own name to
+// this computer's address, and the browser would let its pages read this one. Checking the
+// host is not enough either, since a client can send any host. A request that a proxy forwards
+// comes from another computer.
+func (a *App) localOnly(next Handler) Handler {
 	return func(s *core.Session, r Request) Response {
-		if !isHere(r.Host) || !isHere(r.Remote) || r.Header("X-Forwarded-For") != "" || r.Header("Forwarded") != "" {
-			return a.failure(s, http.StatusForbidden, "Only from this computer", "The operator’s page opens at localhost, in a browser on the computer that runs the demo.")
+		forwarded := r.Header("X-Forwarded-For") != "" || r.Header("Forwarded") != ""
+		if !isLocal(r.Host) || !isLocal(r.Remote) || forwarded {
+			return a.errorResponse(s, http.StatusForbidden, "Only from this computer",
+				"The operator’s page opens at localhost, in a browser on the computer "+
+					"that runs the demo.")
 		}
 		return next(s, r)
 	}
 }
 
-// isHere reports whether a host, with a port or without, is this computer.
-func isHere(hostport string) bool {
+// isLocal reports whether a host, with or without a port, is this computer.
+func isLocal(hostport string) bool {
 	host, _, err := net.SplitHostPort(hostport)
 	if err != nil {
 		host = strings.Trim(hostport, "[]")
@@ -37,40 +42,43 @@ func isHere(hostport string) bool {
 	return strings.EqualFold(host, "localhost") || err == nil && addr.Unmap().IsLoopback()
 }
 
-// entry is a session as the operator sees it.
-type entry struct {
+// sessionRow is a session as the operator page shows it.
+type sessionRow struct {
 	ID, Subject string
 	Here        bool
-	LastSeen    moment
+	LastSeen    timestamp
 }
 
-// count is a row of the statistics.
-type count struct {
+// statistic is a row of the statistics.
+type statistic struct {
 	Name string
 	N    uint64
 }
 
-// rule is a line of the policy.
-type rule struct{ Name, Text string }
+// policyLine is a line of the policy.
+type policyLine struct{ Name, Text string }
 
-// operations is the content of the operator page.
-type operations struct {
+// operatorPage is the content of the operator page.
+type operatorPage struct {
 	Total    int
-	Sessions []entry
-	First    bool   // the page of the list is the first
-	Next     string // cursor of the one after it, "" for the last
-	Unlisted bool   // the store keeps no list
-	Events   []happening
-	Counts   []count
-	Policy   []rule
+	Sessions []sessionRow
+	First    bool   // whether this is the first page of the list
+	Next     string // cursor of the next page, or "" for the last page
+	Unlisted bool   // the store cannot list sessions
+	Events   []eventRow
+	Counts   []statistic
+	Policy   []policyLine
 }
 
 func (a *App) operator(s *core.Session, r Request) Response {
-	o := operations{Events: a.journal.latest(), Counts: counts(a.sessions.Stats()), Policy: rules(a.sessions.Policy())}
-	err := a.list(r.Context, &o, r.Query("after"))
+	o := operatorPage{
+		Events: a.eventLog.latest(), Counts: statistics(a.sessions.Stats()),
+		Policy: policyLines(a.sessions.Policy()),
+	}
+	err := a.listSessions(r.Context, &o, r.Query("after"))
 	o.Unlisted = errors.Is(err, errors.ErrUnsupported)
 	if err != nil && !o.Unlisted {
-		return a.broken(s, err)
+		return a.storeFailed(s, err)
 	}
 	if !s.IsNew() {
 		for i := range o.Sessions {
@@ -80,23 +88,25 @@ func (a *App) operator(s *core.Session, r Request) Response {
 	return a.page(s, http.StatusOK, "operator", o)
 }
 
-// list fills in the sessions behind a cursor.
-func (a *App) list(ctx context.Context, o *operations, cursor string) error {
+// listSessions adds the sessions after a cursor to the page.
+func (a *App) listSessions(ctx context.Context, o *operatorPage, cursor string) error {
 	const perPage = 10
 	page, next, err := a.sessions.Page(ctx, cursor, perPage)
 	if err != nil {
 		return err
 	}
 	for i := range page {
-		o.Sessions = append(o.Sessions, entry{ID: page[i].ID, Subject: page[i].Subject, LastSeen: moment{page[i].LastSeen}})
+		o.Sessions = append(o.Sessions, sessionRow{
+			ID: page[i].ID, Subject: page[i].Subject, LastSeen: timestamp{page[i].LastSeen},
+		})
 	}
 	o.First, o.Next = cursor == "", next
 	o.Total, err = a.sessions.Count(ctx)
 	return err
 }
 
-// end ends one session, whoever it belongs to.
-func (a *App) end(s *core.Session, r Request) Response {
+// endSession ends a session of any user.
+func (a *App) endSession(s *core.Session, r Request) Response {
 	id := r.Field("id")
 	if !s.IsNew() && s.ID() == id {
 		s.Destroy()
@@ -105,15 +115,16 @@ func (a *App) end(s *core.Session, r Request) Response {
 	err := a.sessions.RevokeByID(r.Context, id)
 	switch {
 	case errors.Is(err, core.ErrNotFound):
-		return a.failure(s, http.StatusNotFound, "No such session", "It may have ended already.")
+		return a.errorResponse(s, http.StatusNotFound, "No such session",
+			"It may have ended already.")
 	case err != nil:
-		return a.broken(s, err)
+		return a.storeFailed(s, err)
 	}
 	return seeOther("/operator")
 }
 
-func counts(s core.Stats) []count {
-	return []count{
+func statistics(s core.Stats) []statistic {
+	return []statistic{
 		{"Requests with a session", s.Loaded},
 		{"Sessions begun", s.Created},
 		{"Changes saved", s.Committed},
@@ -133,52 +144,57 @@ func counts(s core.Stats) []count {
 	}
 }
 
-func rules(policy string) (all []rule) {
+func policyLines(policy string) (all []policyLine) {
 	for line := range strings.Lines(policy) {
 		name, text, _ := strings.Cut(strings.TrimSpace(line), ": ")
-		all = append(all, rule{name, text})
+		all = append(all, policyLine{name, text})
 	}
 	return all
 }
 
-// happening is an event as the operator sees it.
-type happening struct {
-	Time                   moment
+// eventRow is an event as the operator page shows it.
+type eventRow struct {
+	Time                   timestamp
 	Kind, ID, Subject, Why string
 }
 
-// Short returns the end of the id, which differs between sessions that were made at the same time.
-func (h happening) Short() string { return "…" + h.ID[max(0, len(h.ID)-8):] }
+// Short returns the end of the id, which differs between sessions that were created at the
+// same time.
+func (r eventRow) Short() string { return "…" + r.ID[max(0, len(r.ID)-8):] }
 
-// journal remembers the latest events, and nothing of the requests that they came from. It is safe for concurrent use.
-type journal struct {
+// eventLog holds the latest events, without anything from their requests. It is safe for
+// concurrent use.
+type eventLog struct {
 	mu   sync.Mutex
-	ring [40]happening
-	n    int // how many there have been
+	ring [40]eventRow
+	n    int // number of events so far
 }
 
-// add writes down an event. That a request came with a session is counted, and not news.
-func (j *journal) add(e core.Event) {
+// add adds an event. It ignores EventLoaded, which every request with a session causes.
+func (l *eventLog) add(e core.Event) {
 	if e.Kind == core.EventLoaded {
 		return
 	}
-	h := happening{Time: moment{e.Time}, Kind: e.Kind.String(), ID: e.SessionID, Subject: e.Subject, Why: e.Reason}
-	if h.Why == "" && e.Err != nil {
-		h.Why = e.Err.Error()
+	row := eventRow{
+		Time: timestamp{e.Time}, Kind: e.Kind.String(), ID: e.SessionID, Subject: e.Subject,
+		Why: e.Reason,
 	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.ring[j.n%len(j.ring)] = h
-	j.n++
+	if row.Why == "" && e.Err != nil {
+		row.Why = e.Err.Error()
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ring[l.n%len(l.ring)] = row
+	l.n++
 }
 
-// latest returns the events, the last one first.
-func (j *journal) latest() []happening {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	all := make([]happening, 0, len(j.ring))
-	for i := j.n - 1; i >= max(0, j.n-len(j.ring)); i-- {
-		all = append(all, j.ring[i%len(j.ring)])
+// latest returns the events, the latest one first.
+func (l *eventLog) latest() []eventRow {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := make([]eventRow, 0, len(l.ring))
+	for i := l.n - 1; i >= max(0, l.n-len(l.ring)); i-- {
+		all = append(all, l.ring[i%len(l.ring)])
 	}
 	return all
 }

@@ -14,23 +14,23 @@ import (
 
 func increment(n int) int { return n + 1 }
 
-// welcome is the content of the home page.
-type welcome struct {
+// homePage is the content of the home page.
+type homePage struct {
 	Visits   int
-	Entry    string // what was entered as a name
-	Remember bool   // what was ticked
+	Entry    string // the name that was entered
+	Remember bool   // whether the box was ticked
 	Error    string
 }
 
 func (a *App) home(s *core.Session, _ Request) Response {
-	return a.page(s, http.StatusOK, "home", welcome{Visits: visits.Update(s, increment)})
+	return a.page(s, http.StatusOK, "home", homePage{Visits: visits.Update(s, increment)})
 }
 
 func (a *App) goodbye(s *core.Session, _ Request) Response {
 	return a.page(s, http.StatusOK, "goodbye", nil)
 }
 
-// Preferences are how a visitor likes the pages.
+// Preferences are the visitor's preferences for the look of the pages.
 type Preferences struct {
 	Name   string `json:"name"`
 	Scheme string `json:"scheme"`
@@ -40,7 +40,7 @@ type Preferences struct {
 func schemes() []string { return []string{"auto", "light", "dark"} }
 func accents() []string { return []string{"moss", "sea", "plum", "rust"} }
 
-// preferencesOf returns the visitor's preferences, or the ones to start with.
+// preferencesOf returns the visitor's preferences, or the default ones.
 func preferencesOf(s *core.Session) Preferences {
 	if p, ok := preferences.Lookup(s); ok {
 		return p
@@ -48,99 +48,106 @@ func preferencesOf(s *core.Session) Preferences {
 	return Preferences{Scheme: schemes()[0], Accent: accents()[0]}
 }
 
-// choices is the content of the preferences page.
-type choices struct {
+// preferencesPage is the content of the preferences page.
+type preferencesPage struct {
 	Chosen           Preferences
 	Schemes, Accents []string
 	Error            string
 }
 
 func (a *App) preferences(s *core.Session, _ Request) Response {
-	return a.page(s, http.StatusOK, "preferences", choices{Chosen: preferencesOf(s), Schemes: schemes(), Accents: accents()})
+	return a.page(s, http.StatusOK, "preferences", preferencesPage{
+		Chosen: preferencesOf(s), Schemes: schemes(), Accents: accents(),
+	})
 }
 
 func (a *App) savePreferences(s *core.Session, r Request) Response {
-	name, ok := nameIn(r.Field("name"))
+	name, ok := parseName(r.Field("name"))
 	p := Preferences{Name: name, Scheme: r.Field("scheme"), Accent: r.Field("accent")}
-	if !ok || !slices.Contains(schemes(), p.Scheme) || !slices.Contains(accents(), p.Accent) {
-		return a.page(s, http.StatusUnprocessableEntity, "preferences", choices{
+	ok = ok && slices.Contains(schemes(), p.Scheme) && slices.Contains(accents(), p.Accent)
+	if !ok {
+		return a.page(s, http.StatusUnprocessableEntity, "preferences", preferencesPage{
 			Chosen: p, Schemes: schemes(), Accents: accents(),
 			Error: "Please choose a name of up to 40 letters, a colour scheme and an accent.",
 		})
 	}
 	if err := preferences.Set(s, p); err != nil {
-		return a.refused(s, err)
+		return a.changeFailed(s, err)
 	}
 	if err := flash.Set(s, "Your preferences are saved."); err != nil {
-		return a.refused(s, err)
+		return a.changeFailed(s, err)
 	}
 	return seeOther("/preferences")
 }
 
-// nameIn returns a name as it is shown, and whether it can be one.
-func nameIn(field string) (string, bool) {
+// parseName returns a name without surrounding space, and whether it is valid.
+func parseName(field string) (string, bool) {
 	name := strings.TrimSpace(field)
-	ok := utf8.ValidString(name) && utf8.RuneCountInString(name) <= 40 && !strings.ContainsFunc(name, unicode.IsControl)
+	ok := utf8.ValidString(name) && utf8.RuneCountInString(name) <= 40 &&
+		!strings.ContainsFunc(name, unicode.IsControl)
 	return name, ok
 }
 
-// tally is a number of clicks, for the counter page and for scripts.
-type tally struct {
+// clickCount is the content of the counter page, and the response to scripts.
+type clickCount struct {
 	Count int `json:"count"`
 }
 
 func (a *App) counter(s *core.Session, _ Request) Response {
-	return a.page(s, http.StatusOK, "counter", tally{clicks.Get(s)})
+	return a.page(s, http.StatusOK, "counter", clickCount{clicks.Get(s)})
 }
 
-// count adds one for browsers without scripts.
-func (a *App) count(s *core.Session, _ Request) Response {
+// countClick increments the counter for browsers without scripts.
+func (a *App) countClick(s *core.Session, _ Request) Response {
 	clicks.Update(s, increment)
 	return seeOther("/counter")
 }
 
-// countSlowly is under way for a while before it writes. When the session is ended from elsewhere meanwhile its write finds
-// nothing, and its response brings no cookie.
+// countSlowly waits for a while before it increments the counter. If the session is ended by
+// another request in the meantime, nothing is stored, and the response sets no cookie.
 func (a *App) countSlowly(s *core.Session, r Request) Response {
-	work := time.NewTimer(ticks * a.tick)
+	work := time.NewTimer(tickCount * a.tickInterval)
 	defer work.Stop()
 	select {
 	case <-work.C:
 	case <-r.Context.Done():
 	case <-a.done:
 	}
-	return a.count(s, r)
+	return a.countClick(s, r)
 }
 
-// hit adds one for scripts. When other requests change the session at the same time the function given to Update runs
-// again on their result, so that none is lost.
-func (a *App) hit(s *core.Session, _ Request) Response {
-	return asJSON(tally{clicks.Update(s, increment)})
+// click increments the counter for scripts. If other requests change the session at the same
+// time, the function given to Update runs again with their result, so that no click is lost.
+func (a *App) click(s *core.Session, _ Request) Response {
+	return asJSON(clickCount{clicks.Update(s, increment)})
 }
 
-func (a *App) hits(s *core.Session, _ Request) Response { return asJSON(tally{clicks.Get(s)}) }
+func (a *App) clickCount(s *core.Session, _ Request) Response {
+	return asJSON(clickCount{clicks.Get(s)})
+}
 
-// facts is the content of the session page. The token is not among them, and no method of a session tells it.
-type facts struct {
+// sessionPage is the content of the session page. It does not contain the token, which no
+// method of a session returns.
+type sessionPage struct {
 	ID                         string
-	Created, LastSeen, Expires moment
+	Created, LastSeen, Expires timestamp
 	Keys                       []string
 }
 
-// moment is a time as a page shows it.
-type moment struct{ time.Time }
+// timestamp is a time that a page shows.
+type timestamp struct{ time.Time }
 
-// Exact returns the time for people.
-func (m moment) Exact() string { return m.UTC().Format("2 January 2006, 15:04:05 UTC") }
+// Exact returns the time with its date.
+func (m timestamp) Exact() string { return m.UTC().Format("2 January 2006, 15:04:05 UTC") }
 
-// Clock returns the time of the day.
-func (m moment) Clock() string { return m.UTC().Format("15:04:05") }
+// Clock returns the time of day.
+func (m timestamp) Clock() string { return m.UTC().Format("15:04:05") }
 
 // Machine returns the time for the datetime attribute.
-func (m moment) Machine() string { return m.UTC().Format(time.RFC3339) }
+func (m timestamp) Machine() string { return m.UTC().Format(time.RFC3339) }
 
-// Ago returns how long it is past, in words.
-func (m moment) Ago() string {
+// Ago returns how long ago the time was, in words.
+func (m timestamp) Ago() string {
 	past := time.Since(m.Time)
 	switch {
 	case past < time.Minute:
@@ -153,7 +160,7 @@ func (m moment) Ago() string {
 	return plural(int(past/(24*time.Hour)), "day") + " ago"
 }
 
-// plural returns the number with the noun that goes with it.
+// plural returns a number with its noun in the singular or plural.
 func plural(n int, noun string) string {
 	if n != 1 {
 		noun += "s"
@@ -161,14 +168,16 @@ func plural(n int, noun string) string {
 	return strconv.Itoa(n) + " " + noun
 }
 
-// session shows a visitor without a session that there is none: looking makes neither a record nor a cookie.
+// session shows the session. If there is none, the page says so, and viewing it creates
+// neither a record nor a cookie.
 func (a *App) session(s *core.Session, _ Request) Response {
 	if s.IsNew() {
 		return a.page(s, http.StatusOK, "session", nil)
 	}
-	return a.page(s, http.StatusOK, "session", facts{
+	return a.page(s, http.StatusOK, "session", sessionPage{
 		ID: s.ID(), Keys: s.Keys(),
-		Created: moment{s.Created()}, LastSeen: moment{s.LastSeen()}, Expires: moment{s.Expires()},
+		Created: timestamp{s.Created()}, LastSeen: timestamp{s.LastSeen()},
+		Expires: timestamp{s.Expires()},
 	})
 }
 
@@ -177,10 +186,11 @@ func (a *App) renew(s *core.Session, _ Request) Response {
 		return seeOther("/session")
 	}
 	if err := s.Renew(); err != nil {
-		return a.refused(s, err)
+		return a.changeFailed(s, err)
 	}
-	if err := flash.Set(s, "The session has a new secret. Its id and its values are the same."); err != nil {
-		return a.refused(s, err)
+	err := flash.Set(s, "The session has a new secret. Its id and its values are the same.")
+	if err != nil {
+		return a.changeFailed(s, err)
 	}
 	return seeOther("/session")
 }

@@ -10,13 +10,13 @@ import (
 	"strings"
 	"time"
 
-	_ "github.com/go-sql-driver/mysql" // a driver for each SQL database
+	_ "github.com/go-sql-driver/mysql" // drivers of SQL databases
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/redis/go-redis/v9"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
-	_ "modernc.org/sqlite" // and one that needs no C compiler
+	_ "modernc.org/sqlite" // does not need a C compiler
 
 	"github.com/cloakroom-go/sessions/core/memcachedstore"
 	"github.com/cloakroom-go/sessions/core/memstore"
@@ -26,15 +26,15 @@ import (
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
-// kind is a store that the demo can run on.
-type kind struct {
+// storeKind is a kind of store that the demo can use.
+type storeKind struct {
 	name string
-	addr string // where it is unless -store-addr says otherwise, "" if it has no address
+	addr string // default of -store-addr, or "" if the store has no address
 	open func(ctx context.Context, addr string) (store.Store, func() error, error)
 }
 
-func kinds() []kind {
-	return []kind{
+func storeKinds() []storeKind {
+	return []storeKind{
 		{"memory", "", openMemory},
 		{"sqlite", "sessions.db", openSQLite},
 		{"redis", "redis://localhost:6379/0", openRedis},
@@ -45,18 +45,18 @@ func kinds() []kind {
 	}
 }
 
-func kindNames() string {
-	names := make([]string, 0, len(kinds()))
-	for _, k := range kinds() {
+func storeNames() string {
+	names := make([]string, 0, len(storeKinds()))
+	for _, k := range storeKinds() {
 		names = append(names, k.name)
 	}
 	return strings.Join(names, ", ")
 }
 
-// kindAddresses lists the addresses to begin with, for the usage text.
-func kindAddresses() string {
+// storeAddresses lists the default addresses for the usage text.
+func storeAddresses() string {
 	var lines strings.Builder
-	for _, k := range kinds() {
+	for _, k := range storeKinds() {
 		if k.addr != "" {
 			fmt.Fprintf(&lines, "\n  %-10s %s", k.name, k.addr)
 		}
@@ -64,22 +64,27 @@ func kindAddresses() string {
 	return lines.String()
 }
 
-// openStore returns the store of that name, ready for use, and what closes it and all beneath it. An empty address is the
-// usual one. It is an error if the store does not answer.
-func openStore(ctx context.Context, name, addr string) (s store.Store, closeAll func() error, err error) {
-	i := slices.IndexFunc(kinds(), func(k kind) bool { return k.name == name })
+// openStore opens the store with the given name. An empty address means the default one. The
+// function closeAll closes the store and its client. If the store does not respond, openStore
+// returns an error.
+func openStore(
+	ctx context.Context, name, addr string,
+) (s store.Store, closeAll func() error, err error) {
+	i := slices.IndexFunc(storeKinds(), func(k storeKind) bool { return k.name == name })
 	if i < 0 {
-		return nil, nil, fmt.Errorf("there is no store %q; choose one of %s with -store", name, kindNames())
+		const text = "there is no store %q; choose one of %s with -store"
+		return nil, nil, fmt.Errorf(text, name, storeNames())
 	}
-	k := kinds()[i]
+	k := storeKinds()[i]
 	if k.addr == "" && addr != "" {
 		return nil, nil, fmt.Errorf("the store %s has no address; leave out -store-addr", name)
 	}
-	const patience = 10 * time.Second
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	const startTimeout = 10 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	if s, closeAll, err = k.open(ctx, cmp.Or(addr, k.addr)); err != nil {
-		return nil, nil, fmt.Errorf("the store %s cannot be used: %w; choose its address with -store-addr", name, err)
+		const text = "the store %s cannot be used: %w; choose its address with -store-addr"
+		return nil, nil, fmt.Errorf(text, name, err)
 	}
 	return s, closeAll, nil
 }
@@ -101,15 +106,19 @@ func openMySQL(ctx context.Context, dsn string) (store.Store, func() error, erro
 	return openSQL(ctx, "mysql", dsn, sqlstore.MySQL)
 }
 
-func openSQL(ctx context.Context, driver, dsn string, dialect sqlstore.Dialect) (store.Store, func() error, error) {
+func openSQL(
+	ctx context.Context, driver, dsn string, dialect sqlstore.Dialect,
+) (store.Store, func() error, error) {
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
 		return nil, nil, err
 	}
-	// With the usual 2 idle connections, most requests at the same time connect anew.
+	// By default there are only 2 idle connections, so most concurrent requests would
+	// reconnect.
 	db.SetMaxOpenConns(16)
 	db.SetMaxIdleConns(16)
-	s, err := sqlstore.New(db, sqlstore.Options{Dialect: dialect}) //nolint:contextcheck // its goroutines outlive the start
+	o := sqlstore.Options{Dialect: dialect}
+	s, err := sqlstore.New(db, o) //nolint:contextcheck // its goroutines outlive ctx
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())
 	}
@@ -137,13 +146,14 @@ func openRedis(ctx context.Context, url string) (store.Store, func() error, erro
 	return s, client.Close, nil
 }
 
-// openMemcached takes several addresses, too, with commas between them.
+// openMemcached opens a store on one or more servers, whose addresses are separated by commas.
 func openMemcached(ctx context.Context, addrs string) (store.Store, func() error, error) {
 	s, err := memcachedstore.New(memcachedstore.Options{Servers: strings.Split(addrs, ",")})
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err = s.Load(ctx, "hello"); !errors.Is(err, store.ErrNotFound) { // there is no other way to see that it answers
+	// Loading a record is the only way to check that the servers respond.
+	if _, err = s.Load(ctx, "hello"); !errors.Is(err, store.ErrNotFound) {
 		return nil, nil, errors.Join(err, s.Close())
 	}
 	return s, s.Close, nil

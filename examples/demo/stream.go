@@ -9,60 +9,68 @@ import (
 	"github.com/cloakroom-go/sessions/core"
 )
 
-// ticks is how many pieces a stream has.
-const ticks = 10
+// tickCount is the number of pieces of a stream.
+const tickCount = 10
 
 func (a *App) live(s *core.Session, _ Request) Response {
-	return a.page(s, http.StatusOK, "live", tally{watched.Get(s)})
+	return a.page(s, http.StatusOK, "live", clickCount{watched.Get(s)})
 }
 
-// events streams to scripts, as server-sent events.
+// events streams server-sent events to scripts.
 func (a *App) events(s *core.Session, _ Request) Response {
 	return a.stream(s, "text/event-stream", format{
 		tick: func(n int, now string) string {
-			return fmt.Sprintf("id: %d\ndata: {\"n\": %d, \"of\": %d, \"time\": %q}\n\n", n, n, ticks, now)
+			const text = "id: %d\ndata: {\"n\": %d, \"of\": %d, \"time\": %q}\n\n"
+			return fmt.Sprintf(text, n, n, tickCount, now)
 		},
-		end: func(total int) string { return fmt.Sprintf("event: end\ndata: {\"watched\": %d}\n\n", total) },
+		end: func(total int) string {
+			return fmt.Sprintf("event: end\ndata: {\"watched\": %d}\n\n", total)
+		},
 	})
 }
 
-// lines streams to browsers without scripts, which show a text as it comes in.
-func (a *App) lines(s *core.Session, _ Request) Response {
+// plainEvents streams text to browsers without scripts, which show it as it arrives.
+func (a *App) plainEvents(s *core.Session, _ Request) Response {
 	return a.stream(s, "text/plain; charset=utf-8", format{
-		tick: func(n int, now string) string { return fmt.Sprintf("%2d of %d   %s\n", n, ticks, now) },
-		end:  func(total int) string { return fmt.Sprintf("\nThe end. Streams you have watched: %d\n", total) },
+		tick: func(n int, now string) string {
+			return fmt.Sprintf("%2d of %d   %s\n", n, tickCount, now)
+		},
+		end: func(total int) string {
+			return fmt.Sprintf("\nThe end. Streams you have watched: %d\n", total)
+		},
 	})
 }
 
-// format says how a stream is written.
+// format is the text format of a stream.
 type format struct {
 	tick func(n int, now string) string
 	end  func(total int) string
 }
 
-// stream sends the ticks and counts the stream in the session when it has been watched to its end. By then the response
-// has long begun, so the session has to exist before: a cookie can only travel ahead of the first byte.
+// stream sends the ticks, and increments a counter in the session when all have been sent. The
+// session must exist before the response begins, since a cookie can only be sent before the
+// first byte.
 func (a *App) stream(s *core.Session, mediaType string, f format) Response {
 	watched.Update(s, func(n int) int { return n })
-	res := content(http.StatusOK, mediaType, nil)
-	res.Header["X-Accel-Buffering"] = "no" // proxies of the nginx kind hold streams back otherwise
+	res := newResponse(http.StatusOK, mediaType, nil)
+	res.Header["X-Accel-Buffering"] = "no" // keeps nginx from buffering the stream
 	res.Stream = func(ctx context.Context, send func(string) error) {
-		if !a.run(ctx, send, f) {
+		if !a.sendTicks(ctx, send, f) {
 			return
 		}
 		total := watched.Update(s, increment)
 		if s.Save(ctx) == nil {
-			_ = send(f.end(total)) // whoever has gone away by now has seen it all
+			_ = send(f.end(total)) // a client that is gone by now has seen all ticks
 		}
 	}
 	return res
 }
 
-// run sends the ticks and reports whether all of them went out.
-func (a *App) run(ctx context.Context, send func(string) error, f format) bool {
-	clock := time.NewTicker(a.tick)
+// sendTicks sends the ticks and reports whether all of them were sent.
+func (a *App) sendTicks(ctx context.Context, send func(string) error, f format) bool {
+	clock := time.NewTicker(a.tickInterval)
 	defer clock.Stop()
-	for n := range ticks {
+	for n := range tickCount {
 		if send(f.tick(n+1, time.Now().UTC().Format("15:04:05.000"))) != nil {
 			return false
 		}

@@ -13,7 +13,7 @@ func main() { demo.Main("Echo", mount) }
 
 func mount(app *demo.App) demo.Server {
 	e := echo.New()
-	e.IPExtractor = echo.ExtractIPDirect() // there is no proxy in front that says where a device is
+	e.IPExtractor = echo.ExtractIPDirect() // no proxy is trusted to report client addresses
 	e.Use(middleware.Recover(), sessions.Middleware(app.Sessions()))
 	for _, route := range app.Routes() {
 		e.Add(route.Method, route.Path, handle(route.Handler))
@@ -26,7 +26,8 @@ func handle(h demo.Handler) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
 		res := h(sessions.Get(c), demo.Request{
-			Context: r.Context(), Method: r.Method, Path: r.URL.Path, Host: r.Host, Remote: r.RemoteAddr,
+			Context: r.Context(), Method: r.Method, Path: r.URL.Path,
+			Host: r.Host, Remote: r.RemoteAddr,
 			Header: r.Header.Get, Query: c.QueryParam, Field: r.PostFormValue,
 		})
 		for name, value := range res.Header {

@@ -17,7 +17,9 @@ import (
 func main() { demo.Main("Fiber", mount) }
 
 func mount(app *demo.App) demo.Server {
-	f := fiber.New(fiber.Config{DisableStartupMessage: true, BodyLimit: 64 << 10, IdleTimeout: 2 * time.Minute})
+	f := fiber.New(fiber.Config{
+		DisableStartupMessage: true, BodyLimit: 64 << 10, IdleTimeout: 2 * time.Minute,
+	})
 	f.Use(recover.New(), sessions.Middleware(app.Sessions()))
 	for _, route := range app.Routes() {
 		f.Add(route.Method, route.Path, handle(route.Handler))
@@ -26,20 +28,21 @@ func mount(app *demo.App) demo.Server {
 	return server{f}
 }
 
-// server gives Fiber the method names of the standard library's server.
+// server implements demo.Server with a Fiber app.
 type server struct{ app *fiber.App }
 
-// Serve serves until Shutdown.
+// Serve serves until Shutdown is called.
 func (s server) Serve(l net.Listener) error { return s.app.Listener(l) }
 
-// Shutdown lets the requests under way come to their end.
+// Shutdown waits for the current requests to end.
 func (s server) Shutdown(ctx context.Context) error { return s.app.ShutdownWithContext(ctx) }
 
 func handle(h demo.Handler) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		r := c.Request()
 		res := h(sessions.Get(c), demo.Request{
-			Context: c.UserContext(), Method: c.Method(), Path: c.Path(), Host: string(r.Host()), Remote: c.Context().RemoteAddr().String(),
+			Context: c.UserContext(), Method: c.Method(), Path: c.Path(),
+			Host: string(r.Host()), Remote: c.Context().RemoteAddr().String(),
 			Header: func(name string) string { return c.Get(name) },
 			Query:  func(name string) string { return c.Query(name) },
 			Field:  func(name string) string { return string(r.PostArgs().Peek(name)) },
@@ -51,11 +54,11 @@ func handle(h demo.Handler) fiber.Handler {
 		if res.Stream == nil {
 			return c.Send(res.Body)
 		}
-		ctx := c.UserContext() // the stream runs after the handler, when c belongs to another request
+		ctx := c.UserContext() // the stream must not use c, which Fiber reuses by then
 		c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
 			res.Stream(ctx, func(piece string) error {
 				_, _ = w.WriteString(piece)
-				return w.Flush() // tells what went wrong before, too
+				return w.Flush() // also returns the error of WriteString
 			})
 		})
 		return nil

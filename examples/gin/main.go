@@ -13,7 +13,7 @@ func main() { demo.Main("Gin", mount) }
 func mount(app *demo.App) demo.Server {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
-	_ = r.SetTrustedProxies(nil) // there is no proxy in front that says where a device is
+	_ = r.SetTrustedProxies(nil) // no proxy is trusted to report client addresses
 	r.Use(gin.Recovery(), sessions.Middleware(app.Sessions()))
 	for _, route := range app.Routes() {
 		r.Handle(route.Method, route.Path, handle(route.Handler))
@@ -26,7 +26,8 @@ func handle(h demo.Handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		r := c.Request
 		res := h(sessions.Get(c), demo.Request{
-			Context: r.Context(), Method: r.Method, Path: r.URL.Path, Host: r.Host, Remote: r.RemoteAddr,
+			Context: r.Context(), Method: r.Method, Path: r.URL.Path,
+			Host: r.Host, Remote: r.RemoteAddr,
 			Header: c.GetHeader, Query: c.Query, Field: c.PostForm,
 		})
 		for name, value := range res.Header {
