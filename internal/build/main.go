@@ -1,25 +1,33 @@
 // Command build runs every test of every module in go.work and sums them up.
 //
-// It is what `make test` calls. Each module goes through four stages: it builds
-// and vets in the workspace, its tests run on its own (GOWORK=off) under the race
-// detector, its allocation tests run once more without the detector (which
-// allocates by itself), and each fuzz target runs for a few seconds.
+// It is what `make test` calls. First go vet looks at the whole workspace, which also proves that
+// the modules build side by side. Then each module is tested on its own (GOWORK=off), as users have
+// it: its tests run under the race detector, its allocation tests run once more without the
+// detector (which allocates by itself), and each fuzz target runs for a few seconds.
+//
+// Several modules are tested at once, because many tests wait for servers. What they print is
+// never mixed: a line or a block of lines belongs to one package.
 package main
 
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
+	"sync"
 	"time"
 )
 
 func main() {
+	jobs := flag.Int("jobs", defaultJobs(), "number of modules to test side by side")
+	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	ok, err := run(ctx)
+	ok, err := run(ctx, *jobs)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "make test:", err)
@@ -29,8 +37,12 @@ func main() {
 	}
 }
 
+// defaultJobs returns one job per processor, and no more than four: the servers of the tests need
+// processors too.
+func defaultJobs() int { return min(runtime.NumCPU(), 4) }
+
 // run tests the modules of the workspace above the current folder.
-func run(ctx context.Context) (bool, error) {
+func run(ctx context.Context, jobs int) (bool, error) {
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		return false, err
@@ -40,11 +52,43 @@ func run(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	r := newReport(os.Stdout)
+	together, alone := []func(context.Context){vetter(root, r).vet}, []func(context.Context){}
 	for _, dir := range dirs {
-		m := module{name: filepath.ToSlash(filepath.Clean(dir)), root: root, report: r}
-		m.test(ctx)
+		name := filepath.ToSlash(filepath.Clean(dir))
+		m := module{name: name, root: root, results: r.add(name)}
+		if timed(name) {
+			alone = append(alone, m.test)
+		} else {
+			together = append(together, m.test)
+		}
 	}
+	sideBySide(ctx, jobs, together)
+	sideBySide(ctx, 1, alone)
 	return r.summary(), ctx.Err()
+}
+
+// timed reports whether a module's tests need the processors to themselves. Those of testserver
+// watch servers elect a new leader: one that gets no time to answer is taken for dead.
+func timed(module string) bool { return module == "internal/testserver" }
+
+// sideBySide calls the functions in their order, at most n at a time, until ctx is done.
+func sideBySide(ctx context.Context, n int, work []func(context.Context)) {
+	queue := make(chan func(context.Context), len(work))
+	for _, f := range work {
+		queue <- f
+	}
+	close(queue)
+	var workers sync.WaitGroup
+	for range max(n, 1) {
+		workers.Go(func() {
+			for f := range queue {
+				if ctx.Err() == nil {
+					f(ctx)
+				}
+			}
+		})
+	}
+	workers.Wait()
 }
 
 // workspace returns the folders that go.work names, so that a new module takes part by being listed there.

@@ -5,14 +5,15 @@ import (
 	"testing"
 )
 
-// play feeds a report with events and returns it with what it printed.
+// play feeds a module of a report with events and returns the report with what it printed.
 func play(events ...string) (*report, *strings.Builder) {
 	var out strings.Builder
 	r := newReport(&out)
-	r.begin("demo")
-	r.read(strings.NewReader(strings.Join(events, "\n")))
+	feed(r.add("demo"), events...)
 	return r, &out
 }
+
+func feed(m *results, events ...string) { m.read(strings.NewReader(strings.Join(events, "\n"))) }
 
 func expect(t *testing.T, r *report, out *strings.Builder, closing string) {
 	t.Helper()
@@ -109,11 +110,10 @@ func TestFuzzTargetsAreTheModulesOwn(t *testing.T) {
 		`{"Action":"pass","Package":"p","Test":"TestFuzz"}`,
 		`{"Action":"pass","Package":"p"}`,
 	)
-	if got := r.fuzzTargets(); len(got) != 1 || got[0].name != "FuzzToken" {
+	if got := r.modules[0].fuzzTargets(); len(got) != 1 || got[0].name != "FuzzToken" {
 		t.Errorf("fuzzTargets() = %v, want FuzzToken alone", got)
 	}
-	r.begin("other")
-	if got := r.fuzzTargets(); len(got) != 0 {
+	if got := r.add("other").fuzzTargets(); len(got) != 0 {
 		t.Errorf("fuzzTargets() = %v in another module, want none", got)
 	}
 }
@@ -125,5 +125,57 @@ func TestInterruptedIsNotAFinding(t *testing.T) {
 	}
 	if interrupted([]byte("context deadline exceeded\n    Failing input written to testdata/fuzz/FuzzX/1\n")) {
 		t.Error("a failing input must count")
+	}
+}
+
+func TestModulesAreSummedUp(t *testing.T) {
+	t.Parallel()
+	r, out := play(
+		`{"Action":"pass","Package":"p","Test":"TestA"}`,
+		`{"Action":"skip","Package":"p","Test":"TestB"}`,
+		`{"Action":"pass","Package":"p"}`,
+	)
+	feed(r.add("other"),
+		`{"Action":"fail","Package":"q","Test":"TestA"}`,
+		`{"Action":"fail","Package":"q"}`,
+	)
+	expect(t, r, out, "1 passed, 1 failed, 1 skipped")
+	for _, want := range []string{"\ndemo  ", "\nother  "} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("want a line of the module %q:\n%s", want, out)
+		}
+	}
+}
+
+// What two modules print at the same time is told apart: nothing of a package appears before the package is complete.
+func TestModulesSideBySideAreNotMixed(t *testing.T) {
+	t.Parallel()
+	r, out := play(
+		`{"Action":"build-output","ImportPath":"p","Output":"# p\n"}`,
+		`{"Action":"output","Package":"p","Test":"TestBad","Output":"one\n"}`,
+	)
+	other := r.add("other")
+	other.progress("race")
+	feed(other, `{"Action":"fail","Package":"q","Test":"TestC"}`, `not an event`)
+	feed(r.modules[0],
+		`{"Action":"output","Package":"p","Test":"TestBad","Output":"two\n"}`,
+		`{"Action":"fail","Package":"p","Test":"TestBad"}`,
+		`{"Action":"fail","Package":"p","Elapsed":1.5}`,
+	)
+	feed(other, `{"Action":"fail","Package":"q","Elapsed":2}`)
+	want := "== other: race\n" +
+		"# p\nFAIL     1.5s  p\none\ntwo\n" +
+		"not an event" + "FAIL     2.0s  q\n"
+	if out.String() != want {
+		t.Errorf("output is\n%s\nwant\n%s", out, want)
+	}
+}
+
+func TestWhatIsHeldBackIsPrintedAtTheEnd(t *testing.T) {
+	t.Parallel()
+	r, out := play("panic: out of memory\n")
+	r.modules[0].end(0)
+	if out.String() != "panic: out of memory\n" {
+		t.Errorf("output is %q", out)
 	}
 }
