@@ -3,39 +3,49 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 
-# Linters see each module as its users do, alone; tests and coverage use the workspace.
+# Linters and tests see each module as its users do, alone. What looks at several at once uses the workspace.
 WORKSPACE := $(CURDIR)/go.work
 export GOWORK := off
 # A checkout that belongs to another user must build as well.
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
-GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-export GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
+BIN := $(CURDIR)/internal/build/bin
+GOLANGCI_LINT := $(BIN)/golangci-lint
+export GOVULNCHECK := $(BIN)/govulncheck
 
-MODULES := $(shell go work edit -json go.work | sed -n 's/.*"DiskPath": "\(.*\)".*/\1/p')
-CHECKED := $(MODULES) ./internal/build
-
-# $(call each,COMMAND) runs it in every module and fails at the end if it failed in one.
-each = @failed=; for m in $(CHECKED); do echo "== $$m: $(1)"; (cd $$m && $(1)) || failed=1; done; test -z "$$failed"
-
+MODULES := $(patsubst ./%,%,$(shell go work edit -json go.work | sed -n 's/.*"DiskPath": "\(.*\)".*/\1/p'))
+LINTED := $(MODULES) internal/build
 # The modules of adapters: each gets a generated alias.go.
 ADAPTERS := gin echo fiber
+# What make check tests: no package of these needs a server.
+CHECKED := ./core/... $(ADAPTERS:%=./%/...)
 # Packages whose files must not use each other in a circle.
 ACYCLIC := ./core ./core/adapter ./core/adapter/httpwriter ./core/internal/cookie ./core/internal/record \
 	./core/internal/storekit ./core/internal/ticket ./core/store ./core/memstore ./core/storetest ./core/adaptertest \
 	./core/sessiontest ./core/redisstore ./core/memcachedstore ./core/mongostore ./core/sqlstore ./core/otelsessions \
 	./gin ./echo ./fiber
 
-.PHONY: help test stress bench bench-stores generate lint lint-code lint-format lint-modules lint-core lint-generated lint-circles lint-vulnerabilities cover fmt
+# How many modules are worked on side by side; JOBS=1 takes them one by one.
+JOBS ?=
+# $(side-by-side) TARGETS makes them all, whatever fails, and keeps what they print together.
+side-by-side = @$(MAKE) --no-print-directory --keep-going --output-sync=target \
+	--jobs=$(or $(JOBS),$(shell getconf _NPROCESSORS_ONLN))
+
+.PHONY: help check test stress bench bench-stores generate cover fmt tools \
+	lint lint-code lint-format lint-modules lint-core lint-generated lint-circles lint-vulnerabilities
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 22
 
-test: ## Run every test of every module; FUZZTIME=1m fuzzes longer than 5s.
+check: ## Vet and test core and the adapters in a minute: no servers, no race detector. For every save.
+	GOWORK=$(WORKSPACE) go vet $(CHECKED)
+	GOWORK=$(WORKSPACE) go test -vet=off $(CHECKED)
+
+test: ## Run every test of every module; FUZZTIME=1m fuzzes longer than 5s, JOBS=1 takes one module after the other.
 	internal/build/setup.sh
 	go -C internal/testserver run ./cmd/install || test -z "$${CI:-}" # at home, tests without their server are skipped
 	go -C internal/build test ./...
-	go -C internal/build run .
+	go -C internal/build run . $(JOBS:%=-jobs %)
 
 stress: ## Random faults under traffic, checked exactly; STRESS=60s STORE=redis SEED=7 choose, else each store for 30s.
 	go -C internal/testserver run ./cmd/install
@@ -48,16 +58,18 @@ bench-stores: ## Measure every store side by side; BENCHTIME=200x for a quick lo
 bench: ## Measure beside the peers and write docs/benchmarks.md, in twenty minutes; BENCH=quick takes two.
 	TEST_REQUIRE=redis go -C internal/bench test -run '^$$' -bench '^BenchmarkReport$$' -benchtime 1x -timeout 2h -v .
 
-lint: lint-format lint-code lint-modules lint-core lint-generated lint-circles lint-vulnerabilities ## Run every check below.
+lint: tools ## Run every check below.
+	$(side-by-side) lint-format lint-core lint-generated lint-circles $(LINTED:%=lint-code/%) $(LINTED:%=lint-modules/%) \
+		$(LINTED:%=lint-vulnerabilities/%)
 
-lint-format: ## Are all Go files formatted?
+lint-format: tools ## Are all Go files formatted?
 	$(GOLANGCI_LINT) fmt --diff .
 
-lint-code: ## go vet and golangci-lint.
-	$(call each,go vet ./... && $(GOLANGCI_LINT) run ./...)
+lint-code: tools ## golangci-lint, which has the analyzers of go vet.
+	$(side-by-side) $(LINTED:%=lint-code/%)
 
 lint-modules: ## Is every go.mod tidy?
-	$(call each,go mod tidy -diff)
+	$(side-by-side) $(LINTED:%=lint-modules/%)
 
 lint-core: ## Does core depend on the standard library and google/uuid alone?
 	internal/build/core-deps.sh
@@ -68,15 +80,28 @@ lint-generated: ## Is alias.go of each adapter what make generate writes?
 lint-circles: ## Do files use each other in a circle? CIRCLES=-v prints the size of each package's largest.
 	go -C internal/build run -exec 'env GOWORK=$(WORKSPACE)' ./circles $(CIRCLES) $(ACYCLIC)
 
-lint-vulnerabilities: ## Is a known vulnerability called? VULNDB=URL names a mirror of the database.
-	internal/build/vulncheck.sh $(CHECKED)
+lint-vulnerabilities: tools ## Is a known vulnerability called? VULNDB=URL names a mirror of the database.
+	$(side-by-side) $(LINTED:%=lint-vulnerabilities/%)
+
+# The same for one module each.
+.PHONY: $(foreach check,code modules vulnerabilities,$(LINTED:%=lint-$(check)/%))
+$(LINTED:%=lint-code/%): lint-code/%: tools
+	@echo "== $*: golangci-lint" && cd $* && $(GOLANGCI_LINT) run ./...
+$(LINTED:%=lint-modules/%): lint-modules/%:
+	@echo "== $*: go mod tidy -diff" && cd $* && go mod tidy -diff
+$(LINTED:%=lint-vulnerabilities/%): lint-vulnerabilities/%: tools
+	@internal/build/vulncheck.sh $*
+
+tools:
+	@GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+	@GOBIN=$(BIN) go install golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 generate: ## Write alias.go of each adapter from core's documentation.
 	go -C internal/build run ./alias $(ADAPTERS)
 
 cover: ## Measure how much of the code the tests reach.
-	GOWORK=$(WORKSPACE) go test -coverprofile=coverage.out -coverpkg=github.com/cloakroom-go/sessions/... $(MODULES:%=%/...)
+	GOWORK=$(WORKSPACE) go test -coverprofile=coverage.out -coverpkg=github.com/cloakroom-go/sessions/... $(MODULES:%=./%/...)
 	GOWORK=$(WORKSPACE) go tool cover -func=coverage.out | tail -n 1
 
-fmt: ## Format all Go files.
+fmt: tools ## Format all Go files.
 	$(GOLANGCI_LINT) fmt .
