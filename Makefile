@@ -41,11 +41,11 @@ check: ## Vet and test core and the adapters in a minute: no servers, no race de
 	GOWORK=$(WORKSPACE) go vet $(CHECKED)
 	GOWORK=$(WORKSPACE) go test -vet=off $(CHECKED)
 
-test: ## Run every test of every module; FUZZTIME=1m fuzzes longer than 5s, JOBS=1 takes one module after the other.
+test: ## Run every test of every module; ONLY="core gin" chooses, FUZZTIME=1m fuzzes longer, JOBS=1 takes one by one.
 	internal/build/setup.sh
 	go -C internal/testserver run ./cmd/install || test -z "$${CI:-}" # at home, tests without their server are skipped
 	go -C internal/build test ./...
-	go -C internal/build run . $(JOBS:%=-jobs %)
+	go -C internal/build run . $(JOBS:%=-jobs %) $(ONLY)
 
 stress: ## Random faults under traffic, checked exactly; STRESS=60s STORE=redis SEED=7 choose, else each store for 30s.
 	go -C internal/testserver run ./cmd/install

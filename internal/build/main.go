@@ -19,6 +19,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 )
@@ -27,7 +28,7 @@ func main() {
 	jobs := flag.Int("jobs", defaultJobs(), "number of modules to test side by side")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	ok, err := run(ctx, *jobs)
+	ok, err := run(ctx, *jobs, flag.Args())
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "make test:", err)
@@ -41,20 +42,22 @@ func main() {
 // processors too.
 func defaultJobs() int { return min(runtime.NumCPU(), 4) }
 
-// run tests the modules of the workspace above the current folder.
-func run(ctx context.Context, jobs int) (bool, error) {
+// run tests modules of the workspace above the current folder: those named, or else all.
+func run(ctx context.Context, jobs int, only []string) (bool, error) {
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		return false, err
 	}
-	dirs, err := workspace(ctx, root)
+	names, err := workspace(ctx, root)
 	if err != nil {
+		return false, err
+	}
+	if names, err = choose(names, only); err != nil {
 		return false, err
 	}
 	r := newReport(os.Stdout)
 	together, alone := []func(context.Context){vetter(root, r).vet}, []func(context.Context){}
-	for _, dir := range dirs {
-		name := filepath.ToSlash(filepath.Clean(dir))
+	for _, name := range names {
 		m := module{name: name, root: root, results: r.add(name)}
 		if timed(name) {
 			alone = append(alone, m.test)
@@ -91,6 +94,19 @@ func sideBySide(ctx context.Context, n int, work []func(context.Context)) {
 	workers.Wait()
 }
 
+// choose returns those of the modules that are wanted; all of them if none is named.
+func choose(modules, wanted []string) ([]string, error) {
+	for _, name := range wanted {
+		if !slices.Contains(modules, name) {
+			return nil, fmt.Errorf("go.work has no module %s", name)
+		}
+	}
+	if len(wanted) == 0 {
+		return modules, nil
+	}
+	return wanted, nil
+}
+
 // workspace returns the folders that go.work names, so that a new module takes part by being listed there.
 func workspace(ctx context.Context, root string) ([]string, error) {
 	file := filepath.Join(root, "go.work")
@@ -106,7 +122,7 @@ func workspace(ctx context.Context, root string) ([]string, error) {
 	}
 	dirs := make([]string, 0, len(work.Use))
 	for _, use := range work.Use {
-		dirs = append(dirs, use.DiskPath)
+		dirs = append(dirs, filepath.ToSlash(filepath.Clean(use.DiskPath)))
 	}
 	return dirs, nil
 }

@@ -117,3 +117,17 @@ func TestNothingStartsAfterAnInterrupt(t *testing.T) {
 		t.Errorf("%d calls, want one", calls)
 	}
 }
+
+func TestChoose(t *testing.T) {
+	t.Parallel()
+	modules := []string{"core", "gin", "echo"}
+	if got, err := choose(modules, nil); err != nil || !slices.Equal(got, modules) {
+		t.Errorf("choose none = %q, %v, want all", got, err)
+	}
+	if got, err := choose(modules, []string{"gin"}); err != nil || !slices.Equal(got, []string{"gin"}) {
+		t.Errorf("choose gin = %q, %v", got, err)
+	}
+	if _, err := choose(modules, []string{"gin", "beego"}); err == nil || !strings.Contains(err.Error(), "beego") {
+		t.Errorf("err = %v, want one that names beego", err)
+	}
+}
