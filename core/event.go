@@ -67,20 +67,6 @@ const (
 	eventKinds = iota + 1
 )
 
-// The values of Event.Reason.
-const (
-	// ReasonRevoked is the reason of [Manager.Revoke] and [Manager.RevokeByID].
-	ReasonRevoked = "revoked"
-	// ReasonRevokedAll is the reason of [Manager.RevokeAll] and [Manager.RevokeOthers].
-	ReasonRevokedAll = "revoked_all"
-	// ReasonRevokedEverything is the reason of [Manager.RevokeEverything].
-	ReasonRevokedEverything = "revoked_everything"
-	// ReasonLimit is the reason of an end by [Options.MaxSessions].
-	ReasonLimit = "limit_reached"
-	// ReasonReuse is the reason of an end by [Options.RevokeOnReuse].
-	ReasonReuse = "secret_reused"
-)
-
 // String returns the kind in words.
 func (k EventKind) String() string {
 	names := [...]string{
@@ -94,6 +80,23 @@ func (k EventKind) String() string {
 	return names[k]
 }
 
+// Reason says why a session was ended from outside, in [Event.Reason].
+type Reason string
+
+// The reasons.
+const (
+	// ReasonRevoked is the reason of [Manager.Revoke] and [Manager.RevokeByID].
+	ReasonRevoked Reason = "revoked"
+	// ReasonRevokedAll is the reason of [Manager.RevokeAll] and [Manager.RevokeOthers].
+	ReasonRevokedAll Reason = "revoked_all"
+	// ReasonRevokedEverything is the reason of [Manager.RevokeEverything].
+	ReasonRevokedEverything Reason = "revoked_everything"
+	// ReasonLimit is the reason of an end by [Options.MaxSessions].
+	ReasonLimit Reason = "limit_reached"
+	// ReasonReuse is the reason of an end by [Options.RevokeOnReuse].
+	ReasonReuse Reason = "secret_reused"
+)
+
 // Event describes something that happened to a session. It never contains a ticket, a secret or
 // a value.
 type Event struct {
@@ -102,7 +105,7 @@ type Event struct {
 	SessionID string    // "" if the session has no id yet
 	Subject   string    // the signed-in user; "" if nobody is signed in
 	Key       string    // the key of the value, for EventBadValue
-	Reason    string    // one of the Reason constants, for EventRevoked
+	Reason    Reason    // one of the Reason constants, for EventRevoked
 	Err       error     // the cause, if there is one
 	Dropped   uint64    // events dropped since the previous delivery
 

@@ -113,7 +113,7 @@ func (r *records) reportReuse(ctx context.Context, snap *record.Snapshot) error 
 }
 
 // end deletes the record of a session and reports the reason.
-func (r *records) end(ctx context.Context, snap *record.Snapshot, reason string) error {
+func (r *records) end(ctx context.Context, snap *record.Snapshot, reason Reason) error {
 	if err := r.delete(ctx, snap.Record.Key); err != nil {
 		return err
 	}

@@ -136,7 +136,7 @@ func (m *Manager) RevokeEverything(ctx context.Context) (n int, err error) {
 // that it cannot decode, may be a live session to a process of another release: it is deleted
 // too, and not counted.
 func (m *Manager) revokeRecords(
-	ctx context.Context, recs []Record, reason string, except []string,
+	ctx context.Context, recs []Record, reason Reason, except []string,
 ) (n int, err error) {
 	for i := range recs {
 		snap := record.Snapshot{Record: recs[i]}
@@ -155,7 +155,7 @@ func (m *Manager) revokeRecords(
 }
 
 func (m *Manager) revokeRecord(
-	ctx context.Context, snap *record.Snapshot, status recordStatus, reason string,
+	ctx context.Context, snap *record.Snapshot, status recordStatus, reason Reason,
 ) error {
 	ctx, cancel := m.records.detached(ctx)
 	defer cancel()

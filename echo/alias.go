@@ -64,6 +64,9 @@ type (
 	Event = core.Event
 	// EventKind says what an [Event] reports. See [core.EventKind].
 	EventKind = core.EventKind
+	// Reason says why a session was ended from outside, in [core.Event.Reason]. See
+	// [core.Reason].
+	Reason = core.Reason
 )
 
 // The values of the SameSite attribute.
@@ -168,6 +171,21 @@ const (
 	// its duration, and Event.Err is its result, which may be [ErrNotFound] or
 	// [ErrConflict]. It requires [core.Options.StoreEvents].
 	EventStoreCalled = core.EventStoreCalled
+)
+
+// The reasons.
+const (
+	// ReasonRevoked is the reason of [core.Manager.Revoke] and [core.Manager.RevokeByID].
+	ReasonRevoked = core.ReasonRevoked
+	// ReasonRevokedAll is the reason of [core.Manager.RevokeAll] and
+	// [core.Manager.RevokeOthers].
+	ReasonRevokedAll = core.ReasonRevokedAll
+	// ReasonRevokedEverything is the reason of [core.Manager.RevokeEverything].
+	ReasonRevokedEverything = core.ReasonRevokedEverything
+	// ReasonLimit is the reason of an end by [core.Options.MaxSessions].
+	ReasonLimit = core.ReasonLimit
+	// ReasonReuse is the reason of an end by [core.Options.RevokeOnReuse].
+	ReasonReuse = core.ReasonReuse
 )
 
 // NoGrace is the [core.Options.Grace] that makes a replaced secret invalid at once.

@@ -31,8 +31,8 @@ func operations() []string {
 }
 
 // reasons returns the possible values of Event.Reason.
-func reasons() []string {
-	return []string{
+func reasons() []core.Reason {
+	return []core.Reason{
 		core.ReasonRevoked, core.ReasonRevokedAll, core.ReasonRevokedEverything,
 		core.ReasonLimit, core.ReasonReuse, otherValue,
 	}
@@ -47,7 +47,7 @@ func eventKinds() (all []core.EventKind) {
 }
 
 // knownOrOther returns value if it is one of values, and otherValue otherwise.
-func knownOrOther(values []string, value string) string {
+func knownOrOther[T ~string](values []T, value T) T {
 	if slices.Contains(values, value) {
 		return value
 	}
@@ -68,7 +68,7 @@ type label struct {
 func labelOf(e *core.Event) label {
 	l := label{kind: e.Kind.String()}
 	if e.Kind == core.EventRevoked {
-		l.reason = knownOrOther(reasons(), e.Reason)
+		l.reason = string(knownOrOther(reasons(), e.Reason))
 	}
 	return l
 }
@@ -100,7 +100,7 @@ func newSeriesOptions(common []attribute.KeyValue) seriesOptions {
 		add(label{kind: k.String()})
 	}
 	for _, r := range reasons() {
-		add(label{kind: core.EventRevoked.String(), reason: r})
+		add(label{kind: core.EventRevoked.String(), reason: string(r)})
 	}
 	for _, op := range operations() {
 		add(label{operation: op})

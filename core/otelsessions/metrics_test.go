@@ -184,8 +184,8 @@ func TestUnknownValuesAreBounded(t *testing.T) {
 	for i := range 10 {
 		text := fmt.Sprint("made up ", i)
 		hook(core.Event{Kind: core.EventStoreCalled, Operation: text})
-		hook(core.Event{Kind: core.EventRevoked, Reason: text})
-		hook(core.Event{Kind: core.EventKind(200 + i), Reason: text})
+		hook(core.Event{Kind: core.EventRevoked, Reason: core.Reason(text)})
+		hook(core.Event{Kind: core.EventKind(200 + i), Reason: core.Reason(text)})
 	}
 	same(t, "events", r.counts("session.events"), map[string]int64{"revoked other": 10, "unknown": 10})
 	same(t, "calls", r.counts("session.store.duration"), map[string]int64{"other ok": 10})

@@ -48,7 +48,7 @@ func TestPageNamesEverything(t *testing.T) {
 	for k := core.EventKind(1); k < core.EventStoreCalled; k++ {
 		hook(core.Event{Kind: k, Dropped: 1})
 	}
-	for _, reason := range []string{core.ReasonRevoked, core.ReasonRevokedAll, core.ReasonRevokedEverything, core.ReasonLimit, core.ReasonReuse} {
+	for _, reason := range []core.Reason{core.ReasonRevoked, core.ReasonRevokedAll, core.ReasonRevokedEverything, core.ReasonLimit, core.ReasonReuse} {
 		hook(core.Event{Kind: core.EventRevoked, Reason: reason})
 	}
 	for _, end := range append(endings(), ended{}) {

@@ -177,7 +177,7 @@ func (l *eventLog) add(e core.Event) {
 	}
 	row := eventRow{
 		Time: timestamp{e.Time}, Kind: e.Kind.String(), ID: e.SessionID, Subject: e.Subject,
-		Why: e.Reason,
+		Why: string(e.Reason),
 	}
 	if row.Why == "" && e.Err != nil {
 		row.Why = e.Err.Error()

@@ -10,7 +10,7 @@ import (
 
 func demo() names {
 	return names{
-		types:     []string{"Options", "Manager", "Key", "Store", "LimitPolicy"},
+		types:     []string{"Options", "Manager", "Key", "Store", "Limit"},
 		constants: []string{"Never"},
 		own:       []string{"NewManager"},
 	}

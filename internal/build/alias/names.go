@@ -13,7 +13,7 @@ func published() names {
 	return names{
 		types: []string{
 			"Options", "Cookie", "SameSite", "Manager", "Session", "Key", "Store", "Auth", "Info", "Stats",
-			"LimitPolicy", "Preset", "Codec", "Event", "EventKind",
+			"LimitPolicy", "Preset", "Codec", "Event", "EventKind", "Reason",
 		},
 		constants: []string{"Permanent", "NoGrace"},
 		own:       []string{"NewManager"},
