@@ -25,11 +25,11 @@ var web embed.FS
 
 // The keys of values in the session.
 const (
-	visits      = core.Key[int]("visits")
-	clicks      = core.Key[int]("clicks")
-	watched     = core.Key[int]("watched")
-	flash       = core.Key[string]("flash")
-	preferences = core.Key[Preferences]("preferences")
+	visits         = core.Key[int]("visits")
+	clicks         = core.Key[int]("clicks")
+	watched        = core.Key[int]("watched")
+	flash          = core.Key[string]("flash")
+	preferencesKey = core.Key[Preferences]("preferences")
 )
 
 // App is the application. It is safe for concurrent use.

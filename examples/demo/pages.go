@@ -42,7 +42,7 @@ func accents() []string { return []string{"moss", "sea", "plum", "rust"} }
 
 // preferencesOf returns the visitor's preferences, or the default ones.
 func preferencesOf(s *core.Session) Preferences {
-	if p, ok := preferences.Lookup(s); ok {
+	if p, ok := preferencesKey.Lookup(s); ok {
 		return p
 	}
 	return Preferences{Scheme: schemes()[0], Accent: accents()[0]}
@@ -71,7 +71,7 @@ func (a *App) savePreferences(s *core.Session, r Request) Response {
 			Error: "Please choose a name of up to 40 letters, a colour scheme and an accent.",
 		})
 	}
-	if err := preferences.Set(s, p); err != nil {
+	if err := preferencesKey.Set(s, p); err != nil {
 		return a.changeFailed(s, err)
 	}
 	if err := flash.Set(s, "Your preferences are saved."); err != nil {

@@ -79,7 +79,7 @@ func (b *Backend) faults(t *testing.T) {
 		{"Slow", slow},
 		{"BlackHole", blackHole},
 		{"Refused", refused},
-		{"WrongPassword", wrongPassword},
+		{"WrongPassword", refusedPassword},
 		{"CutReply", cutReply},
 		{"LostReply", lostReply},
 		{"Reset", reset},
@@ -190,8 +190,8 @@ func refused(t *testing.T, f *fixture) {
 	o.check(t)
 }
 
-// wrongPassword connects with a wrong password, which no error may contain.
-func wrongPassword(t *testing.T, f *fixture) {
+// refusedPassword connects with a wrong password, which no error may contain.
+func refusedPassword(t *testing.T, f *fixture) {
 	t.Helper()
 	if f.Deny == nil {
 		t.Skip("the server has no passwords, or its store's own tests have them")

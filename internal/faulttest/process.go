@@ -67,8 +67,8 @@ const (
 	callList      = "List"
 )
 
-// store returns the store at an address. It opens each store once. The caller must hold p.mu.
-func (p *process) store(address string) (store.Store, error) {
+// openStore returns the store at an address. It opens each store once. The caller must hold p.mu.
+func (p *process) openStore(address string) (store.Store, error) {
 	if found := p.stores[address]; found != nil {
 		return found, nil
 	}
@@ -82,7 +82,7 @@ func (p *process) store(address string) (store.Store, error) {
 // Store calls a store.
 func (p *process) Store(c StoreCall, result *StoreResult) error {
 	p.mu.Lock()
-	s, err := p.store(c.Address)
+	s, err := p.openStore(c.Address)
 	p.mu.Unlock()
 	if err != nil {
 		return err
@@ -125,7 +125,7 @@ func (p *process) manager(config AppConfig) (*core.Manager, error) {
 	if found := p.managers[config]; found != nil {
 		return found, nil
 	}
-	s, err := p.store(config.Address)
+	s, err := p.openStore(config.Address)
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func Processes(t *testing.T, address string) {
 			t.Parallel()
 			config := AppConfig{Address: address, Prefix: testserver.Name() + ":"}
 			a, b := &remoteApp{t, first, config}, &remoteApp{t, second, config}
-			race(t, &appPair{a, b, &remote{first, address}, config.Prefix})
+			race(t, &appPair{a, b, &remoteStore{first, address}, config.Prefix})
 		})
 	}
 }

@@ -72,16 +72,16 @@ func startProcess(tb testing.TB) *rpc.Client {
 func Remote(tb testing.TB) func(address string) store.Store {
 	tb.Helper()
 	client := startProcess(tb)
-	return func(address string) store.Store { return &remote{client, address} }
+	return func(address string) store.Store { return &remoteStore{client, address} }
 }
 
-// remote is a store in another process.
-type remote struct {
+// remoteStore is a store in another process.
+type remoteStore struct {
 	client  *rpc.Client
 	address string
 }
 
-func (r *remote) call(ctx context.Context, c StoreCall) (StoreResult, error) {
+func (r *remoteStore) call(ctx context.Context, c StoreCall) (StoreResult, error) {
 	c.Address, c.Timeout = r.address, hangTimeout
 	if deadline, ok := ctx.Deadline(); ok {
 		c.Timeout = min(c.Timeout, time.Until(deadline))
@@ -103,32 +103,32 @@ func (r *remote) call(ctx context.Context, c StoreCall) (StoreResult, error) {
 	return result, errors.New(result.Err)
 }
 
-func (r *remote) Load(ctx context.Context, key string) (store.Record, error) {
+func (r *remoteStore) Load(ctx context.Context, key string) (store.Record, error) {
 	result, err := r.call(ctx, StoreCall{Method: callLoad, Text: key})
 	return result.Record, err
 }
 
-func (r *remote) Save(ctx context.Context, rec store.Record) (store.Record, error) {
+func (r *remoteStore) Save(ctx context.Context, rec store.Record) (store.Record, error) {
 	result, err := r.call(ctx, StoreCall{Method: callSave, Record: rec})
 	return result.Record, err
 }
 
-func (r *remote) Delete(ctx context.Context, key string) error {
+func (r *remoteStore) Delete(ctx context.Context, key string) error {
 	_, err := r.call(ctx, StoreCall{Method: callDelete, Text: key})
 	return err
 }
 
-func (r *remote) Touch(ctx context.Context, rec store.Record) error {
+func (r *remoteStore) Touch(ctx context.Context, rec store.Record) error {
 	_, err := r.call(ctx, StoreCall{Method: callTouch, Record: rec})
 	return err
 }
 
-func (r *remote) BySubject(ctx context.Context, subject string) ([]store.Record, error) {
+func (r *remoteStore) BySubject(ctx context.Context, subject string) ([]store.Record, error) {
 	result, err := r.call(ctx, StoreCall{Method: callBySubject, Text: subject})
 	return result.Records, err
 }
 
-func (r *remote) List(
+func (r *remoteStore) List(
 	ctx context.Context, prefix, cursor string, limit int,
 ) ([]store.Record, string, error) {
 	call := StoreCall{Method: callList, Text: prefix, Cursor: cursor, Limit: limit}

@@ -88,13 +88,13 @@ func (p Postgres) init(ctx context.Context, path, dir string, account *account) 
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(p.config())
+	_, err = f.WriteString(p.configText())
 	return errors.Join(err, f.Close())
 }
 
-// config returns the settings that differ from initdb's. Shared memory is kept in the data
+// configText returns the settings that differ from initdb's. Shared memory is kept in the data
 // folder as far as possible, so that it is removed together with the folder.
-func (p Postgres) config() string {
+func (p Postgres) configText() string {
 	sync := "off"
 	if p.Sync {
 		sync = "on"

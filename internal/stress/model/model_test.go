@@ -66,7 +66,7 @@ func (p *scenario) settled(token *Token, outcome Outcome, ops ...Op) *Visit {
 	return v
 }
 
-func view(log []int64, values map[string]int64) *View {
+func newView(log []int64, values map[string]int64) *View {
 	return &View{ID: "id", Values: values, Log: log}
 }
 
@@ -76,12 +76,12 @@ func TestAcknowledgedIsThere(t *testing.T) {
 	t.Parallel()
 	p := begin(t)
 	p.settled(p.first, Acked, Op{Set, "s1", 2})
-	p.mustAllow(p.visit(p.first).Saw(view([]int64{1, 2}, values{"s0": 1, "s1": 2})))
-	p.mustViolate(p.visit(p.first).Saw(view([]int64{1}, values{"s0": 1})), "lost")
-	p.mustViolate(p.visit(p.first).Saw(view([]int64{1, 2}, values{"s0": 1})), "its log gives")
-	p.mustViolate(p.visit(p.first).Saw(view([]int64{1, 2, 2}, values{"s0": 1, "s1": 2})), "twice")
-	p.mustViolate(p.visit(p.first).Saw(view(nil, nil)), "log is missing")
-	p.mustViolate(p.visit(p.first).Saw(view([]int64{1, 2, 9}, values{"s0": 1, "s1": 2})), "not its own")
+	p.mustAllow(p.visit(p.first).Saw(newView([]int64{1, 2}, values{"s0": 1, "s1": 2})))
+	p.mustViolate(p.visit(p.first).Saw(newView([]int64{1}, values{"s0": 1})), "lost")
+	p.mustViolate(p.visit(p.first).Saw(newView([]int64{1, 2}, values{"s0": 1})), "its log gives")
+	p.mustViolate(p.visit(p.first).Saw(newView([]int64{1, 2, 2}, values{"s0": 1, "s1": 2})), "twice")
+	p.mustViolate(p.visit(p.first).Saw(newView(nil, nil)), "log is missing")
+	p.mustViolate(p.visit(p.first).Saw(newView([]int64{1, 2, 9}, values{"s0": 1, "s1": 2})), "not its own")
 	p.mustViolate(p.visit(p.first).SawNothing(), "nothing has ended")
 }
 
@@ -89,19 +89,19 @@ func TestUnansweredMayBeThereUntilALaterSave(t *testing.T) {
 	t.Parallel()
 	p := begin(t)
 	p.settled(p.first, Unknown, Op{Set, "s1", 2})
-	p.mustAllow(p.visit(p.first).Saw(view([]int64{1}, values{"s0": 1})))
+	p.mustAllow(p.visit(p.first).Saw(newView([]int64{1}, values{"s0": 1})))
 	p.settled(p.first, Acked, Op{Set, "s2", 3})
-	p.mustAllow(p.visit(p.first).Saw(view([]int64{1, 3}, values{"s0": 1, "s2": 3})))
-	p.mustViolate(p.visit(p.first).Saw(view([]int64{1, 3, 2}, values{"s0": 1, "s1": 2, "s2": 3})), "which began after its end")
-	p.mustViolate(p.visit(p.first).Saw(view([]int64{1, 2, 3}, values{"s0": 1, "s1": 2, "s2": 3})), "its log was")
+	p.mustAllow(p.visit(p.first).Saw(newView([]int64{1, 3}, values{"s0": 1, "s2": 3})))
+	p.mustViolate(p.visit(p.first).Saw(newView([]int64{1, 3, 2}, values{"s0": 1, "s1": 2, "s2": 3})), "which began after its end")
+	p.mustViolate(p.visit(p.first).Saw(newView([]int64{1, 2, 3}, values{"s0": 1, "s1": 2, "s2": 3})), "its log was")
 }
 
 func TestSeenIsThereForGood(t *testing.T) {
 	t.Parallel()
 	p := begin(t)
 	p.settled(p.first, Unknown, Op{Set, "s1", 2})
-	p.mustAllow(p.visit(p.first).Saw(view([]int64{1, 2}, values{"s0": 1, "s1": 2})))
-	p.mustViolate(p.visit(p.first).Saw(view([]int64{1}, values{"s0": 1})), "lost")
+	p.mustAllow(p.visit(p.first).Saw(newView([]int64{1, 2}, values{"s0": 1, "s1": 2})))
+	p.mustViolate(p.visit(p.first).Saw(newView([]int64{1}, values{"s0": 1})), "lost")
 }
 
 func TestClearTakesWhatCameBefore(t *testing.T) {
@@ -109,11 +109,11 @@ func TestClearTakesWhatCameBefore(t *testing.T) {
 	p := begin(t)
 	p.settled(p.first, Acked, Op{Set, "q0", 2})
 	p.settled(p.first, Acked, Op{Clear, "", 0}, Op{Set, "s1", 3})
-	p.mustAllow(p.visit(p.first).Saw(view([]int64{3}, values{"s1": 3})))
-	p.mustViolate(p.visit(p.first).Saw(view([]int64{3}, values{"s1": 3, "q0": 2})), "before the clear")
-	p.mustViolate(p.visit(p.first).Saw(view([]int64{1}, values{"s0": 1})), "lost")
+	p.mustAllow(p.visit(p.first).Saw(newView([]int64{3}, values{"s1": 3})))
+	p.mustViolate(p.visit(p.first).Saw(newView([]int64{3}, values{"s1": 3, "q0": 2})), "before the clear")
+	p.mustViolate(p.visit(p.first).Saw(newView([]int64{1}, values{"s0": 1})), "lost")
 	p.settled(p.first, Acked, Op{Set, "s2", 4})
-	p.mustViolate(p.visit(p.first).Saw(view([]int64{3}, values{"s1": 3})), "lost")
+	p.mustViolate(p.visit(p.first).Saw(newView([]int64{3}, values{"s1": 3})), "lost")
 }
 
 func TestUnloggedKeysHoldTheirBounds(t *testing.T) {
@@ -124,12 +124,12 @@ func TestUnloggedKeysHoldTheirBounds(t *testing.T) {
 	p.settled(p.first, Unknown, Op{Set, "q0", 3}, Op{Add, UnloggedCounter, 0})
 	for _, may := range []values{{"q0": 2, "u": 1}, {"q0": 3, "u": 2}} {
 		may["s0"] = base
-		p.mustAllow(p.visit(p.first).Saw(view(log, may)))
+		p.mustAllow(p.visit(p.first).Saw(newView(log, may)))
 	}
-	p.mustViolate(p.visit(p.first).Saw(view(log, values{"s0": base, "q0": 2, "u": 2})), "q0 holds 2")
-	p.mustViolate(p.visit(p.first).Saw(view(log, values{"s0": base, "q0": 3, "u": 1})), "the counter is 1")
-	p.mustViolate(p.visit(p.first).Saw(view(log, values{"s0": base, "q0": 3, "u": 3})), "the counter is 3")
-	p.mustViolate(p.visit(p.first).Saw(view(log, values{"s0": base, "u": 2})), "q0 holds 0")
+	p.mustViolate(p.visit(p.first).Saw(newView(log, values{"s0": base, "q0": 2, "u": 2})), "q0 holds 2")
+	p.mustViolate(p.visit(p.first).Saw(newView(log, values{"s0": base, "q0": 3, "u": 1})), "the counter is 1")
+	p.mustViolate(p.visit(p.first).Saw(newView(log, values{"s0": base, "q0": 3, "u": 3})), "the counter is 3")
+	p.mustViolate(p.visit(p.first).Saw(newView(log, values{"s0": base, "u": 2})), "q0 holds 0")
 }
 
 func TestDestroyIsForGood(t *testing.T) {
@@ -137,9 +137,9 @@ func TestDestroyIsForGood(t *testing.T) {
 	p := begin(t)
 	before := p.visit(p.first)
 	p.settled(p.first, Acked, Op{Destroy, "", 0})
-	p.mustAllow(before.Saw(view([]int64{1}, values{"s0": 1}))) // it may have loaded before
+	p.mustAllow(before.Saw(newView([]int64{1}, values{"s0": 1}))) // it may have loaded before
 	p.mustAllow(p.visit(p.first).SawNothing())
-	p.mustViolate(p.visit(p.first).Saw(view([]int64{1}, values{"s0": 1})), "dead before it came")
+	p.mustViolate(p.visit(p.first).Saw(newView([]int64{1}, values{"s0": 1})), "dead before it came")
 	if !p.history.Ended(p.session) {
 		t.Error("the session has not ended")
 	}
@@ -149,16 +149,16 @@ func TestUnansweredDestroyMayComeLater(t *testing.T) {
 	t.Parallel()
 	p := begin(t)
 	p.settled(p.first, Unknown, Op{Destroy, "", 0})
-	p.mustAllow(p.visit(p.first).Saw(view([]int64{1}, values{"s0": 1})))
+	p.mustAllow(p.visit(p.first).Saw(newView([]int64{1}, values{"s0": 1})))
 	p.mustAllow(p.visit(p.first).SawNothing())
-	p.mustViolate(p.visit(p.first).Saw(view([]int64{1}, values{"s0": 1})), "dead before it came")
+	p.mustViolate(p.visit(p.first).Saw(newView([]int64{1}, values{"s0": 1})), "dead before it came")
 }
 
 func TestLoginEndsTheOldCookie(t *testing.T) {
 	t.Parallel()
 	p := begin(t)
 	next := p.cookie(p.settled(p.first, Acked, Op{Login, "ann", 0}), "two")
-	seen := view([]int64{1, 2}, values{"s0": 1})
+	seen := newView([]int64{1, 2}, values{"s0": 1})
 	p.mustViolate(p.visit(next).Saw(seen), "opens the session of")
 	seen.Subject = "ann"
 	p.mustAllow(p.visit(next).Saw(seen))
@@ -192,7 +192,7 @@ func TestRenewalKeepsTheOldCookieForItsGrace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := begin(t)
 		next := p.cookie(p.settled(p.first, Acked, Op{Renew, "", 0}), "two")
-		seen := view([]int64{1, 2}, values{"s0": 1})
+		seen := newView([]int64{1, 2}, values{"s0": 1})
 		p.mustAllow(p.visit(p.first).Saw(seen))
 		p.mustViolate(p.visit(p.first).SawNothing(), "nothing has ended")
 		time.Sleep(testGrace + time.Millisecond)
@@ -211,7 +211,7 @@ func TestLeftAloneExpires(t *testing.T) {
 		}
 		time.Sleep(testIdle + slack + time.Millisecond)
 		p.mustAllow(p.visit(p.first).SawNothing())
-		p.mustViolate(p.visit(p.first).Saw(view([]int64{1}, values{"s0": 1})), "dead before it came")
+		p.mustViolate(p.visit(p.first).Saw(newView([]int64{1}, values{"s0": 1})), "dead before it came")
 	})
 }
 
@@ -236,7 +236,7 @@ func TestIdentityStays(t *testing.T) {
 		t.Errorf("a cookie of another session = %v, want a violation", err)
 	}
 	v = p.visit(nil)
-	p.mustViolate(v.Saw(view([]int64{1}, values{"s0": 1})), "without a cookie")
+	p.mustViolate(v.Saw(newView([]int64{1}, values{"s0": 1})), "without a cookie")
 	v = p.visit(nil)
 	p.mustAllow(v.SawNothing())
 	p.mustViolate(v.Settle(p.write(v, Op{Set, "s0", 2}), Acked, "id"), "another session was created")

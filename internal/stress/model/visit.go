@@ -16,20 +16,20 @@ type View struct {
 
 // Visit is one request.
 type Visit struct {
-	history *History
-	token   *Token // nil if the request has no cookie
-	label   string
-	start   int64
-	began   time.Time
-	subject string // of the session, as far as the visit knows
-	session *Session
+	history   *History
+	token     *Token // nil if the request has no cookie
+	label     string
+	startTick int64
+	began     time.Time
+	subject   string // of the session, as far as the visit knows
+	session   *Session
 }
 
 // Visit begins a request. The token is nil if the request has no cookie.
 func (h *History) Visit(token *Token, label string) *Visit {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	v := &Visit{history: h, token: token, label: label, start: h.now(), began: time.Now()}
+	v := &Visit{history: h, token: token, label: label, startTick: h.now(), began: time.Now()}
 	if token != nil {
 		v.subject, v.session = token.subject, token.Session
 		h.note(v.session, v, "comes with %s of %q", token.name, token.subject)
@@ -84,14 +84,14 @@ func (v *Visit) Saw(view *View) error {
 	switch {
 	case view.ID != s.ID:
 		return s.violated("its id has become %s", view.ID)
-	case v.token != nil && h.mustBeDead(v.token, v.start, v.began):
+	case v.token != nil && h.mustBeDead(v.token, v.startTick, v.began):
 		const text = "a request with %s, which was dead before it came, sees the session"
 		return s.violated(text, v.token.name)
 	case view.Subject != v.subject:
 		const text = "the cookie is of %q and opens the session of %q"
 		return s.violated(text, v.subject, view.Subject)
 	}
-	return s.check(view, v.start, at)
+	return s.check(view, v.startTick, at)
 }
 
 // Begin records that the request is about to commit a transaction. It calls plan with the
@@ -173,7 +173,7 @@ func (v *Visit) recordAcked(t *Tx) error {
 		}
 	}
 	v.subject = t.subject(v.subject)
-	if t.token != nil && v.history.mustBeDead(t.token, v.start, v.began) {
+	if t.token != nil && v.history.mustBeDead(t.token, v.startTick, v.began) {
 		const text = "a request with %s, which was dead before it came, changes the session by %v"
 		return s.violated(text, t.token.name, t)
 	}
@@ -226,7 +226,7 @@ func (v *Visit) Cookie(value, id string) (*Token, error) {
 	}
 	t := &Token{
 		Session: s, Value: value, name: fmt.Sprintf("k%d", len(s.tokens)+1), subject: v.subject,
-		created: v.start, createdBy: v, deadSince: forever,
+		created: v.startTick, createdBy: v, deadSince: forever,
 	}
 	s.tokens = append(s.tokens, t)
 	v.replaceToken(t)
