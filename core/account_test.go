@@ -1,210 +1,352 @@
 package core
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
-	"github.com/cloakroom-go/sessions/core/adapter"
 	"github.com/cloakroom-go/sessions/core/internal/record"
 )
 
-// The device is asked for at the login, once, and not with the requests after it.
-func TestDeviceIsRecordedAtLogin(t *testing.T) {
-	t.Parallel()
-	inBubble(t, func(t *testing.T, store Store) {
-		t.Helper()
-		c := newClient(t, newTestManager(t, Options{Store: store}))
-		v := &visitor{ip: "192.0.2.7", agent: "Mozilla/5.0"}
-		c.from(v, as(t, "ann"))
-		equal(t, "asked at the login", v.asked, 1)
-		info := c.info()
-		equal(t, "IP", info.IP, "192.0.2.7")
-		equal(t, "user agent", info.UserAgent, "Mozilla/5.0")
-		moved := &visitor{ip: "192.0.2.8", agent: "Mozilla/6.0"}
-		for range 10 {
-			c.from(moved, read)
-			c.from(moved, increment)
-			c.from(moved, renew)
-		}
-		equal(t, "asked with the requests after it", moved.asked, 0)
-		equal(t, "IP after them", c.info().IP, "192.0.2.7")
-		c.from(moved, func(s *Session) { want(t, s.StepUp(Auth{Level: 2}), nil) })
-		equal(t, "asked at the step-up", moved.asked, 1)
-		equal(t, "IP after the step-up", c.info().IP, "192.0.2.8")
-	})
-}
-
-// The device follows with a touch. Where it is the same the touch stays one that does not rewrite the record.
-func TestDeviceIsRefreshedWithATouch(t *testing.T) {
-	t.Parallel()
-	inBubbleWith(t, newTouchSpy, func(t *testing.T, store touchSpy) {
-		t.Helper()
-		c := newClient(t, newTestManager(t, Options{Store: store, Expiry: 10 * time.Hour}))
-		v := &visitor{ip: "192.0.2.7", agent: "Mozilla/5.0"}
-		c.from(v, as(t, "ann"))
-		store.forget()
-		time.Sleep(time.Hour)
-		c.from(v, read)
-		c.from(v, read)
-		equal(t, "asked", v.asked, 2)
-		equal(t, "touches", store.count("touch"), 1)
-		equal(t, "saves", store.count("save"), 0)
-		v.ip, v.agent = "192.0.2.8", "Mozilla/6.0"
-		time.Sleep(time.Hour)
-		c.from(v, read)
-		c.from(v, read)
-		equal(t, "asked", v.asked, 3)
-		equal(t, "touches", store.count("touch"), 1)
-		equal(t, "saves", store.count("save"), 1)
-		equal(t, "IP", c.info().IP, "192.0.2.8")
-		equal(t, "user agent", c.info().UserAgent, "Mozilla/6.0")
-		// A write at the time of a touch takes the device along.
-		v.ip = "192.0.2.9"
-		time.Sleep(time.Hour)
-		c.from(v, increment)
-		equal(t, "saves", store.count("save"), 2)
-		equal(t, "IP", c.info().IP, "192.0.2.9")
-		// Without somebody to ask the record keeps what it has.
-		time.Sleep(time.Hour)
-		c.visit(read)
-		equal(t, "IP after a touch from nowhere", c.info().IP, "192.0.2.9")
-		equal(t, "last seen", c.info().LastSeen.Equal(time.Now()), true)
-	})
-}
-
-// A request asks once, however often it commits.
-func TestDeviceIsAskedOncePerRequest(t *testing.T) {
-	t.Parallel()
-	m := newTestManager(t, Options{})
-	v := &visitor{ip: "192.0.2.7"}
-	sc := new(Scope)
-	want(t, sc.Open(t.Context(), nil, m, v), nil)
-	for range 3 {
-		want(t, sc.Get().Login("ann"), nil)
-		want(t, sc.Commit(func(*adapter.Reply) {}), nil)
-	}
-	_, err := sc.CommitHeader()
-	want(t, err, nil)
-	equal(t, "asked", v.asked, 1)
-	// After the response has begun the framework may have given its request away.
-	sc = new(Scope)
-	v.asked = 0
-	want(t, sc.Open(t.Context(), nil, m, v), nil)
-	_, err = sc.CommitHeader()
-	want(t, err, nil)
-	want(t, sc.Get().Login("ann"), ErrLate)
-	want(t, sc.Close(), nil)
-	want(t, sc.Commit(func(*adapter.Reply) {}), nil)
-	equal(t, "asked after the response has begun", v.asked, 0)
-}
-
-// probing is a client whose answer needs the session, as an application's own way to find an address may.
-type probing struct{ s *Session }
-
-func (p *probing) Client() (ip, userAgent string) { return p.s.Subject(), "" }
-
-func TestDeviceMayUseTheSession(t *testing.T) {
-	t.Parallel()
-	sc, p := new(Scope), new(probing)
-	want(t, sc.Open(t.Context(), nil, newTestManager(t, Options{}), p), nil)
-	p.s = sc.Get()
-	want(t, p.s.Login("ann"), nil)
-	done := make(chan error)
-	go func() { _, err := sc.CommitHeader(); done <- err }()
-	select {
-	case err := <-done:
-		want(t, err, nil)
-	case <-time.After(10 * time.Second):
-		t.Fatal("Finish hangs")
+// sameAuth fails the test unless the session's authentication is the wanted one.
+func wantAuth(tb testing.TB, what string, got Auth, level int, methods ...string) {
+	tb.Helper()
+	if got.Level != level || !slices.Equal(got.Methods, methods) {
+		tb.Errorf("%s: authentication is %v at level %d, want %v at level %d", what, got.Methods, got.Level, methods, level)
 	}
 }
 
-func TestNoDevice(t *testing.T) {
-	t.Parallel()
-	inBubble(t, func(t *testing.T, store Store) {
-		t.Helper()
-		v := &visitor{ip: "192.0.2.7", agent: "Mozilla/5.0"}
-		writes, touches := newClient(t, newTestManager(t, Options{Store: store})), newClient(t, nil)
-		touches.m = writes.m
-		for _, c := range []*client{writes, touches} {
-			c.from(v, func(s *Session) { want(t, s.LoginWith("ann", Auth{Level: 2}), nil) })
-		}
-		asked := v.asked
-		m := newTestManager(t, Options{Store: store, NoDevice: true})
-		writes.m, touches.m = m, m
-		kept := func(c *client) record.Device { return c.arrive().snap.Identity().Account.Device() }
-		equal(t, "what a list shows of before", writes.info().IP+writes.info().UserAgent, "")
-		writes.from(v, increment)
-		equal(t, "kept after a write", kept(writes), record.Device{})
-		time.Sleep(5 * 24 * time.Hour)
-		touches.from(v, read)
-		equal(t, "kept after a touch", kept(touches), record.Device{})
-		sameAuth(t, "the rest of the account stays", touches.arrive().Auth(), 2)
-		writes.from(v, as(t, "ann"))
-		equal(t, "kept after a login", kept(writes), record.Device{})
-		equal(t, "asked", v.asked, asked)
-	})
-}
-
-func TestAnonymousHaveNoDevice(t *testing.T) {
-	t.Parallel()
-	inBubble(t, func(t *testing.T, store Store) {
-		t.Helper()
-		c := newClient(t, newTestManager(t, Options{Store: store}))
-		v := &visitor{ip: "192.0.2.7", agent: "Mozilla/5.0"}
-		c.from(v, set(t, 1))
-		time.Sleep(10 * 24 * time.Hour)
-		c.from(v, increment)
-		time.Sleep(10 * 24 * time.Hour)
-		c.from(v, read)
-		equal(t, "asked", v.asked, 0)
-		equal(t, "account", len(c.arrive().snap.Identity().Account), 0)
-		equal(t, "IP", c.info().IP, "")
-	})
-}
-
-// Another subject's login does not take over where the one before was; a step-up of the same does.
-func TestDeviceIsNotInherited(t *testing.T) {
+func TestLoginLimits(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, newTestManager(t, Options{}))
-	c.from(&visitor{ip: "192.0.2.7", agent: "Mozilla/5.0"}, as(t, "ann"))
-	c.visit(func(s *Session) { want(t, s.StepUp(Auth{}), nil) })
-	equal(t, "after a step-up", c.info().IP, "192.0.2.7")
-	c.visit(as(t, "bob"))
-	equal(t, "after the login of another", c.info().IP+c.info().UserAgent, "")
-}
-
-func TestDeviceIsBounded(t *testing.T) {
-	t.Parallel()
-	long := strings.Repeat("x", 255)
-	for name, test := range map[string]struct{ agent, kept string }{
-		"short":                    {"Mozilla/5.0", "Mozilla/5.0"},
-		"empty":                    {"", ""},
-		"just fits":                {long + "y", long + "y"},
-		"one too long":             {long + "yz", long + "y"},
-		"a letter across the end":  {long + "é", long},
-		"an emoji across the end":  {long[:253] + "😀", long[:253]},
-		"an emoji that just fits":  {long[:252] + "😀", long[:252] + "😀"},
-		"not UTF-8":                {"a\xffb\xc3", "ab"},
-		"nothing but continuation": {strings.Repeat("\x80", 1000), ""},
-		"a megabyte":               {strings.Repeat("é", 1<<19), strings.Repeat("é", 128)},
-		"control characters stay":  {"a\x00b\nc", "a\x00b\nc"},
-	} {
-		d := newDevice(test.agent, test.agent)
-		equal(t, name, d.UserAgent, test.kept)
-		if len(d.IP) > maxIP || !utf8.ValidString(d.IP) || !strings.HasPrefix(test.kept, d.IP) {
-			t.Errorf("%s: address is %q", name, d.IP)
+	c.request(func(s *Session) {
+		for _, subject := range []string{"", strings.Repeat("a", 1025), strings.Repeat("a", 1<<20)} {
+			if err := s.Login(subject); err == nil || len(err.Error()) > 200 {
+				t.Errorf("Login with %d bytes: %v", len(subject), err)
+			}
 		}
+	})
+	equal(t, "cookie", c.cookie, "")
+	for _, subject := range []string{"a", strings.Repeat("a", 1024), "\x00\n:*?[]", "é\xff"} {
+		c.request(func(s *Session) { want(t, s.Login(subject), nil) })
+		c.request(func(s *Session) { equal(t, "Subject", s.Subject(), subject) })
 	}
 }
 
-// A1: the framework's strings are not kept.
-func TestA1DeviceIsCopied(t *testing.T) {
+func TestLoginOnANewSession(t *testing.T) {
 	t.Parallel()
-	buf := []byte("192.0.2.7")
-	d := newDevice(unsafeString(buf), unsafeString(buf))
-	copy(buf, "XXXXXXXXX")
-	equal(t, "kept", *d, record.Device{IP: "192.0.2.7", UserAgent: "192.0.2.7"})
+	var events recorder
+	m := newTestManager(t, Options{OnEvent: events.add})
+	c := newClient(t, m)
+	c.request(func(s *Session) { want(t, s.Login("ann"), nil) })
+	c.request(func(s *Session) {
+		equal(t, "Subject", s.Subject(), "ann")
+		equal(t, "IsNew", s.IsNew(), false)
+	})
+	equal(t, "events", kinds(events.closeAndList(t, m)), "created login loaded")
+}
+
+func TestF2LoginKillsTheOldToken(t *testing.T) {
+	t.Parallel()
+	store := newSpy()
+	c := newClient(t, newTestManager(t, Options{Store: store}))
+	c.request(set(t, 1))
+	old, before := c.clone(), c.ticket()
+	reply := c.request(func(s *Session) {
+		want(t, s.Login("ann"), nil)
+		equal(t, "Subject at once", s.Subject(), "ann")
+	})
+	if reply.SetCookie == "" || c.ticket().Secret == before.Secret {
+		t.Fatal("Login keeps the secret")
+	}
+	equal(t, "id", c.ticket().ID, before.ID)
+	old.request(func(s *Session) { equal(t, "the old token is new", s.IsNew(), true) })
+	c.request(func(s *Session) {
+		equal(t, "visits", visits.Get(s), 1)
+		equal(t, "Subject", s.Subject(), "ann")
+	})
+	equal(t, "records", store.recordCount(), 1)
+	// Again, as somebody else: the secret changes again.
+	before = c.ticket()
+	c.request(func(s *Session) { want(t, s.Login("bob"), nil) })
+	equal(t, "secret is the old one", c.ticket().Secret == before.Secret, false)
+	c.request(func(s *Session) { equal(t, "Subject", s.Subject(), "bob") })
+}
+
+// Login and step-up are part of the one conditional write that saves the data, and the secret before is dead from then on
+// (F2, F5).
+func TestF2AuthenticationIsOneSave(t *testing.T) {
+	t.Parallel()
+	pwd := Auth{Methods: []string{"pwd"}, Level: 1}
+	for name, prove := range map[string]func(s *Session) error{
+		"login":   func(s *Session) error { return s.LoginWith("ann", pwd) },
+		"step-up": func(s *Session) error { return s.StepUp(pwd) },
+	} {
+		store := newSpy()
+		c := newSignedIn(t, newTestManager(t, Options{Store: store}), "ann")
+		id, planted := c.id(), c.clone()
+		store.reset()
+		reply := c.request(func(s *Session) {
+			want(t, visits.Set(s, 7), nil)
+			want(t, prove(s), nil)
+		})
+		equal(t, name+": saves", store.count("save"), 1)
+		equal(t, name+": calls", store.count(""), 2)
+		equal(t, name+": a cookie is sent", reply.SetCookie != "", true)
+		equal(t, name+": the secret is another", planted.ticket() == c.ticket(), false)
+		equal(t, name+": the former secret opens nothing", planted.load().IsNew(), true)
+		s := c.load()
+		equal(t, name+": id", s.ID(), id)
+		equal(t, name+": data", visits.Get(s), 7)
+		equal(t, name+": former secrets", s.snap.Identity().History.Len(), 0)
+		wantAuth(t, name, s.Auth(), 1, "pwd")
+	}
+}
+
+// What was proved changes with an authentication and with nothing else.
+func TestAuthChangesOnlyByLoginAndStepUp(t *testing.T) {
+	t.Parallel()
+	eachStoreInBubble(t, func(t *testing.T, store Store) {
+		t.Helper()
+		c := newClient(t, newTestManager(t, Options{Store: store}))
+		at := time.Now()
+		c.request(func(s *Session) {
+			want(t, s.LoginWith("ann", Auth{Methods: []string{"pwd"}, Level: 1}), nil)
+			wantAuth(t, "pending", s.Auth(), 1, "pwd")
+		})
+		for name, handler := range map[string]func(s *Session){
+			"write":  increment,
+			"clear":  func(s *Session) { want(t, s.Clear(), nil) },
+			"renew":  func(s *Session) { want(t, s.Renew(), nil) },
+			"expiry": func(s *Session) { want(t, s.SetExpiry(48*time.Hour), nil) },
+			"span":   func(s *Session) { want(t, s.Remember(true), nil) },
+			"touch":  read,
+		} {
+			time.Sleep(10 * time.Hour)
+			c.request(handler)
+			c.request(func(s *Session) {
+				wantAuth(t, name, s.Auth(), 1, "pwd")
+				equal(t, name+": authenticated at", s.AuthenticatedAt().UnixMilli(), at.UnixMilli())
+				equal(t, name+": subject", s.Subject(), "ann")
+			})
+		}
+	})
+}
+
+func TestStepUpAddsAndLoginReplacesAuth(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, newTestManager(t, Options{}))
+	for _, step := range []struct {
+		name    string
+		prove   func(s *Session) error
+		level   int
+		methods []string
+	}{
+		{"login without proof", func(s *Session) error { return s.Login("ann") }, 0, nil},
+		{"step-up", func(s *Session) error { return s.StepUp(Auth{Methods: []string{"pwd"}, Level: 1}) }, 1, []string{"pwd"}},
+		{"higher", func(s *Session) error { return s.StepUp(Auth{Methods: []string{"otp"}, Level: 2}) }, 2, []string{"pwd", "otp"}},
+		{"lower and known", func(s *Session) error { return s.StepUp(Auth{Methods: []string{"pwd"}, Level: 1}) }, 2, []string{"pwd", "otp"}},
+		{"nothing said", func(s *Session) error { return s.StepUp(Auth{}) }, 2, []string{"pwd", "otp"}},
+		{"login replaces", func(s *Session) error { return s.LoginWith("ann", Auth{Methods: []string{"hwk"}, Level: 1}) }, 1, []string{"hwk"}},
+		{"of somebody else", func(s *Session) error { return s.Login("bob") }, 0, nil},
+	} {
+		c.request(func(s *Session) {
+			want(t, step.prove(s), nil)
+			wantAuth(t, step.name+", pending", s.Auth(), step.level, step.methods...)
+		})
+		s := c.load()
+		wantAuth(t, step.name, s.Auth(), step.level, step.methods...)
+		_ = append(s.Auth().Methods[:0], "forged")
+		wantAuth(t, step.name+", after a caller wrote into it", s.Auth(), step.level, step.methods...)
+	}
+}
+
+func TestAuthLimits(t *testing.T) {
+	t.Parallel()
+	many := func(n, size int) (out []string) {
+		for i := range n {
+			out = append(out, strings.Repeat(string(rune('a'+i)), size))
+		}
+		return out
+	}
+	c := newSignedIn(t, newTestManager(t, Options{}), "ann")
+	for name, test := range map[string]struct {
+		auth Auth
+		ok   bool
+	}{
+		"nothing":        {Auth{}, true},
+		"as much as can": {Auth{Methods: many(16, 32), Level: 255}, true},
+		"17 methods":     {Auth{Methods: many(17, 1)}, false},
+		"a long method":  {Auth{Methods: many(1, 33)}, false},
+		"no method":      {Auth{Methods: []string{"pwd", ""}}, false},
+		"level below":    {Auth{Level: -1}, false},
+		"level beyond":   {Auth{Level: 256}, false},
+	} {
+		before := c.load().AuthenticatedAt()
+		cookie := c.cookie
+		c.request(func(s *Session) {
+			equal(t, name+": login", s.LoginWith("ann", test.auth) == nil, test.ok)
+			equal(t, name+": step-up", s.StepUp(test.auth) == nil, test.ok)
+		})
+		s := c.load()
+		if test.ok {
+			wantAuth(t, name, s.Auth(), test.auth.Level, test.auth.Methods...)
+			continue
+		}
+		equal(t, name+": the cookie is as before", c.cookie, cookie)
+		equal(t, name+": authenticated at", s.AuthenticatedAt(), before)
+	}
+}
+
+// Beyond the bound what was proved last stays, also if it had been proved before.
+func TestAuthKeepsTheLatest(t *testing.T) {
+	t.Parallel()
+	var before, wanted []string
+	for i := range 16 {
+		before = append(before, "m"+strconv.Itoa(i))
+	}
+	wanted = append(append(append(wanted, "m0"), before[3:]...), "x", "y")
+	p := record.Proof{Methods: before}
+	wantAuth(t, "union", Auth(p.Add(&record.Proof{Methods: []string{"x", "m0", "y"}})), 0, wanted...)
+	equal(t, "what was before stays as it was", len(p.Methods), 16)
+}
+
+func TestStepUpAnonymous(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, newTestManager(t, Options{}))
+	nothing := func(name string, s *Session) {
+		want(t, s.StepUp(Auth{Level: 2}), ErrAnonymous)
+		wantAuth(t, name, s.Auth(), 0)
+		equal(t, name+": authenticated at", s.AuthenticatedAt(), time.Time{})
+	}
+	equal(t, "cookie of a new session", c.request(func(s *Session) { nothing("new", s) }).SetCookie, "")
+	c.request(set(t, 1))
+	equal(t, "cookie of an anonymous one", c.request(func(s *Session) { nothing("anonymous", s) }).SetCookie, "")
+	c.request(signInAs(t, "ann"))
+	c.request(func(s *Session) {
+		s.Destroy()
+		nothing("destroyed", s)
+	})
+	equal(t, "after Destroy", c.load().IsNew(), true)
+}
+
+func TestFresh(t *testing.T) {
+	t.Parallel()
+	eachStoreInBubble(t, func(t *testing.T, store Store) {
+		t.Helper()
+		c := newClient(t, newTestManager(t, Options{Store: store}))
+		c.request(func(s *Session) {
+			equal(t, "anonymous", s.Fresh(1<<63-1), false)
+			want(t, s.Login("ann"), nil)
+			equal(t, "with the login", s.Fresh(time.Minute), true)
+		})
+		time.Sleep(time.Minute)
+		c.request(func(s *Session) { equal(t, "on the instant", s.Fresh(time.Minute), true) })
+		time.Sleep(time.Millisecond)
+		c.request(func(s *Session) {
+			equal(t, "after it", s.Fresh(time.Minute), false)
+			want(t, s.StepUp(Auth{}), nil)
+			equal(t, "with the step-up", s.Fresh(time.Minute), true)
+		})
+		time.Sleep(30 * time.Second)
+		c.request(increment)
+		time.Sleep(30*time.Second + time.Millisecond)
+		c.request(func(s *Session) {
+			equal(t, "a write is no proof", s.Fresh(time.Minute), false)
+			s.Destroy()
+			equal(t, "after Destroy", s.Fresh(1<<63-1), false)
+		})
+	})
+}
+
+// The time of authentication is that of the call, whatever the commit meets.
+func TestAuthenticatedAtAfterAMerge(t *testing.T) {
+	t.Parallel()
+	eachStoreInBubble(t, func(t *testing.T, store Store) {
+		t.Helper()
+		c := newClient(t, newTestManager(t, Options{Store: store}))
+		c.request(set(t, 1))
+		a := c.clone()
+		s := a.load()
+		at := time.Now().UnixMilli()
+		want(t, s.LoginWith("ann", Auth{Level: 2}), nil)
+		equal(t, "pending", s.AuthenticatedAt().UnixMilli(), at)
+		time.Sleep(time.Second)
+		c.request(increment)
+		a.respond(s)
+		equal(t, "committed", s.AuthenticatedAt().UnixMilli(), at)
+		a.request(func(s *Session) {
+			equal(t, "stored", s.AuthenticatedAt().UnixMilli(), at)
+			wantAuth(t, "merged", s.Auth(), 2)
+			equal(t, "the other request's write", visits.Get(s), 2)
+		})
+		equal(t, "the other request's secret is dead", c.load().IsNew(), true)
+	})
+}
+
+func TestLoginAndStepUpInOneRequest(t *testing.T) {
+	t.Parallel()
+	pwd, otp := Auth{Methods: []string{"pwd"}, Level: 1}, Auth{Methods: []string{"otp"}, Level: 2}
+	store := newSpy()
+	c := newClient(t, newTestManager(t, Options{Store: store}))
+	c.request(func(s *Session) {
+		want(t, s.LoginWith("ann", pwd), nil)
+		want(t, s.StepUp(otp), nil)
+		wantAuth(t, "pending", s.Auth(), 2, "pwd", "otp")
+	})
+	equal(t, "saves", store.count("save"), 1)
+	wantAuth(t, "login, step-up", c.load().Auth(), 2, "pwd", "otp")
+	c.request(func(s *Session) {
+		want(t, s.StepUp(Auth{Methods: []string{"hwk"}, Level: 3}), nil)
+		want(t, s.LoginWith("bob", pwd), nil)
+		wantAuth(t, "pending", s.Auth(), 1, "pwd")
+	})
+	wantAuth(t, "step-up, login", c.load().Auth(), 1, "pwd")
+	c.request(func(s *Session) {
+		want(t, s.StepUp(otp), nil)
+		want(t, s.StepUp(Auth{Methods: []string{"hwk"}}), nil)
+	})
+	s := c.load()
+	equal(t, "subject", s.Subject(), "bob")
+	wantAuth(t, "two step-ups", s.Auth(), 2, "pwd", "otp", "hwk")
+	c.request(func(s *Session) {
+		want(t, s.LoginWith("bob", pwd), nil)
+		want(t, s.StepUp(Auth{Methods: []string{"sms"}}), nil)
+		wantAuth(t, "pending", s.Auth(), 1, "pwd", "sms")
+	})
+	wantAuth(t, "login, step-up over what was proved before", c.load().Auth(), 1, "pwd", "sms")
+	c.request(func(s *Session) {
+		s.Destroy()
+		want(t, s.LoginWith("cy", otp), nil)
+	})
+	equal(t, "login after Destroy", c.load().Subject(), "cy")
+	wantAuth(t, "login after Destroy", c.load().Auth(), 2, "otp")
+}
+
+// A1: what a login keeps is not the caller's memory.
+func TestA1AuthIsCopied(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, newTestManager(t, Options{}))
+	buf := []byte("pwdann")
+	methods := []string{unsafeString(buf[:3])}
+	s := c.load()
+	want(t, s.LoginWith(unsafeString(buf[3:]), Auth{Methods: methods}), nil)
+	copy(buf, "XXXXXX")
+	methods[0] = "forged"
+	c.respond(s)
+	equal(t, "subject", c.load().Subject(), "ann")
+	wantAuth(t, "after the buffer was used again", c.load().Auth(), 0, "pwd")
+}
+
+func TestLateLogin(t *testing.T) {
+	t.Parallel()
+	c := newSignedIn(t, newTestManager(t, Options{}), "ann")
+	s := c.load()
+	c.respond(s)
+	want(t, s.LoginWith("bob", Auth{}), ErrLate)
+	want(t, s.StepUp(Auth{}), ErrLate)
+	want(t, s.Remember(true), ErrLate)
+	equal(t, "subject", c.load().Subject(), "ann")
 }

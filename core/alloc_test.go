@@ -23,7 +23,7 @@ func TestAllocations(t *testing.T) {
 	} {
 		m := newTestManager(t, Options{})
 		c := newClient(t, m)
-		c.visit(set(t, 1))
+		c.request(set(t, 1))
 		fields, sc := []string{c.cookie}, new(Scope)
 		if tc.fresh {
 			fields = nil

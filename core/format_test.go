@@ -15,7 +15,7 @@ import (
 )
 
 // documented returns the records that docs/record-format.md spells out in hex.
-func documented(t *testing.T) []record.Snapshot {
+func documentedRecords(t *testing.T) []record.Snapshot {
 	t.Helper()
 	page, err := os.ReadFile("../docs/record-format.md")
 	if err != nil {
@@ -36,18 +36,10 @@ func documented(t *testing.T) []record.Snapshot {
 	return out
 }
 
-// counting returns the secret of 32 bytes counting up from first.
-func counting(first byte) (s ticket.Secret) {
-	for i := range s {
-		s[i] = first + byte(i)
-	}
-	return s
-}
-
 // TestDocumentedRecords holds the page on the record format against the code, for those who read records elsewhere.
 func TestDocumentedRecords(t *testing.T) {
 	t.Parallel()
-	all := documented(t)
+	all := documentedRecords(t)
 	if len(all) != 2 {
 		t.Fatalf("the page has %d worked examples, want 2", len(all))
 	}

@@ -4,8 +4,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/cloakroom-go/sessions/core/memstore"
 )
 
 // Each preset has its ceilings: what is left open gets them, what is at them is let through, a second more is refused.
@@ -95,7 +93,7 @@ func TestPresetCookies(t *testing.T) {
 // X8: the preset caps what a session chose for itself, also one that chose before.
 func TestX8PresetCapsSetExpiry(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, store Store) {
+	eachStoreInBubble(t, func(t *testing.T, store Store) {
 		t.Helper()
 		free := newTestManager(t, Options{Store: store})
 		m := newTestManager(t, Options{Store: store, Preset: PresetAAL3, Expiry: 5 * time.Minute})
@@ -103,110 +101,35 @@ func TestX8PresetCapsSetExpiry(t *testing.T) {
 			c := newClient(t, m)
 			before := newClient(t, free)
 			for _, c := range []*client{c, before} {
-				c.visit(func(s *Session) { want(t, s.SetExpiry(chosen), nil); want(t, visits.Set(s, 1), nil) })
+				c.request(func(s *Session) { want(t, s.SetExpiry(chosen), nil); want(t, visits.Set(s, 1), nil) })
 			}
 			before.m = m
 			for _, c := range []*client{c, before} {
-				equal(t, name+": remaining", c.arrive().Remaining(), 15*time.Minute)
+				equal(t, name+": remaining", c.load().Remaining(), 15*time.Minute)
 			}
 			time.Sleep(15*time.Minute - time.Millisecond)
 			for _, c := range []*client{c, before} {
-				equal(t, name+": before the cap, IsNew", c.arrive().IsNew(), false)
+				equal(t, name+": before the cap, IsNew", c.load().IsNew(), false)
 			}
 			time.Sleep(time.Millisecond)
 			for _, c := range []*client{c, before} {
-				equal(t, name+": at the cap, IsNew", c.arrive().IsNew(), true)
+				equal(t, name+": at the cap, IsNew", c.load().IsNew(), true)
 			}
 		}
 		// A session may choose more than Expiry and less than the preset's limit, or less than both.
 		c := newClient(t, m)
-		c.visit(func(s *Session) { want(t, s.SetExpiry(10*time.Minute), nil); want(t, visits.Set(s, 1), nil) })
-		equal(t, "its own choice", c.arrive().Remaining(), 10*time.Minute)
-		c.visit(func(s *Session) { want(t, s.SetExpiry(0), nil) })
-		equal(t, "the manager's", c.arrive().Remaining(), 5*time.Minute)
-		c.visit(func(s *Session) { want(t, s.SetExpiry(48*time.Hour), nil) })
+		c.request(func(s *Session) { want(t, s.SetExpiry(10*time.Minute), nil); want(t, visits.Set(s, 1), nil) })
+		equal(t, "its own choice", c.load().Remaining(), 10*time.Minute)
+		c.request(func(s *Session) { want(t, s.SetExpiry(0), nil) })
+		equal(t, "the manager's", c.load().Remaining(), 5*time.Minute)
+		c.request(func(s *Session) { want(t, s.SetExpiry(48*time.Hour), nil) })
 		for range 100 {
 			time.Sleep(14 * time.Minute)
-			if c.arrive().IsNew() {
+			if c.load().IsNew() {
 				break
 			}
-			c.visit(read)
+			c.request(read)
 		}
-		equal(t, "12 hours end it all the same, IsNew", c.arrive().IsNew(), true)
+		equal(t, "12 hours end it all the same, IsNew", c.load().IsNew(), true)
 	})
-}
-
-func TestPolicyInWords(t *testing.T) {
-	t.Parallel()
-	for name, test := range map[string]struct {
-		o      Options
-		policy string
-	}{
-		"defaults": {Options{}, `preset: none
-idle timeout: 720h0m0s, unless a session has one of its own
-absolute timeout: none
-secret renewed: at login and step-up, and where the application asks for it
-grace for a former secret after renewal: 30s
-a former secret used after its grace: reported
-sessions per subject: any number
-cookie: session; Path=/; HttpOnly; Secure; SameSite=Lax, kept by the browser until the session ends
-IP address and user agent of signed-in sessions: kept in the session's record
-`},
-		"strict": {Options{
-			Preset: PresetASVS3, RenewEvery: 5 * time.Minute, Grace: NoGrace, RevokeOnReuse: true, MaxSessions: 3, OnLimit: EvictIdle,
-			NoDevice: true, Cookie: Cookie{SessionOnly: true, SameSite: SameSiteStrict},
-		}, `preset: OWASP ASVS 5.0 level 3
-idle timeout: 15m0s, at most 15m0s if set for a session
-absolute timeout: 12h0m0s
-secret renewed: at login and step-up, and every 5m0s
-grace for a former secret after renewal: none
-a former secret used after its grace: reported, and the session is ended
-sessions per subject: at most 3, beyond it the one idle longest is ended
-cookie: __Host-session; Path=/; HttpOnly; Secure; SameSite=Strict, dropped when the browser closes
-IP address and user agent of signed-in sessions: not kept
-`},
-		"permanent": {Options{
-			Expiry: Permanent, MaxSessions: 1, OnLimit: RefuseLogin, Store: memstore.New(memstore.Options{}), Cookie: Cookie{Domain: ".example.com", Path: "/app"},
-		}, `preset: none
-idle timeout: none, sessions are permanent, unless a session has one of its own
-absolute timeout: none
-secret renewed: at login and step-up, and where the application asks for it
-grace for a former secret after renewal: 30s
-a former secret used after its grace: reported
-sessions per subject: at most 1, beyond it a login is refused
-cookie: session; Path=/app; Domain=example.com; HttpOnly; Secure; SameSite=Lax, kept by the browser until the session ends
-IP address and user agent of signed-in sessions: kept in the session's record
-`},
-	} {
-		equal(t, name, "\n"+newTestManager(t, test.o).Policy(), "\n"+test.policy)
-	}
-	equal(t, "oldest", EvictOldest.String(), "the oldest is ended")
-	equal(t, "no limit of ours", LimitPolicy(9).String(), "unknown")
-}
-
-func TestValidateSubjects(t *testing.T) {
-	t.Parallel()
-	hook := func(Event) {}
-	for name, test := range map[string]struct {
-		o  Options
-		ok bool
-	}{
-		"renewed every second":    {Options{RenewEvery: time.Second, Grace: time.Second}, true},
-		"without a unit":          {Options{RenewEvery: 900, Grace: time.Millisecond}, false},
-		"negative renewal":        {Options{RenewEvery: -time.Hour}, false},
-		"renewal as the grace":    {Options{RenewEvery: 30 * time.Second}, true},
-		"renewal below the grace": {Options{RenewEvery: 29 * time.Second}, false},
-		"renewal without grace":   {Options{RenewEvery: time.Second, Grace: NoGrace}, true},
-		"negative limit":          {Options{MaxSessions: -1}, false},
-		"limit":                   {Options{MaxSessions: 1, OnLimit: RefuseLogin}, true},
-		"unknown limit":           {Options{MaxSessions: 1, OnLimit: RefuseLogin + 1}, false},
-		"what to do without one":  {Options{OnLimit: RefuseLogin}, false},
-		"store events":            {Options{StoreEvents: true, OnEvent: hook}, true},
-		"store events for nobody": {Options{StoreEvents: true}, false},
-	} {
-		_, err := NewManager(test.o)
-		if (err == nil) != test.ok {
-			t.Errorf("%s: error is %v", name, err)
-		}
-	}
 }

@@ -22,13 +22,6 @@ type purgeable struct {
 	at []time.Time // when Purge was called
 }
 
-func newPurgeable(purge func(ctx context.Context, limit int) (int, error)) *purgeable {
-	return &purgeable{spy: newSpy(), purge: purge}
-}
-
-// nothingToPurge is a purge of a store in which nothing has expired.
-func nothingToPurge(context.Context, int) (int, error) { return 0, nil }
-
 func (p *purgeable) Purge(ctx context.Context, limit int) (int, error) {
 	p.mu.Lock()
 	p.at = append(p.at, time.Now())
@@ -41,6 +34,13 @@ func (p *purgeable) purges() []time.Time {
 	defer p.mu.Unlock()
 	return p.at
 }
+
+func newPurgeable(purge func(ctx context.Context, limit int) (int, error)) *purgeable {
+	return &purgeable{spy: newSpy(), purge: purge}
+}
+
+// nothingToPurge is a purge of a store in which nothing has expired.
+func nothingToPurge(context.Context, int) (int, error) { return 0, nil }
 
 // early and late bound the time from one purge to the next.
 const (
@@ -114,8 +114,8 @@ func TestPurgeInBatches(t *testing.T) {
 	})
 }
 
-// TestPurgeGoesOn has two purges fail, the second one by not answering.
-func TestPurgeGoesOn(t *testing.T) {
+// TestPurgeContinuesAfterErrors has two purges fail, the second one by not answering.
+func TestPurgeContinuesAfterErrors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var call int
@@ -142,7 +142,7 @@ func TestPurgeGoesOn(t *testing.T) {
 				t.Fatalf("%d purges after %d intervals", len(store.purges()), i+1)
 			}
 		}
-		got := events.after(t, m)
+		got := events.closeAndList(t, m)
 		equal(t, "events", kinds(got), "store failed store failed")
 		for i, reason := range []error{errDown, context.DeadlineExceeded} {
 			want(t, got[i].Err, reason)
@@ -169,7 +169,7 @@ func TestPurgeUnsupported(t *testing.T) {
 		if n := len(store.purges()); n < 10 || n > 10*5/3 {
 			t.Errorf("%d purges, want one in each interval", n)
 		}
-		equal(t, "events", kinds(events.after(t, m)), "")
+		equal(t, "events", kinds(events.closeAndList(t, m)), "")
 		equal(t, "log", out.String(), "")
 	})
 }
@@ -221,7 +221,7 @@ func TestCloseWaitsForPurge(t *testing.T) {
 		want(t, m.Close(t.Context()), nil)
 		equal(t, "time that Close took", time.Since(closing), time.Minute)
 		equal(t, "Purge was told to stop", told, true)
-		equal(t, "events", kinds(events.after(t, m)), "")
+		equal(t, "events", kinds(events.closeAndList(t, m)), "")
 		equal(t, "log", out.String(), "")
 	})
 }
@@ -236,12 +236,12 @@ func TestCloseDeliversDespitePurge(t *testing.T) {
 		var events recorder
 		m := newTestManager(t, Options{Store: store, OnEvent: events.add})
 		time.Sleep(late)
-		newClient(t, m).visit(set(t, 1))
+		newClient(t, m).request(set(t, 1))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		want(t, m.Close(ctx), context.DeadlineExceeded)
 		synctest.Wait()
-		newClient(t, m).visit(set(t, 1))
+		newClient(t, m).request(set(t, 1))
 		synctest.Wait()
 		events.mu.Lock()
 		equal(t, "events", kinds(events.events), "created created")

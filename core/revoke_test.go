@@ -9,25 +9,25 @@ import (
 // Revoke ends a session of its owner, and nobody else's.
 func TestRevokeIsScopedToItsOwner(t *testing.T) {
 	t.Parallel()
-	eachIndexed(t, func(t *testing.T, store Store) {
+	eachIndexedInBubble(t, func(t *testing.T, store Store) {
 		t.Helper()
 		m := newTestManager(t, Options{Store: store})
 		ann, bob, anonymous := newSignedIn(t, m, "ann"), newSignedIn(t, m, "bob"), newClient(t, m)
-		anonymous.visit(set(t, 1))
+		anonymous.request(set(t, 1))
 		want(t, m.Revoke(t.Context(), "ann", bob.id()), ErrNotFound)
 		want(t, m.Revoke(t.Context(), "", bob.id()), ErrNotFound)
 		want(t, m.Revoke(t.Context(), "ann", anonymous.id()), ErrNotFound)
-		equal(t, "bob", bob.arrive().Subject(), "bob")
-		equal(t, "anonymous, IsNew", anonymous.arrive().IsNew(), false)
+		equal(t, "bob", bob.load().Subject(), "bob")
+		equal(t, "anonymous, IsNew", anonymous.load().IsNew(), false)
 		want(t, m.Revoke(t.Context(), "", anonymous.id()), ErrNotFound)
-		equal(t, "anonymous, IsNew", anonymous.arrive().IsNew(), false)
+		equal(t, "anonymous, IsNew", anonymous.load().IsNew(), false)
 		want(t, m.RevokeByID(t.Context(), anonymous.id()), nil)
-		want(t, m.RevokeByID(hungUp(t), bob.id()), nil)
-		equal(t, "anonymous, IsNew", anonymous.arrive().IsNew(), true)
-		equal(t, "bob, IsNew", bob.arrive().IsNew(), true)
+		want(t, m.RevokeByID(canceledContext(t), bob.id()), nil)
+		equal(t, "anonymous, IsNew", anonymous.load().IsNew(), true)
+		equal(t, "bob, IsNew", bob.load().IsNew(), true)
 		id := ann.id()
-		want(t, m.Revoke(hungUp(t), "ann", id), nil)
-		equal(t, "ann, IsNew", ann.arrive().IsNew(), true)
+		want(t, m.Revoke(canceledContext(t), "ann", id), nil)
+		equal(t, "ann, IsNew", ann.load().IsNew(), true)
 		want(t, m.Revoke(t.Context(), "ann", id), ErrNotFound)
 	})
 }
@@ -36,20 +36,20 @@ func TestRevokeIsScopedToItsOwner(t *testing.T) {
 func TestR1RevokeWins(t *testing.T) {
 	t.Parallel()
 	for name, handler := range map[string]func(s *Session){
-		"write": set(t, 2), "update": increment, "read": read, "renew": renew, "login": as(t, "ann"),
+		"write": set(t, 2), "update": increment, "read": read, "renew": renew, "login": signInAs(t, "ann"),
 		"step-up": func(s *Session) { _ = s.StepUp(Auth{}) }, "remember": func(s *Session) { _ = s.Remember(true) },
 	} {
-		eachIndexed(t, func(t *testing.T, store Store) {
+		eachIndexedInBubble(t, func(t *testing.T, store Store) {
 			t.Helper()
 			m := newTestManager(t, Options{Store: store, MaxSessions: 3})
 			c := newSignedIn(t, m, "ann")
-			s := c.arrive()
+			s := c.load()
 			id := s.ID()
 			time.Sleep(4 * 24 * time.Hour) // a touch is due
 			want(t, m.Revoke(t.Context(), "ann", id), nil)
 			handler(s)
-			equal(t, name+": cookie", c.with().leave(s).SetCookie, "")
-			equal(t, name+": IsNew", c.arrive().IsNew(), true)
+			equal(t, name+": cookie", c.clone().respond(s).SetCookie, "")
+			equal(t, name+": IsNew", c.load().IsNew(), true)
 			_, err := m.Lookup(t.Context(), id)
 			want(t, err, ErrNotFound)
 		})
@@ -60,40 +60,40 @@ func TestR1RevokeWins(t *testing.T) {
 // after it do.
 func TestR3RevokeAllWins(t *testing.T) {
 	t.Parallel()
-	eachIndexed(t, func(t *testing.T, store Store) {
+	eachIndexedInBubble(t, func(t *testing.T, store Store) {
 		t.Helper()
 		seen := new(recorder)
 		m := newTestManager(t, Options{Store: store, OnEvent: seen.add})
-		handlers := []func(*Session){read, increment, renew, as(t, "ann"), func(s *Session) { _ = s.StepUp(Auth{}) }}
+		handlers := []func(*Session){read, increment, renew, signInAs(t, "ann"), func(s *Session) { _ = s.StepUp(Auth{}) }}
 		var clients []*client
 		var flight []*Session
 		for i := range 20 {
 			c := newSignedIn(t, m, "ann")
-			s := c.arrive()
+			s := c.load()
 			handlers[i%len(handlers)](s)
 			clients, flight = append(clients, c), append(flight, s)
 		}
 		kept, bob := newSignedIn(t, m, "ann"), newSignedIn(t, m, "bob")
 		clients = append(clients, newSignedIn(t, m, "ann")) // just before
 		time.Sleep(4 * 24 * time.Hour)                      // touches are due
-		n, err := m.RevokeAll(hungUp(t), "ann", kept.id())
+		n, err := m.RevokeAll(canceledContext(t), "ann", kept.id())
 		want(t, err, nil)
 		equal(t, "ended", n, len(clients))
 		after := newSignedIn(t, m, "ann")
 		for i, s := range flight {
-			equal(t, "cookie of one in flight", clients[i].with().leave(s).SetCookie, "")
+			equal(t, "cookie of one in flight", clients[i].clone().respond(s).SetCookie, "")
 		}
 		for _, c := range clients {
-			equal(t, "IsNew", c.arrive().IsNew(), true)
+			equal(t, "IsNew", c.load().IsNew(), true)
 		}
-		equal(t, "the one excepted", kept.arrive().Subject(), "ann")
-		equal(t, "the one after", after.arrive().Subject(), "ann")
-		equal(t, "another subject", bob.arrive().Subject(), "bob")
+		equal(t, "the one excepted", kept.load().Subject(), "ann")
+		equal(t, "the one after", after.load().Subject(), "ann")
+		equal(t, "another subject", bob.load().Subject(), "bob")
 		list, err := m.List(t.Context(), "ann")
 		want(t, err, nil)
 		equal(t, "listed", len(list), 2)
 		revoked := 0
-		for _, e := range seen.after(t, m) {
+		for _, e := range seen.closeAndList(t, m) {
 			if e.Kind == EventRevoked {
 				revoked++
 				equal(t, "reason", e.Reason, ReasonRevokedAll)
@@ -107,7 +107,7 @@ func TestR3RevokeAllWins(t *testing.T) {
 // R3, with the requests and the revocation at the same time, under the race detector.
 func TestR3RevokeAllAgainstWriters(t *testing.T) {
 	t.Parallel()
-	eachIndexed(t, func(t *testing.T, store Store) {
+	eachIndexedInBubble(t, func(t *testing.T, store Store) {
 		t.Helper()
 		m := newTestManager(t, Options{Store: store})
 		var clients []*client
@@ -119,13 +119,13 @@ func TestR3RevokeAllAgainstWriters(t *testing.T) {
 			go func() {
 				defer func() { done <- struct{}{} }()
 				for range 20 {
-					s := c.arrive()
+					s := c.load()
 					if s.IsNew() {
 						return
 					}
 					increment(s)
 					_ = s.Renew()
-					c.leave(s)
+					c.respond(s)
 				}
 			}()
 		}
@@ -135,36 +135,36 @@ func TestR3RevokeAllAgainstWriters(t *testing.T) {
 			<-done
 		}
 		for _, c := range clients {
-			equal(t, "IsNew", c.arrive().IsNew(), true)
+			equal(t, "IsNew", c.load().IsNew(), true)
 		}
 	})
 }
 
 // What this process takes for over, or cannot read, may be a session to another of another release: it goes too.
-func TestR3RevokeAllTakesWhatItCannotJudge(t *testing.T) {
+func TestR3RevokeAllDeletesWhatItCannotDecode(t *testing.T) {
 	t.Parallel()
 	for name, revoke := range map[string]func(m *Manager) (int, error){
 		"all of a subject": func(m *Manager) (int, error) { return m.RevokeAll(t.Context(), "ann") },
 		"everything":       func(m *Manager) (int, error) { return m.RevokeEverything(t.Context()) },
 	} {
-		inBubbleWith(t, newFullSpy, func(t *testing.T, store fullSpy) {
+		inBubble(t, newFullSpy, func(t *testing.T, store fullSpy) {
 			t.Helper()
 			long := newTestManager(t, Options{Store: store, Expiry: 100 * time.Hour})
 			old, bad := newSignedIn(t, long, "ann"), newSignedIn(t, long, "ann")
-			damage(t, store, "session:"+bad.id())
+			damageRecord(t, store, "session:"+bad.id())
 			time.Sleep(2 * time.Hour)
 			m := newTestManager(t, Options{Store: store, Expiry: time.Hour})
 			newSignedIn(t, m, "ann")
-			store.fail("delete", errDown)
+			store.failOn("delete", errDown)
 			n, err := revoke(m)
 			want(t, err, ErrStore)
 			equal(t, name+": ended, with an error", n, 0)
-			store.hook(nil)
+			store.onCall(nil)
 			n, err = revoke(m)
 			want(t, err, nil)
 			equal(t, name+": ended", n, 1)
-			equal(t, name+": IsNew to the other release", old.arrive().IsNew(), true)
-			equal(t, name+": records", store.records(), 0)
+			equal(t, name+": IsNew to the other release", old.load().IsNew(), true)
+			equal(t, name+": records", store.recordCount(), 0)
 			equal(t, name+": told", m.Stats().Revoked, 1)
 		})
 	}
@@ -182,8 +182,8 @@ func TestRevokeAllFailsInTheMiddle(t *testing.T) {
 		"all":        func() (int, error) { return m.RevokeAll(t.Context(), "ann") },
 		"everything": func() (int, error) { return m.RevokeEverything(t.Context()) },
 	} {
-		store.forget()
-		store.hook(func(_ context.Context, op, _ string) error {
+		store.reset()
+		store.onCall(func(_ context.Context, op, _ string) error {
 			if op == "delete" && store.count("delete") > 2 {
 				return errDown
 			}
@@ -193,12 +193,12 @@ func TestRevokeAllFailsInTheMiddle(t *testing.T) {
 		want(t, err, ErrStore)
 		equal(t, name+": ended", n, 2)
 	}
-	store.hook(nil)
-	equal(t, "left", store.records(), 1)
-	store.fail("by subject", errDown)
+	store.onCall(nil)
+	equal(t, "left", store.recordCount(), 1)
+	store.failOn("by subject", errDown)
 	_, err := m.RevokeAll(t.Context(), "ann")
 	want(t, err, ErrStore)
-	store.hook(nil)
+	store.onCall(nil)
 	n, err := m.RevokeAll(t.Context(), "ann")
 	want(t, err, nil)
 	equal(t, "ended by the next", n, 1)
@@ -208,21 +208,21 @@ func TestRevokeAllFailsInTheMiddle(t *testing.T) {
 }
 
 // Each deletion has a deadline of its own, so that many sessions do not share one.
-func TestRevokeAllHasTimeForEach(t *testing.T) {
+func TestRevokeAllHasATimeoutForEach(t *testing.T) {
 	t.Parallel()
-	inBubbleWith(t, newFullSpy, func(t *testing.T, store fullSpy) {
+	inBubble(t, newFullSpy, func(t *testing.T, store fullSpy) {
 		t.Helper()
 		m := newTestManager(t, Options{Store: store, StoreTimeout: time.Second})
 		for range 5 {
 			newSignedIn(t, m, "ann")
 		}
-		store.hook(func(ctx context.Context, op, _ string) error {
+		store.onCall(func(ctx context.Context, op, _ string) error {
 			if op == "delete" {
 				time.Sleep(900 * time.Millisecond)
 			}
 			return ctx.Err()
 		})
-		n, err := m.RevokeAll(hungUp(t), "ann")
+		n, err := m.RevokeAll(canceledContext(t), "ann")
 		want(t, err, nil)
 		equal(t, "ended", n, 5)
 	})
@@ -230,50 +230,50 @@ func TestRevokeAllHasTimeForEach(t *testing.T) {
 
 func TestRevokeOthers(t *testing.T) {
 	t.Parallel()
-	eachIndexed(t, func(t *testing.T, store Store) {
+	eachIndexedInBubble(t, func(t *testing.T, store Store) {
 		t.Helper()
 		m := newTestManager(t, Options{Store: store})
 		others := func(s *Session) (int, error) { return m.RevokeOthers(t.Context(), s) }
 		this, other, bob := newSignedIn(t, m, "ann"), newSignedIn(t, m, "ann"), newSignedIn(t, m, "bob")
-		this.visit(func(s *Session) {
+		this.request(func(s *Session) {
 			n, err := others(s)
 			want(t, err, nil)
 			equal(t, "ended", n, 1)
 		})
-		equal(t, "this one", this.arrive().Subject(), "ann")
-		equal(t, "the other, IsNew", other.arrive().IsNew(), true)
-		equal(t, "bob", bob.arrive().Subject(), "bob")
+		equal(t, "this one", this.load().Subject(), "ann")
+		equal(t, "the other, IsNew", other.load().IsNew(), true)
+		equal(t, "bob", bob.load().Subject(), "bob")
 		// From a request that holds the former secret within the grace.
-		former := this.with()
-		this.visit(renew)
+		former := this.clone()
+		this.request(renew)
 		newSignedIn(t, m, "ann")
-		n, err := others(former.arrive())
+		n, err := others(former.load())
 		want(t, err, nil)
 		equal(t, "ended under the former secret", n, 1)
 		// A login that is yet to be committed counts, on a new session and on a stored one of another subject.
 		fresh := newClient(t, m)
-		fresh.visit(func(s *Session) {
+		fresh.request(func(s *Session) {
 			want(t, s.Login("ann"), nil)
 			n, err := others(s)
 			want(t, err, nil)
 			equal(t, "ended before the login is committed", n, 1)
 		})
-		equal(t, "the new one", fresh.arrive().Subject(), "ann")
-		equal(t, "this one, IsNew", this.arrive().IsNew(), true)
-		bob.visit(func(s *Session) {
+		equal(t, "the new one", fresh.load().Subject(), "ann")
+		equal(t, "this one, IsNew", this.load().IsNew(), true)
+		bob.request(func(s *Session) {
 			want(t, s.Login("ann"), nil)
 			_, err := others(s)
 			want(t, err, nil)
 		})
-		equal(t, "who was bob", bob.arrive().Subject(), "ann")
-		equal(t, "the new one, IsNew", fresh.arrive().IsNew(), true)
+		equal(t, "who was bob", bob.load().Subject(), "ann")
+		equal(t, "the new one, IsNew", fresh.load().IsNew(), true)
 	})
 }
 
 // Somebody whose own session has ended ends no others, nor does one who is not signed in.
-func TestRevokeOthersByTheDead(t *testing.T) {
+func TestRevokeOthersByAnEndedSession(t *testing.T) {
 	t.Parallel()
-	eachIndexed(t, func(t *testing.T, store Store) {
+	eachIndexedInBubble(t, func(t *testing.T, store Store) {
 		t.Helper()
 		m := newTestManager(t, Options{Store: store})
 		user := newSignedIn(t, m, "ann")
@@ -282,39 +282,39 @@ func TestRevokeOthersByTheDead(t *testing.T) {
 			err    error
 		}{
 			"revoked":   {func(c *client) { want(t, m.Revoke(t.Context(), "ann", c.id()), nil) }, ErrGone},
-			"logged in": {func(c *client) { c.with().visit(as(t, "ann")) }, ErrGone},
+			"logged in": {func(c *client) { c.clone().request(signInAs(t, "ann")) }, ErrGone},
 			"expired":   {func(*client) { time.Sleep(31 * 24 * time.Hour) }, ErrGone},
 		} {
 			c := newSignedIn(t, m, "ann")
-			s := c.arrive()
+			s := c.load()
 			test.before(c)
 			if name == "expired" {
 				user = newSignedIn(t, m, "ann")
 			}
 			_, err := m.RevokeOthers(t.Context(), s)
 			want(t, err, test.err)
-			equal(t, name+": the user", user.arrive().Subject(), "ann")
+			equal(t, name+": the user", user.load().Subject(), "ann")
 		}
 		c := newSignedIn(t, m, "ann")
-		s := c.arrive()
+		s := c.load()
 		want(t, m.Revoke(t.Context(), "ann", c.id()), nil)
 		increment(s)
-		c.leave(s)
+		c.respond(s)
 		_, err := m.RevokeOthers(t.Context(), s)
 		want(t, err, ErrGone)
 		anonymous := newClient(t, m)
-		_, err = m.RevokeOthers(t.Context(), anonymous.arrive())
+		_, err = m.RevokeOthers(t.Context(), anonymous.load())
 		want(t, err, ErrAnonymous)
-		anonymous.visit(set(t, 1))
-		_, err = m.RevokeOthers(t.Context(), anonymous.arrive())
+		anonymous.request(set(t, 1))
+		_, err = m.RevokeOthers(t.Context(), anonymous.load())
 		want(t, err, ErrAnonymous)
-		s = newSignedIn(t, m, "ann").arrive()
+		s = newSignedIn(t, m, "ann").load()
 		s.Destroy()
 		_, err = m.RevokeOthers(t.Context(), s)
 		want(t, err, ErrAnonymous)
-		_, err = newTestManager(t, Options{Store: store}).RevokeOthers(t.Context(), user.arrive())
+		_, err = newTestManager(t, Options{Store: store}).RevokeOthers(t.Context(), user.load())
 		want(t, err, errOtherManager)
-		equal(t, "the user", user.arrive().Subject(), "ann")
+		equal(t, "the user", user.load().Subject(), "ann")
 	})
 }
 
@@ -323,43 +323,43 @@ func TestRevokeOthersOutage(t *testing.T) {
 	store := newFullSpy()
 	m := newTestManager(t, Options{Store: store})
 	c, other := newSignedIn(t, m, "ann"), newSignedIn(t, m, "ann")
-	s := c.arrive()
+	s := c.load()
 	for _, op := range []string{"load", "by subject", "delete"} {
-		store.fail(op, errDown)
+		store.failOn(op, errDown)
 		_, err := m.RevokeOthers(t.Context(), s)
 		want(t, err, ErrStore)
 	}
-	store.hook(nil)
-	equal(t, "the other", other.arrive().Subject(), "ann")
+	store.onCall(nil)
+	equal(t, "the other", other.load().Subject(), "ann")
 }
 
 // RevokeEverything ends all, signed in or not, page after page, though the client hangs up.
 func TestRevokeEverything(t *testing.T) {
 	t.Parallel()
-	eachIndexed(t, func(t *testing.T, store Store) {
+	eachIndexedInBubble(t, func(t *testing.T, store Store) {
 		t.Helper()
 		seen := new(recorder)
 		m := newTestManager(t, Options{Store: store, OnEvent: seen.add})
 		var clients []*client
 		for i := range 230 {
 			c := newClient(t, m)
-			c.visit(set(t, i))
+			c.request(set(t, i))
 			clients = append(clients, c)
 		}
-		clients[0].visit(as(t, "ann"))
-		s := clients[0].arrive()
-		n, err := m.RevokeEverything(hungUp(t))
+		clients[0].request(signInAs(t, "ann"))
+		s := clients[0].load()
+		n, err := m.RevokeEverything(canceledContext(t))
 		want(t, err, nil)
 		equal(t, "ended", n, len(clients))
 		increment(s)
-		clients[0].leave(s)
+		clients[0].respond(s)
 		for _, c := range clients {
-			equal(t, "IsNew", c.arrive().IsNew(), true)
+			equal(t, "IsNew", c.load().IsNew(), true)
 		}
 		left, err := m.Count(t.Context())
 		want(t, err, nil)
 		equal(t, "left", left, 0)
-		for _, e := range seen.after(t, m) {
+		for _, e := range seen.closeAndList(t, m) {
 			if e.Kind == EventRevoked {
 				equal(t, "reason", e.Reason, ReasonRevokedEverything)
 			}
@@ -369,11 +369,11 @@ func TestRevokeEverything(t *testing.T) {
 }
 
 // A client that hangs up stops no revocation, on a store that heeds its context.
-func TestRevokeThoughTheClientHangsUp(t *testing.T) {
+func TestRevokeThoughTheClientDisconnects(t *testing.T) {
 	t.Parallel()
 	for name, revoke := range map[string]func(ctx context.Context, m *Manager, c *client, _ *Session) error{
 		"one": func(ctx context.Context, m *Manager, c *client, _ *Session) error {
-			return m.Revoke(ctx, "ann", c.ticketOf().ID.String())
+			return m.Revoke(ctx, "ann", c.ticket().ID.String())
 		},
 		"all": func(ctx context.Context, m *Manager, _ *client, _ *Session) error {
 			_, err := m.RevokeAll(ctx, "ann")
@@ -390,11 +390,11 @@ func TestRevokeThoughTheClientHangsUp(t *testing.T) {
 	} {
 		store := newFullSpy()
 		m := newTestManager(t, Options{Store: store})
-		c, by := newSignedIn(t, m, "ann"), newSignedIn(t, m, "ann").arrive()
-		store.hook(func(ctx context.Context, _, _ string) error { return ctx.Err() })
-		if err := revoke(hungUp(t), m, c, by); err != nil {
+		c, by := newSignedIn(t, m, "ann"), newSignedIn(t, m, "ann").load()
+		store.onCall(func(ctx context.Context, _, _ string) error { return ctx.Err() })
+		if err := revoke(canceledContext(t), m, c, by); err != nil {
 			t.Errorf("%s: error is %v", name, err)
 		}
-		equal(t, name+": IsNew", c.arrive().IsNew(), true)
+		equal(t, name+": IsNew", c.load().IsNew(), true)
 	}
 }

@@ -22,7 +22,7 @@ func TestScopeWaitsForSaves(t *testing.T) {
 	m := newTestManager(t, Options{Store: store})
 	var saved atomic.Int32
 	began := make(chan struct{}, 2)
-	store.hook(func(_ context.Context, op, _ string) error {
+	store.onCall(func(_ context.Context, op, _ string) error {
 		if op == "save" {
 			began <- struct{}{}
 			time.Sleep(10 * time.Millisecond) // whoever does not wait is done before this
@@ -137,10 +137,10 @@ func TestScopeWaitsForLoads(t *testing.T) {
 	store := newSpy()
 	m := newTestManager(t, Options{Store: store, Lazy: true})
 	c := newClient(t, m)
-	c.visit(set(t, 1))
+	c.request(set(t, 1))
 	var loaded atomic.Bool
 	began := make(chan struct{})
-	store.hook(func(_ context.Context, op, _ string) error {
+	store.onCall(func(_ context.Context, op, _ string) error {
 		if op == "load" {
 			close(began)
 			time.Sleep(10 * time.Millisecond) // likewise
@@ -148,7 +148,7 @@ func TestScopeWaitsForLoads(t *testing.T) {
 		}
 		return nil
 	})
-	sc := c.answered(nil, func(*Scope) {})
+	sc := c.openScope(nil, func(*Scope) {})
 	go sc.Get()
 	<-began
 	want(t, sc.Close(), nil)
@@ -156,33 +156,33 @@ func TestScopeWaitsForLoads(t *testing.T) {
 }
 
 // What is done once the response has begun is carried out, or told of, when the request ends, whatever it is.
-func TestScopeClosesWhatCameLate(t *testing.T) {
+func TestScopeCommitsLateChangesAtClose(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, newTestManager(t, Options{MaxSize: 1 << 10}))
-	c.visit(set(t, 1))
+	c.request(set(t, 1))
 	once := func(sc *Scope) { equal(t, "visits", visits.Get(sc.Get()), 1) }
-	sc := c.answered(nil, once)
+	sc := c.openScope(nil, once)
 	want(t, visits.Set(sc.Get(), 2), nil)
 	want(t, sc.Close(), nil)
-	c.visit(func(s *Session) { equal(t, "visits", visits.Get(s), 2) })
-	c.visit(set(t, 1))
+	c.request(func(s *Session) { equal(t, "visits", visits.Get(s), 2) })
+	c.request(set(t, 1))
 
-	sc = c.answered(nil, once)
+	sc = c.openScope(nil, once)
 	note.Update(sc.Get(), func(string) string { return strings.Repeat("x", 1<<10) })
 	want(t, sc.Close(), ErrTooLarge)
 
 	store := newSpy()
 	lazy := newClient(t, newTestManager(t, Options{Store: store, Lazy: true}))
-	lazy.visit(set(t, 1))
-	sc = lazy.answered(nil, func(*Scope) {})
-	store.fail("load", errDown)
+	lazy.request(set(t, 1))
+	sc = lazy.openScope(nil, func(*Scope) {})
+	store.failOn("load", errDown)
 	equal(t, "visits that could not be loaded", visits.Get(sc.Get()), 0)
 	want(t, sc.Close(), ErrStore)
 
-	sc = c.answered(nil, once)
+	sc = c.openScope(nil, once)
 	sc.Get().Destroy()
 	want(t, sc.Close(), nil)
-	equal(t, "the session, IsNew", c.arrive().IsNew(), true)
+	equal(t, "the session, IsNew", c.load().IsNew(), true)
 }
 
 // A load that failed is tried again by who asks for the session after all, and does not make the visitor a new one.
@@ -191,13 +191,13 @@ func TestScopeLoadsAgain(t *testing.T) {
 	store := newSpy()
 	m := newTestManager(t, Options{Store: store})
 	c := newClient(t, m)
-	c.visit(set(t, 1))
-	store.fail("load", errDown)
+	c.request(set(t, 1))
+	store.failOn("load", errDown)
 	sc := new(Scope)
 	want(t, sc.Open(t.Context(), nil, m, nil, c.cookie), ErrStore)
 	_, err := sc.Load()
 	want(t, err, ErrStore)
-	store.hook(nil)
+	store.onCall(nil)
 	s, err := sc.Load()
 	want(t, err, nil)
 	equal(t, "visits", visits.Get(s), 1)

@@ -33,7 +33,7 @@ func TestValidateTimes(t *testing.T) {
 		{"PurgeInterval", Options{PurgeInterval: 300}}, // the unit was forgotten
 		{"PurgeInterval", Options{PurgeInterval: time.Second - 1}},
 	} {
-		refused(t, tc.o, tc.field)
+		wantRefused(t, tc.o, tc.field)
 	}
 	for _, o := range []Options{
 		{Expiry: time.Second},
@@ -52,7 +52,7 @@ func TestValidateTimes(t *testing.T) {
 func TestValidatePrefix(t *testing.T) {
 	t.Parallel()
 	for _, prefix := range []string{" ", "a b", "a\n", "\x00", "a\x7f", "é", "\t", strings.Repeat("p", 201)} {
-		refused(t, Options{Prefix: prefix}, "Prefix")
+		wantRefused(t, Options{Prefix: prefix}, "Prefix")
 	}
 	for _, prefix := range []string{"a", "a:b:", "*", "{tag}", strings.Repeat("p", 200)} {
 		if _, err := NewManager(Options{Prefix: prefix}); err != nil {
@@ -61,36 +61,35 @@ func TestValidatePrefix(t *testing.T) {
 	}
 }
 
-func TestValidateDomain(t *testing.T) {
+func TestValidateRenewalAndLimits(t *testing.T) {
 	t.Parallel()
-	for _, domain := range []string{
-		"localhost", "com", ".com", ".", "..", "...", "..example.com", "example..com", "example.com.", "127.0.0.1", ".127.0.0.1",
-		"::1", "[::1]", "example.com:8080", "https://example.com", "//example.com", "example.com/", "example.com/path",
-		"user@example.com", "*.example.com", "example,com", "exa mple.com", " example.com", "example.com ", "-a.example.com",
-		"a-.example.com", "münchen.de", strings.Repeat("a", 64) + ".com", "a." + strings.Repeat("b.", 130) + "com", "1.2", "example.123",
+	hook := func(Event) {}
+	for name, test := range map[string]struct {
+		o  Options
+		ok bool
+	}{
+		"renewed every second":    {Options{RenewEvery: time.Second, Grace: time.Second}, true},
+		"without a unit":          {Options{RenewEvery: 900, Grace: time.Millisecond}, false},
+		"negative renewal":        {Options{RenewEvery: -time.Hour}, false},
+		"renewal as the grace":    {Options{RenewEvery: 30 * time.Second}, true},
+		"renewal below the grace": {Options{RenewEvery: 29 * time.Second}, false},
+		"renewal without grace":   {Options{RenewEvery: time.Second, Grace: NoGrace}, true},
+		"negative limit":          {Options{MaxSessions: -1}, false},
+		"limit":                   {Options{MaxSessions: 1, OnLimit: RefuseLogin}, true},
+		"unknown limit":           {Options{MaxSessions: 1, OnLimit: RefuseLogin + 1}, false},
+		"what to do without one":  {Options{OnLimit: RefuseLogin}, false},
+		"store events":            {Options{StoreEvents: true, OnEvent: hook}, true},
+		"store events for nobody": {Options{StoreEvents: true}, false},
 	} {
-		refused(t, Options{Cookie: Cookie{Domain: domain}}, "Cookie.Domain")
-	}
-	for _, domain := range []string{"example.com", ".example.com", "a.b.c.example.com", "xn--mnchen-3ya.de", "EXAMPLE.com", "3com.com", "my_host.example.com"} {
-		if _, err := NewManager(Options{Cookie: Cookie{Domain: domain}}); err != nil {
-			t.Errorf("%q: %v", domain, err)
+		_, err := NewManager(test.o)
+		if (err == nil) != test.ok {
+			t.Errorf("%s: error is %v", name, err)
 		}
 	}
 }
 
-func TestValidatePathAndSameSite(t *testing.T) {
-	t.Parallel()
-	for _, path := range []string{"app", "./", "a/b", "?", "/a;b", "/a\nb", "/é", "/" + strings.Repeat("p", 1024)} {
-		refused(t, Options{Cookie: Cookie{Path: path}}, "Cookie.Path")
-	}
-	refused(t, Options{Cookie: Cookie{SameSite: SameSiteUnset + 1}}, "SameSite")
-	refused(t, Options{Cookie: Cookie{SameSite: SameSiteNone, DisableSecure: true}}, "SameSite=None")
-	refused(t, Options{Cookie: Cookie{Partitioned: true, DisableSecure: true}}, "Partitioned")
-	equal(t, "attribute of an unknown SameSite", (SameSiteUnset + 1).value(), "")
-}
-
 // All that is wrong is said at once.
-func TestValidateSaysEverything(t *testing.T) {
+func TestValidateReportsEverything(t *testing.T) {
 	t.Parallel()
 	_, err := NewManager(Options{Prefix: " ", Expiry: -5, Grace: -2, Cookie: Cookie{Name: ";", Domain: "x", Path: "y", SameSite: 9}})
 	if err == nil {
@@ -105,18 +104,11 @@ func TestValidateSaysEverything(t *testing.T) {
 	}
 }
 
-func TestManagerFacts(t *testing.T) {
-	t.Parallel()
-	m := newTestManager(t, Options{Lazy: true, Cookie: Cookie{Name: "n"}})
-	equal(t, "CookieName", m.CookieName(), "n")
-	equal(t, "Lazy", m.Lazy(), true)
-}
-
 // What was made for the default Expiry under a shorter Lifetime ends with the Lifetime.
 func TestDefaultExpiryIsCapped(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, newTestManager(t, Options{Lifetime: time.Hour}))
-	if got := c.visit(set(t, 1)).SetCookie; !strings.Contains(got, "; Max-Age=3600;") {
+	if got := c.request(set(t, 1)).SetCookie; !strings.Contains(got, "; Max-Age=3600;") {
 		t.Errorf("Set-Cookie is %q, want an hour", got)
 	}
 }

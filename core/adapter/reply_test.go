@@ -52,8 +52,8 @@ func TestH1Vary(t *testing.T) {
 	}
 }
 
-// C5: Apply leaves one Set-Cookie of the session's name and every other as it was.
-func TestC5Apply(t *testing.T) {
+// C5: Apply leaves one Set-Cookie of the session's name, and every other one as it was.
+func TestC5ApplySetsOneCookie(t *testing.T) {
 	t.Parallel()
 	header := map[string][]string{
 		"Set-Cookie":    {"a=b", "session=old; Path=/", "session2=c", "sessio=d", "session", "session=older"},
@@ -73,6 +73,29 @@ func TestC5Apply(t *testing.T) {
 	equal(t, "fields of an empty reply", len(empty), 0)
 	(&Reply{Private: true}).Apply(empty)
 	equal(t, "fields", fmt.Sprint(empty["Cache-Control"])+fmt.Sprint(empty["Vary"])+fmt.Sprint(empty["Set-Cookie"]), "[private][Cookie][]")
+}
+
+// A reply that follows one with a cookie makes the response one that no cache stores.
+func TestApplyAfterACookie(t *testing.T) {
+	t.Parallel()
+	header := map[string][]string{"Set-Cookie": {"session=new"}, "Cache-Control": {"max-age=5"}}
+	(&Reply{Cookie: "session", Private: true, NoStore: true}).Apply(header)
+	equal(t, "Set-Cookie", fmt.Sprint(header["Set-Cookie"]), "[session=new]")
+	equal(t, "Cache-Control", fmt.Sprint(header["Cache-Control"]), "[no-store]")
+	equal(t, "Vary", fmt.Sprint(header["Vary"]), "[Cookie]")
+}
+
+// Apply puts the values into the memory that it is given, and another field cannot grow into them.
+func TestApplyUsesValues(t *testing.T) {
+	t.Parallel()
+	var values [2]string
+	header := map[string][]string{}
+	(&Reply{Private: true, Values: &values}).Apply(header)
+	equal(t, "values", fmt.Sprint(values), "[private Cookie]")
+	equal(t, "Cache-Control is in them", &header["Cache-Control"][0] == &values[0], true)
+	equal(t, "Vary is in them", &header["Vary"][0] == &values[1], true)
+	header["Cache-Control"] = append(header["Cache-Control"], "no-transform")
+	equal(t, "Vary after Cache-Control has grown", header["Vary"][0], "Cookie")
 }
 
 // equal fails the test unless got is what was wanted.

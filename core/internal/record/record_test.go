@@ -2,9 +2,11 @@ package record
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/cloakroom-go/sessions/core/internal/ticket"
 	"github.com/cloakroom-go/sessions/core/store"
@@ -52,6 +54,141 @@ func TestRecordRoundTrip(t *testing.T) {
 	head := snap.Header()
 	again := encode(&rec, &head, entries)
 	equal(t, "encoded again", string(again.Record.Data), string(rec.Data))
+}
+
+// A record that is not stored has no data: it answers as one of nobody.
+func TestEmptySnapshot(t *testing.T) {
+	t.Parallel()
+	var s Snapshot
+	equal(t, "stored", s.Stored(), false)
+	equal(t, "subject", s.Subject(), "")
+	equal(t, "cookie name", string(s.CookieName()), "")
+	equal(t, "digest", s.Digest(), ticket.Digest{})
+	equal(t, "secret since", s.SecretSince(), 0)
+	equal(t, "entries", s.Len(), 0)
+	equal(t, "header", fmt.Sprintf("%+v", s.Header()), fmt.Sprintf("%+v", Header{}))
+	s.Each(func(_, _ []byte) { t.Error("it has an entry") })
+	if _, _, ok := s.Find(""); ok {
+		t.Error("it has a value")
+	}
+	want(t, s.Decode(), ErrFormat)
+}
+
+func TestSnapshotAccessors(t *testing.T) {
+	t.Parallel()
+	rec, h, entries := sample()
+	s, err := decodeRecord(rec)
+	want(t, err, nil)
+	equal(t, "stored", s.Stored(), true)
+	equal(t, "subject", s.Subject(), "ann")
+	equal(t, "cookie name", string(s.CookieName()), "session")
+	equal(t, "digest", s.Digest(), h.Digest)
+	equal(t, "entries", s.Len(), len(entries))
+	equal(t, "history", string(s.Identity().History), string(h.History))
+	equal(t, "account", string(s.Identity().Account), string(h.Account))
+	name, value, _ := s.Find("note")
+	equal(t, "room behind a key", cap(name), len(name))
+	equal(t, "room behind a value", cap(value), len(value))
+	equal(t, "room behind the data", cap(rec.Data), len(rec.Data))
+}
+
+// The secret dates from the start of the session, its last login, or its last rotation.
+func TestSecretSince(t *testing.T) {
+	t.Parallel()
+	rotated := ticket.History(nil).Append(ticket.Secret{2}, ticket.Secret{3}, 300, 400)
+	for name, tc := range map[string]struct {
+		h      Header
+		wanted int64
+	}{
+		"start":               {Header{Times: Times{Created: 100, Seen: 900, Issued: 900}}, 100},
+		"login":               {Header{Times: Times{Created: 100, Authenticated: 200}}, 200},
+		"rotation":            {Header{Times: Times{Created: 100, Authenticated: 200}, Identity: Identity{History: rotated}}, 300},
+		"login after renewal": {Header{Times: Times{Created: 100, Authenticated: 500}, Identity: Identity{History: rotated}}, 500},
+	} {
+		s := encode(&store.Record{}, &tc.h, nil)
+		equal(t, name, s.SecretSince(), tc.wanted)
+	}
+}
+
+// Each value of CookiePersistence comes back; both flags at once are damage.
+func TestCookiePersistenceFlags(t *testing.T) {
+	t.Parallel()
+	for _, p := range []CookiePersistence{CookiePolicy, CookieRemember, CookieForget} {
+		s, err := decodeRecord(encode(&store.Record{}, &Header{Times: Times{Cookie: p}}, nil).Record)
+		want(t, err, nil)
+		equal(t, "persistence", s.Cookie, p)
+	}
+	both := encode(&store.Record{}, &Header{}, nil).Record
+	both.Data[1] |= flagRemember | flagForget
+	resum(&both, 0)
+	_, err := decodeRecord(both)
+	want(t, err, ErrDamaged)
+}
+
+// resum makes the checksum of a record fit its header again. The values take n bytes.
+func resum(rec *store.Record, n int) {
+	end := len(rec.Data) - n - 4
+	binary.BigEndian.PutUint32(rec.Data[end:], checksum(rec.Data[:end]))
+}
+
+// What the checksum does not guard is checked by itself.
+func TestDecodeRefuses(t *testing.T) {
+	t.Parallel()
+	late := Times{Created: ticket.MaxMillis + 1}
+	for name, rec := range map[string]store.Record{
+		"unknown flag": func() store.Record {
+			r := encode(&store.Record{}, &Header{}, nil).Record
+			r.Data[1] |= 1 << 7
+			resum(&r, 0)
+			return r
+		}(),
+		"impossible time":    encode(&store.Record{}, &Header{Times: late}, nil).Record,
+		"impossible history": encode(&store.Record{}, &Header{Identity: Identity{History: make(ticket.History, 23)}}, nil).Record,
+		"impossible account": encode(&store.Record{}, &Header{Identity: Identity{Account: Account{1}}}, nil).Record,
+	} {
+		if _, err := decodeRecord(rec); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%s: error is %v, want %v", name, err, ErrDamaged)
+		}
+	}
+	_, err := decodeRecord(encode(&store.Record{}, &Header{Times: Times{Created: ticket.MaxMillis}}, nil).Record)
+	want(t, err, nil)
+}
+
+// A touch moves the expiry of the store's record only; the times follow from it.
+func TestApplyTouchedExpiry(t *testing.T) {
+	t.Parallel()
+	const seen, hour = 1_700_000_000_000, 3_600_000
+	for name, tc := range map[string]struct {
+		idle    int64
+		expires int64 // after seen; 0 for never
+		now     int64 // after seen
+		wanted  int64 // after seen
+	}{
+		"not touched":                    {hour, hour, 1000, 0},
+		"touched":                        {hour, 2*hour + 5, 2 * hour, hour + 5},
+		"touched by a clock ahead":       {hour, 2 * hour, hour / 2, hour / 2},
+		"rounded up to a second":         {hour, hour + 1000, 5000, 0},
+		"a little more than rounding":    {hour, hour + 1001, 5000, 1001},
+		"rounding of a short timeout":    {5000, 5500, 5000, 0},
+		"touch of a short timeout":       {5000, 5501, 5000, 501},
+		"permanent":                      {0, hour, hour, 0},
+		"record that never expires":      {hour, 0, hour, 0},
+		"earlier, as under a lifetime":   {hour, hour / 2, hour, 0},
+		"now is before the last use":     {hour, 2 * hour, -hour, 0},
+		"clock behind, touched a little": {hour, hour + 2000, 500, 0},
+	} {
+		s := Snapshot{Times: Times{Created: 1, Seen: seen, Issued: seen - 7, Idle: tc.idle}}
+		if tc.expires != 0 {
+			s.Record.Expires = time.UnixMilli(seen + tc.expires)
+		}
+		s.ApplyTouchedExpiry(seen + tc.now)
+		issued := int64(seen - 7)
+		if tc.wanted != 0 {
+			issued = seen + tc.wanted
+		}
+		equal(t, name+": seen", s.Seen, seen+tc.wanted)
+		equal(t, name+": issued", s.Issued, issued)
+	}
 }
 
 // headEnd returns where the values of a record begin: what lies before is under the checksum.

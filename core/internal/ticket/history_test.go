@@ -89,3 +89,91 @@ func TestEmptyHistory(t *testing.T) {
 	equal(t, "Current", ok, false)
 	equal(t, "Valid", h.Valid(), false)
 }
+
+// rotations returns the secrets of a session that is rotated n times, each time a second after the
+// time before, and its history. Each retired secret is accepted for the grace period.
+func rotations(n int, grace int64) (secrets []Secret, h History) {
+	secrets = []Secret{NewSecret()}
+	for i := range n {
+		old := secrets[i]
+		next := old.Rotate()
+		now := int64(i+1) * 1000
+		secrets, h = append(secrets, next), h.Append(old, next, now, now+grace)
+	}
+	return secrets, h
+}
+
+// A history keeps the latest MaxRetired secrets, and recognizes all of them.
+func TestHistoryOfManyRotations(t *testing.T) {
+	t.Parallel()
+	const n = MaxRetired + 3
+	secrets, h := rotations(n, 60_000)
+	current := secrets[n].Digest()
+	equal(t, "Len", h.Len(), MaxRetired)
+	equal(t, "Rotated", h.Rotated(), n*1000)
+	equal(t, "Valid", h.Valid(), true)
+	for i, s := range secrets {
+		name := "secret " + strconv.Itoa(i)
+		equal(t, name+" was issued", h.Issued(&s), true)
+		got, ok := h.Current(s, current, n*1000)
+		equal(t, name+" is retired and accepted", ok, i >= n-MaxRetired && i < n)
+		if ok {
+			equal(t, name+" leads to the current one", got, secrets[n])
+		}
+	}
+}
+
+func TestHistoryDropExpired(t *testing.T) {
+	t.Parallel()
+	secrets, h := rotations(4, 10_000) // The grace periods end at 11, 12, 13 and 14 seconds.
+	current := secrets[4].Digest()
+	before := string(h)
+	for now, left := range map[int64]int{
+		0: 4, 10_999: 4, 11_000: 3, 12_000: 2, 12_999: 2, 13_000: 1, 14_000: 0, 1 << 50: 0,
+	} {
+		name := "at " + strconv.FormatInt(now, 10)
+		kept := h.DropExpired(now)
+		equal(t, name+": Len", kept.Len(), left)
+		equal(t, name+": Rotated", kept.Rotated(), 4000)
+		equal(t, name+": Valid", kept.Valid(), true)
+		for i := range 4 {
+			_, ok := kept.Current(secrets[i], current, 0)
+			equal(t, name+": secret "+strconv.Itoa(i)+" is there", ok, i >= 4-left)
+			equal(t, name+": it was issued", kept.Issued(&secrets[i]), true)
+		}
+		equal(t, name+": the history itself is as it was", string(h), before)
+	}
+	equal(t, "of an empty history", len(History(nil).DropExpired(1)), 0)
+}
+
+// Append drops what has expired, and changes neither the history nor the memory behind it.
+func TestHistoryAppendCopies(t *testing.T) {
+	t.Parallel()
+	secrets, h := rotations(2, 10_000)
+	memory := append(append(History{}, h...), make(History, 500)...)
+	part := memory[:len(h)]
+	next := secrets[2].Rotate()
+	longer := part.Append(secrets[2], next, 11_500, 21_500)
+	equal(t, "Len", longer.Len(), 2) // The first has expired.
+	got, ok := longer.Current(secrets[1], next.Digest(), 11_500)
+	equal(t, "the second leads to the current one", ok && got == next, true)
+	equal(t, "the history", string(part), string(h))
+	equal(t, "the memory behind it", string(memory[len(h):]), string(make(History, 500)))
+}
+
+// Times that adding a duration could overflow are not valid.
+func TestHistoryWithImpossibleTimes(t *testing.T) {
+	t.Parallel()
+	old := NewSecret()
+	next := old.Rotate()
+	for name, tc := range map[string]struct {
+		now, until int64
+		valid      bool
+	}{
+		"latest times":     {MaxMillis - 1, MaxMillis, true},
+		"until too late":   {1000, MaxMillis + 1, false},
+		"rotated too late": {MaxMillis + 1, MaxMillis + 1, false},
+	} {
+		equal(t, name, History(nil).Append(old, next, tc.now, tc.until).Valid(), tc.valid)
+	}
+}

@@ -23,7 +23,37 @@ func TestK2ForeignUUID(t *testing.T) {
 	}
 }
 
-func TestSealHidesTheSuccessor(t *testing.T) {
+func TestTextOfATicket(t *testing.T) {
+	t.Parallel()
+	for range 100 {
+		in := random()
+		text := string(in.AppendText([]byte("before ")))
+		raw := append(append([]byte{}, in.ID[:]...), in.Secret[:]...)
+		equal(t, "text", text, "before "+base64.RawURLEncoding.EncodeToString(raw))
+		out, ok := parse(text[len("before "):])
+		equal(t, "parsed", ok && out == in, true)
+	}
+}
+
+// A value with one character that is not of the alphabet, or of another length, is no ticket.
+func TestParseRefuses(t *testing.T) {
+	t.Parallel()
+	tk := random()
+	text := textOf(&tk)
+	for at := range text {
+		for _, b := range []byte("+/= \n\x00\x7f\x80\xff.") {
+			value := text[:at] + string([]byte{b}) + text[at+1:]
+			_, ok := parse(value)
+			equal(t, fmt.Sprintf("%q at %d is accepted", b, at), ok, false)
+		}
+	}
+	for _, value := range []string{"", text[:63], text + "A", text + text} {
+		_, ok := parse(value)
+		equal(t, fmt.Sprintf("a value of %d bytes is accepted", len(value)), ok, false)
+	}
+}
+
+func TestSealHidesTheNextSecret(t *testing.T) {
 	t.Parallel()
 	old, next := Secret{1}, Secret{2}
 	sealed := seal(old, next, next.Digest())

@@ -6,23 +6,16 @@ import (
 	"encoding/base64"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/cloakroom-go/sessions/core/internal/ticket"
 )
 
-// newTestTicket draws a ticket from the real source.
-func newTestTicket(tb testing.TB, m *Manager) ticket.Ticket {
-	tb.Helper()
-	return m.executor.entropy.newTicket(time.Now())
-}
-
 // present makes a request with this Cookie field and returns the session after its load.
-func present(tb testing.TB, m *Manager, field string) *Session {
+func loadCookie(tb testing.TB, m *Manager, field string) *Session {
 	tb.Helper()
-	s := attach(m, field)
+	s := unloadedSession(m, field)
 	want(tb, s.load(tb.Context()), nil)
 	return s
 }
@@ -57,8 +50,8 @@ func TestK1EveryByteEverywhere(t *testing.T) {
 	for at := range len(good) {
 		for b := range 256 {
 			value := good[:at] + string([]byte{byte(b)}) + good[at+1:]
-			present(t, m, "session="+value)
-			if reachesStore(value) {
+			loadCookie(t, m, "session="+value)
+			if wellFormed(value) {
 				loads++
 			}
 			if n := store.count(""); n != loads {
@@ -73,7 +66,7 @@ func TestK1EveryByteEverywhere(t *testing.T) {
 
 // reachesStore is the rule by the book, written apart from the code under test: base64url that decodes to a version 7 UUID
 // of the standard variant and 32 bytes more.
-func reachesStore(value string) bool {
+func wellFormed(value string) bool {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(value)
 	return err == nil && len(raw) == 48 && raw[6]>>4 == 7 && raw[8]>>6 == 0b10 && !strings.ContainsAny(value, "\r\n")
 }
@@ -88,14 +81,14 @@ func TestK1EveryLength(t *testing.T) {
 		if n == ticket.TextLength {
 			continue
 		}
-		s := present(t, m, "session="+token[:n])
+		s := loadCookie(t, m, "session="+token[:n])
 		if !s.IsNew() {
 			t.Fatalf("a token of %d bytes opens a session", n)
 		}
 		want(t, s.load(t.Context()), nil)
 	}
 	equal(t, "store calls", store.count(""), 0)
-	present(t, m, "session="+token[:ticket.TextLength])
+	loadCookie(t, m, "session="+token[:ticket.TextLength])
 	equal(t, "store calls for the right length", store.count("load"), 1)
 }
 
@@ -104,12 +97,12 @@ func TestK2OneSpelling(t *testing.T) {
 	store := newSpy()
 	m := newTestManager(t, Options{Store: store})
 	c := newClient(t, m)
-	c.visit(set(t, 1))
+	c.request(set(t, 1))
 	_, good, _ := strings.Cut(c.cookie, "=")
 	// A secret with both of the characters in which the alphabets differ.
 	raw, _ := base64.RawURLEncoding.DecodeString(good)
 	copy(raw[42:], "\xfb\xff\xfe\xfb\xff\xfe")
-	store.forget()
+	store.reset()
 	for name, value := range map[string]string{
 		"padding":            good + "=",
 		"padding inside":     good[:63] + "=",
@@ -127,75 +120,13 @@ func TestK2OneSpelling(t *testing.T) {
 		"nil uuid":           strings.Repeat("A", 64),
 		"twice":              good + good,
 	} {
-		present(t, m, "session="+value)
+		loadCookie(t, m, "session="+value)
 		if n := store.count(""); n != 0 {
 			t.Errorf("%s: %d store calls, want none", name, n)
-			store.forget()
+			store.reset()
 		}
 	}
-	equal(t, "visits", visits.Get(present(t, m, "session="+good)), 1)
-}
-
-func TestK3KeyIsPrefixAndID(t *testing.T) {
-	t.Parallel()
-	store := newSpy()
-	m := newTestManager(t, Options{Store: store, Prefix: "app:"})
-	c := newClient(t, m)
-	c.visit(set(t, 1))
-	id, err := uuid.Parse(c.id())
-	if err != nil || id.Version() != 7 {
-		t.Fatalf("id %q is not a UUIDv7", c.id())
-	}
-	equal(t, "key", store.saved[0].Key, "app:"+id.String())
-}
-
-func TestR5IDCollision(t *testing.T) {
-	t.Parallel()
-	store := newSpy()
-	m := newTestManager(t, Options{Store: store})
-	victim := newClient(t, m)
-	victim.visit(set(t, 1))
-	taken := victim.ticketOf().ID
-	before := store.stored(t, m.keyspace.key(taken))
-
-	var draws int
-	drawn := m.executor.entropy.newID
-	m.executor.entropy.newID = func(now time.Time) uuid.UUID {
-		if draws++; draws == 1 {
-			return taken
-		}
-		return drawn(now)
-	}
-	other := newClient(t, m)
-	other.visit(set(t, 2))
-	equal(t, "ids drawn", draws, 2)
-	if other.ticketOf().ID == taken {
-		t.Fatal("the new session joined the existing one")
-	}
-	after := store.stored(t, m.keyspace.key(taken))
-	if !bytes.Equal(before.Data, after.Data) || before.Version != after.Version {
-		t.Error("the existing session was written")
-	}
-	victim.visit(func(s *Session) { equal(t, "the victim's visits", visits.Get(s), 1) })
-	other.visit(func(s *Session) { equal(t, "the other's visits", visits.Get(s), 2) })
-	equal(t, "records", store.records(), 2)
-}
-
-// A generator that gives nothing but ids that are taken is an error, not an endless loop, and still joins nothing.
-func TestR5NothingButCollisions(t *testing.T) {
-	t.Parallel()
-	store := newSpy()
-	m := newTestManager(t, Options{Store: store})
-	victim := newClient(t, m)
-	victim.visit(set(t, 1))
-	taken := victim.ticketOf().ID
-	m.executor.entropy.newID = func(time.Time) uuid.UUID { return taken }
-	s := newClient(t, m).arrive()
-	want(t, visits.Set(s, 2), nil)
-	reply, err := s.finish(t.Context())
-	want(t, err, ErrStore)
-	equal(t, "cookie", reply.SetCookie, "")
-	victim.visit(func(s *Session) { equal(t, "the victim's visits", visits.Get(s), 1) })
+	equal(t, "visits", visits.Get(loadCookie(t, m, "session="+good)), 1)
 }
 
 func FuzzToken(f *testing.F) {
@@ -209,7 +140,7 @@ func FuzzToken(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, value string) {
 		tk, ok := parseTicket(value)
-		if ok != reachesStore(value) {
+		if ok != wellFormed(value) {
 			t.Fatalf("accepted is %v, by the book %v", ok, !ok)
 		}
 		if !ok {
@@ -218,8 +149,8 @@ func FuzzToken(f *testing.F) {
 		if textOf(&tk) != value {
 			t.Fatal("an accepted token has a second spelling")
 		}
-		store.forget()
-		s := attach(m, "session="+value)
+		store.reset()
+		s := unloadedSession(m, "session="+value)
 		if err := s.load(context.WithoutCancel(t.Context())); err != nil || !s.IsNew() {
 			t.Fatalf("an unknown token is adopted, or fails: %v", err)
 		}

@@ -28,21 +28,21 @@ func TestS2DamagedRecord(t *testing.T) {
 			store := newSpy()
 			m := newTestManager(t, Options{Store: store, OnEvent: events.add, Logger: log})
 			c := newClient(t, m)
-			c.visit(set(t, 1))
-			old := c.ticketOf()
+			c.request(set(t, 1))
+			old := c.ticket()
 			rec := store.stored(t, m.keyspace.key(old.ID))
 			rec.Data = tc.damage(bytes.Clone(rec.Data))
 			_, err := store.store.Save(t.Context(), rec)
 			want(t, err, nil)
-			reply := c.visit(func(s *Session) {
+			reply := c.request(func(s *Session) {
 				equal(t, "IsNew", s.IsNew(), true)
 				equal(t, "visits", visits.Get(s), 0)
 			})
 			equal(t, "Set-Cookie", reply.SetCookie, "")
-			c.visit(set(t, 2))
-			equal(t, "the id is used again", c.ticketOf().ID == old.ID, false)
+			c.request(set(t, 2))
+			equal(t, "the id is used again", c.ticket().ID == old.ID, false)
 			found := false
-			for _, e := range events.after(t, m) {
+			for _, e := range events.closeAndList(t, m) {
 				if e.Kind == EventUndecodable {
 					found = true
 					want(t, e.Err, tc.why)
@@ -63,8 +63,8 @@ func TestS2DamageBeforeTheMerge(t *testing.T) {
 	store := newSpy()
 	m := newTestManager(t, Options{Store: store})
 	c := newClient(t, m)
-	c.visit(set(t, 1))
-	s := c.arrive()
+	c.request(set(t, 1))
+	s := c.load()
 	rec := store.stored(t, m.keyspace.prefix+c.id())
 	rec.Data = []byte("garbage")
 	_, err := store.store.Save(t.Context(), rec)
@@ -73,35 +73,20 @@ func TestS2DamageBeforeTheMerge(t *testing.T) {
 	want(t, s.Save(t.Context()), ErrGone)
 }
 
-// S2: a record of somebody else's making that has a key twice costs no other key what it is given.
-func TestS2KeyTwice(t *testing.T) {
-	t.Parallel()
-	h := record.Header{Identity: record.Identity{CookieName: []byte("session")}}
-	twice := encodeRecord(&Record{}, &h, []record.Entry{{Key: []byte("a"), Value: []byte("1")}, {Key: []byte("a"), Value: []byte("2")}})
-	base := record.Snapshot{Record: twice.Record}
-	want(t, base.Decode(), nil)
-	d := &delta{}
-	d.put(change{key: []byte("a"), value: []byte("3"), present: true})
-	d.put(change{key: []byte("b"), value: []byte("4"), present: true})
-	if out := d.appendEntries(nil, &base); len(out) != 3 || string(out[2].Key) != "b" {
-		t.Errorf("the new key is not there: %q", out)
-	}
-}
-
 // A damaged value is that value's damage only.
 func TestS2DamagedValue(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
 	m := newTestManager(t, Options{Store: store})
 	c := newClient(t, m)
-	c.visit(func(s *Session) { want(t, visits.Set(s, 1), nil); want(t, note.Set(s, "x"), nil) })
+	c.request(func(s *Session) { want(t, visits.Set(s, 1), nil); want(t, note.Set(s, "x"), nil) })
 	rec := store.stored(t, m.keyspace.prefix+c.id())
 	rec.Data = bytes.Clone(rec.Data)
 	at := bytes.LastIndex(rec.Data, []byte(`"x"`))
 	rec.Data[at] = '?'
 	_, err := store.store.Save(t.Context(), rec)
 	want(t, err, nil)
-	c.visit(func(s *Session) {
+	c.request(func(s *Session) {
 		equal(t, "visits", visits.Get(s), 1)
 		_, ok := note.Lookup(s)
 		equal(t, "the damaged one is there", ok, false)

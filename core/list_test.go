@@ -21,48 +21,38 @@ func idsOf(infos []Info) (ids []string) {
 }
 
 // sameIDs fails the test unless the ids are the wanted ones, in this order.
-func sameIDs(tb testing.TB, what string, infos []Info, wanted ...string) {
+func wantIDs(tb testing.TB, what string, infos []Info, wanted ...string) {
 	tb.Helper()
 	if got := idsOf(infos); !slices.Equal(got, wanted) {
 		tb.Errorf("%s: ids are %v, want %v", what, got, wanted)
 	}
 }
 
-// damage overwrites a stored record with bytes that are none.
-func damage(tb testing.TB, store Store, key string) {
-	tb.Helper()
-	rec, err := store.Load(tb.Context(), key)
-	want(tb, err, nil)
-	rec.Data = []byte{9, 9, 9}
-	_, err = store.Save(tb.Context(), rec)
-	want(tb, err, nil)
-}
-
 // A list shows a subject's sessions, the one used last first, and all that is known of them.
 func TestList(t *testing.T) {
 	t.Parallel()
-	eachIndexed(t, func(t *testing.T, store Store) {
+	eachIndexedInBubble(t, func(t *testing.T, store Store) {
 		t.Helper()
 		m := newTestManager(t, Options{Store: store, Expiry: 20 * time.Hour, Cookie: Cookie{SessionOnly: true}})
 		begun := time.Now()
 		phone, laptop := newClient(t, m), newClient(t, m)
-		phone.from(&visitor{ip: "192.0.2.7", agent: "Phone"}, func(s *Session) {
+		phone.requestFrom(&sender{ip: "192.0.2.7", agent: "Phone"}, func(s *Session) {
 			want(t, s.LoginWith("ann", Auth{Methods: []string{"pwd"}, Level: 1}), nil)
 		})
 		newSignedIn(t, m, "bob")
-		newClient(t, m).visit(set(t, 1))
+		newClient(t, m).request(set(t, 1))
 		time.Sleep(time.Minute)
-		laptop.visit(func(s *Session) { want(t, s.Login("ann"), nil); want(t, s.Remember(true), nil) })
+		laptop.request(func(s *Session) { want(t, s.Login("ann"), nil); want(t, s.Remember(true), nil) })
 		list, err := m.List(t.Context(), "ann")
 		want(t, err, nil)
-		sameIDs(t, "after the logins", list, laptop.id(), phone.id())
+		wantIDs(t, "after the logins", list, laptop.id(), phone.id())
 		// A touch counts as use, though it leaves the record as it is.
 		time.Sleep(3 * time.Hour)
-		phone.visit(read)
+		phone.request(read)
 		time.Sleep(time.Minute)
 		list, err = m.List(t.Context(), "ann")
 		want(t, err, nil)
-		sameIDs(t, "after a touch", list, phone.id(), laptop.id())
+		wantIDs(t, "after a touch", list, phone.id(), laptop.id())
 		seen := begun.Add(3*time.Hour + time.Minute)
 		equal(t, "first entry", fmt.Sprintf("%+v", list[0]), fmt.Sprintf("%+v", Info{
 			ID: phone.id(), Subject: "ann", Created: begun, LastSeen: seen, Expires: seen.Add(20 * time.Hour),
@@ -87,7 +77,7 @@ func TestList(t *testing.T) {
 // Two that were used at the same instant come in the order of their ids.
 func TestListIsStable(t *testing.T) {
 	t.Parallel()
-	eachIndexed(t, func(t *testing.T, store Store) {
+	eachIndexedInBubble(t, func(t *testing.T, store Store) {
 		t.Helper()
 		m := newTestManager(t, Options{Store: store})
 		var ids []string
@@ -98,7 +88,7 @@ func TestListIsStable(t *testing.T) {
 		for range 3 {
 			list, err := m.List(t.Context(), "ann")
 			want(t, err, nil)
-			sameIDs(t, "order", list, ids...)
+			wantIDs(t, "order", list, ids...)
 		}
 	})
 }
@@ -106,7 +96,7 @@ func TestListIsStable(t *testing.T) {
 // K3, K4: a list shows the sessions of this manager and of this very subject.
 func TestK4ListsShowTheirOwn(t *testing.T) {
 	t.Parallel()
-	eachIndexed(t, func(t *testing.T, store Store) {
+	eachIndexedInBubble(t, func(t *testing.T, store Store) {
 		t.Helper()
 		m := newTestManager(t, Options{Store: store})
 		mine := newSignedIn(t, m, "ann").id()
@@ -120,7 +110,7 @@ func TestK4ListsShowTheirOwn(t *testing.T) {
 			theirs := newSignedIn(t, other, "ann")
 			list, err := m.List(t.Context(), "ann")
 			want(t, err, nil)
-			sameIDs(t, name+": list", list, mine)
+			wantIDs(t, name+": list", list, mine)
 			for info, err := range m.All(t.Context()) {
 				want(t, err, nil)
 				equal(t, name+": all", info.ID, mine)
@@ -132,7 +122,7 @@ func TestK4ListsShowTheirOwn(t *testing.T) {
 			n, err := m.RevokeAll(t.Context(), "ann", mine)
 			want(t, err, nil)
 			equal(t, name+": revoked", n, 0)
-			equal(t, name+": theirs", theirs.arrive().Subject(), "ann")
+			equal(t, name+": theirs", theirs.load().Subject(), "ann")
 		}
 		for _, subject := range []string{"an", "ann ", "Ann", "ann\x00", "*", "a:nn", strings.Repeat("a", 1<<20)} {
 			list, err := m.List(t.Context(), subject)
@@ -146,25 +136,25 @@ func TestK4ListsShowTheirOwn(t *testing.T) {
 }
 
 // What has expired by the policy of today, and what cannot be read, is in no list; the latter is reported.
-func TestListsSkipTheDead(t *testing.T) {
+func TestListsSkipEndedSessions(t *testing.T) {
 	t.Parallel()
-	eachIndexed(t, func(t *testing.T, store Store) {
+	eachIndexedInBubble(t, func(t *testing.T, store Store) {
 		t.Helper()
 		logger, log := debugLog()
 		m := newTestManager(t, Options{Store: store, Expiry: time.Hour, Logger: logger})
 		long := newTestManager(t, Options{Store: store, Expiry: 100 * time.Hour})
 		bad := newSignedIn(t, long, "ann").id()
 		old := newSignedIn(t, long, "ann").id()
-		damage(t, store, "session:"+bad)
+		damageRecord(t, store, "session:"+bad)
 		time.Sleep(time.Hour)
 		good := newSignedIn(t, m, "ann").id()
 		list, err := m.List(t.Context(), "ann")
 		want(t, err, nil)
-		sameIDs(t, "list", list, good)
+		wantIDs(t, "list", list, good)
 		equal(t, "damage in the log", strings.Count(log.String(), "undecodable"), 1)
 		page, next, err := m.Page(t.Context(), "", 1000)
 		want(t, err, nil)
-		sameIDs(t, "page", page, good)
+		wantIDs(t, "page", page, good)
 		equal(t, "damage in the log", strings.Count(log.String(), "undecodable"), 2)
 		_ = next
 		for _, id := range []string{bad, old} {
@@ -180,7 +170,7 @@ func TestK1HostileIDs(t *testing.T) {
 	store := newFullSpy()
 	m := newTestManager(t, Options{Store: store})
 	id := newSignedIn(t, m, "ann").id()
-	store.forget()
+	store.reset()
 	for _, hostile := range []string{
 		"", " ", id + " ", " " + id, id + "\x00", strings.ToUpper(id), "{" + id + "}", "urn:uuid:" + id, strings.ReplaceAll(id, "-", ""),
 		id[:35], id + "0", "*", "session:" + id, "../" + id, strings.Repeat("a", 1<<20), "gggggggg-gggg-7ggg-8ggg-gggggggggggg",
@@ -199,23 +189,23 @@ func TestLookupOutage(t *testing.T) {
 	store := newSpy()
 	m := newTestManager(t, Options{Store: store})
 	c := newSignedIn(t, m, "ann")
-	store.fail("load", errDown)
-	_, err := m.Lookup(t.Context(), c.ticketOf().ID.String())
+	store.failOn("load", errDown)
+	_, err := m.Lookup(t.Context(), c.ticket().ID.String())
 	want(t, err, ErrStore)
-	want(t, m.Revoke(t.Context(), "ann", c.ticketOf().ID.String()), ErrStore)
+	want(t, m.Revoke(t.Context(), "ann", c.ticket().ID.String()), ErrStore)
 }
 
 // The pages together show every session, signed in or not, and stop where their reader stops.
 func TestPagesAndAll(t *testing.T) {
 	t.Parallel()
-	eachIndexed(t, func(t *testing.T, store Store) {
+	eachIndexedInBubble(t, func(t *testing.T, store Store) {
 		t.Helper()
 		m := newTestManager(t, Options{Store: store})
 		var ids, paged, walked []string
 		for i := range 250 {
 			c := newClient(t, m)
-			c.visit(set(t, i))
-			ids = append(ids, c.ticketOf().ID.String())
+			c.request(set(t, i))
+			ids = append(ids, c.ticket().ID.String())
 		}
 		for cursor := ""; ; {
 			page, next, err := m.Page(t.Context(), cursor, 10)
@@ -251,10 +241,10 @@ func TestAllYieldsTheErrorLast(t *testing.T) {
 	store := newFullSpy()
 	m := newTestManager(t, Options{Store: store})
 	for range 250 {
-		newClient(t, m).visit(set(t, 1))
+		newClient(t, m).request(set(t, 1))
 	}
-	store.forget()
-	store.hook(func(context.Context, string, string) error {
+	store.reset()
+	store.onCall(func(context.Context, string, string) error {
 		if store.count("list") == 2 {
 			return errDown
 		}
@@ -277,26 +267,26 @@ func TestAllYieldsTheErrorLast(t *testing.T) {
 
 // walking is a store that cannot count, uncounting one that says so only when asked.
 type (
-	walking struct {
+	listingStore struct {
 		Store
 		Lister
 	}
-	uncounting struct{ fullSpy }
+	uncountingStore struct{ fullSpy }
 )
 
-func (uncounting) Count(context.Context, string) (int, error) { return 0, errors.ErrUnsupported }
+func (uncountingStore) Count(context.Context, string) (int, error) { return 0, errors.ErrUnsupported }
 
 func TestCount(t *testing.T) {
 	t.Parallel()
 	memory := memstore.New(memstore.Options{})
 	spied := fullSpy{touchSpy{&spy{store: memory}}}
 	newTestManager(t, Options{Store: memory, Prefix: "other:"})
-	newClient(t, newTestManager(t, Options{Store: memory, Prefix: "other:"})).visit(set(t, 1))
+	newClient(t, newTestManager(t, Options{Store: memory, Prefix: "other:"})).request(set(t, 1))
 	for range 120 {
-		newClient(t, newTestManager(t, Options{Store: memory})).visit(set(t, 1))
+		newClient(t, newTestManager(t, Options{Store: memory})).request(set(t, 1))
 	}
 	for name, store := range map[string]Store{
-		"counter": spied, "lister": walking{memory, memory}, "unsupported counter": uncounting{spied},
+		"counter": spied, "lister": listingStore{memory, memory}, "unsupported counter": uncountingStore{spied},
 	} {
 		n, err := newTestManager(t, Options{Store: store}).Count(t.Context())
 		want(t, err, nil)
@@ -304,10 +294,10 @@ func TestCount(t *testing.T) {
 	}
 	equal(t, "calls of Count", spied.count("count"), 1)
 	for _, op := range []string{"count", "list"} {
-		spied.fail(op, errDown)
+		spied.failOn(op, errDown)
 		var store Store = spied
 		if op == "list" {
-			store = uncounting{spied}
+			store = uncountingStore{spied}
 		}
 		n, err := newTestManager(t, Options{Store: store}).Count(t.Context())
 		want(t, err, ErrStore)
@@ -316,26 +306,26 @@ func TestCount(t *testing.T) {
 }
 
 // refusing is a store whose optional methods all say that it cannot.
-type refusing struct{ *spy }
+type unsupportingStore struct{ *spy }
 
-func (refusing) BySubject(context.Context, string) ([]Record, error) {
+func (unsupportingStore) BySubject(context.Context, string) ([]Record, error) {
 	return nil, errors.ErrUnsupported
 }
 
-func (refusing) List(context.Context, string, string, int) ([]Record, string, error) {
+func (unsupportingStore) List(context.Context, string, string, int) ([]Record, string, error) {
 	return nil, "", errors.ErrUnsupported
 }
 
 // A store without an index, or one that says so when it is asked, is told from one that fails; what needs no index works.
 func TestUnsupported(t *testing.T) {
 	t.Parallel()
-	for name, store := range map[string]Store{"no index": newSpy(), "refuses": refusing{newSpy()}} {
+	for name, store := range map[string]Store{"no index": newSpy(), "refuses": unsupportingStore{newSpy()}} {
 		logger, log := debugLog()
 		m := newTestManager(t, Options{Store: store, Logger: logger})
 		c := newSignedIn(t, m, "ann")
 		_, list := m.List(t.Context(), "ann")
 		_, all := m.RevokeAll(t.Context(), "ann")
-		_, others := m.RevokeOthers(t.Context(), c.arrive())
+		_, others := m.RevokeOthers(t.Context(), c.load())
 		_, everything := m.RevokeEverything(t.Context())
 		_, count := m.Count(t.Context())
 		_, _, page := m.Page(t.Context(), "", 0)
@@ -347,11 +337,11 @@ func TestUnsupported(t *testing.T) {
 			want(t, err, errors.ErrUnsupported)
 		}
 		equal(t, name+": log", log.String(), "")
-		equal(t, name+": subject", c.arrive().Subject(), "ann")
+		equal(t, name+": subject", c.load().Subject(), "ann")
 		_, err := m.Lookup(t.Context(), c.id())
 		want(t, err, nil)
 		want(t, m.Revoke(t.Context(), "ann", c.id()), nil)
-		equal(t, name+": IsNew", c.arrive().IsNew(), true)
+		equal(t, name+": IsNew", c.load().IsNew(), true)
 		_, err = NewManager(Options{Store: store, MaxSessions: 1})
 		want(t, err, errors.ErrUnsupported)
 	}

@@ -1,0 +1,52 @@
+package adapter
+
+import (
+	"fmt"
+	"net/textproto"
+	"testing"
+)
+
+func TestContentFieldsAreCanonical(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, field := range ContentFields() {
+		equal(t, "spelling", field, textproto.CanonicalMIMEHeaderKey(field))
+		equal(t, field+" is there twice", seen[field], false)
+		seen[field] = true
+	}
+	ContentFields()[0] = "changed by a caller"
+	equal(t, "first field", ContentFields()[0], "Accept-Ranges")
+}
+
+// ClearContent leaves what belongs to the response as such, and drops what describes its body.
+func TestClearContent(t *testing.T) {
+	t.Parallel()
+	header := map[string][]string{"Set-Cookie": {"a=b", "c=d"}, "Vary": {"Accept"}, "X-Request-Id": {"7"}}
+	for _, field := range ContentFields() {
+		header[field] = []string{"of the handler", "of another"}
+	}
+	ClearContent(header)
+	equal(t, "header", fmt.Sprint(header),
+		"map[Cache-Control:[no-store] Set-Cookie:[a=b c=d] Vary:[Accept] X-Request-Id:[7]]")
+	empty := map[string][]string{}
+	ClearContent(empty)
+	equal(t, "empty header", fmt.Sprint(empty), "map[Cache-Control:[no-store]]")
+}
+
+func TestDirectives(t *testing.T) {
+	t.Parallel()
+	for value, wanted := range map[string]struct{ any, bare bool }{
+		"":                        {false, false},
+		"private":                 {true, true},
+		"PRIVATE":                 {true, true},
+		"a, private ,b":           {true, true},
+		`private="x"`:             {true, false},
+		"private = x":             {true, false},
+		`private="x", private`:    {true, true},
+		"privates, x-private":     {false, false},
+		"max-age=1, =private, , ": {false, false},
+	} {
+		equal(t, "directive in "+value, hasDirective(value, "private"), wanted.any)
+		equal(t, "bare directive in "+value, hasBareDirective(value, "private"), wanted.bare)
+	}
+}

@@ -1,0 +1,168 @@
+package core
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/cloakroom-go/sessions/core/internal/record"
+)
+
+func TestComposeRenewal(t *testing.T) {
+	t.Parallel()
+	secret := counting(0)
+	h := signedIn(secret)
+	base := storedBase(secret, &h, entry("a", "1"))
+	c := newComposer(policy{expiry: time.Hour, grace: testGrace})
+	out := composeOK(t, c, base, &delta{secret: secretRenew}, momentAt(time.Minute))
+	equal(t, "renewal", out.renewal, true)
+	equal(t, "login", out.login, false)
+	equal(t, "cookie", out.sendCookie, true)
+	equal(t, "id", out.ticket.ID, testID)
+	equal(t, "the secret is another", out.ticket.Secret == secret, false)
+	equal(t, "subject", out.snap.Subject(), "ann")
+	equal(t, "entries", entriesOf(&out.snap), "a=1 ")
+	now := testTime + ms(time.Minute)
+	history, current := out.snap.Identity().History, out.snap.Digest()
+	equal(t, "rotated", history.Rotated(), now)
+	for at, wanted := range map[int64]bool{now: true, now + 29_999: true, now + 30_000: false} {
+		got, ok := history.Current(secret, current, at)
+		equal(t, "the old secret is accepted", ok && got == out.ticket.Secret, wanted)
+	}
+
+	c = newComposer(policy{expiry: time.Hour})
+	out = composeOK(t, c, base, &delta{secret: secretRenew}, momentAt(time.Minute))
+	equal(t, "retired secrets without a grace period", out.snap.Identity().History.Len(), 0)
+	equal(t, "rotated, without a grace period", out.snap.Identity().History.Rotated(), now)
+}
+
+// Each save drops the retired secrets whose grace period is over, and no other.
+func TestComposeDropsExpiredSecrets(t *testing.T) {
+	t.Parallel()
+	s := newRotatedSession()
+	c := newComposer(policy{expiry: time.Hour, grace: testGrace})
+	for at, wanted := range map[time.Duration]int{
+		40*time.Second - time.Millisecond: 2,
+		40 * time.Second:                  1,
+		50*time.Second - time.Millisecond: 1,
+		50 * time.Second:                  0,
+	} {
+		base := storedBase(s.current, &s.header)
+		out := composeOK(t, c, base, deltaOf(setTo("a", "1")), momentAt(at))
+		history := out.snap.Identity().History
+		equal(t, "retired secrets after "+at.String(), history.Len(), wanted)
+		equal(t, "rotated", history.Rotated(), secondRotation)
+		equal(t, "secret", out.ticket.Secret, s.current)
+		out = composeOK(t, c, base, &delta{secret: secretRenew}, momentAt(at))
+		equal(t, "retired secrets after a renewal after "+at.String(), out.snap.Identity().History.Len(), wanted+1)
+	}
+}
+
+func TestComposeLogin(t *testing.T) {
+	t.Parallel()
+	otp := record.Proof{Methods: []string{"otp"}, Level: 2}
+	for name, tc := range map[string]struct {
+		anonymous bool
+		login     login
+		proof     string
+		ip        string // of the device; the request's is not to be recorded
+	}{
+		"first login":      {true, login{subject: "ann", proof: otp}, "{[otp] 2}", ""},
+		"login again":      {false, login{subject: "ann", proof: otp}, "{[otp] 2}", ""},
+		"step-up":          {false, login{subject: "ann", proof: otp, stepUp: true}, "{[pwd otp] 2}", "192.0.2.1"},
+		"login of another": {false, login{subject: "bob"}, "{[] 0}", ""},
+	} {
+		s := newRotatedSession()
+		h := signedIn(s.current)
+		if tc.anonymous {
+			h = headerOf(s.current)
+		}
+		h.History = s.header.History
+		tc.login.at = testTime + 7
+		base := storedBase(s.current, &h, entry("a", "1"))
+		c := newComposer(policy{expiry: time.Hour, grace: testGrace})
+		out := composeOK(t, c, base, &delta{secret: secretLogin, login: &tc.login}, momentAt(21*time.Second))
+		equal(t, name+": login", out.login, true)
+		equal(t, name+": cookie", out.sendCookie, true)
+		equal(t, name+": id", out.ticket.ID, testID)
+		equal(t, name+": the secret shares nothing", bytes.Equal(out.ticket.Secret[:16], s.current[:16]), false)
+		equal(t, name+": length of the history", len(out.snap.Identity().History), 0)
+		equal(t, name+": subject", out.snap.Subject(), tc.login.subject)
+		equal(t, name+": index key", out.snap.Record.Subject, testKeyspace().subjectKey(tc.login.subject))
+		equal(t, name+": authenticated", out.snap.Authenticated, testTime+7)
+		equal(t, name+": created", out.snap.Created, testTime)
+		equal(t, name+": proof", fmt.Sprint(out.snap.Identity().Account.Proof()), tc.proof)
+		equal(t, name+": device", out.snap.Identity().Account.Device().IP, tc.ip)
+		equal(t, name+": entries", entriesOf(&out.snap), "a=1 ")
+	}
+}
+
+func TestComposeDevice(t *testing.T) {
+	t.Parallel()
+	moved := &record.Device{IP: "192.0.2.2", UserAgent: "new"}
+	for name, tc := range map[string]struct {
+		subject  string // "" for an anonymous session
+		device   *record.Device
+		noDevice bool
+		login    *login
+		wanted   string
+	}{
+		"not to be recorded":     {subject: "ann", wanted: "192.0.2.1"},
+		"recorded":               {subject: "ann", device: moved, wanted: "192.0.2.2"},
+		"anonymous":              {device: moved},
+		"NoDevice":               {subject: "ann", noDevice: true},
+		"NoDevice at a login":    {subject: "ann", noDevice: true, login: &login{subject: "ann"}},
+		"NoDevice and a device":  {subject: "ann", noDevice: true, device: moved},
+		"login":                  {device: moved, login: &login{subject: "ann"}, wanted: "192.0.2.2"},
+		"login without a device": {subject: "ann", login: &login{subject: "bob"}},
+		"step-up":                {subject: "ann", login: &login{subject: "ann", stepUp: true}, wanted: "192.0.2.1"},
+		"step-up elsewhere":      {subject: "ann", device: moved, login: &login{subject: "ann", stepUp: true}, wanted: "192.0.2.2"},
+	} {
+		secret := counting(0)
+		h := headerOf(secret)
+		if tc.subject != "" {
+			h = signedIn(secret)
+		}
+		d := &delta{login: tc.login}
+		if d.login != nil {
+			d.secret = secretLogin
+		}
+		c := newComposer(policy{expiry: time.Hour})
+		c.noDevice = tc.noDevice
+		at := momentAt(0)
+		at.device = tc.device
+		out := composeOK(t, c, storedBase(secret, &h), d, at)
+		equal(t, name+": IP", out.snap.Identity().Account.Device().IP, tc.wanted)
+		if tc.login == nil && tc.subject != "" {
+			equal(t, name+": proof", fmt.Sprint(out.snap.Identity().Account.Proof()), "{[pwd] 1}")
+		}
+	}
+}
+
+func TestDeviceChanged(t *testing.T) {
+	t.Parallel()
+	recorded := signedIn(counting(0))
+	unknown := signedIn(counting(0))
+	unknown.Account = nil
+	same := &record.Device{IP: "192.0.2.1", UserAgent: "old"}
+	for name, tc := range map[string]struct {
+		header   *record.Header
+		device   *record.Device
+		noDevice bool
+		wanted   bool
+	}{
+		"not to be recorded":     {&recorded, nil, false, false},
+		"the same":               {&recorded, same, false, false},
+		"another address":        {&recorded, &record.Device{IP: "192.0.2.2", UserAgent: "old"}, false, true},
+		"another agent":          {&recorded, &record.Device{IP: "192.0.2.1", UserAgent: "new"}, false, true},
+		"the first":              {&unknown, same, false, true},
+		"NoDevice, one recorded": {&recorded, nil, true, true},
+		"NoDevice, none":         {&unknown, nil, true, false},
+	} {
+		c := newComposer(policy{})
+		c.noDevice = tc.noDevice
+		snap := storedSnapshot(tc.header)
+		equal(t, name, c.deviceChanged(&snap, tc.device), tc.wanted)
+	}
+}

@@ -1,0 +1,27 @@
+package core
+
+import (
+	"fmt"
+	"testing"
+)
+
+func TestStatusCode(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		err    error
+		wanted int
+	}{
+		{ErrStore, 503},
+		{ErrFull, 503},
+		{ErrConflict, 503},
+		{wrapStoreError("load", errDown), 503},
+		{fmt.Errorf("x: %w", ErrFull), 503},
+		{ErrTooLarge, 500},
+		{ErrGone, 500},
+		{ErrLate, 500},
+		{errDown, 500},
+		{nil, 500},
+	} {
+		equal(t, fmt.Sprint(tc.err), StatusCode(tc.err), tc.wanted)
+	}
+}

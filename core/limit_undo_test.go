@@ -1,0 +1,286 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+)
+
+// The store fails at one step of a login: the login has not happened, and the client's cookie is as good as before.
+func TestLimitWhenTheStoreFails(t *testing.T) {
+	t.Parallel()
+	for _, limit := range limitPolicies() {
+		for step, at := range map[string]int{"by subject": 1, "by subject again": 2, "save": 1, "delete": 1} {
+			for name, before := range map[string]func(s *Session){"new": func(*Session) {}, "anonymous": set(t, 1)} {
+				name = limit.String() + ", " + name + ", fails at " + step
+				store := newFullSpy()
+				m := newTestManager(t, Options{Store: store, MaxSessions: 1, OnLimit: limit})
+				c := newClient(t, m)
+				c.request(before)
+				records := store.recordCount()
+				if limit != RefuseLogin {
+					newSignedIn(t, m, "ann")
+					records++
+				} else if step == "delete" {
+					continue // nothing is deleted
+				}
+				cookie := c.cookie
+				store.reset()
+				store.onCall(func(_ context.Context, op, _ string) error {
+					if strings.HasPrefix(step, op) && store.count(op) == at {
+						return errDown
+					}
+					return nil
+				})
+				s := c.load()
+				want(t, note.Set(s, "kept"), nil)
+				want(t, s.Login("ann"), nil)
+				_, err := s.commit(t.Context())
+				store.onCall(nil)
+				if !errors.Is(err, ErrStore) {
+					t.Errorf("%s: error is %v", name, err)
+				}
+				equal(t, name+": records", store.recordCount(), records)
+				equal(t, name+": IsNew", c.load().IsNew(), cookie == "")
+				equal(t, name+": subject", c.load().Subject(), "")
+				// The request may try again.
+				c.respond(s)
+				equal(t, name+": subject of the next try", c.load().Subject(), "ann")
+				equal(t, name+": note", note.Get(c.load()), "kept")
+				equal(t, name+": sessions", liveSessions(t, m), 1)
+			}
+		}
+	}
+}
+
+// rival signs another browser in through a manager of its own when the store is about to save the first time.
+func rivalLogin(tb testing.TB, store fullSpy, o *Options) *client {
+	tb.Helper()
+	c := newClient(tb, newTestManager(tb, *o))
+	store.beforeSave(func() {
+		other := *o
+		other.MaxSessions, other.OnLimit = 0, EvictOldest // of another process, which is a step ahead
+		fast := newClient(tb, newTestManager(tb, other))
+		fast.request(signInAs(tb, "ann"))
+		c.cookie = fast.cookie
+	})
+	return c
+}
+
+// Where another process took the last place at the same time, a login gives its place back: a session that began with it is
+// deleted, one that was there before is what it was.
+func TestUndoneLogin(t *testing.T) {
+	t.Parallel()
+	for name, before := range map[string]func(s *Session){"new": func(*Session) {}, "anonymous": set(t, 1)} {
+		store := newFullSpy()
+		o := Options{Store: store, MaxSessions: 1, OnLimit: RefuseLogin}
+		m := newTestManager(t, o)
+		c := newClient(t, m)
+		c.request(before)
+		stored := store.recordCount()
+		s := c.load()
+		increment(s)
+		want(t, s.Login("ann"), nil)
+		id := s.ID()
+		other := rivalLogin(t, store, &o)
+		_, err := s.commit(t.Context())
+		want(t, err, ErrLimit)
+		store.onCall(nil)
+		equal(t, name+": the other", other.load().Subject(), "ann")
+		equal(t, name+": records", store.recordCount(), stored+1)
+		equal(t, name+": subject in the request", s.Subject(), "")
+		equal(t, name+": logins told", m.Stats().Logins, 0)
+		equal(t, name+": the id is that of before", s.ID() == id, stored == 1) // one that was deleted is not used again
+		store.reset()
+		c.respond(s)
+		equal(t, name+": calls of the next commit", store.count(""), 0)
+		got := c.load()
+		equal(t, name+": subject", got.Subject(), "")
+		equal(t, name+": visits", visits.Get(got), stored)
+		equal(t, name+": sessions", liveSessions(t, m), 1)
+	}
+}
+
+// A login that is being withdrawn and whose session is ended from outside stays ended.
+func TestR3UndoneLoginDoesNotRevive(t *testing.T) {
+	t.Parallel()
+	store := newFullSpy()
+	o := Options{Store: store, MaxSessions: 1, OnLimit: RefuseLogin}
+	m := newTestManager(t, o)
+	c := newClient(t, m)
+	c.request(set(t, 1))
+	s := c.load()
+	want(t, s.Login("ann"), nil)
+	rivalLogin(t, store, &o)
+	first := store.before
+	saves := 0
+	store.onCall(func(ctx context.Context, op, key string) error {
+		if op == "save" && key == "session:"+c.ticket().ID.String() {
+			if saves++; saves == 2 {
+				want(t, store.store.Delete(ctx, key), nil)
+			}
+		}
+		return first(ctx, op, key)
+	})
+	want(t, s.Save(t.Context()), ErrGone)
+	store.onCall(nil)
+	equal(t, "saves", saves, 2)
+	equal(t, "cookie", c.clone().respond(s).SetCookie, "")
+	equal(t, "IsNew", c.load().IsNew(), true)
+}
+
+// The store fails while a login is withdrawn: the request is an error, and whoever holds the cookie is not signed in.
+func TestUndoLoginFails(t *testing.T) {
+	t.Parallel()
+	for name, before := range map[string]func(s *Session){"new": func(*Session) {}, "anonymous": set(t, 1)} {
+		store := newFullSpy()
+		o := Options{Store: store, MaxSessions: 1, OnLimit: RefuseLogin}
+		c := newClient(t, newTestManager(t, o))
+		c.request(before)
+		s := c.load()
+		want(t, s.Login("ann"), nil)
+		rivalLogin(t, store, &o)
+		first := store.before
+		listed := 0
+		store.onCall(func(ctx context.Context, op, key string) error {
+			if op == "by subject" {
+				listed++
+			}
+			if listed == 2 && (op == "save" || op == "delete") {
+				return errDown
+			}
+			return first(ctx, op, key)
+		})
+		_, err := s.commit(t.Context())
+		want(t, err, ErrStore)
+		store.onCall(nil)
+		equal(t, name+": subject", c.load().Subject(), "")
+	}
+}
+
+// A login that fails and whose session is ended, or replaced, from outside meanwhile is not put back.
+func TestUndoLoginOfAnEndedSession(t *testing.T) {
+	t.Parallel()
+	for name, meanwhile := range map[string]func(ctx context.Context, store Store, key string) error{
+		"ended": func(ctx context.Context, store Store, key string) error { return store.Delete(ctx, key) },
+		"replaced": func(ctx context.Context, store Store, key string) error {
+			rec, err := store.Load(ctx, key)
+			want(t, err, nil)
+			_, err = store.Save(ctx, rec)
+			return err
+		},
+	} {
+		store := newFullSpy()
+		m := newTestManager(t, Options{Store: store, MaxSessions: 1})
+		newSignedIn(t, m, "ann")
+		c := newClient(t, m)
+		c.request(set(t, 1))
+		s := c.load()
+		key := "session:" + s.ID()
+		want(t, s.Login("ann"), nil)
+		store.onCall(func(ctx context.Context, op, _ string) error {
+			if op != "delete" {
+				return nil
+			}
+			want(t, meanwhile(ctx, store.store, key), nil)
+			return errDown
+		})
+		want(t, s.Save(t.Context()), ErrGone)
+		store.onCall(nil)
+		equal(t, name+": cookie", c.clone().respond(s).SetCookie, "")
+		equal(t, name+": IsNew", c.load().IsNew(), true)
+	}
+}
+
+// R3: a session that belongs to somebody else for the length of a login that is taken back does not escape when all of its
+// first owner's are revoked meanwhile.
+func TestR3UndoneLoginDoesNotEscapeRevokeAll(t *testing.T) {
+	t.Parallel()
+	for name, limit := range map[string]LimitPolicy{"refused": RefuseLogin, "failed": EvictOldest} {
+		store := newFullSpy()
+		c := newSignedIn(t, newTestManager(t, Options{Store: store, MaxSessions: 1, OnLimit: limit}), "bob")
+		elsewhere := newTestManager(t, Options{Store: store.store})
+		s := c.load()
+		want(t, s.Login("ann"), nil)
+		listed := 0
+		store.onCall(func(ctx context.Context, op, _ string) error {
+			if op != "by subject" {
+				return nil
+			}
+			if listed++; listed != 2 {
+				return nil
+			}
+			_, err := elsewhere.RevokeAll(ctx, "bob")
+			want(t, err, nil)
+			if limit == RefuseLogin {
+				newSignedIn(t, elsewhere, "ann") //nolint:contextcheck // who takes the last place, in a request of her own
+				return nil
+			}
+			return errDown
+		})
+		_, _ = s.commit(t.Context())
+		store.onCall(nil)
+		equal(t, name+": bob is signed in", c.load().Subject(), "")
+	}
+}
+
+// The deadline that makes a login fail is not the one under which it is taken back.
+func TestLoginIsUndoneAfterATimeout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newFullSpy()
+		c := newSignedIn(t, newTestManager(t, Options{Store: store, MaxSessions: 3}), "ann")
+		listed := 0
+		store.onCall(func(ctx context.Context, op, _ string) error {
+			if op == "by subject" {
+				if listed++; listed == 2 {
+					<-ctx.Done()
+				}
+			}
+			return ctx.Err()
+		})
+		s := c.load()
+		want(t, s.StepUp(Auth{}), nil)
+		_, err := s.finish(t.Context())
+		want(t, err, ErrStore)
+		store.onCall(nil)
+		equal(t, "subject under the old cookie", c.load().Subject(), "ann")
+	})
+}
+
+// lostAnswer lets the next save happen and its answer be lost.
+func loseSaveAnswer(store fullSpy) {
+	done := false
+	store.onCall(func(ctx context.Context, op, _ string) error {
+		if op != "save" || done {
+			return nil
+		}
+		done = true
+		store.mu.Lock()
+		rec := store.saved[len(store.saved)-1]
+		store.mu.Unlock()
+		_, err := store.store.Save(ctx, rec)
+		return errors.Join(errDown, err)
+	})
+}
+
+// A login whose answer is lost has happened: its place is the client's, and not a ghost's.
+func TestLoginWhoseAnswerIsLost(t *testing.T) {
+	t.Parallel()
+	for name, before := range map[string]func(s *Session){"new": func(*Session) {}, "anonymous": set(t, 1)} {
+		store := newFullSpy()
+		m := newTestManager(t, Options{Store: store, MaxSessions: 1, OnLimit: RefuseLogin})
+		c := newClient(t, m)
+		c.request(before)
+		s := c.load()
+		want(t, s.Login("ann"), nil)
+		loseSaveAnswer(store)
+		c.respond(s)
+		store.onCall(nil)
+		equal(t, name+": subject", c.load().Subject(), "ann")
+		c.request(set(t, 7)) // it knows the version
+		equal(t, name+": visits", visits.Get(c.load()), 7)
+	}
+}

@@ -1,0 +1,286 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+)
+
+func TestD1D2AnonymousVisitorsAreFree(t *testing.T) {
+	t.Parallel()
+	store := newTouchSpy()
+	c := newClient(t, newTestManager(t, Options{Store: store}))
+	for i := range 10_000 {
+		r := c.request(func(s *Session) {
+			read(s)
+			if i%2 == 0 {
+				s.Destroy()
+			}
+		})
+		if r.SetCookie != "" {
+			t.Fatal("a cookie for a visitor without a session")
+		}
+	}
+	equal(t, "store calls", store.count(""), 0)
+}
+
+func TestF1UnknownToken(t *testing.T) {
+	t.Parallel()
+	store := newSpy()
+	m := newTestManager(t, Options{Store: store})
+	planted := newTestTicket(t, m)
+	c := newClient(t, m)
+	c.cookie = "session=" + textOf(&planted)
+	reply := c.request(read)
+	equal(t, "Set-Cookie after a read", reply.SetCookie, "")
+	equal(t, "records after a read", store.recordCount(), 0)
+	c.request(set(t, 1))
+	if got := c.ticket(); got.ID == planted.ID || got.Secret == planted.Secret {
+		t.Error("the planted token was adopted")
+	}
+	equal(t, "records", store.recordCount(), 1)
+}
+
+// An id that is known opens nothing without its secret.
+func TestF1WrongSecret(t *testing.T) {
+	t.Parallel()
+	var events recorder
+	store := newSpy()
+	m := newTestManager(t, Options{Store: store, OnEvent: events.add})
+	c := newClient(t, m)
+	c.request(set(t, 1))
+	thief := newClient(t, m)
+	for bit := range 256 {
+		tk := c.ticket()
+		tk.Secret[bit/8] ^= 1 << (bit % 8)
+		thief.cookie = "session=" + textOf(&tk)
+		thief.request(func(s *Session) {
+			equal(t, "IsNew", s.IsNew(), true)
+			equal(t, "visits", visits.Get(s), 0)
+		})
+	}
+	thief.request(set(t, 2))
+	if thief.id() == c.id() {
+		t.Error("the thief's session has the victim's id")
+	}
+	c.request(func(s *Session) { equal(t, "visits", visits.Get(s), 1) })
+	equal(t, "refused", hasKind(events.closeAndList(t, m), EventRefused), true)
+}
+
+// F5: an attacker plants a live anonymous token of his own, the victim signs in with it, the attacker is outside.
+func TestF5PlantedLiveToken(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, newTestManager(t, Options{}))
+	attacker := c.clone()
+	attacker.request(set(t, 1))
+	victim := attacker.clone()
+	inFlight := attacker.load()
+	victim.request(func(s *Session) { want(t, s.Login("ann"), nil) })
+	attacker.request(func(s *Session) {
+		equal(t, "the attacker's subject", s.Subject(), "")
+		equal(t, "the attacker's IsNew", s.IsNew(), true)
+	})
+	// A request that the attacker had under way gets nothing either.
+	increment(inFlight)
+	equal(t, "the attacker's cookie", attacker.respond(inFlight).SetCookie, "")
+	victim.request(func(s *Session) { equal(t, "visits", visits.Get(s), 1) })
+}
+
+func TestF6EndedTokenMeansNewID(t *testing.T) {
+	t.Parallel()
+	store := newSpy()
+	m := newTestManager(t, Options{Store: store})
+	c := newClient(t, m)
+	c.request(set(t, 1))
+	old, stale := c.ticket(), c.clone()
+	c.request((*Session).Destroy)
+	reply := stale.request(read)
+	equal(t, "Set-Cookie", reply.SetCookie, "")
+	stale.request(set(t, 2))
+	if stale.ticket().ID == old.ID {
+		t.Error("the ended session's id lives again")
+	}
+	if _, err := store.store.Load(t.Context(), m.keyspace.key(old.ID)); !errors.Is(err, ErrNotFound) {
+		t.Errorf("the ended session's record: %v", err)
+	}
+}
+
+func TestC6Duplicates(t *testing.T) {
+	t.Parallel()
+	store := newSpy()
+	m := newTestManager(t, Options{Store: store})
+	mine := newClient(t, m)
+	mine.request(set(t, 5))
+	decoys := make([]string, 6)
+	for i := range decoys {
+		tk := newTestTicket(t, m)
+		decoys[i] = "session=" + textOf(&tk)
+	}
+	for name, tc := range map[string]struct {
+		field  string
+		visits int
+		loads  int
+	}{
+		"alone":                   {mine.cookie, 5, 1},
+		"after one":               {decoys[0] + "; " + mine.cookie, 5, 2},
+		"before one":              {mine.cookie + "; " + decoys[0], 5, 1},
+		"after three":             {strings.Join(decoys[:3], "; ") + "; " + mine.cookie, 5, 4},
+		"after four":              {strings.Join(decoys[:4], "; ") + "; " + mine.cookie, 0, 4},
+		"six that are unknown":    {strings.Join(decoys, "; "), 0, 4},
+		"one decoy ten times":     {strings.Repeat(decoys[0]+"; ", 10) + mine.cookie, 5, 2},
+		"malformed ones are free": {strings.Repeat("session=x; ", 100) + mine.cookie, 5, 1},
+		"other names in between":  {"a=b; " + decoys[0] + "; session2=" + decoys[1][8:] + "; " + mine.cookie, 5, 2},
+		"same id, another secret": {"session=" + tokenWithOtherSecret(mine) + "; " + mine.cookie, 5, 2},
+		"in two fields' worth":    {decoys[0] + ";" + mine.cookie, 5, 2},
+	} {
+		store.reset()
+		s := loadCookie(t, m, tc.field)
+		equal(t, name+": visits", visits.Get(s), tc.visits)
+		equal(t, name+": loads", store.count("load"), tc.loads)
+	}
+	store.reset()
+	s := unloadedSession(m, decoys[0], "", "x=y", mine.cookie)
+	want(t, s.load(t.Context()), nil)
+	equal(t, "visits from the fourth field", visits.Get(s), 5)
+}
+
+// A store that fails on one of several tickets is an outage: the visitor might be anybody.
+func TestC6OutageOnADuplicate(t *testing.T) {
+	t.Parallel()
+	store := newSpy()
+	m := newTestManager(t, Options{Store: store})
+	mine := newClient(t, m)
+	mine.request(set(t, 5))
+	decoy := newTestTicket(t, m)
+	store.onCall(func(_ context.Context, _, k string) error {
+		if k == m.keyspace.key(decoy.ID) {
+			return errDown
+		}
+		return nil
+	})
+	s := unloadedSession(m, "session="+textOf(&decoy)+"; "+mine.cookie)
+	want(t, s.load(t.Context()), ErrStore)
+}
+
+func TestO1LoadError(t *testing.T) {
+	t.Parallel()
+	store := newSpy()
+	var events recorder
+	m := newTestManager(t, Options{Store: store, OnEvent: events.add})
+	c := newClient(t, m)
+	c.request(set(t, 1))
+	store.failOn("load", errDown)
+	s := unloadedSession(m, c.cookie)
+	err := s.load(t.Context())
+	want(t, err, ErrStore)
+	want(t, err, errDown)
+	equal(t, "status", StatusCode(err), 503)
+	equal(t, "event", hasKind(events.closeAndList(t, m), EventStoreFailed), true)
+}
+
+// A load whose client has hung up is an error to the request, and not one to wake the operator for.
+func TestO4DisconnectDuringLoad(t *testing.T) {
+	t.Parallel()
+	log, out := debugLog()
+	store := newSpy()
+	m := newTestManager(t, Options{Store: store, Logger: log})
+	c := newClient(t, m)
+	c.request(set(t, 1))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	store.onCall(func(ctx context.Context, _, _ string) error { return ctx.Err() })
+	s := unloadedSession(m, c.cookie)
+	want(t, s.load(ctx), ErrStore)
+	if !strings.Contains(out.String(), `"level":"DEBUG"`) || strings.Contains(out.String(), `"level":"ERROR"`) {
+		t.Errorf("the log says %s", out)
+	}
+}
+
+func TestLazyUntouchedCostsNothing(t *testing.T) {
+	t.Parallel()
+	store := newSpy()
+	m := newTestManager(t, Options{Store: store, Lazy: true})
+	c := newClient(t, m)
+	c.request(set(t, 1))
+	store.reset()
+	s := unloadedSession(m, c.cookie)
+	equal(t, "printed", s.String(), "session()")
+	r, err := s.finish(t.Context())
+	want(t, err, nil)
+	wantNoReply(t, "reply", r)
+	equal(t, "calls", store.count(""), 0)
+}
+
+func TestLazyFailedLoad(t *testing.T) {
+	t.Parallel()
+	store := newSpy()
+	m := newTestManager(t, Options{Store: store, Lazy: true})
+	c := newClient(t, m)
+	c.request(set(t, 1))
+	attach := func() *Session {
+		s := unloadedSession(m, c.cookie)
+		store.failOn("load", errDown)
+		want(t, s.load(t.Context()), ErrStore)
+		return s
+	}
+	// Without use it is nobody's business.
+	s := attach()
+	r, err := s.finish(t.Context())
+	want(t, err, nil)
+	wantNoReply(t, "reply", r)
+	// With use, the response must not pretend that there was no session.
+	for name, use := range map[string]func(s *Session){
+		"read":    read,
+		"keys":    func(s *Session) { s.Keys() },
+		"subject": func(s *Session) { equal(t, "Subject", s.Subject(), "") },
+		"write":   func(s *Session) { want(t, visits.Set(s, 9), ErrStore) },
+		"update":  increment,
+		"destroy": (*Session).Destroy,
+		"login":   func(s *Session) { want(t, s.Login("ann"), ErrStore) },
+	} {
+		s := attach()
+		use(s)
+		r, err := s.finish(t.Context())
+		want(t, err, ErrStore)
+		want(t, err, errDown)
+		equal(t, name+": status", StatusCode(err), 503)
+		wantNoReply(t, name+": reply", r)
+	}
+	// A load that succeeds later is as good as one that succeeded at once.
+	s = attach()
+	store.onCall(nil)
+	want(t, s.load(t.Context()), nil)
+	equal(t, "visits", visits.Get(s), 1)
+	c.respond(s)
+}
+
+func TestUseWithoutLoad(t *testing.T) {
+	t.Parallel()
+	m := newTestManager(t, Options{})
+	tk := newTestTicket(t, m)
+	s := unloadedSession(m, "session="+textOf(&tk))
+	equal(t, "ID", s.ID(), "")
+	want(t, visits.Set(s, 1), errNotLoaded)
+	_, err := s.finish(t.Context())
+	want(t, err, errNotLoaded)
+	equal(t, "status", StatusCode(err), 500)
+}
+
+// A second Load costs nothing, whatever the first one found.
+func TestLoadOnce(t *testing.T) {
+	t.Parallel()
+	store := newSpy()
+	c := newClient(t, newTestManager(t, Options{Store: store}))
+	want(t, c.load().load(t.Context()), nil)
+	c.request(set(t, 1))
+	store.reset()
+	s := c.load()
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() { want(t, s.load(t.Context()), nil) })
+	}
+	group.Wait()
+	equal(t, "loads", store.count("load"), 1)
+}

@@ -1,0 +1,224 @@
+package core
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestR4DifferentKeys(t *testing.T) {
+	t.Parallel()
+	eachStore(t, func(t *testing.T, store Store) {
+		t.Helper()
+		var events recorder
+		m := newTestManager(t, Options{Store: store, OnEvent: events.add})
+		c := newClient(t, m)
+		c.request(func(s *Session) {
+			for _, k := range []string{"kept", "deleted", "changed", "fought over"} {
+				want(t, s.Set(k, "before"), nil)
+			}
+		})
+		a, b := c.load(), c.clone().load()
+		want(t, a.Set("of a", 1), nil)
+		want(t, a.Delete("deleted"), nil)
+		want(t, a.Set("fought over", "a"), nil)
+		want(t, b.Set("of b", 1), nil)
+		want(t, b.Set("changed", "after"), nil)
+		want(t, b.Set("fought over", "b"), nil)
+		c.respond(b)
+		c.respond(a)
+		equal(t, "A sees what B did", strings.Join(a.Keys(), ","), "changed,fought over,kept,of a,of b")
+		c.request(func(s *Session) {
+			equal(t, "Keys", strings.Join(s.Keys(), ","), "changed,fought over,kept,of a,of b")
+			equal(t, "changed", Key[string]("changed").Get(s), "after")
+			equal(t, "fought over: the last to save", Key[string]("fought over").Get(s), "a")
+		})
+		equal(t, "events", kinds(events.closeAndList(t, m)), "created loaded loaded committed merged committed loaded")
+	})
+}
+
+// Two clears, updates and sets over each other.
+func TestR4ClearAgainstAdd(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, newTestManager(t, Options{}))
+	c.request(set(t, 1))
+	a, b := c.load(), c.clone().load()
+	want(t, a.Clear(), nil)
+	increment(a)
+	want(t, b.Set("added", 1), nil)
+	increment(b)
+	c.respond(b)
+	c.respond(a)
+	c.request(func(s *Session) {
+		equal(t, "Keys", strings.Join(s.Keys(), ","), "visits")
+		equal(t, "visits", visits.Get(s), 1)
+	})
+}
+
+// TestEqualValueAfterAMerge shows that a merge does not make every later write of the request a change.
+func TestEqualValueAfterAMerge(t *testing.T) {
+	t.Parallel()
+	store := newSpy()
+	m := newTestManager(t, Options{Store: store})
+	c := newClient(t, m)
+	c.request(set(t, 1))
+	s := c.load()
+	increment(s)
+	c.clone().request(increment)
+	want(t, s.Save(t.Context()), nil)
+	store.reset()
+	set(t, 3)(s)
+	want(t, s.Save(t.Context()), nil)
+	equal(t, "saves of an equal value", store.count("save"), 0)
+}
+
+// A store under which every save meets another: the save gives up, says so, and loses nothing but the attempt.
+func TestEndlessConflicts(t *testing.T) {
+	t.Parallel()
+	store := newSpy()
+	c := newClient(t, newTestManager(t, Options{Store: store, StoreTimeout: time.Hour}))
+	c.request(set(t, 1))
+	store.reset()
+	store.failOn("save", ErrConflict)
+	s := c.load()
+	increment(s)
+	_, err := s.finish(t.Context())
+	want(t, err, ErrConflict)
+	equal(t, "status", StatusCode(err), 503)
+	equal(t, "saves", store.count("save"), saveAttempts)
+	store.onCall(nil)
+	c.request(func(s *Session) { equal(t, "visits", visits.Get(s), 1) })
+}
+
+// Another process writes before each of the first attempts, and then whenever this one pauses. Whoever goes on after a pause
+// from what was stored before it loses each time, until it gives up.
+func TestMergeLoadsAgainAfterAPause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newSpy()
+		c := newClient(t, newTestManager(t, Options{Store: store, StoreTimeout: time.Hour}))
+		c.request(set(t, 1))
+		rival := newClient(t, newTestManager(t, Options{Store: store.store}))
+		rival.cookie = c.cookie
+		s := c.load()
+		increment(s)
+		store.reset()
+		last, others := time.Now(), 0
+		store.onCall(func(_ context.Context, op, _ string) error {
+			if paused := time.Now().After(last); paused || op == "save" && store.count("save") <= 4 {
+				rival.request(increment) //nolint:contextcheck // another request, with a context of its own
+				others++
+			}
+			last = time.Now()
+			return nil
+		})
+		c.respond(s)
+		equal(t, "saves", store.count("save"), 5)
+		store.onCall(nil)
+		c.request(func(s *Session) { equal(t, "visits", visits.Get(s), 1+others+1) })
+	})
+}
+
+// The store fails in the middle of a merge: an error, never a session that has ended.
+func TestOutageDuringAMerge(t *testing.T) {
+	t.Parallel()
+	store := newSpy()
+	c := newClient(t, newTestManager(t, Options{Store: store}))
+	c.request(set(t, 1))
+	s := c.load()
+	increment(s)
+	store.onCall(func(_ context.Context, op, _ string) error {
+		if op == "save" {
+			return ErrConflict // and no record with it, so the manager has to load
+		}
+		return errDown
+	})
+	want(t, s.Save(t.Context()), ErrStore)
+	store.onCall(nil)
+	c.respond(s)
+	c.request(func(s *Session) { equal(t, "visits", visits.Get(s), 2) })
+}
+
+// A size that only the merge exceeds is an error that leaves what the other request stored.
+func TestMergeBeyondTheSizeCap(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, newTestManager(t, Options{MaxSize: 1000}))
+	c.request(set(t, 1))
+	s := c.load()
+	want(t, s.Set("mine", strings.Repeat("x", 500)), nil)
+	c.clone().request(func(s *Session) { want(t, s.Set("other", strings.Repeat("x", 500)), nil) })
+	want(t, s.Save(t.Context()), ErrTooLarge)
+	equal(t, "Keys", strings.Join(c.load().Keys(), ","), "other,visits")
+}
+
+// O2: no cookie for a record that does not exist, whatever goes wrong with the save; and the next attempt works.
+func TestO2SaveFails(t *testing.T) {
+	t.Parallel()
+	store := newSpy()
+	c := newClient(t, newTestManager(t, Options{Store: store}))
+	store.failOn("save", errDown)
+	s := c.load()
+	increment(s)
+	reply, err := s.commit(t.Context())
+	want(t, err, ErrStore)
+	want(t, err, errDown)
+	wantNoReply(t, "reply", reply)
+	equal(t, "status", StatusCode(err), 503)
+	store.onCall(nil)
+	c.respond(s)
+	c.request(func(s *Session) { equal(t, "visits", visits.Get(s), 1) })
+
+	// A change of secret that was not saved is not announced either.
+	before := c.ticket()
+	for name, change := range map[string]func(*Session) error{
+		"Renew": (*Session).Renew, "Login": func(s *Session) error { return s.Login("ann") },
+	} {
+		store.failOn("save", errDown)
+		s = c.load()
+		want(t, change(s), nil)
+		reply, err = s.finish(t.Context())
+		want(t, err, ErrStore)
+		wantNoReply(t, name, reply)
+		store.onCall(nil)
+		equal(t, name+": visits under the old secret", visits.Get(c.load()), 1)
+	}
+	equal(t, "ticket", c.ticket() == before, true)
+}
+
+// A store that says a new record is gone talks nonsense, and must not make the visitor's data vanish without an error.
+func TestO2CreateAnsweredWithNotFound(t *testing.T) {
+	t.Parallel()
+	store := newSpy()
+	store.failOn("save", ErrNotFound)
+	s := newClient(t, newTestManager(t, Options{Store: store})).load()
+	increment(s)
+	reply, err := s.finish(t.Context())
+	want(t, err, ErrStore)
+	wantNoReply(t, "reply", reply)
+}
+
+// Two requests that are both due for a touch end in one touch's effect, and neither fails.
+func TestTouchMeetsAnotherRequest(t *testing.T) {
+	t.Parallel()
+	for name, handler := range map[string]func(s *Session){"touch": read, "write": increment, "renew": func(s *Session) { _ = s.Renew() }} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			eachStoreInBubble(t, func(t *testing.T, store Store) {
+				t.Helper()
+				c := newClient(t, newTestManager(t, Options{Store: store, Expiry: time.Hour}))
+				c.request(set(t, 1))
+				time.Sleep(10 * time.Minute)
+				s := c.load()
+				read(s)
+				late := c.clone()
+				c.request(handler)
+				late.respond(s)
+				equal(t, "IsNew", late.load().IsNew(), false)
+				time.Sleep(time.Hour - time.Millisecond)
+				equal(t, "an hour later, IsNew", c.load().IsNew(), false)
+			})
+		})
+	}
+}

@@ -1,0 +1,212 @@
+package core
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cloakroom-go/sessions/core/internal/ticket"
+	"github.com/cloakroom-go/sessions/core/memstore"
+)
+
+// spellings returns the forms in which a secret might show.
+func spellings(tk *ticket.Ticket) []string {
+	raw := append(append([]byte{}, tk.ID[:]...), tk.Secret[:]...)
+	list := strings.Trim(fmt.Sprintf("%d", tk.Secret[:]), "[]")
+	return []string{
+		textOf(tk), string(tk.Secret[:]), hex.EncodeToString(tk.Secret[:]), strings.ToUpper(hex.EncodeToString(tk.Secret[:])),
+		base64.StdEncoding.EncodeToString(tk.Secret[:]), base64.RawURLEncoding.EncodeToString(tk.Secret[:]),
+		base64.StdEncoding.EncodeToString(raw), list, strings.ReplaceAll(list, " ", ","), strings.ReplaceAll(list, " ", ", "),
+		strings.Trim(fmt.Sprintf("%#v", tk.Secret[:])[7:], "{}"),
+	}
+}
+
+// L1: everything that can be printed, logged or encoded, at debug level, after every operation, with every fault.
+func TestL1NoSecretAnywhere(t *testing.T) {
+	t.Parallel()
+	const value = "value-that-is-nobodys-business"
+	log, out := debugLog()
+	var events recorder
+	store := newTouchSpy()
+	m := newTestManager(t, Options{Store: store, Logger: log, OnEvent: func(e Event) {
+		events.add(e)
+		out.printf("%v %+v %#v\n", e, e, e)
+		log.Debug("event", "event", e)
+		if e.Err != nil {
+			out.printf("%v %+v\n", e.Err, e.Err)
+		}
+	}})
+	c := newClient(t, m)
+	var tickets []ticket.Ticket
+	show := func(s *Session, err error) {
+		out.printf("%v %+v %#v %s %q %x %d\n", s, s, s, s, s, s, s)
+		out.printf("%v %+v %#v %v\n", []*Session{s}, map[string]any{"s": s}, struct{ S *Session }{s}, m)
+		encoded, jsonErr := json.Marshal(map[string]any{"s": s, "err": err})
+		out.printf("%s %v %v %+v %#v\n", encoded, jsonErr, err, err, err)
+		log.Debug("session", "s", s, "err", err, "m", m)
+	}
+	request := func(handler func(s *Session)) {
+		s := unloadedSession(m, c.cookie)
+		err := s.load(t.Context())
+		show(s, err)
+		handler(s)
+		show(s, nil)
+		tickets = append(tickets, s.ticket)
+		reply, err := s.finish(t.Context())
+		show(s, err)
+		tickets = append(tickets, s.ticket)
+		c.keepCookie(reply)
+	}
+	stale := func(handler func(s *Session)) func(s *Session) {
+		return func(s *Session) {
+			handler(s)
+			c.clone().request(func(s *Session) { want(t, s.Login("ann"), nil) })
+		}
+	}
+	request(func(s *Session) { want(t, note.Set(s, value), nil) })
+	request(func(s *Session) { want(t, s.Renew(), nil); show(s, nil) })
+	request(func(s *Session) { want(t, s.Login("ann"), nil) })
+	request(func(s *Session) { visits.Update(s, func(int) int { return 1 }) })
+	request(func(s *Session) { show(s, s.Set("bad", math.NaN())) })
+	request(func(s *Session) { show(s, s.Set("bad", value+strings.Repeat("x", DefaultMaxSize))) })
+	request(func(s *Session) { Key[int]("note").Get(s) })
+	for _, op := range []string{"load", "save", "delete"} {
+		store.failOn(op, errDown)
+		request(func(s *Session) { show(s, note.Set(s, value+op)) })
+		request((*Session).Destroy)
+		store.onCall(nil)
+	}
+	request(stale(func(s *Session) { want(t, note.Set(s, value+"!"), nil) }))
+	c.cookie = "" // signed out by the login above
+	request(func(s *Session) { want(t, note.Set(s, value), nil) })
+	request((*Session).Destroy)
+	c.cookie = "session=" + strings.Repeat("A", 64)
+	request(read)
+	c.cookie = ""
+	request(func(s *Session) { want(t, note.Set(s, value), nil) })
+	request(func(s *Session) { want(t, s.Renew(), nil) })
+	all := events.closeAndList(t, m)
+	text := out.String()
+	for _, kind := range []EventKind{EventCreated, EventLogin, EventRenewed, EventStoreFailed, EventGone, EventBadValue, EventDestroyed} {
+		equal(t, kind.String()+" was driven", hasKind(all, kind), true)
+	}
+	if strings.Contains(text, value) {
+		t.Error("a value shows")
+	}
+	for i, tk := range tickets {
+		if tk.Secret == (ticket.Secret{}) {
+			continue
+		}
+		for form, spelling := range spellings(&tk) {
+			if strings.Contains(text, spelling) {
+				t.Errorf("secret %d shows in form %d", i, form)
+			}
+		}
+	}
+	if !strings.Contains(text, "session(0") {
+		t.Error("the ids do not show either; the test is not testing")
+	}
+}
+
+// TestL1ScopePrints shows that a request's context, which ends up in logs, does not print the secret.
+func TestL1ScopePrints(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, newTestManager(t, Options{}))
+	c.request(set(t, 7))
+	sc := new(Scope)
+	want(t, sc.Open(t.Context(), nil, c.m, nil, c.cookie), nil)
+	secret := c.ticket().Secret
+	plain := strings.Trim(fmt.Sprintf("%d", secret[:]), "[]")
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
+		printed := fmt.Sprintf(verb, sc)
+		if strings.Contains(printed, plain) || strings.Contains(printed, fmt.Sprintf("%x", secret)) || len(printed) > 80 {
+			t.Errorf("%s of a scope prints %q", verb, printed)
+		}
+	}
+}
+
+// A session prints as its id, whatever the verb, and encodes as nothing.
+func TestSessionPrintsItsID(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, newTestManager(t, Options{}))
+	c.request(set(t, 1))
+	s := c.load()
+	wanted := "session(" + c.id() + ")"
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%p"} {
+		if verb == "%p" {
+			continue // an address
+		}
+		equal(t, verb, fmt.Sprintf(verb, s), wanted)
+	}
+	equal(t, "LogValue", s.LogValue().String(), wanted)
+	encoded, err := json.Marshal(s) //nolint:staticcheck // That it encodes as nothing is the point.
+	want(t, err, nil)
+	equal(t, "JSON", string(encoded), "{}")
+}
+
+// T3: nothing that the store holds is, or leads to, what the cookie holds.
+func TestT3StoreAuthenticatesNobody(t *testing.T) {
+	t.Parallel()
+	store := newSpy()
+	c := newClient(t, newTestManager(t, Options{Store: store}))
+	var secrets []ticket.Secret
+	c.request(set(t, 1))
+	secrets = append(secrets, c.ticket().Secret)
+	c.request(func(s *Session) { want(t, s.Renew(), nil) })
+	secrets = append(secrets, c.ticket().Secret)
+	c.request(func(s *Session) { want(t, s.Login("ann"), nil) })
+	secrets = append(secrets, c.ticket().Secret)
+	for i, rec := range store.saved {
+		for _, secret := range secrets {
+			if strings.Contains(string(rec.Data)+rec.Key+rec.Subject, string(secret[:])) {
+				t.Errorf("save %d holds a secret", i)
+			}
+		}
+		snap, err := decodeRecord(rec)
+		want(t, err, nil)
+		stored := map[string][32]byte{"digest": snap.Digest()}
+		history := snap.Identity().History
+		for i := range history.Len() {
+			retired := history[24+i*72+8:] // as docs/record-format.md has it
+			stored["former digest"], stored["seal"] = [32]byte(retired), [32]byte(retired[32:])
+		}
+		for what, raw := range stored {
+			forged := ticket.Ticket{ID: c.ticket().ID, Secret: raw}
+			thief := newClient(t, c.m)
+			thief.cookie = "session=" + textOf(&forged)
+			thief.request(func(s *Session) {
+				if !s.IsNew() {
+					t.Errorf("save %d: the %s opens the session", i, what)
+				}
+			})
+		}
+	}
+}
+
+// T3: the line of secrets in a record holds none of them.
+func TestT3HistoryHidesItsSecrets(t *testing.T) {
+	t.Parallel()
+	store := memstore.New(memstore.Options{})
+	c := newClient(t, newTestManager(t, Options{Store: store}))
+	c.request(set(t, 1))
+	tickets := []ticket.Ticket{c.ticket()}
+	for range 4 {
+		c.request(renew)
+		tickets = append(tickets, c.ticket())
+	}
+	rec, err := store.Load(t.Context(), "session:"+c.id())
+	want(t, err, nil)
+	for i := range tickets {
+		s := tickets[i].Secret
+		equal(t, "shared half in the record", bytes.Contains(rec.Data, s[:16]), false)
+		equal(t, "own half in the record", bytes.Contains(rec.Data, s[16:]), false)
+		equal(t, "shared by the line", bytes.Equal(s[:16], tickets[0].Secret[:16]), true)
+		equal(t, "own halves differ", slices.Index(tickets, tickets[i]), i)
+	}
+}

@@ -1,0 +1,221 @@
+package core
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"github.com/cloakroom-go/sessions/core/memstore"
+)
+
+// spy counts the calls of a store and lets a test come in between. It hides every optional interface, Instant too.
+type spy struct {
+	store Store
+
+	mu     sync.Mutex
+	calls  []string                                        // operation and key
+	saved  []Record                                        // what Save was handed
+	before func(ctx context.Context, op, key string) error // an error takes the place of the call
+}
+
+func (s *spy) record(ctx context.Context, op, key string) error {
+	s.mu.Lock()
+	s.calls = append(s.calls, op+" "+key)
+	before := s.before
+	s.mu.Unlock()
+	if before == nil {
+		return nil
+	}
+	return before(ctx, op, key)
+}
+
+func (s *spy) Load(ctx context.Context, key string) (Record, error) {
+	if err := s.record(ctx, "load", key); err != nil {
+		return Record{}, err
+	}
+	rec, err := s.store.Load(ctx, key)
+	return rec, err
+}
+
+func (s *spy) Save(ctx context.Context, rec Record) (Record, error) {
+	s.mu.Lock()
+	s.saved = append(s.saved, rec)
+	s.mu.Unlock()
+	if err := s.record(ctx, "save", rec.Key); err != nil {
+		return Record{}, err
+	}
+	out, err := s.store.Save(ctx, rec)
+	return out, err
+}
+
+func (s *spy) Delete(ctx context.Context, key string) error {
+	if err := s.record(ctx, "delete", key); err != nil {
+		return err
+	}
+	err := s.store.Delete(ctx, key)
+	return err
+}
+
+// count returns how many calls of the operation there were, of any for "".
+func (s *spy) count(op string) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, call := range s.calls {
+		if strings.HasPrefix(call, op) {
+			n++
+		}
+	}
+	return n
+}
+
+// forget makes the counts start again.
+func (s *spy) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls, s.saved = nil, nil
+}
+
+// hook sets what happens before each call; nil is nothing.
+func (s *spy) onCall(before func(ctx context.Context, op, key string) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.before = before
+}
+
+// fail makes an operation fail until the next hook.
+func (s *spy) failOn(op string, err error) {
+	s.onCall(func(_ context.Context, got, _ string) error {
+		if got == op {
+			return err
+		}
+		return nil
+	})
+}
+
+// once runs f in front of the next save.
+func (s *spy) beforeSave(f func()) {
+	var done atomic.Bool // not a sync.Once: f may come here again
+	s.onCall(func(_ context.Context, got, _ string) error {
+		if got == "save" && done.CompareAndSwap(false, true) {
+			f()
+		}
+		return nil
+	})
+}
+
+// records returns how many records the store below holds.
+func (s *spy) recordCount() int { return s.store.(*memstore.Store).Len() }
+
+// stored returns the one record under key, or fails the test.
+func (s *spy) stored(tb testing.TB, key string) Record {
+	tb.Helper()
+	rec, err := s.store.Load(tb.Context(), key)
+	if err != nil {
+		tb.Fatalf("stored record: %v", err)
+	}
+	return rec
+}
+
+func newSpy() *spy { return &spy{store: memstore.New(memstore.Options{})} }
+
+// touchSpy is a spy with Touch.
+type touchSpy struct{ *spy }
+
+func (s touchSpy) Touch(ctx context.Context, rec Record) error {
+	if err := s.record(ctx, "touch", rec.Key); err != nil {
+		return err
+	}
+	return s.store.(Toucher).Touch(ctx, rec)
+}
+
+func newTouchSpy() touchSpy { return touchSpy{newSpy()} }
+
+// fullSpy is a spy with every optional interface but Instant.
+type fullSpy struct{ touchSpy }
+
+func (s fullSpy) BySubject(ctx context.Context, subject string) ([]Record, error) {
+	if err := s.record(ctx, "by subject", subject); err != nil {
+		return nil, err
+	}
+	return s.store.(Indexer).BySubject(ctx, subject)
+}
+
+func (s fullSpy) List(ctx context.Context, prefix, cursor string, limit int) ([]Record, string, error) {
+	if err := s.record(ctx, "list", prefix); err != nil {
+		return nil, "", err
+	}
+	return s.store.(Lister).List(ctx, prefix, cursor, limit)
+}
+
+func (s fullSpy) Count(ctx context.Context, prefix string) (int, error) {
+	if err := s.record(ctx, "count", prefix); err != nil {
+		return 0, err
+	}
+	return s.store.(Counter).Count(ctx, prefix)
+}
+
+func newFullSpy() fullSpy { return fullSpy{newTouchSpy()} }
+
+// damage overwrites a stored record with bytes that are none.
+func damageRecord(tb testing.TB, store Store, key string) {
+	tb.Helper()
+	rec, err := store.Load(tb.Context(), key)
+	want(tb, err, nil)
+	rec.Data = []byte{9, 9, 9}
+	_, err = store.Save(tb.Context(), rec)
+	want(tb, err, nil)
+}
+
+// stores are the three ways a store may look to the manager.
+func stores() map[string]func() Store {
+	return map[string]func() Store{
+		"memory":          func() Store { return memstore.New(memstore.Options{}) },
+		"without Instant": func() Store { return newTouchSpy() },
+		"without Toucher": func() Store { return newSpy() },
+	}
+}
+
+// eachStore runs a test against all of them.
+func eachStore(t *testing.T, test func(t *testing.T, store Store)) {
+	t.Helper()
+	for name, open := range stores() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open())
+		})
+	}
+}
+
+// inBubble runs a test against each kind of store, each in a bubble with a clock of its own.
+func eachStoreInBubble(t *testing.T, test func(t *testing.T, store Store)) {
+	t.Helper()
+	for name, open := range stores() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, open, test)
+		})
+	}
+}
+
+// inBubbleWith runs a test in a bubble, in which the store is made too.
+func inBubble[S any](t *testing.T, open func() S, test func(t *testing.T, store S)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { test(t, open()) })
+}
+
+// eachIndexed runs a test against each kind of store that has an index, each in a bubble with a clock of its own.
+func eachIndexedInBubble(t *testing.T, test func(t *testing.T, store Store)) {
+	t.Helper()
+	for name, open := range map[string]func() Store{
+		"memory":          func() Store { return memstore.New(memstore.Options{}) },
+		"without Instant": func() Store { return newFullSpy() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, open, test)
+		})
+	}
+}
