@@ -88,7 +88,7 @@ func (s *Session) authenticate(l *login, how *Auth) error {
 		return err
 	}
 	if l.stepUp {
-		if l.subject = s.subject(); l.subject == "" {
+		if l.subject = s.currentSubject(); l.subject == "" {
 			return ErrAnonymous
 		}
 	}
@@ -103,7 +103,7 @@ func (s *Session) Subject() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.access()
-	return s.subject()
+	return s.currentSubject()
 }
 
 // AuthenticatedAt returns when the subject last proved who they are, by a login or a step-up.
@@ -112,7 +112,7 @@ func (s *Session) AuthenticatedAt() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.access()
-	if l := s.login(); l != nil {
+	if l := s.latestLogin(); l != nil {
 		return timeOf(l.at)
 	}
 	return timeOf(s.snap.Authenticated)
@@ -135,7 +135,7 @@ func (s *Session) Auth() Auth {
 	proof := s.snap.Identity().Account.Proof()
 	for _, l := range [...]*login{s.saving.getLogin(), s.pending.getLogin()} {
 		if l != nil {
-			proof = l.after(&proof)
+			proof = l.proofAfter(&proof)
 		}
 	}
 	return Auth{Methods: slices.Clone(proof.Methods), Level: proof.Level}
@@ -165,7 +165,7 @@ func (s *Session) wantsDevice() bool {
 		return true
 	}
 	return s.status == statusLive && len(s.snap.Identity().Subject) != 0 &&
-		m.policy.touchDue(&s.snap.Times, time.Now().UnixMilli())
+		m.timeouts.touchDue(&s.snap.Times, time.Now().UnixMilli())
 }
 
 const (

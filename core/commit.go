@@ -167,11 +167,11 @@ func (s *Session) fillLastReply(r *adapter.Reply) {
 // setCookie returns the Set-Cookie value for the session's ticket.
 func (s *Session) setCookie() string {
 	m, t := s.manager, &s.snap.Times
-	if !m.policy.persistent(t) {
+	if !m.timeouts.persistent(t) {
 		return m.cookies.SetForBrowserSession(&s.ticket)
 	}
 	left := cookie.MaxAge
-	if end := m.policy.expiresAt(t, t.Seen); end != 0 {
+	if end := m.timeouts.expiresAt(t, t.Seen); end != 0 {
 		// The time left is limited before it becomes a Duration: if another machine's clock is
 		// ahead, the longest timeout would overflow.
 		ms := min(end-time.Now().UnixMilli(), cookie.MaxAge.Milliseconds())

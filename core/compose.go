@@ -42,7 +42,7 @@ func (c *composer) compose(base *verified, d *delta, at *moment, out *composed) 
 	h := c.header(base, now)
 	c.applyDuration(&h, d)
 	if isNew || !at.headersSent && (d.changesDuration() || c.touchDue(&h.Times, now)) {
-		h.Issued = now
+		h.Extended = now
 		out.sendCookie = isNew || d.changesDuration() || c.persistent(&h.Times)
 	}
 	h.Seen = max(h.Seen, now)
@@ -128,7 +128,7 @@ func (c *composer) applyLogin(h *record.Header, l *login, device *record.Device)
 		if !l.stepUp {
 			d = record.Device{}
 		}
-		proof = l.after(&proof)
+		proof = l.proofAfter(&proof)
 		h.Subject, h.Authenticated = []byte(l.subject), l.at
 	}
 	switch {

@@ -39,7 +39,7 @@ func TestComposeNewSession(t *testing.T) {
 		base := newBase(secret)
 		out := composeOK(t, newComposer(policy{expiry: time.Hour, remember: true}), base, d, momentAt(time.Minute))
 		now := testTime + ms(time.Minute)
-		wanted := record.Times{Created: now, Seen: now, Issued: now, Idle: ms(time.Hour)}
+		wanted := record.Times{Created: now, Seen: now, Extended: now, Idle: ms(time.Hour)}
 		wantedSubject, wantedKey := "", ""
 		if how == secretLogin {
 			wanted.Authenticated = testTime + 5
@@ -117,7 +117,7 @@ func TestComposeCookie(t *testing.T) {
 		if tc.issued {
 			issued += ms(tc.at)
 		}
-		equal(t, name+": issued", out.snap.Issued, issued)
+		equal(t, name+": issued", out.snap.Extended, issued)
 		equal(t, name+": cookie", out.sendCookie, tc.sendCookie)
 	}
 }

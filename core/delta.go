@@ -40,8 +40,8 @@ func (l *login) then(next *login) *login {
 	}
 }
 
-// after returns the proof after l, given the proof before it.
-func (l *login) after(before *record.Proof) record.Proof {
+// proofAfter returns the proof after l, given the proof before it.
+func (l *login) proofAfter(before *record.Proof) record.Proof {
 	if l.stepUp {
 		return before.Add(&l.proof)
 	}

@@ -215,9 +215,9 @@ func TestLoginAfter(t *testing.T) {
 	t.Parallel()
 	before := record.Proof{Methods: []string{"pwd"}, Level: 3}
 	l := login{proof: record.Proof{Methods: []string{"otp"}, Level: 2}}
-	equal(t, "login", fmt.Sprint(l.after(&before)), "{[otp] 2}")
+	equal(t, "login", fmt.Sprint(l.proofAfter(&before)), "{[otp] 2}")
 	l.stepUp = true
-	equal(t, "step-up", fmt.Sprint(l.after(&before)), "{[pwd otp] 3}")
+	equal(t, "step-up", fmt.Sprint(l.proofAfter(&before)), "{[pwd otp] 3}")
 	equal(t, "the proof before", fmt.Sprint(before), "{[pwd] 3}")
 }
 

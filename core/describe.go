@@ -9,7 +9,7 @@ import (
 // Policy describes the manager's policy in a few lines of text, for the log at start-up or for
 // the documentation that OWASP ASVS 5.0 (7.1.1 and 7.1.2) asks for.
 func (m *Manager) Policy() string {
-	p := &m.policy
+	p := &m.timeouts
 	lines := []string{
 		"preset: " + m.preset.String(),
 		"idle timeout: " + spell(p.expiry, "none, sessions are permanent") +
@@ -30,14 +30,14 @@ func (m *Manager) Policy() string {
 }
 
 func (m *Manager) describeOwnTimeout() string {
-	if limit := m.policy.maxExpiry; limit > 0 {
+	if limit := m.timeouts.maxExpiry; limit > 0 {
 		return ", at most " + limit.String() + " if set for a session"
 	}
 	return ", unless a session has one of its own"
 }
 
 func (m *Manager) describeRenewal() string {
-	if age := m.policy.renewEvery; age > 0 {
+	if age := m.timeouts.renewEvery; age > 0 {
 		return ", and every " + age.String()
 	}
 	return ", and where the application asks for it"

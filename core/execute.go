@@ -22,8 +22,8 @@ func (x *executor) execute(ctx context.Context, p *commitPlan, o *outcome) error
 	}
 	switch {
 	case p.kind == planTouch:
-		return x.extend(ctx, p, o)
-	case x.limits(p):
+		return x.touchOrSave(ctx, p, o)
+	case x.takesPlace(p):
 		return x.saveWithinLimit(ctx, p, o)
 	case p.kind == planCreate:
 		return x.create(ctx, p, o)

@@ -43,7 +43,7 @@ func storedSnapshot(h *record.Header, entries ...record.Entry) record.Snapshot {
 // headerOf returns the header of a session with the given secret that was started at testTime.
 func headerOf(secret ticket.Secret) record.Header {
 	return record.Header{
-		Times:    record.Times{Created: testTime, Seen: testTime, Issued: testTime, Idle: ms(time.Hour)},
+		Times:    record.Times{Created: testTime, Seen: testTime, Extended: testTime, Idle: ms(time.Hour)},
 		Identity: record.Identity{CookieName: []byte("session")},
 		Digest:   secret.Digest(),
 	}

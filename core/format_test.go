@@ -53,7 +53,7 @@ func TestDocumentedRecords(t *testing.T) {
 	h.Digest = ticket.Digest{}
 	equal(t, "header of the first example", fmt.Sprintf("%+v", h), fmt.Sprintf("%+v", record.Header{
 		Times: record.Times{
-			Created: 1767225600000, Seen: 1767229200000, Issued: 1767225600000, Idle: 2592000000, Authenticated: 1767225660000,
+			Created: 1767225600000, Seen: 1767229200000, Extended: 1767225600000, Idle: 2592000000, Authenticated: 1767225660000,
 		},
 		Identity: record.Identity{CookieName: []byte("session"), Subject: []byte("ann")},
 	}))

@@ -18,8 +18,8 @@ const refusedAttempts = 8
 // maxClockSkew is how far the clocks of several servers may be apart.
 const maxClockSkew = time.Minute
 
-// limits reports whether the plan is a login that takes a place where sessions are limited.
-func (x *executor) limits(p *commitPlan) bool {
+// takesPlace reports whether the plan is a login that takes a place where sessions are limited.
+func (x *executor) takesPlace(p *commitPlan) bool {
 	return x.maxSessions != 0 && p.delta.login != nil &&
 		(x.onLimit != RefuseLogin || !p.signedIn())
 }

@@ -25,8 +25,8 @@ type Info struct {
 	Persistent      bool      // whether the cookie outlives the browser
 }
 
-// info returns the description of a stored session.
-func (m *Manager) info(snap *record.Snapshot) Info {
+// describe returns the description of a stored session.
+func (m *Manager) describe(snap *record.Snapshot) Info {
 	h := snap.Header()
 	proof, d := h.Account.Proof(), h.Account.Device()
 	if m.executor.noDevice {
@@ -35,16 +35,16 @@ func (m *Manager) info(snap *record.Snapshot) Info {
 	return Info{
 		ID: m.keyspace.idOf(snap.Record.Key), Subject: string(h.Subject),
 		Created: timeOf(h.Created), LastSeen: timeOf(h.Seen),
-		Expires:         timeOf(m.policy.expiresAt(&h.Times, h.Seen)),
+		Expires:         timeOf(m.timeouts.expiresAt(&h.Times, h.Seen)),
 		AuthenticatedAt: timeOf(h.Authenticated), Auth: Auth(proof),
-		IP: d.IP, UserAgent: d.UserAgent, Persistent: m.policy.persistent(&h.Times),
+		IP: d.IP, UserAgent: d.UserAgent, Persistent: m.timeouts.persistent(&h.Times),
 	}
 }
 
 func (m *Manager) infos(snaps []record.Snapshot) []Info {
 	infos := make([]Info, len(snaps))
 	for i := range snaps {
-		infos[i] = m.info(&snaps[i])
+		infos[i] = m.describe(&snaps[i])
 	}
 	return infos
 }
@@ -75,7 +75,7 @@ func (m *Manager) Lookup(ctx context.Context, id string) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	return m.info(&snap), nil
+	return m.describe(&snap), nil
 }
 
 // Page returns a page of about limit sessions of this manager, signed in or not, and the cursor

@@ -92,7 +92,7 @@ func (r *records) openFirst(ctx context.Context, tickets *cookie.Tickets, v *ver
 		err := r.open(ctx, v, tickets.At(i))
 		switch {
 		case err == nil:
-			return r.reportReuses(ctx, reused, tickets.At(i))
+			return r.handleReuses(ctx, reused, tickets.At(i))
 		case errors.Is(err, errReused):
 			reused = append(reused, v.snap)
 		case !errors.Is(err, ErrNotFound):
@@ -100,20 +100,20 @@ func (r *records) openFirst(ctx context.Context, tickets *cookie.Tickets, v *ver
 		}
 		*v = verified{}
 	}
-	return r.reportReuses(ctx, reused, nil)
+	return r.handleReuses(ctx, reused, nil)
 }
 
-// reportReuses reports the sessions whose replaced secret the request presented, except for the
+// handleReuses reports the sessions whose replaced secret the request presented, except for the
 // session that it opened: after a change of its domain or path, a browser may send an old
 // cookie beside the new one.
-func (r *records) reportReuses(
+func (r *records) handleReuses(
 	ctx context.Context, reused []record.Snapshot, opened *ticket.Ticket,
 ) error {
 	for i := range reused {
 		if opened != nil && reused[i].Record.Key == r.key(opened.ID) {
 			continue
 		}
-		if err := r.reportReuse(ctx, &reused[i]); err != nil {
+		if err := r.handleReuse(ctx, &reused[i]); err != nil {
 			return err
 		}
 	}

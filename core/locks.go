@@ -2,25 +2,25 @@ package core
 
 import "context"
 
-// locks is a set of mutexes that can be acquired with a context. Sessions or subjects that
+// stripedMutexes is a set of mutexes that can be acquired with a context. Sessions or subjects that
 // share one only wait needlessly.
-type locks [64]lock
+type stripedMutexes [64]mutex
 
-type lock chan struct{}
+type mutex chan struct{}
 
-func newLocks() (l locks) {
+func newStripedMutexes() (l stripedMutexes) {
 	for i := range l {
-		l[i] = make(lock, 1)
+		l[i] = make(mutex, 1)
 	}
 	return l
 }
 
-// at returns the lock for a random byte of a session's id or a subject's key.
-func (l *locks) at(b byte) lock { return l[int(b)%len(l)] }
+// at returns the mutex for a random byte of a session's id or a subject's key.
+func (l *stripedMutexes) at(b byte) mutex { return l[int(b)%len(l)] }
 
-// acquire waits for the lock, or for the end of ctx, and reports whether it had to wait. Unless
+// acquire waits for the mutex, or for the end of ctx, and reports whether it had to wait. Unless
 // it returns an error, the caller must call release.
-func (l lock) acquire(ctx context.Context) (waited bool, err error) {
+func (l mutex) acquire(ctx context.Context) (waited bool, err error) {
 	select {
 	case l <- struct{}{}:
 		return false, nil
@@ -34,7 +34,7 @@ func (l lock) acquire(ctx context.Context) (waited bool, err error) {
 	}
 }
 
-func (l lock) release() { <-l }
+func (l mutex) release() { <-l }
 
-// held reports whether somebody has acquired the lock.
-func (l lock) held() bool { return len(l) > 0 }
+// held reports whether somebody has acquired the mutex.
+func (l mutex) held() bool { return len(l) > 0 }

@@ -14,11 +14,11 @@ import (
 // their framework's package and pass it to the middleware.
 type Manager struct {
 	keyspace keyspace
-	policy   policy
+	timeouts policy
 	observer observer
 	records  records // which holds the backend
 	executor executor
-	purger   *purger // nil if the store deletes expired records itself
+	purger   *purgeLoop // nil if the store deletes expired records itself
 
 	cookies cookie.Writer
 	codec   valueCodec
@@ -41,7 +41,7 @@ func NewManager(o Options) (*Manager, error) {
 	}
 	m := &Manager{
 		keyspace: keyspace{prefix: o.Prefix, cookieName: o.Cookie.Name},
-		policy:   newPolicy(&o),
+		timeouts: newPolicy(&o),
 		cookies:  cookie.NewWriter(o.Cookie.attributes()),
 		codec:    newValueCodec(o.Codec),
 		maxSize:  o.MaxSize, lazy: o.Lazy, preset: o.Preset,
@@ -69,24 +69,24 @@ func (m *Manager) connect(o *Options) {
 	backend := newBackend(o.Store, &m.observer, o.StoreTimeout, o.StoreEvents)
 	m.records = records{
 		backend:       &backend,
-		verifier:      verifier{keyspace: &m.keyspace, policy: &m.policy},
+		verifier:      verifier{keyspace: &m.keyspace, policy: &m.timeouts},
 		revokeOnReuse: o.RevokeOnReuse,
 	}
 	m.executor = executor{
 		records: &m.records,
 		composer: composer{
-			keyspace: &m.keyspace, policy: &m.policy,
+			keyspace: &m.keyspace, policy: &m.timeouts,
 			cookieNameBytes: []byte(o.Cookie.Name), noDevice: o.NoDevice, maxSize: o.MaxSize,
 		},
 		entropy:     entropy{newID: newID},
 		maxSessions: o.MaxSessions, onLimit: o.OnLimit,
-		saveLocks: newLocks(), loginLocks: newLocks(),
+		saveLocks: newStripedMutexes(), loginLocks: newStripedMutexes(),
 	}
 	m.purger = startPurger(&backend, o.PurgeInterval)
 }
 
 func newPolicy(o *Options) policy {
-	maxExpiry, _ := o.Preset.limits()
+	maxExpiry, _ := o.Preset.maxTimeouts()
 	return policy{
 		expiry: max(o.Expiry, 0), maxExpiry: maxExpiry, lifetime: o.Lifetime,
 		renewEvery: o.RenewEvery, grace: max(o.Grace, 0),

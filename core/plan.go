@@ -22,7 +22,7 @@ func (s *Session) nothingToCommit(ctx context.Context, atResponse bool) (bool, e
 		return s.status != statusLive && (s.status != statusNew || !s.pending.startsSession()), nil
 	case s.status != statusLive || s.response.headersSent.Load():
 		return true, nil
-	case atResponse && s.dueLater || time.Since(s.manager.policy.epoch) < s.nextDue:
+	case atResponse && s.dueLater || time.Since(s.manager.timeouts.epoch) < s.nextDue:
 		return true, nil
 	}
 	kind, _ := s.due(time.Now().UnixMilli())
@@ -64,7 +64,7 @@ func (s *Session) due(now int64) (kind planKind, renew bool) {
 	case s.status == statusLive && (renew || !s.pending.empty()):
 		kind = planReplace
 	case s.status == statusLive && !s.response.headersSent.Load() &&
-		s.manager.policy.touchDue(&s.snap.Times, now):
+		s.manager.timeouts.touchDue(&s.snap.Times, now):
 		kind = planTouch
 	}
 	return kind, renew
@@ -75,7 +75,7 @@ func (s *Session) due(now int64) (kind planKind, renew bool) {
 func (s *Session) renewalDue(now int64) bool {
 	return s.status == statusLive && !s.cookieOutdated && !s.response.headersSent.Load() &&
 		(s.pending == nil || s.pending.secret == secretKeep) &&
-		s.manager.policy.renewalDue(&s.snap, now)
+		s.manager.timeouts.renewalDue(&s.snap, now)
 }
 
 // takeChanges moves the pending changes into the plan, unless they need a cookie and it is too

@@ -65,7 +65,7 @@ func (p *policy) touchDueAt(t *record.Times) int64 {
 	if idle == 0 {
 		idle = cookie.MaxAge.Milliseconds()
 	}
-	return t.Issued + max(idle/10, 1)
+	return t.Extended + max(idle/10, 1)
 }
 
 // renewalDue reports whether the secret of the session is as old as [Options.RenewEvery].

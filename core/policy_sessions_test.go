@@ -190,12 +190,12 @@ func TestX5ClockStepsBack(t *testing.T) {
 	t.Parallel()
 	m := newTestManager(t, Options{Expiry: time.Hour})
 	const now = 1_000_000_000_000
-	future := record.Times{Created: now + 5000, Seen: now + 5000, Issued: now + 5000, Idle: time.Hour.Milliseconds()}
-	equal(t, "touch due", m.policy.touchDue(&future, now), false)
+	future := record.Times{Created: now + 5000, Seen: now + 5000, Extended: now + 5000, Idle: time.Hour.Milliseconds()}
+	equal(t, "touch due", m.timeouts.touchDue(&future, now), false)
 	snap := record.Snapshot{Record: Record{Expires: time.UnixMilli(now + 5000).Add(time.Hour)}, Times: future}
 	snap.ApplyTouchedExpiry(now)
 	equal(t, "seen", snap.Seen, now+5000)
-	equal(t, "expired", m.policy.expired(&snap, time.UnixMilli(now)), false)
+	equal(t, "expired", m.timeouts.expired(&snap, time.UnixMilli(now)), false)
 	base := verified{snap: record.Snapshot{Record: Record{Key: "k", Version: 1}, Times: future}}
 	var c composed
 	want(t, m.executor.compose(&base, &delta{}, &moment{now: time.UnixMilli(now)}, &c), nil)

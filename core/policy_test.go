@@ -169,7 +169,7 @@ func TestTouchDue(t *testing.T) {
 		},
 	} {
 		tc.times.Created, tc.times.Seen = testTime-ms(time.Hour), testTime+ms(time.Minute)
-		tc.times.Issued = testTime
+		tc.times.Extended = testTime
 		at := testTime + ms(tc.wanted)
 		equal(t, name, tc.policy.touchDueAt(&tc.times), at)
 		equal(t, name+": a millisecond before", tc.policy.touchDue(&tc.times, at-1), false)
@@ -221,7 +221,7 @@ func TestNextDue(t *testing.T) {
 		now := time.UnixMilli(testTime)
 		p := policy{expiry: 1000 * time.Hour, epoch: now.Add(-sinceEpoch)}
 		h := record.Header{Times: record.Times{
-			Created: testTime - ms(100*time.Hour), Issued: testTime + ms(tc.touch) - ms(100*time.Hour), Idle: ms(1000 * time.Hour),
+			Created: testTime - ms(100*time.Hour), Extended: testTime + ms(tc.touch) - ms(100*time.Hour), Idle: ms(1000 * time.Hour),
 		}}
 		if tc.renewal != 0 {
 			p.renewEvery = 100*time.Hour + tc.renewal

@@ -28,9 +28,9 @@ func (p Preset) asvsLevel() int {
 	return int(p-PresetASVS1) + 1
 }
 
-// limits returns the longest idle and absolute timeouts that the preset allows, or 0 if there
+// maxTimeouts returns the longest idle and absolute timeouts that the preset allows, or 0 if there
 // is no preset.
-func (p Preset) limits() (expiry, lifetime time.Duration) {
+func (p Preset) maxTimeouts() (expiry, lifetime time.Duration) {
 	switch p {
 	case PresetAAL1, PresetASVS1:
 		return 30 * 24 * time.Hour, 30 * 24 * time.Hour
@@ -52,7 +52,7 @@ func (o *Options) applyPreset() error {
 		return fmt.Errorf(
 			"sessions: Preset is %d; use one of the Preset constants, or 0 for none", o.Preset)
 	}
-	expiry, lifetime := o.Preset.limits()
+	expiry, lifetime := o.Preset.maxTimeouts()
 	o.Lifetime = cmp.Or(o.Lifetime, lifetime)
 	o.Expiry = cmp.Or(o.Expiry, min(expiry, o.Lifetime))
 	if o.Preset.asvsLevel() > 0 && o.Cookie.Name == "" {

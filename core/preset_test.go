@@ -19,8 +19,8 @@ func TestPresetCeilings(t *testing.T) {
 	} {
 		name := preset.String()
 		m := newTestManager(t, Options{Preset: preset})
-		equal(t, name+": Expiry", m.policy.expiry, limit.idle)
-		equal(t, name+": Lifetime", m.policy.lifetime, limit.life)
+		equal(t, name+": Expiry", m.timeouts.expiry, limit.idle)
+		equal(t, name+": Lifetime", m.timeouts.lifetime, limit.life)
 		for what, test := range map[string]struct {
 			o  Options
 			ok bool
@@ -44,7 +44,7 @@ func TestPresetCeilings(t *testing.T) {
 			}
 		}
 		m = newTestManager(t, Options{Preset: preset, Lifetime: 5 * time.Minute})
-		equal(t, name+": Expiry under a short Lifetime", m.policy.expiry, 5*time.Minute)
+		equal(t, name+": Expiry under a short Lifetime", m.timeouts.expiry, 5*time.Minute)
 	}
 	_, err := NewManager(Options{Preset: PresetASVS3 + 1})
 	equal(t, "unknown preset refused", err != nil, true)

@@ -14,8 +14,8 @@ const (
 	purgePause = 10 * time.Millisecond
 )
 
-// purger is the goroutine that has the store delete expired records.
-type purger struct {
+// purgeLoop is the goroutine that has the store delete expired records.
+type purgeLoop struct {
 	backend *backend
 	store   Purger
 	cancel  context.CancelFunc
@@ -24,18 +24,18 @@ type purger struct {
 
 // startPurger starts the goroutine. It returns nil if the store needs none, or if the interval
 // is negative.
-func startPurger(b *backend, interval time.Duration) *purger {
+func startPurger(b *backend, interval time.Duration) *purgeLoop {
 	store, ok := b.store.(Purger)
 	if !ok || interval < 0 {
 		return nil
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &purger{backend: b, store: store, cancel: cancel, done: make(chan struct{})}
+	p := &purgeLoop{backend: b, store: store, cancel: cancel, done: make(chan struct{})}
 	go p.run(ctx, interval)
 	return p
 }
 
-func (p *purger) run(ctx context.Context, interval time.Duration) {
+func (p *purgeLoop) run(ctx context.Context, interval time.Duration) {
 	defer close(p.done)
 	for sleep(ctx, spread(interval)) {
 		p.purge(ctx)
@@ -52,7 +52,7 @@ func spread(interval time.Duration) time.Duration {
 }
 
 // purge deletes expired records until a batch is not full or fails.
-func (p *purger) purge(ctx context.Context) {
+func (p *purgeLoop) purge(ctx context.Context) {
 	for {
 		deleted, err := p.backend.purge(ctx, p.store, purgeBatch)
 		if err != nil {
@@ -67,7 +67,7 @@ func (p *purger) purge(ctx context.Context) {
 
 // report reports a failure. It is none if the store has nothing to purge, or if the manager has
 // been closed.
-func (p *purger) report(ctx context.Context, err error) {
+func (p *purgeLoop) report(ctx context.Context, err error) {
 	if ctx.Err() != nil || errors.Is(err, errors.ErrUnsupported) {
 		return
 	}
@@ -79,7 +79,7 @@ func (p *purger) report(ctx context.Context, err error) {
 
 // close ends the goroutine and waits for it. It returns the context's error if the store
 // blocks.
-func (p *purger) close(ctx context.Context) error {
+func (p *purgeLoop) close(ctx context.Context) error {
 	if p == nil {
 		return nil
 	}

@@ -98,9 +98,9 @@ func (r *records) reportUndecodable(ctx context.Context, snap *record.Snapshot, 
 	})
 }
 
-// reportReuse reports a secret that was replaced long ago: two parties have it, and one of them
+// handleReuse reports a secret that was replaced long ago: two parties have it, and one of them
 // is not the user. If the options say so, it ends the session.
-func (r *records) reportReuse(ctx context.Context, snap *record.Snapshot) error {
+func (r *records) handleReuse(ctx context.Context, snap *record.Snapshot) error {
 	e := r.eventAbout(ctx, EventReused, snap)
 	e.Err = errReused
 	r.report(slog.LevelWarn, e)
@@ -182,7 +182,7 @@ func (r *records) live(ctx context.Context, recs []Record) []record.Snapshot {
 // inspect decodes a record from a list and returns its status. It reports a record that cannot
 // be decoded.
 func (r *records) inspect(ctx context.Context, snap *record.Snapshot, now time.Time) recordStatus {
-	status, err := r.status(snap, now)
+	status, err := r.classify(snap, now)
 	if err != nil {
 		r.reportUndecodable(ctx, snap, err)
 	}

@@ -17,8 +17,8 @@ type executor struct {
 	entropy     entropy
 	maxSessions int // per subject; 0 for any number
 	onLimit     LimitPolicy
-	saveLocks   locks // by session, for commits that met a conflict
-	loginLocks  locks // by subject, for logins if sessions are limited
+	saveLocks   stripedMutexes // by session, for commits that met a conflict
+	loginLocks  stripedMutexes // by subject, for logins if sessions are limited
 }
 
 const (
@@ -99,7 +99,7 @@ func (x *executor) mergeAndSave(
 
 // acquire waits for a lock. Locks are held for as long as calls of the store take. If those
 // never wait, ctx is the request's own context, and its end must not lose the save.
-func (x *executor) acquire(ctx context.Context, l lock) (waited bool, err error) {
+func (x *executor) acquire(ctx context.Context, l mutex) (waited bool, err error) {
 	if x.instant {
 		ctx = context.WithoutCancel(ctx)
 	}
@@ -203,9 +203,9 @@ func (x *executor) backOff(ctx context.Context, attempt int) (waited bool) {
 	return true
 }
 
-// extend extends a session in which nothing has changed, and its cookie: by a touch if
+// touchOrSave extends a session in which nothing has changed, and its cookie: by a touch if
 // possible, or else by a save.
-func (x *executor) extend(ctx context.Context, p *commitPlan, o *outcome) error {
+func (x *executor) touchOrSave(ctx context.Context, p *commitPlan, o *outcome) error {
 	rec := p.snap.Record
 	end := x.expiresAt(&p.snap.Times, p.now.UnixMilli())
 	if !x.canTouch(p, end) {
@@ -217,7 +217,7 @@ func (x *executor) extend(ctx context.Context, p *commitPlan, o *outcome) error 
 	case err == nil:
 		o.snap, o.ticket = p.snap, p.ticket
 		o.snap.Record.Expires = rec.Expires
-		o.snap.Seen, o.snap.Issued = p.now.UnixMilli(), p.now.UnixMilli()
+		o.snap.Seen, o.snap.Extended = p.now.UnixMilli(), p.now.UnixMilli()
 		o.sendCookie = x.persistent(&o.snap.Times)
 		return nil
 	case errors.Is(err, ErrConflict):

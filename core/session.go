@@ -91,7 +91,7 @@ func (s *Session) ID() string {
 	if s.key() == "" && s.status == statusNew {
 		s.issueTicket(time.Now())
 	}
-	return s.id()
+	return s.currentID()
 }
 
 // IsNew reports whether the session has not been stored yet.
@@ -248,7 +248,7 @@ func (s *Session) String() string {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return "session(" + s.id() + ")"
+	return "session(" + s.currentID() + ")"
 }
 
 // LogValue returns what String returns, so that the secret is never logged.
@@ -283,7 +283,7 @@ func (s *Session) key() string {
 	return s.snap.Record.Key
 }
 
-func (s *Session) id() string {
+func (s *Session) currentID() string {
 	key := s.key()
 	if key == "" {
 		return ""
@@ -299,7 +299,7 @@ func (s *Session) issueTicket(now time.Time) {
 
 // ref returns the reference to a stored session.
 func (s *Session) ref() *sessionRef {
-	return &sessionRef{key: s.key(), subject: s.subject(), ticket: s.ticket}
+	return &sessionRef{key: s.key(), subject: s.currentSubject(), ticket: s.ticket}
 }
 
 // change returns the delta that the next commit saves, to be added to.
@@ -311,16 +311,16 @@ func (s *Session) change() *delta {
 	return s.pending
 }
 
-// login returns the latest login that is not in the base yet, or nil if there is none.
-func (s *Session) login() *login {
+// latestLogin returns the latest login that is not in the base yet, or nil if there is none.
+func (s *Session) latestLogin() *login {
 	if l := s.pending.getLogin(); l != nil {
 		return l
 	}
 	return s.saving.getLogin()
 }
 
-func (s *Session) subject() string {
-	if l := s.login(); l != nil {
+func (s *Session) currentSubject() string {
+	if l := s.latestLogin(); l != nil {
 		return l.subject
 	}
 	return s.snap.Subject()
@@ -336,7 +336,7 @@ func (s *Session) expiresAt() int64 {
 			h.Seen = time.Now().UnixMilli()
 		}
 	}
-	return m.policy.expiresAt(&h.Times, h.Seen)
+	return m.timeouts.expiresAt(&h.Times, h.Seen)
 }
 
 // writable returns the error of a change, or nil if the session can be changed. A change that
@@ -362,7 +362,7 @@ func (s *Session) unlock() {
 		return
 	}
 	s.lateChange = false
-	id, subject := s.id(), s.subject()
+	id, subject := s.currentID(), s.currentSubject()
 	s.mu.Unlock()
 	s.manager.reportLate(id, subject)
 }

@@ -176,7 +176,7 @@ func (s *Session) setUpdate(key string, fn update, r updateResult) bool {
 func (s *Session) reportBadValue(key string) {
 	s.mu.Lock()
 	e := Event{
-		Kind: EventBadValue, SessionID: s.id(), Subject: s.subject(),
+		Kind: EventBadValue, SessionID: s.currentID(), Subject: s.currentSubject(),
 		Key: string([]byte(key)), Err: errBadValue,
 	}
 	s.mu.Unlock()

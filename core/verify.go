@@ -109,26 +109,26 @@ func (ref *sessionRef) mayEnd(snap *record.Snapshot, now time.Time, grace time.D
 type recordStatus uint8
 
 const (
-	recordForeign recordStatus = iota // it belongs to another manager
-	recordEnded                       // it has expired by the current policy, or cannot be decoded
+	recordForeign  recordStatus = iota // it belongs to another manager
+	recordUnusable                     // it has expired by the current policy, or cannot be decoded
 	recordLive
 )
 
-// status decodes a record from a list and reports what it is. If the record cannot be decoded,
+// classify decodes a record from a list and reports what it is. If the record cannot be decoded,
 // the error says why.
-func (f *verifier) status(snap *record.Snapshot, now time.Time) (recordStatus, error) {
+func (f *verifier) classify(snap *record.Snapshot, now time.Time) (recordStatus, error) {
 	if !f.contains(snap.Record.Key) {
 		return recordForeign, nil
 	}
 	if err := snap.Decode(); err != nil {
-		return recordEnded, err
+		return recordUnusable, err
 	}
 	snap.ApplyTouchedExpiry(now.UnixMilli())
 	switch {
 	case string(snap.CookieName()) != f.cookieName:
 		return recordForeign, nil
 	case f.expired(snap, now):
-		return recordEnded, nil
+		return recordUnusable, nil
 	}
 	return recordLive, nil
 }

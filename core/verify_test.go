@@ -146,7 +146,7 @@ func TestVerifyAfterATouch(t *testing.T) {
 	f := newVerifier(policy{expiry: time.Hour})
 	want(t, f.verify(&v, &presented, time.UnixMilli(testTime).Add(89*time.Minute)), nil)
 	equal(t, "seen", v.snap.Seen, touched.UnixMilli())
-	equal(t, "issued", v.snap.Issued, touched.UnixMilli())
+	equal(t, "issued", v.snap.Extended, touched.UnixMilli())
 	want(t, f.verify(&v, &presented, time.UnixMilli(testTime).Add(90*time.Minute)), errExpired)
 }
 
@@ -292,10 +292,10 @@ func TestStatus(t *testing.T) {
 		err    error
 	}{
 		"live":                         {at: time.Hour - time.Millisecond, wanted: recordLive},
-		"expired by the policy":        {at: time.Hour, wanted: recordEnded},
+		"expired by the policy":        {at: time.Hour, wanted: recordUnusable},
 		"live since a touch":           {at: 2*time.Hour - time.Millisecond, record: touched, wanted: recordLive},
-		"expired after a touch":        {at: 2 * time.Hour, record: touched, wanted: recordEnded},
-		"damaged":                      {record: garbage, wanted: recordEnded, err: record.ErrFormat},
+		"expired after a touch":        {at: 2 * time.Hour, record: touched, wanted: recordUnusable},
+		"damaged":                      {record: garbage, wanted: recordUnusable, err: record.ErrFormat},
 		"of a cookie of another name":  {header: func(h *record.Header) { h.CookieName = []byte("x") }, wanted: recordForeign},
 		"of another cookie, expired":   {at: time.Hour, header: func(h *record.Header) { h.CookieName = []byte("x") }, wanted: recordForeign},
 		"of a longer prefix":           {record: func(r *Record) { r.Key = "session:x:" + testID.String() }, wanted: recordForeign},
@@ -311,7 +311,7 @@ func TestStatus(t *testing.T) {
 			tc.record(&snap.Record)
 		}
 		f := newVerifier(policy{expiry: time.Hour})
-		got, err := f.status(&snap, time.UnixMilli(testTime).Add(tc.at))
+		got, err := f.classify(&snap, time.UnixMilli(testTime).Add(tc.at))
 		equal(t, name, got, tc.wanted)
 		if !errors.Is(err, tc.err) {
 			t.Errorf("%s: error is %v, want %v", name, err, tc.err)

@@ -17,7 +17,7 @@ func (s *Snapshot) Encode(h *Header, entries []Entry) {
 	s.Times, s.count = h.Times, uint32(len(entries))
 	b := append(make([]byte, 0, sizeOf(h, entries)), formatVersion, h.flags())
 	b = append(b, h.Digest[:]...)
-	for _, n := range [...]int64{h.Created, h.Seen, h.Issued, h.Idle, h.Authenticated} {
+	for _, n := range [...]int64{h.Created, h.Seen, h.Extended, h.Idle, h.Authenticated} {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
 	s.identity = uint32(len(b))

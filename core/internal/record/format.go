@@ -13,12 +13,12 @@ import (
 const (
 	formatVersion = 1
 
-	flagHistory   = 1 << 0 // The secret was rotated.
-	flagOwnExpiry = 1 << 1 // The session has an idle timeout of its own.
-	flagAccount   = 1 << 2 // There is an account.
-	flagRemember  = 1 << 3 // The cookie outlives the browser, whatever the manager's policy.
-	flagForget    = 1 << 4 // The cookie ends with the browser, whatever the manager's policy.
-	flagsKnown    = flagHistory | flagOwnExpiry | flagAccount | flagRemember | flagForget
+	flagHistory  = 1 << 0 // The secret was rotated.
+	flagOwnIdle  = 1 << 1 // The session has an idle timeout of its own.
+	flagAccount  = 1 << 2 // There is an account.
+	flagRemember = 1 << 3 // The cookie outlives the browser, whatever the manager's policy.
+	flagForget   = 1 << 4 // The cookie ends with the browser, whatever the manager's policy.
+	flagsKnown   = flagHistory | flagOwnIdle | flagAccount | flagRemember | flagForget
 )
 
 var (

@@ -14,7 +14,7 @@ type Header struct {
 type Times struct {
 	Created       int64 // when the session was first stored
 	Seen          int64 // when it was last used
-	Issued        int64 // when session and cookie were last extended
+	Extended      int64 // when session and cookie were last extended
 	Idle          int64 // the idle timeout; 0 if the session is permanent
 	Authenticated int64 // when the subject last proved who they are; 0 if nobody is signed in
 	OwnIdle       bool  // Idle was set for this session and does not follow the manager's policy
@@ -39,7 +39,7 @@ func (h *Header) flags() (flags byte) {
 		flags |= flagHistory
 	}
 	if h.OwnIdle {
-		flags |= flagOwnExpiry
+		flags |= flagOwnIdle
 	}
 	if len(h.Account) != 0 {
 		flags |= flagAccount
@@ -86,9 +86,9 @@ func cookiePersistenceOf(flags byte) CookiePersistence {
 }
 
 func readTimes(r *reader, flags byte) (t Times) {
-	t.Created, t.Seen, t.Issued = r.millis(), r.millis(), r.millis()
+	t.Created, t.Seen, t.Extended = r.millis(), r.millis(), r.millis()
 	t.Idle, t.Authenticated = r.millis(), r.millis()
-	t.OwnIdle = flags&flagOwnExpiry != 0
+	t.OwnIdle = flags&flagOwnIdle != 0
 	t.Cookie = cookiePersistenceOf(flags)
 	return t
 }

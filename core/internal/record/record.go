@@ -123,6 +123,6 @@ func (s *Snapshot) ApplyTouchedExpiry(now int64) {
 	}
 	touched := min(s.Record.Expires.UnixMilli()-s.Idle, now)
 	if touched > s.Seen+min(maxRounding, s.Idle/10) {
-		s.Seen, s.Issued = touched, touched
+		s.Seen, s.Extended = touched, touched
 	}
 }

@@ -17,7 +17,7 @@ func sample() (store.Record, Header, []Entry) {
 	h := Header{
 		Digest: ticket.Digest{1},
 		Times: Times{
-			Created: 1_700_000_000_000, Seen: 1_700_000_001_000, Issued: 1_700_000_002_000, Idle: 3_600_000, Authenticated: 1_700_000_003_000, OwnIdle: true,
+			Created: 1_700_000_000_000, Seen: 1_700_000_001_000, Extended: 1_700_000_002_000, Idle: 3_600_000, Authenticated: 1_700_000_003_000, OwnIdle: true,
 			Cookie: CookieRemember,
 		},
 		Identity: Identity{
@@ -100,7 +100,7 @@ func TestSecretSince(t *testing.T) {
 		h      Header
 		wanted int64
 	}{
-		"start":               {Header{Times: Times{Created: 100, Seen: 900, Issued: 900}}, 100},
+		"start":               {Header{Times: Times{Created: 100, Seen: 900, Extended: 900}}, 100},
 		"login":               {Header{Times: Times{Created: 100, Authenticated: 200}}, 200},
 		"rotation":            {Header{Times: Times{Created: 100, Authenticated: 200}, Identity: Identity{History: rotated}}, 300},
 		"login after renewal": {Header{Times: Times{Created: 100, Authenticated: 500}, Identity: Identity{History: rotated}}, 500},
@@ -177,7 +177,7 @@ func TestApplyTouchedExpiry(t *testing.T) {
 		"now is before the last use":     {hour, 2 * hour, -hour, 0},
 		"clock behind, touched a little": {hour, hour + 2000, 500, 0},
 	} {
-		s := Snapshot{Times: Times{Created: 1, Seen: seen, Issued: seen - 7, Idle: tc.idle}}
+		s := Snapshot{Times: Times{Created: 1, Seen: seen, Extended: seen - 7, Idle: tc.idle}}
 		if tc.expires != 0 {
 			s.Record.Expires = time.UnixMilli(seen + tc.expires)
 		}
@@ -187,7 +187,7 @@ func TestApplyTouchedExpiry(t *testing.T) {
 			issued = seen + tc.wanted
 		}
 		equal(t, name+": seen", s.Seen, seen+tc.wanted)
-		equal(t, name+": issued", s.Issued, issued)
+		equal(t, name+": issued", s.Extended, issued)
 	}
 }
 
