@@ -110,7 +110,7 @@ type recordStatus uint8
 
 const (
 	recordForeign  recordStatus = iota // it belongs to another manager
-	recordUnusable                     // it has expired by the current policy, or cannot be decoded
+	recordUnusable                     // it has expired, or cannot be decoded
 	recordLive
 )
 
