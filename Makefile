@@ -16,14 +16,14 @@ export GOVULNCHECK := $(BIN)/govulncheck
 MODULES := $(patsubst ./%,%,$(shell go work edit -json go.work | sed -n 's/.*"DiskPath": "\(.*\)".*/\1/p'))
 LINTED := $(MODULES) internal/build
 # The modules of adapters: each gets a generated alias.go.
-ADAPTERS := gin echo fiber
+ADAPTERS := gin echo echov5 fiber
 # What make check tests: no package of these needs a server.
 CHECKED := ./core/... $(ADAPTERS:%=./%/...)
 # Packages whose files must not use each other in a circle.
 ACYCLIC := ./core ./core/adapter ./core/adapter/httpwriter ./core/internal/cookie ./core/internal/record \
 	./core/internal/storekit ./core/internal/ticket ./core/store ./core/memstore ./core/storetest ./core/adaptertest \
 	./core/sessiontest ./core/redisstore ./core/memcachedstore ./core/mongostore ./core/sqlstore ./core/otelsessions \
-	./gin ./echo ./fiber
+	$(ADAPTERS:%=./%)
 
 # How many modules are worked on side by side; JOBS=1 takes them one by one.
 JOBS ?=
