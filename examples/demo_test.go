@@ -22,7 +22,7 @@ import (
 	_ "github.com/cloakroom-go/sessions/examples/demo" // a cached result must not outlive a change to it
 )
 
-// TestDemo builds the three programs, starts each as a user does, and runs every test against it, over HTTP and in a
+// TestDemo builds the programs, starts each as a user does, and runs every test against it, over HTTP and in a
 // browser. The tests share the program and have a session each. Then, it starts each on every store.
 func TestDemo(t *testing.T) {
 	t.Parallel()
@@ -67,7 +67,7 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-func frameworks() []string { return []string{"gin", "echo", "fiber"} }
+func frameworks() []string { return []string{"gin", "echo", "echov5", "fiber"} }
 
 // build compiles the programs into a directory, with the race detector if the test has it, too.
 func build(t *testing.T) (directory string) {

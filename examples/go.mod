@@ -1,6 +1,6 @@
 module github.com/cloakroom-go/sessions/examples
 
-go 1.25.0
+go 1.26
 
 replace (
 	github.com/cloakroom-go/sessions/core => ../core
@@ -9,6 +9,7 @@ replace (
 	github.com/cloakroom-go/sessions/core/redisstore => ../core/redisstore
 	github.com/cloakroom-go/sessions/core/sqlstore => ../core/sqlstore
 	github.com/cloakroom-go/sessions/echo => ../echo
+	github.com/cloakroom-go/sessions/echov5 => ../echov5
 	github.com/cloakroom-go/sessions/fiber => ../fiber
 	github.com/cloakroom-go/sessions/gin => ../gin
 	github.com/cloakroom-go/sessions/internal/testserver => ../internal/testserver
@@ -23,6 +24,7 @@ require (
 	github.com/cloakroom-go/sessions/core/redisstore v0.0.0
 	github.com/cloakroom-go/sessions/core/sqlstore v0.0.0
 	github.com/cloakroom-go/sessions/echo v0.0.0
+	github.com/cloakroom-go/sessions/echov5 v0.0.0
 	github.com/cloakroom-go/sessions/fiber v0.0.0
 	github.com/cloakroom-go/sessions/gin v0.0.0
 	github.com/cloakroom-go/sessions/internal/testserver v0.0.0
@@ -31,6 +33,7 @@ require (
 	github.com/gofiber/fiber/v2 v2.52.15
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/labstack/echo/v4 v4.16.0
+	github.com/labstack/echo/v5 v5.4.6
 	github.com/redis/go-redis/v9 v9.21.0
 	go.mongodb.org/mongo-driver/v2 v2.10.0
 	modernc.org/sqlite v1.58.0
@@ -85,7 +88,7 @@ require (
 	go.uber.org/atomic v1.11.0 // indirect
 	golang.org/x/arch v0.22.0 // indirect
 	golang.org/x/crypto v0.54.0 // indirect
-	golang.org/x/net v0.56.0 // indirect
+	golang.org/x/net v0.57.0 // indirect
 	golang.org/x/sync v0.22.0 // indirect
 	golang.org/x/sys v0.47.0 // indirect
 	golang.org/x/text v0.41.0 // indirect
