@@ -10,7 +10,7 @@ import (
 	"github.com/cloakroom-go/sessions/core/internal/record"
 )
 
-// The device is asked for at the login, once, and not with the requests after it.
+// The device is recorded at the login. Requests after it do not ask for it.
 func TestDeviceIsRecordedAtLogin(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {
@@ -36,7 +36,7 @@ func TestDeviceIsRecordedAtLogin(t *testing.T) {
 	})
 }
 
-// The device follows with a touch. Where it is the same the touch stays one that does not rewrite the record.
+// A touch records the device. If it has not changed, the touch does not rewrite the record.
 func TestDeviceIsRefreshedWithATouch(t *testing.T) {
 	t.Parallel()
 	inBubble(t, newTouchSpy, func(t *testing.T, store touchSpy) {
@@ -60,13 +60,13 @@ func TestDeviceIsRefreshedWithATouch(t *testing.T) {
 		equal(t, "saves", store.count("save"), 1)
 		equal(t, "IP", c.info().IP, "192.0.2.8")
 		equal(t, "user agent", c.info().UserAgent, "Mozilla/6.0")
-		// A write at the time of a touch takes the device along.
+		// A write at the time of a touch records the device as well.
 		v.ip = "192.0.2.9"
 		time.Sleep(time.Hour)
 		c.requestFrom(v, increment)
 		equal(t, "saves", store.count("save"), 2)
 		equal(t, "IP", c.info().IP, "192.0.2.9")
-		// Without somebody to ask the record keeps what it has.
+		// If nobody can be asked, the record keeps the device.
 		time.Sleep(time.Hour)
 		c.request(read)
 		equal(t, "IP after a touch from nowhere", c.info().IP, "192.0.2.9")
@@ -74,7 +74,7 @@ func TestDeviceIsRefreshedWithATouch(t *testing.T) {
 	})
 }
 
-// A request asks once, however often it commits.
+// A request asks once for the device, even if it commits several times.
 func TestDeviceIsAskedOncePerRequest(t *testing.T) {
 	t.Parallel()
 	m := newTestManager(t, Options{})
@@ -88,7 +88,7 @@ func TestDeviceIsAskedOncePerRequest(t *testing.T) {
 	_, err := sc.CommitHeader()
 	want(t, err, nil)
 	equal(t, "asked", v.asked, 1)
-	// After the response has begun the framework may have given its request away.
+	// After the response has begun, the framework may reuse the client.
 	sc = new(Scope)
 	v.asked = 0
 	want(t, sc.Open(t.Context(), nil, m, v), nil)
@@ -100,7 +100,8 @@ func TestDeviceIsAskedOncePerRequest(t *testing.T) {
 	equal(t, "asked after the response has begun", v.asked, 0)
 }
 
-// probing is a client whose answer needs the session, as an application's own way to find an address may.
+// sessionSender is a client that reads the session to answer, as an application's own way to
+// find an address may.
 type sessionSender struct{ s *Session }
 
 func (p *sessionSender) Client() (ip, userAgent string) { return p.s.Subject(), "" }
@@ -165,7 +166,7 @@ func TestAnonymousSessionsHaveNoDevice(t *testing.T) {
 	})
 }
 
-// Another subject's login does not take over where the one before was; a step-up of the same does.
+// The login of another subject does not inherit the device; a step-up of the same subject does.
 func TestDeviceIsNotInherited(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, newTestManager(t, Options{}))
@@ -200,7 +201,7 @@ func TestDeviceIsShortened(t *testing.T) {
 	}
 }
 
-// A1: the framework's strings are not kept.
+// A1: the framework's strings are copied.
 func TestA1DeviceIsCopied(t *testing.T) {
 	t.Parallel()
 	buf := []byte("192.0.2.7")

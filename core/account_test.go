@@ -10,7 +10,7 @@ import (
 	"github.com/cloakroom-go/sessions/core/internal/record"
 )
 
-// sameAuth fails the test unless the session's authentication is the wanted one.
+// wantAuth fails the test unless got has this level and these methods.
 func wantAuth(tb testing.TB, what string, got Auth, level int, methods ...string) {
 	tb.Helper()
 	if got.Level != level || !slices.Equal(got.Methods, methods) {
@@ -68,15 +68,15 @@ func TestF2LoginKillsTheOldToken(t *testing.T) {
 		equal(t, "Subject", s.Subject(), "ann")
 	})
 	equal(t, "records", store.recordCount(), 1)
-	// Again, as somebody else: the secret changes again.
+	// The login of another subject changes the secret again.
 	before = c.ticket()
 	c.request(func(s *Session) { want(t, s.Login("bob"), nil) })
 	equal(t, "secret is the old one", c.ticket().Secret == before.Secret, false)
 	c.request(func(s *Session) { equal(t, "Subject", s.Subject(), "bob") })
 }
 
-// Login and step-up are part of the one conditional write that saves the data, and the secret before is dead from then on
-// (F2, F5).
+// F2, F5: login and step-up are part of the one conditional save of the data, after which the
+// old secret is refused.
 func TestF2AuthenticationIsOneSave(t *testing.T) {
 	t.Parallel()
 	pwd := Auth{Methods: []string{"pwd"}, Level: 1}
@@ -105,7 +105,7 @@ func TestF2AuthenticationIsOneSave(t *testing.T) {
 	}
 }
 
-// What was proved changes with an authentication and with nothing else.
+// Only a login or a step-up changes the proof.
 func TestAuthChangesOnlyByLoginAndStepUp(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {
@@ -200,7 +200,6 @@ func TestAuthLimits(t *testing.T) {
 	}
 }
 
-// Beyond the bound what was proved last stays, also if it had been proved before.
 func TestAuthKeepsTheLatest(t *testing.T) {
 	t.Parallel()
 	var before, wanted []string
@@ -261,7 +260,7 @@ func TestFresh(t *testing.T) {
 	})
 }
 
-// The time of authentication is that of the call, whatever the commit meets.
+// The time of authentication is that of the call, even if the commit merges later.
 func TestAuthenticatedAtAfterAMerge(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {
@@ -325,7 +324,7 @@ func TestLoginAndStepUpInOneRequest(t *testing.T) {
 	wantAuth(t, "login after Destroy", c.load().Auth(), 2, "otp")
 }
 
-// A1: what a login keeps is not the caller's memory.
+// A1: a login copies the caller's strings.
 func TestA1AuthIsCopied(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, newTestManager(t, Options{}))

@@ -2,8 +2,8 @@ package core
 
 import "testing"
 
-// Allocations of a whole request in core: open, handler, finish, close. The numbers are what was measured; they may go
-// down, and whoever makes them go up says why.
+// TestAllocations counts the allocations of a whole request: open, handler, commit, close. The
+// numbers are measured. A change that raises one says why.
 func TestAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("counts differ under the race detector")
@@ -30,7 +30,7 @@ func TestAllocations(t *testing.T) {
 		}
 		ctx := t.Context()
 		got := testing.AllocsPerRun(5000, func() {
-			*sc = Scope{} // adapters have it in an allocation of their own
+			*sc = Scope{} // An adapter allocates it together with its own data.
 			if sc.Open(ctx, nil, m, nil, fields...) != nil {
 				t.Fatal("Open fails")
 			}

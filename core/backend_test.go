@@ -9,7 +9,7 @@ import (
 	"github.com/cloakroom-go/sessions/core/memstore"
 )
 
-// A store that answers while the time is up is an outage like any other; it ends with the deadline, not with the store.
+// O5: a store that does not answer in time has failed. The call ends at the deadline.
 func TestO5SlowStore(t *testing.T) {
 	t.Parallel()
 	inBubble(t, newSpy, func(t *testing.T, store *spy) {
@@ -38,7 +38,7 @@ func TestO5SlowStore(t *testing.T) {
 
 type contextKey struct{}
 
-// StoreEvents tells each call with its time and its end, and whose request it was.
+// StoreEvents reports each call of the store with its duration, its error and its session.
 func TestStoreEvents(t *testing.T) {
 	t.Parallel()
 	inBubble(t, newFullSpy, func(t *testing.T, store fullSpy) {
@@ -102,7 +102,8 @@ func TestStoreEventsAreOptional(t *testing.T) {
 	equal(t, "told without the option", hasKind(seen.closeAndList(t, m), EventStoreCalled), false)
 }
 
-// Errors are wrapped once, begin in our name, and keep what the store said for errors.Is.
+// Errors are wrapped once, start with the name of the module, and keep the store's error for
+// errors.Is.
 func TestErrorsSayTheOperation(t *testing.T) {
 	t.Parallel()
 	err := wrapStoreError("load", errDown)
@@ -110,7 +111,7 @@ func TestErrorsSayTheOperation(t *testing.T) {
 	equal(t, "is both", errors.Is(err, ErrStore) && errors.Is(err, errDown), true)
 }
 
-// What wraps the memory store is asked, although it has the store's other ways to load a record as well.
+// A store that wraps a memstore is called, although it has the methods of the memstore as well.
 func TestWrappedMemoryStoreIsAsked(t *testing.T) {
 	t.Parallel()
 	inner := memstore.New(memstore.Options{})
@@ -120,7 +121,7 @@ func TestWrappedMemoryStoreIsAsked(t *testing.T) {
 	want(t, s.load(t.Context()), ErrStore)
 }
 
-// wrapped is the memory store in another, whose Load is its own.
+// wrappedStore is a memstore with a Load method of its own.
 type wrappedStore struct{ *memstore.Store }
 
 func (wrappedStore) Load(context.Context, string) (Record, error) { return Record{}, errDown }

@@ -8,14 +8,14 @@ import (
 	"github.com/cloakroom-go/sessions/core/internal/ticket"
 )
 
-// client is a browser with one cookie jar of the simplest kind.
+// client is a browser that keeps one cookie.
 type client struct {
 	t      testing.TB
 	m      *Manager
-	cookie string // name=value, "" for none
+	cookie string // name=value, or "" if there is none
 }
 
-// arrive starts a request: the session is attached and loaded.
+// load begins a request and loads its session.
 func (c *client) load() *Session {
 	c.t.Helper()
 	s := unloadedSession(c.m, c.cookie)
@@ -25,7 +25,7 @@ func (c *client) load() *Session {
 	return s
 }
 
-// leave ends a request that must succeed, and keeps its cookie.
+// respond ends a request, which must succeed, and keeps the cookie of the response.
 func (c *client) respond(s *Session) adapter.Reply {
 	c.t.Helper()
 	r, err := s.finish(c.t.Context())
@@ -46,7 +46,7 @@ func (c *client) keepCookie(r adapter.Reply) {
 	}
 }
 
-// visit is one whole request.
+// request runs a whole request.
 func (c *client) request(handler func(s *Session)) adapter.Reply {
 	c.t.Helper()
 	s := c.load()
@@ -54,13 +54,13 @@ func (c *client) request(handler func(s *Session)) adapter.Reply {
 	return c.respond(s)
 }
 
-// with returns another request's worth of the same browser: a copy that holds the cookie of now.
+// clone returns another client of the same browser, with the cookie that it has now.
 func (c *client) clone() *client {
 	clone := *c
 	return &clone
 }
 
-// id returns the id of the client's session, "" for none, without a trace in the session.
+// id returns the id of the client's session, or "" if there is none.
 func (c *client) id() string {
 	c.t.Helper()
 	s := c.load()
@@ -70,7 +70,7 @@ func (c *client) id() string {
 	return s.ID()
 }
 
-// ticketOf returns the ticket that the client's cookie stands for.
+// ticket returns the ticket in the client's cookie.
 func (c *client) ticket() ticket.Ticket {
 	c.t.Helper()
 	_, value, _ := strings.Cut(c.cookie, "=")
@@ -81,14 +81,15 @@ func (c *client) ticket() ticket.Ticket {
 	return got
 }
 
-// from is one whole request as an adapter carries it out, sent by v.
+// requestFrom runs a whole request of v through a scope, as an adapter does.
 func (c *client) requestFrom(v adapter.Client, handler func(s *Session)) {
 	c.t.Helper()
 	sc := c.openScope(v, func(sc *Scope) { handler(sc.Get()) })
 	want(c.t, sc.Close(), nil)
 }
 
-// answered is from up to the response, which has begun after the handler.
+// openScope runs a request of v through a scope up to the response, whose headers are sent
+// after the handler. The caller closes the scope.
 func (c *client) openScope(v adapter.Client, handler func(sc *Scope)) *Scope {
 	c.t.Helper()
 	sc := new(Scope)
@@ -100,7 +101,7 @@ func (c *client) openScope(v adapter.Client, handler func(sc *Scope)) *Scope {
 	return sc
 }
 
-// info returns what a list shows of the client's session.
+// info returns the description of the client's session in a list.
 func (c *client) info() Info {
 	c.t.Helper()
 	info, err := c.m.Lookup(c.t.Context(), c.ticket().ID.String())
@@ -113,7 +114,7 @@ func newClient(tb testing.TB, m *Manager) *client {
 	return &client{t: tb, m: m}
 }
 
-// newSignedIn returns a new browser in which a subject is signed in.
+// newSignedIn returns a new client in whose session the subject is signed in.
 func newSignedIn(tb testing.TB, m *Manager, subject string) *client {
 	tb.Helper()
 	c := newClient(tb, m)
@@ -121,14 +122,14 @@ func newSignedIn(tb testing.TB, m *Manager, subject string) *client {
 	return c
 }
 
-// sameID returns a token for the client's id with another secret.
+// tokenWithOtherSecret returns a token with the id of the client's session and another secret.
 func tokenWithOtherSecret(c *client) string {
 	tk := c.ticket()
 	tk.Secret[0] ^= 1
 	return textOf(&tk)
 }
 
-// read does nothing but use the session.
+// read uses the session and changes nothing.
 func read(s *Session) { visits.Get(s) }
 
 // set returns a handler that stores one value.
@@ -146,7 +147,7 @@ func increment(s *Session) { visits.Update(s, func(n int) int { return n + 1 }) 
 
 func renew(s *Session) { _ = s.Renew() }
 
-// as returns a handler that signs a subject in.
+// signInAs returns a handler that signs a subject in.
 func signInAs(tb testing.TB, subject string) func(*Session) {
 	tb.Helper()
 	return func(s *Session) {
@@ -155,7 +156,8 @@ func signInAs(tb testing.TB, subject string) func(*Session) {
 	}
 }
 
-// visitor is a framework's view of who sends requests.
+// sender says where a request comes from, as a framework does, and counts how often it is
+// asked.
 type sender struct {
 	ip, agent string
 	asked     int

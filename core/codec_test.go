@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// The short ways of the commonest types give the very bytes that JSON gives, and read what JSON reads.
+// The encoding without reflection equals that of JSON, byte for byte, and it decodes what JSON
+// decodes.
 func TestPlainEncodingIsJSON(t *testing.T) {
 	t.Parallel()
 	for _, v := range []any{
@@ -37,14 +38,14 @@ func wantLikeJSON[T comparable](t *testing.T, data string) {
 	var wanted, got T
 	err := json.Unmarshal([]byte(data), &wanted)
 	if !decodePlain([]byte(data), &got) {
-		return // then JSON is asked
+		return // The caller falls back to JSON.
 	}
 	if err != nil || got != wanted {
 		t.Errorf("%q: %v, JSON says %v and %v", data, got, wanted, err)
 	}
 }
 
-// A value of another type reads as absent and raises an event, and can be replaced.
+// A value of another type is treated as absent, raises an event, and can be replaced.
 func TestUndecodableValue(t *testing.T) {
 	t.Parallel()
 	log, out := debugLog()
@@ -82,7 +83,7 @@ func TestUndecodableValue(t *testing.T) {
 	}
 }
 
-// A value that cannot be encoded is an error of Set that leaves the session as it was.
+// Set returns an error for a value that cannot be encoded, and leaves the session as it was.
 func TestUnencodableSet(t *testing.T) {
 	t.Parallel()
 	const odd = Key[func()]("odd")
@@ -101,7 +102,7 @@ func TestUnencodableSet(t *testing.T) {
 	c.request(func(s *Session) { equal(t, "Keys", strings.Join(s.Keys(), ","), "visits") })
 }
 
-// Update cannot return the error, so the commit does, and nothing of the request is stored.
+// Update has no error to return, so the commit fails and nothing of the request is stored.
 func TestUnencodableUpdateFailsTheCommit(t *testing.T) {
 	t.Parallel()
 	const ratio = Key[float64]("ratio")

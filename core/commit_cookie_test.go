@@ -12,7 +12,8 @@ import (
 	"github.com/cloakroom-go/sessions/core/internal/ticket"
 )
 
-// begun returns the Set-Cookie of a new session's first response, with its token replaced by TOKEN.
+// createdCookie returns the Set-Cookie value of a new session, with its token replaced by
+// TOKEN.
 func createdCookie(t *testing.T, o Options) string {
 	t.Helper()
 	c := newClient(t, newTestManager(t, o))
@@ -21,7 +22,7 @@ func createdCookie(t *testing.T, o Options) string {
 	return strings.Replace(reply.SetCookie, textOf(&tk), "TOKEN", 1)
 }
 
-// ended returns the Set-Cookie of the response that ends a session.
+// removedCookie returns the Set-Cookie value of a response that ends a session.
 func removedCookie(t *testing.T, o Options) string {
 	t.Helper()
 	c := newClient(t, newTestManager(t, o))
@@ -38,7 +39,7 @@ func TestC1ExactBytes(t *testing.T) {
 		cookie Cookie
 		scope  string // between the token and the lifetime
 		life   string
-		flags  string // behind the lifetime
+		flags  string // after the lifetime
 	}{
 		"zero value":         {Cookie{}, "; Path=/", month, "; HttpOnly; Secure; SameSite=Lax"},
 		"path":               {Cookie{Path: "/app"}, "; Path=/app", month, "; HttpOnly; Secure; SameSite=Lax"},
@@ -63,13 +64,14 @@ func TestC1ExactBytes(t *testing.T) {
 			t.Parallel()
 			cookieName := cmp.Or(tc.cookie.Name, "session")
 			equal(t, "Set-Cookie", createdCookie(t, Options{Cookie: tc.cookie}), cookieName+"=TOKEN"+tc.scope+tc.life+tc.flags)
-			// C4 and C8: the deletion has what tells cookies apart, and an end in the past even for SessionOnly.
+			// C4 and C8: the removal has the same attributes and an end in the past, even if
+			// SessionOnly is set.
 			equal(t, "deletion", removedCookie(t, Options{Cookie: tc.cookie}), cookieName+"="+tc.scope+removalAttributes+tc.flags)
 		})
 	}
 }
 
-// Every combination of the switches, so that no two of them hide each other.
+// C1: all combinations of the switches, because one could hide another.
 func TestC1EveryCombination(t *testing.T) {
 	t.Parallel()
 	for bits := range 1 << 6 {
@@ -98,7 +100,8 @@ func TestC1EveryCombination(t *testing.T) {
 	}
 }
 
-// The three worked examples: the cookie's text, the key in the store and the record's expiry.
+// The worked examples of the documentation: the cookie, the store key, and the expiry of the
+// record.
 func TestWorkedExamples(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -152,8 +155,8 @@ func TestWorkedExamples(t *testing.T) {
 	}
 }
 
-// The longest cookie that the options allow stays within the 4096 bytes of name and value, and 1024 per attribute, that
-// browsers take.
+// C7: the longest cookie that the options allow is within the limits of browsers: 4096 bytes
+// for name and value, and 1024 for an attribute.
 func TestC7LongestCookie(t *testing.T) {
 	t.Parallel()
 	longest := Cookie{
@@ -209,7 +212,8 @@ func TestC8SessionOnlyHasNoMaxAge(t *testing.T) {
 	}
 }
 
-// Max-Age is what is left of the session, rounded up: never less than the server would accept.
+// C8: Max-Age is the time that the session has left, rounded up, so that the browser never
+// drops a cookie that the server accepts.
 func TestC8MaxAgeUnderALifetime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -226,8 +230,8 @@ func TestC8MaxAgeUnderALifetime(t *testing.T) {
 	})
 }
 
-// TestC8LongestExpiryOnTwoClocks has a server whose clock is ahead store a session for as long as can be said, and another
-// hand out its cookie again.
+// C8: a server whose clock is ahead stores a session with the longest timeout there is, and
+// another sends its cookie again.
 func TestC8LongestExpiryOnTwoClocks(t *testing.T) {
 	t.Parallel()
 	o, cookie := Options{Store: newSpy(), Expiry: 1<<63 - 1}, ""

@@ -19,7 +19,7 @@ func TestLateChanges(t *testing.T) {
 	var events recorder
 	store := newSpy()
 	m := newTestManager(t, Options{Store: store, OnEvent: events.add})
-	// To an existing session they are still saved, by the Finish after the handler.
+	// Changes to a stored session are saved when the request ends.
 	c := newClient(t, m)
 	c.request(set(t, 1))
 	s := c.load()
@@ -36,7 +36,7 @@ func TestLateChanges(t *testing.T) {
 		equal(t, "visits", visits.Get(s), 2)
 		equal(t, "note", note.Get(s), "late")
 	})
-	// One that would need a cookie is refused, and nothing is stored.
+	// A change that needs a cookie is refused, and nothing is stored.
 	store.reset()
 	for _, end := range []func(s *Session){
 		func(s *Session) { newClient(t, m).respond(s) },
@@ -46,15 +46,16 @@ func TestLateChanges(t *testing.T) {
 		end(s)
 		want(t, visits.Set(s, 1), ErrLate)
 		want(t, s.Login("ann"), ErrLate)
-		want(t, s.Save(t.Context()), nil) // there is nothing to save
+		want(t, s.Save(t.Context()), nil) // There is nothing to save.
 		increment(s)
-		want(t, s.Save(t.Context()), ErrLate) // Update has no other way to say it
+		want(t, s.Save(t.Context()), ErrLate) // Update cannot return the error.
 	}
 	equal(t, "calls", store.count(""), 0)
 	equal(t, "event", hasKind(events.closeAndList(t, m), EventLate), true)
 }
 
-// What was accepted before the response began and is not saved yet when it does is refused as well, not stored for nobody.
+// A new session that is not saved when the headers are sent is refused, because no cookie could
+// reach it.
 func TestHeadersSentAfterSet(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
@@ -67,7 +68,8 @@ func TestHeadersSentAfterSet(t *testing.T) {
 	equal(t, "calls", store.count(""), 0)
 }
 
-// Save by one goroutine while the response begins in another: a new session's cookie goes out, or there is no session.
+// One goroutine saves while another begins the response: the cookie of the new session is sent,
+// or no session is stored.
 func TestNoRecordWithoutItsCookie(t *testing.T) {
 	t.Parallel()
 	for range 500 {
@@ -118,7 +120,7 @@ func TestSaveReturnsErrGone(t *testing.T) {
 	s := c.load()
 	c.respond(s)
 	c.clone().request((*Session).Destroy)
-	want(t, s.Save(t.Context()), nil) // nothing to save, nothing to learn
+	want(t, s.Save(t.Context()), nil) // There is nothing to save, so nothing shows that it has ended.
 	increment(s)
 	want(t, s.Save(t.Context()), ErrGone)
 	reply, err := s.commit(t.Context())
@@ -126,7 +128,7 @@ func TestSaveReturnsErrGone(t *testing.T) {
 	if err != nil {
 		want(t, err, ErrGone)
 	}
-	// An update that is dropped is told each time: Update has no error to return.
+	// A dropped update is reported each time, because Update has no error to return.
 	increment(s)
 	want(t, s.Save(t.Context()), ErrGone)
 	want(t, visits.Set(s, 5), ErrGone)
@@ -169,7 +171,8 @@ func TestLostLateChangeIsReported(t *testing.T) {
 	}
 }
 
-// O4: a client that has hung up does not lose the save, and the values of its request's context still reach the store.
+// O4: the save is made although the client has disconnected. The store sees the values of the
+// request's context.
 func TestO4Disconnect(t *testing.T) {
 	t.Parallel()
 	type traceKey struct{}
@@ -195,7 +198,8 @@ func TestO4Disconnect(t *testing.T) {
 	c.request(func(s *Session) { equal(t, "visits", visits.Get(s), 2) })
 }
 
-// However they interleave, two goroutines of a request and another request end in the sum of all.
+// Two goroutines of a request and another request increment a counter at random times. No
+// increment is lost.
 func TestRandomInterleavings(t *testing.T) {
 	t.Parallel()
 	for range 50 {
@@ -224,7 +228,7 @@ func TestRandomInterleavings(t *testing.T) {
 	}
 }
 
-// Each way to look at a session makes the response private; not looking does not.
+// H1: each method that reads or changes the session makes the response private.
 func TestH1EveryAccessorIsUse(t *testing.T) {
 	t.Parallel()
 	for name, look := range map[string]func(s *Session){
@@ -246,7 +250,7 @@ func TestH1EveryAccessorIsUse(t *testing.T) {
 	wantNoReply(t, "not looking", c.request(func(s *Session) { _ = s.String() }))
 }
 
-// A reply that is applied to two headers, or is followed by another, changes nothing in a header that it does not know.
+// Replies share no memory that a header keeps.
 func TestRepliesShareNoHeader(t *testing.T) {
 	t.Parallel()
 	s := unloadedSession(newTestManager(t, Options{}))
@@ -270,7 +274,8 @@ func TestRepliesShareNoHeader(t *testing.T) {
 	}
 }
 
-// TestH1CookieOfAnEarlierCommit: the cookie is in the header since Commit, whatever the application sets afterwards.
+// H1: an early commit has set the cookie, so the response is not stored by caches, whatever the
+// application sets afterwards.
 func TestH1CookieOfAnEarlierCommit(t *testing.T) {
 	t.Parallel()
 	m, err := NewManager(Options{})

@@ -8,7 +8,8 @@ import (
 	"github.com/cloakroom-go/sessions/core/internal/ticket"
 )
 
-// lineOf renews a client's session n times, a second apart, and returns the browser as it was before each renewal.
+// renewTimes renews a client's session n times, a second apart, and returns the client as it
+// was before each renewal.
 func renewTimes(c *client, n int) (former []*client) {
 	c.t.Helper()
 	for range n {
@@ -19,7 +20,8 @@ func renewTimes(c *client, n int) (former []*client) {
 	return former
 }
 
-// follows fails the test unless the bearer of a former secret is let in and told the current one.
+// wantAccepted fails the test unless a client with a retired secret is accepted and gets the
+// current one.
 func wantAccepted(tb testing.TB, what string, former, current *client) {
 	tb.Helper()
 	late := former.clone()
@@ -66,18 +68,18 @@ func TestX3GracePeriod(t *testing.T) {
 		time.Sleep(time.Millisecond)
 		equal(t, "after the grace, IsNew", old.load().IsNew(), true)
 		equal(t, "the new secret, IsNew", c.load().IsNew(), false)
-		// A request that was let in within the grace is not thrown out after it.
+		// A request that was loaded in the grace period may save after it.
 		increment(inFlight)
 		c.clone().request(increment)
 		old.respond(inFlight)
 		c.request(func(s *Session) { equal(t, "visits", visits.Get(s), 3) })
-		// The next write forgets the previous secret for good.
+		// The next save drops the retired secret.
 		equal(t, "former secrets kept", c.load().snap.Identity().History.Len(), 0)
 	})
 }
 
-// A former secret leads to the current one through each renewal within the grace, up to four; then the oldest goes. The
-// graces end one by one.
+// X3: a retired secret is accepted in its grace period, through later renewals as well. The
+// record keeps four; the oldest goes first. The grace periods end one after the other.
 func TestX3RetiredSecretsAreAccepted(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {
@@ -109,7 +111,7 @@ func TestX3RetiredSecretsAreAccepted(t *testing.T) {
 	})
 }
 
-// A request that holds a former secret saves under the current one, and what it saves is pruned too.
+// A save by a client with a retired secret drops expired secrets from the record as well.
 func TestExpiredSecretsAreDropped(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {
@@ -143,7 +145,8 @@ func TestNoGrace(t *testing.T) {
 	})
 }
 
-// A grace that was shortened to none breaks the chain, and a broken chain lets nobody in.
+// A renewal without a grace period breaks the chain of secrets, so that the secrets before it
+// are refused.
 func TestNoGraceAfterGrace(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {
@@ -159,7 +162,7 @@ func TestNoGraceAfterGrace(t *testing.T) {
 	})
 }
 
-// A request that holds the previous secret may renew, sign in and write as any other.
+// A client with a retired secret may write, renew and sign in like any other.
 func TestWritesUnderThePreviousSecret(t *testing.T) {
 	t.Parallel()
 	for name, handler := range map[string]func(s *Session){
@@ -179,7 +182,8 @@ func TestWritesUnderThePreviousSecret(t *testing.T) {
 	}
 }
 
-// R6: two renewals at once. One wins, the other follows it, both browsers' cookies work, and there is one record.
+// R6: of several renewals at the same time one wins and the others take its secret. All cookies
+// work, and there is one record.
 func TestR6ParallelRenewals(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, store Store) {
@@ -206,7 +210,8 @@ func TestR6ParallelRenewals(t *testing.T) {
 			equal(t, "secret is the old one", tab.ticket() == c.ticket(), false)
 			equal(t, "id", tab.id(), id)
 		}
-		// The request that left before the renewal and arrives after it is let in, and told the new secret.
+		// A request that was sent before the renewal and arrives after it is accepted, and gets
+		// the new secret.
 		late := c.clone()
 		reply := late.request(func(s *Session) { equal(t, "visits", visits.Get(s), 5) })
 		if reply.SetCookie == "" || late.ticket() != tabs[0].ticket() {
@@ -215,7 +220,8 @@ func TestR6ParallelRenewals(t *testing.T) {
 	})
 }
 
-// A renewal under way does not save a request that another's login has left outside, and a login ends the grace.
+// R6: a login ends the grace period of the renewals before it, also that of one in the same
+// commit.
 func TestR6LoginEndsTheGrace(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, newTestManager(t, Options{}))
@@ -228,14 +234,14 @@ func TestR6LoginEndsTheGrace(t *testing.T) {
 	equal(t, "the secret before last", oldest.load().IsNew(), true)
 	equal(t, "the last secret", older.load().IsNew(), true)
 	equal(t, "the secret of now", c.load().Subject(), "ann")
-	// The grace of an earlier renewal ends too, in the record itself.
+	// The record forgets the renewals before the login.
 	c.request(func(s *Session) { want(t, s.Renew(), nil) })
 	c.request(func(s *Session) { want(t, s.Login("bob"), nil) })
 	equal(t, "line of secrets in the record", len(c.load().snap.Identity().History), 0)
 }
 
-// TestR6LateRenewal shows that a request under the previous secret follows the renewal, whether it meets it at its load
-// or at its save: a renewal of its own would shut out the requests that were sent with the same cookie.
+// R6: a request with a retired secret does not renew the session again, because that would shut
+// out the requests that were sent with the same cookie.
 func TestR6LateRenewal(t *testing.T) {
 	t.Parallel()
 	m := newTestManager(t, Options{Store: newSpy()})

@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 )
 
-// R7: a hook that panics each time is logged, and neither it nor the request that it was told of comes to harm.
+// R7: a panic of the hook is logged and does not affect the request.
 func TestR7PanickingHook(t *testing.T) {
 	t.Parallel()
 	log, out := debugLog()
@@ -28,7 +28,8 @@ func TestR7PanickingHook(t *testing.T) {
 	}
 }
 
-// R7: a hook that blocks holds up nobody; what does not fit is counted and told with the next event.
+// R7: a hook that blocks delays no request. Events that do not fit into the queue are counted,
+// and the next event reports their number.
 func TestR7BlockingHook(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -39,10 +40,10 @@ func TestR7BlockingHook(t *testing.T) {
 			events.add(e)
 		}})
 		c := newClient(t, m)
-		c.request(set(t, 1)) // one event, at which the hook now hangs
+		c.request(set(t, 1)) // The hook blocks at this event.
 		synctest.Wait()
 		for range eventQueue + 10 {
-			c.request(func(*Session) {}) // one event each
+			c.request(func(*Session) {}) // Each is one event.
 		}
 		close(release)
 		synctest.Wait()
@@ -68,10 +69,10 @@ func TestCloseWithABlockedHook(t *testing.T) {
 	close(release)
 	want(t, m.Close(t.Context()), nil)
 	want(t, m.Close(t.Context()), nil)
-	want(t, newTestManager(t, Options{}).Close(ctx), nil) // without a hook there is nothing to wait for
+	want(t, newTestManager(t, Options{}).Close(ctx), nil) // Without a hook there is nothing to wait for.
 }
 
-// What the hook was too slow for is counted.
+// Events that the hook was too slow for are counted.
 func TestStatsOfDroppedEvents(t *testing.T) {
 	t.Parallel()
 	block := make(chan struct{})

@@ -40,7 +40,7 @@ func TestR5IDCollision(t *testing.T) {
 	equal(t, "records", store.recordCount(), 2)
 }
 
-// A generator that gives nothing but ids that are taken is an error, not an endless loop, and still joins nothing.
+// R5: if all ids are taken, the commit fails. It neither loops for ever nor joins a session.
 func TestR5NothingButCollisions(t *testing.T) {
 	t.Parallel()
 	store := newSpy()

@@ -39,7 +39,7 @@ func TestEventsComeInOrder(t *testing.T) {
 		equal(t, fmt.Sprintf("id of event %d", i), e.SessionID, id)
 	}
 	equal(t, "subject of the login", all[6].Subject, "ann")
-	// Afterwards the manager still works; nobody is told.
+	// After Close the manager still works, and reports nothing.
 	c.request(set(t, 1))
 	equal(t, "events after Close", len(events.closeAndList(t, m)), len(all))
 }
@@ -57,7 +57,8 @@ func TestTouchEvent(t *testing.T) {
 	})
 }
 
-// An event says when, and carries the values of the request's context, also where the save outlives the request.
+// An event has the time and the values of the request's context, even if the client disconnects
+// before the save.
 func TestEventFields(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {

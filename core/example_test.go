@@ -13,7 +13,8 @@ import (
 
 const visits = core.Key[int]("visits")
 
-// visit drives one request of a new visitor as an adapter does, and prints the cookie, the store key and the record's life.
+// visit runs one request of a new visitor, as an adapter does, and prints the cookie, the store
+// key and the time until the record expires.
 func visit(o core.Options) {
 	ctx := context.Background()
 	records := memstore.New(memstore.Options{})
@@ -52,7 +53,8 @@ func life(rec store.Record) string {
 	return time.Until(rec.Expires).Round(time.Minute).String()
 }
 
-// No options at all: thirty days, hidden from scripts, over https, for this host.
+// The default session lasts for thirty days, for one host, over HTTPS only and hidden from
+// scripts.
 func Example_defaults() {
 	visit(core.Options{})
 	// Output:
@@ -61,7 +63,8 @@ func Example_defaults() {
 	// expires: 720h0m0s
 }
 
-// A session that never ends on the server, for a domain and all below it, that JavaScript may read.
+// A session that never expires, for a domain and its subdomains, with a cookie that scripts can
+// read.
 func Example_permanent() {
 	visit(core.Options{
 		Prefix: "sessionprefix:",
@@ -74,7 +77,7 @@ func Example_permanent() {
 	// expires: never
 }
 
-// A session that ends on the server an hour after its last use, and in the browser when that closes.
+// A session that ends an hour after its last use, or when the browser is closed.
 func Example_browserSession() {
 	visit(core.Options{
 		Prefix: "session:",
@@ -87,7 +90,7 @@ func Example_browserSession() {
 	// expires: 1h0m0s
 }
 
-// NewManager says what to change.
+// The error says what to change.
 func ExampleNewManager_impossible() {
 	_, err := core.NewManager(core.Options{Expiry: 3600})
 	fmt.Println(err)

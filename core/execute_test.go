@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// R8: the store fails during logout. The client sees a failure and is still signed in, and trying again works.
+// R8: if the store fails during a logout, the client gets an error and is still signed in. It
+// can try again.
 func TestR8StoreFailsDuringLogout(t *testing.T) {
 	t.Parallel()
 	var events recorder
@@ -32,7 +33,8 @@ func TestR8StoreFailsDuringLogout(t *testing.T) {
 	equal(t, "destroyed told", hasKind(all, EventDestroyed), true)
 }
 
-// A logout is one, however slow: nobody is told that they are signed out who is not.
+// R8: a slow logout still ends the session, although its secret was replaced meanwhile: a
+// client that is told so must be signed out.
 func TestR8SlowLogout(t *testing.T) {
 	t.Parallel()
 	for _, grace := range []time.Duration{0, NoGrace} {
@@ -52,7 +54,7 @@ func TestR8SlowLogout(t *testing.T) {
 	}
 }
 
-// A destroyed session is deleted even if something else of the request has gone wrong.
+// A destroyed session is deleted even if another change of the request comes too late.
 func TestDestroyDespiteALateUpdate(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
@@ -61,13 +63,13 @@ func TestDestroyDespiteALateUpdate(t *testing.T) {
 	s := c.load()
 	c.respond(s)
 	s.Destroy()
-	increment(s) // would need a new session and its cookie
+	increment(s) // It would need a new session and its cookie.
 	_, err := s.finish(t.Context())
 	want(t, err, ErrLate)
 	equal(t, "records", store.recordCount(), 0)
 }
 
-// Destroy may come from another goroutine of the request while a commit is under way.
+// Another goroutine of the request calls Destroy while a commit is running.
 func TestDestroyDuringACommit(t *testing.T) {
 	t.Parallel()
 	for name, stored := range map[string]bool{"create": false, "replace": true} {
@@ -88,11 +90,11 @@ func TestDestroyDuringACommit(t *testing.T) {
 			reply, err := s.finish(t.Context())
 			want(t, err, nil)
 			c.keepCookie(reply)
-			_, err = s.finish(t.Context()) // as adapters do when the handler has returned
+			_, err = s.finish(t.Context()) // Adapters do so after the handler.
 			if again && err != nil {
 				want(t, err, ErrLate)
 			}
-			// Whatever is left in the store must be what the cookie opens.
+			// A record that is left must be one that the cookie opens.
 			left := 0
 			if c.cookie != "" && !c.load().IsNew() {
 				left = 1
@@ -103,7 +105,7 @@ func TestDestroyDuringACommit(t *testing.T) {
 	}
 }
 
-// A response that tells the browser it is signed out must be true when it goes out.
+// The removal cookie is sent only after the session has been deleted.
 func TestRemovalCookieOnlyAfterTheDelete(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
@@ -159,7 +161,7 @@ func TestDestroyTwiceAndAlone(t *testing.T) {
 	}
 	equal(t, "deletes", store.count("delete"), 1)
 	equal(t, "records", store.recordCount(), 0)
-	// What was created and destroyed again between two saves of one request leaves nothing.
+	// A session that is stored and destroyed in one request leaves nothing.
 	c.request(func(s *Session) {
 		want(t, visits.Set(s, 1), nil)
 		want(t, s.Save(t.Context()), nil)
@@ -167,7 +169,7 @@ func TestDestroyTwiceAndAlone(t *testing.T) {
 	})
 	equal(t, "records", store.recordCount(), 0)
 	equal(t, "cookie", c.cookie, "")
-	// And what was never saved costs nothing.
+	// A session that was never stored costs no call of the store.
 	store.reset()
 	c.request(func(s *Session) { want(t, visits.Set(s, 1), nil); s.Destroy() })
 	equal(t, "calls", store.count(""), 0)

@@ -14,7 +14,7 @@ import (
 	"github.com/cloakroom-go/sessions/core/internal/ticket"
 )
 
-// documented returns the records that docs/record-format.md spells out in hex.
+// documentedRecords returns the records that docs/record-format.md shows in hexadecimal.
 func documentedRecords(t *testing.T) []record.Snapshot {
 	t.Helper()
 	page, err := os.ReadFile("../docs/record-format.md")
@@ -36,7 +36,8 @@ func documentedRecords(t *testing.T) []record.Snapshot {
 	return out
 }
 
-// TestDocumentedRecords holds the page on the record format against the code, for those who read records elsewhere.
+// TestDocumentedRecords checks the examples of docs/record-format.md, which programs in other
+// languages rely on.
 func TestDocumentedRecords(t *testing.T) {
 	t.Parallel()
 	all := documentedRecords(t)

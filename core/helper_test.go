@@ -20,10 +20,11 @@ const (
 	note   = Key[string]("note")
 )
 
-// errDown is what a store says that cannot be reached.
+// errDown is the error of a store that cannot be reached.
 var errDown = errors.New("connection refused")
 
-// newTestManager makes a manager that is closed with the test and logs nowhere unless the options say otherwise.
+// newTestManager returns a manager that is closed at the end of the test. It discards its log
+// unless the options have a logger.
 func newTestManager(tb testing.TB, o Options) *Manager {
 	tb.Helper()
 	if o.Logger == nil {
@@ -37,7 +38,7 @@ func newTestManager(tb testing.TB, o Options) *Manager {
 	return m
 }
 
-// want fails the test unless err is the expected one; nil expects none.
+// want fails the test unless err is the target, or nil if the target is nil.
 func want(tb testing.TB, err, target error) {
 	tb.Helper()
 	if !errors.Is(err, target) {
@@ -45,7 +46,7 @@ func want(tb testing.TB, err, target error) {
 	}
 }
 
-// equal fails the test unless got is what was wanted.
+// equal fails the test unless got equals wanted.
 func equal[T comparable](tb testing.TB, what string, got, wanted T) {
 	tb.Helper()
 	if got != wanted {
@@ -53,7 +54,7 @@ func equal[T comparable](tb testing.TB, what string, got, wanted T) {
 	}
 }
 
-// nothing fails the test if the reply asks for anything.
+// wantNoReply fails the test if the reply changes the header.
 func wantNoReply(tb testing.TB, what string, r adapter.Reply) {
 	tb.Helper()
 	if r.SetCookie != "" || r.Private {
@@ -63,10 +64,10 @@ func wantNoReply(tb testing.TB, what string, r adapter.Reply) {
 
 func sprint(v any) string { return fmt.Sprint(v) }
 
-// unsafeString returns a string over b's own memory, as Fiber hands them out.
+// unsafeString returns a string that shares the memory of b, as the strings of Fiber do.
 func unsafeString(b []byte) string { return unsafe.String(&b[0], len(b)) }
 
-// hungUp returns a context that has ended, as that of a client that hung up.
+// canceledContext returns the context of a request whose client has disconnected.
 func canceledContext(tb testing.TB) context.Context {
 	tb.Helper()
 	ctx, cancel := context.WithCancel(tb.Context())
@@ -82,7 +83,7 @@ func parseTicket(value string) (t ticket.Ticket, ok bool) {
 	return t, ok
 }
 
-// newTestTicket draws a ticket from the real source.
+// newTestTicket returns a random ticket, as a new session gets.
 func newTestTicket(tb testing.TB, m *Manager) ticket.Ticket {
 	tb.Helper()
 	return m.executor.entropy.newTicket(time.Now())
@@ -102,14 +103,16 @@ func counting(first byte) (s ticket.Secret) {
 	return s
 }
 
-// attach returns a session that is still to be loaded, for a request with these Cookie fields.
+// unloadedSession returns the session of a request with these Cookie fields, before it is
+// loaded.
 func unloadedSession(m *Manager, cookieFields ...string) *Session {
 	s := &Session{manager: m, response: &response{}}
 	s.setTickets(cookieFields...)
 	return s
 }
 
-// finish commits before the first byte of the response; called again, it saves what was changed since.
+// finish commits before the first byte of the response. If it is called again, it saves what
+// was changed afterwards.
 func (s *Session) finish(ctx context.Context) (r adapter.Reply, err error) {
 	if s.response.headersSent.Load() {
 		return r, s.commitLate(ctx)
@@ -118,13 +121,13 @@ func (s *Session) finish(ctx context.Context) (r adapter.Reply, err error) {
 	return r, err
 }
 
-// commit commits while the response has not begun.
+// commit commits early: the response has not begun, and more may be committed later.
 func (s *Session) commit(ctx context.Context) (adapter.Reply, error) { return s.commitEarly(ctx, nil) }
 
-// seal makes the response one that has begun.
+// sendHeaders notes that the headers of the response have been sent.
 func (s *Session) sendHeaders() { s.response.headersSent.Store(true) }
 
-// finish ends a request, or says that it hangs.
+// finishInTime calls finish and fails the test if that takes five seconds.
 func finishInTime(t *testing.T, s *Session) {
 	t.Helper()
 	done := make(chan error, 1)

@@ -29,7 +29,7 @@ func TestTake(t *testing.T) {
 	equal(t, "saves", store.count("save"), 2)
 }
 
-// meddling is a codec that lets a test come in while a value is decoded.
+// interruptingCodec is a codec that runs a function of the test while it decodes a value.
 type interruptingCodec struct {
 	JSON
 	during func()
@@ -43,7 +43,7 @@ func (m *interruptingCodec) Decode(data []byte, v any) error {
 	return m.JSON.Decode(data, v)
 }
 
-// Of two goroutines of a request that take a value at once, one gets it.
+// If two goroutines of a request take a value at the same time, one of them gets it.
 func TestTakeOnce(t *testing.T) {
 	t.Parallel()
 	codec := new(interruptingCodec)
@@ -63,7 +63,7 @@ func TestTakeOnce(t *testing.T) {
 	equal(t, "Len", c.load().Len(), 0)
 }
 
-// What cannot be removed is not handed out, or it would be read twice.
+// Take returns no value that it cannot remove, because it would be read twice.
 func TestTakeFromAnEndedSession(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, newTestManager(t, Options{}))
@@ -102,7 +102,7 @@ func TestR4bNoUpdateIsLost(t *testing.T) {
 	})
 }
 
-// An update whose value another request has changed meanwhile runs again, once for each update, in order.
+// If another request has changed the value, each update runs again on it, in order.
 func TestUpdateRunsAgain(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, newTestManager(t, Options{}))
@@ -120,7 +120,8 @@ func TestUpdateRunsAgain(t *testing.T) {
 	c.request(func(s *Session) { equal(t, "visits", visits.Get(s), 22) })
 }
 
-// After a Set, a Delete or a Clear an update no longer depends on what is stored.
+// An update after Set, Delete or Clear does not depend on the stored value, so it does not run
+// again.
 func TestUpdateAfterSetIsNotRunAgain(t *testing.T) {
 	t.Parallel()
 	for name, first := range map[string]func(s *Session){
@@ -139,7 +140,8 @@ func TestUpdateAfterSetIsNotRunAgain(t *testing.T) {
 	}
 }
 
-// What a request does after its own Update holds over another request's value too, even if it looks like no change.
+// A change after an update is applied to another request's value too, even if it looked like no
+// change.
 func TestChangesAfterAnUpdateAreKept(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -163,14 +165,14 @@ func TestChangesAfterAnUpdateAreKept(t *testing.T) {
 	}
 }
 
-// The function of an Update may use the session, when it runs again too.
+// The function of an update may use the session, also when it runs again.
 func TestUpdateMayUseTheSession(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, newTestManager(t, Options{}))
 	c.request(set(t, 1))
 	s := c.load()
 	visits.Update(s, func(n int) int {
-		want(t, s.load(t.Context()), nil) // as Get does in lazy mode
+		want(t, s.load(t.Context()), nil) // Scope.Get does so if the manager is lazy.
 		_ = s.Subject()
 		return n + len(note.Get(s)) + 1
 	})

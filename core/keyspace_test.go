@@ -20,7 +20,8 @@ func TestK3KeyIsPrefixAndID(t *testing.T) {
 	equal(t, "key", store.saved[0].Key, "app:"+id.String())
 }
 
-// K5 and the hostile subjects of K3: the index key is short, printable, and tells all of them apart.
+// K3, K5: the index key of any subject is short and printable, and no two subjects of any two
+// managers share one.
 func TestK5SubjectKeys(t *testing.T) {
 	t.Parallel()
 	managers := []*Manager{
@@ -58,7 +59,7 @@ func TestSubjectReachesTheRecord(t *testing.T) {
 	equal(t, "after a write", store.stored(t, m.keyspace.prefix+c.id()).Subject, m.keyspace.subjectKey("ann"))
 }
 
-// K4: managers that share a store keep apart, by prefix and by name.
+// K4: managers that share a store keep apart by prefix and by cookie name.
 func TestK4TwoManagersOneStore(t *testing.T) {
 	t.Parallel()
 	store := newSpy()

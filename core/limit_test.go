@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// allLimits are the ways to keep the limit.
+// limitPolicies returns all policies.
 func limitPolicies() []LimitPolicy { return []LimitPolicy{EvictOldest, EvictIdle, RefuseLogin} }
 
-// liveOf returns how many sessions ann has.
+// liveSessions returns the number of ann's sessions.
 func liveSessions(tb testing.TB, m *Manager) int {
 	tb.Helper()
 	list, err := m.List(tb.Context(), "ann")
@@ -19,7 +19,7 @@ func liveSessions(tb testing.TB, m *Manager) int {
 	return len(list)
 }
 
-// signIn is a request that signs ann in and tells how that ended.
+// tryLogin runs a request that signs ann in, and returns the error of its commit.
 func (c *client) tryLogin() error {
 	c.t.Helper()
 	s := c.load()
@@ -29,7 +29,7 @@ func (c *client) tryLogin() error {
 	return err
 }
 
-// D8, one login after the other: the right one goes.
+// D8: of logins one after the other, the policy chooses which session ends.
 func TestD8LoginsOneAfterTheOther(t *testing.T) {
 	t.Parallel()
 	for _, limit := range limitPolicies() {
@@ -41,7 +41,7 @@ func TestD8LoginsOneAfterTheOther(t *testing.T) {
 			time.Sleep(4 * 24 * time.Hour)
 			second, bob := newSignedIn(t, m, "ann"), newSignedIn(t, m, "bob")
 			time.Sleep(4 * 24 * time.Hour)
-			first.request(read) // a touch: the second is idle for longer
+			first.request(read) // This is a touch, so the second is idle for longer.
 			third := newClient(t, m)
 			ids := map[LimitPolicy]string{EvictOldest: first.id(), EvictIdle: second.id()}
 			var refused error
@@ -73,7 +73,8 @@ func TestD8LoginsOneAfterTheOther(t *testing.T) {
 	}
 }
 
-// D8, all at once, through two managers on one store, which do not share their saveLocks, as two processes would.
+// D8: logins at the same time through two managers, which share no locks, as two processes do
+// not.
 func TestD8ParallelLogins(t *testing.T) {
 	t.Parallel()
 	for _, limit := range limitPolicies() {
@@ -103,7 +104,7 @@ func parallelLogins(t *testing.T, managers [2]*Manager, most int, limit LimitPol
 	for i := range clients {
 		clients[i] = newClient(t, managers[i%2])
 		if i%4 > 1 {
-			clients[i].request(set(t, 1)) // half of them have a session before
+			clients[i].request(set(t, 1)) // Half of them have a session before.
 		}
 		group.Go(func() { errs[i] = clients[i].tryLogin() })
 	}
@@ -127,8 +128,8 @@ func parallelLogins(t *testing.T, managers [2]*Manager, most int, limit LimitPol
 	}
 }
 
-// With a store that takes its time, as real ones do, logins of many processes at once leave as many as allowed, and at
-// least one of them is let in.
+// D8: after logins of many processes at the same time, on a store that takes some time, as many
+// sessions are left as allowed, and at least one.
 func TestD8ManyProcesses(t *testing.T) {
 	t.Parallel()
 	for _, limit := range limitPolicies() {
@@ -154,7 +155,8 @@ func TestD8ManyProcesses(t *testing.T) {
 	}
 }
 
-// A login that is refused leaves everything as it was: cookie, subject, data, and what else the request changed.
+// A refused login changes nothing: neither cookie, subject and data, nor what else the request
+// changed.
 func TestRefusedLoginChangesNothing(t *testing.T) {
 	t.Parallel()
 	eachIndexedInBubble(t, func(t *testing.T, store Store) {
@@ -180,7 +182,8 @@ func TestRefusedLoginChangesNothing(t *testing.T) {
 			wantAuth(t, name+", in the request", s.Auth(), auth.Level)
 			equal(t, name+": stored data", visits.Get(c.load()), 1)
 			equal(t, name+": stored subject", c.load().Subject(), subject)
-			// The handler answers it, and what it changed for who signs in is dropped.
+			// The handler answers the error. What it changed for the user who signs in is
+			// dropped.
 			c.respond(s)
 			equal(t, name+": cookie", c.cookie, cookie)
 			c.request(func(s *Session) {
@@ -204,7 +207,8 @@ func TestRefusedLoginChangesNothing(t *testing.T) {
 	})
 }
 
-// The session that is the subject's already takes no further place, at the limit and beyond it.
+// A session in which the subject is signed in already takes no further place, even beyond the
+// limit.
 func TestLoginAgainTakesNoPlace(t *testing.T) {
 	t.Parallel()
 	for _, limit := range limitPolicies() {
@@ -222,7 +226,7 @@ func TestLoginAgainTakesNoPlace(t *testing.T) {
 				equal(t, limit.String()+": subject", c.load().Subject(), "ann")
 			}
 			equal(t, limit.String()+": limit reached", m.Stats().LimitsReached, 0)
-			// A limit that was lowered is kept from the next login on.
+			// A lower limit applies from the next login on.
 			clients[1].m = newTestManager(t, Options{Store: store, MaxSessions: 1, OnLimit: limit})
 			time.Sleep(time.Second)
 			want(t, clients[1].tryLogin(), nil)
@@ -232,7 +236,7 @@ func TestLoginAgainTakesNoPlace(t *testing.T) {
 	}
 }
 
-// X5: where the clock of the process that signs in is behind, the new login is still the latest.
+// X5: if the clock of the process that signs in is behind, its login still ranks as the latest.
 func TestX5LimitWithAClockBehind(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []LimitPolicy{EvictOldest, EvictIdle} {
@@ -260,7 +264,8 @@ func TestX5LimitWithAClockBehind(t *testing.T) {
 	}
 }
 
-// A login that a broken clock has dated years ahead neither stays for ever nor passes its date on.
+// X5: a login that was dated years ahead by a wrong clock ends first, and later logins do not
+// take its date.
 func TestX5LoginFromTheFuture(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []LimitPolicy{EvictOldest, EvictIdle} {
@@ -285,7 +290,7 @@ func TestX5LoginFromTheFuture(t *testing.T) {
 	}
 }
 
-// With a Destroy in the same request the place of the old session is free for the new one.
+// Destroy in the same request makes room for the login.
 func TestDestroyFreesThePlace(t *testing.T) {
 	t.Parallel()
 	eachIndexedInBubble(t, func(t *testing.T, store Store) {
@@ -298,7 +303,8 @@ func TestDestroyFreesThePlace(t *testing.T) {
 	})
 }
 
-// An evicted login of another process's choice ends quietly: no cookie, no session.
+// If another process ends the session right after its login, the request gets no cookie and no
+// session.
 func TestLoginThatIsEvictedAtOnce(t *testing.T) {
 	t.Parallel()
 	inBubble(t, newFullSpy, func(t *testing.T, store fullSpy) {
@@ -307,7 +313,7 @@ func TestLoginThatIsEvictedAtOnce(t *testing.T) {
 		c := newClient(t, m)
 		s := c.load()
 		want(t, s.Login("ann"), nil)
-		store.beforeSave(func() { // a login of another process, whose clock is ahead
+		store.beforeSave(func() { // This is a login of another process, whose clock is ahead.
 			time.Sleep(time.Second)
 			newSignedIn(t, newTestManager(t, Options{Store: store}), "ann")
 		})
@@ -319,7 +325,7 @@ func TestLoginThatIsEvictedAtOnce(t *testing.T) {
 	})
 }
 
-// A login that waits for its turn does not wait for ever.
+// A login that waits for another of the same subject fails at its timeout.
 func TestLoginStopsWaitingAtTheTimeout(t *testing.T) {
 	t.Parallel()
 	inBubble(t, newFullSpy, func(t *testing.T, store fullSpy) {

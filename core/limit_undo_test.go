@@ -8,7 +8,8 @@ import (
 	"testing/synctest"
 )
 
-// The store fails at one step of a login: the login has not happened, and the client's cookie is as good as before.
+// If the store fails at any step of a login, nobody is signed in and the client's cookie is
+// still valid.
 func TestLimitWhenTheStoreFails(t *testing.T) {
 	t.Parallel()
 	for _, limit := range limitPolicies() {
@@ -24,7 +25,7 @@ func TestLimitWhenTheStoreFails(t *testing.T) {
 					newSignedIn(t, m, "ann")
 					records++
 				} else if step == "delete" {
-					continue // nothing is deleted
+					continue // Nothing is deleted.
 				}
 				cookie := c.cookie
 				store.reset()
@@ -55,13 +56,13 @@ func TestLimitWhenTheStoreFails(t *testing.T) {
 	}
 }
 
-// rival signs another browser in through a manager of its own when the store is about to save the first time.
+// rivalLogin returns a client that signs ann in from another process just before the next save.
 func rivalLogin(tb testing.TB, store fullSpy, o *Options) *client {
 	tb.Helper()
 	c := newClient(tb, newTestManager(tb, *o))
 	store.beforeSave(func() {
 		other := *o
-		other.MaxSessions, other.OnLimit = 0, EvictOldest // of another process, which is a step ahead
+		other.MaxSessions, other.OnLimit = 0, EvictOldest // The other process is a step ahead.
 		fast := newClient(tb, newTestManager(tb, other))
 		fast.request(signInAs(tb, "ann"))
 		c.cookie = fast.cookie
@@ -69,8 +70,8 @@ func rivalLogin(tb testing.TB, store fullSpy, o *Options) *client {
 	return c
 }
 
-// Where another process took the last place at the same time, a login gives its place back: a session that began with it is
-// deleted, one that was there before is what it was.
+// If another process takes the last place at the same time, the login is undone: a session that
+// began with it is deleted, and any other is as it was before.
 func TestUndoneLogin(t *testing.T) {
 	t.Parallel()
 	for name, before := range map[string]func(s *Session){"new": func(*Session) {}, "anonymous": set(t, 1)} {
@@ -92,7 +93,7 @@ func TestUndoneLogin(t *testing.T) {
 		equal(t, name+": records", store.recordCount(), stored+1)
 		equal(t, name+": subject in the request", s.Subject(), "")
 		equal(t, name+": logins told", m.Stats().Logins, 0)
-		equal(t, name+": the id is that of before", s.ID() == id, stored == 1) // one that was deleted is not used again
+		equal(t, name+": the id is that of before", s.ID() == id, stored == 1) // An id that was deleted is not used again.
 		store.reset()
 		c.respond(s)
 		equal(t, name+": calls of the next commit", store.count(""), 0)
@@ -103,7 +104,7 @@ func TestUndoneLogin(t *testing.T) {
 	}
 }
 
-// A login that is being withdrawn and whose session is ended from outside stays ended.
+// R3: a session that is ended while its login is undone stays ended.
 func TestR3UndoneLoginDoesNotRevive(t *testing.T) {
 	t.Parallel()
 	store := newFullSpy()
@@ -131,7 +132,8 @@ func TestR3UndoneLoginDoesNotRevive(t *testing.T) {
 	equal(t, "IsNew", c.load().IsNew(), true)
 }
 
-// The store fails while a login is withdrawn: the request is an error, and whoever holds the cookie is not signed in.
+// If the store fails while a login is undone, the request fails, and the client is not signed
+// in.
 func TestUndoLoginFails(t *testing.T) {
 	t.Parallel()
 	for name, before := range map[string]func(s *Session){"new": func(*Session) {}, "anonymous": set(t, 1)} {
@@ -160,7 +162,8 @@ func TestUndoLoginFails(t *testing.T) {
 	}
 }
 
-// A login that fails and whose session is ended, or replaced, from outside meanwhile is not put back.
+// If the session is ended or replaced from outside while its login is undone, it is not
+// restored.
 func TestUndoLoginOfAnEndedSession(t *testing.T) {
 	t.Parallel()
 	for name, meanwhile := range map[string]func(ctx context.Context, store Store, key string) error{
@@ -194,8 +197,8 @@ func TestUndoLoginOfAnEndedSession(t *testing.T) {
 	}
 }
 
-// R3: a session that belongs to somebody else for the length of a login that is taken back does not escape when all of its
-// first owner's are revoked meanwhile.
+// R3: a session that is in the index of another subject until its login is undone does not
+// escape RevokeAll for its former subject.
 func TestR3UndoneLoginDoesNotEscapeRevokeAll(t *testing.T) {
 	t.Parallel()
 	for name, limit := range map[string]LimitPolicy{"refused": RefuseLogin, "failed": EvictOldest} {
@@ -215,7 +218,7 @@ func TestR3UndoneLoginDoesNotEscapeRevokeAll(t *testing.T) {
 			_, err := elsewhere.RevokeAll(ctx, "bob")
 			want(t, err, nil)
 			if limit == RefuseLogin {
-				newSignedIn(t, elsewhere, "ann") //nolint:contextcheck // who takes the last place, in a request of her own
+				newSignedIn(t, elsewhere, "ann") //nolint:contextcheck // It is another request, with its own context.
 				return nil
 			}
 			return errDown
@@ -226,7 +229,7 @@ func TestR3UndoneLoginDoesNotEscapeRevokeAll(t *testing.T) {
 	}
 }
 
-// The deadline that makes a login fail is not the one under which it is taken back.
+// A login that fails at its deadline is undone under another deadline.
 func TestLoginIsUndoneAfterATimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -250,7 +253,7 @@ func TestLoginIsUndoneAfterATimeout(t *testing.T) {
 	})
 }
 
-// lostAnswer lets the next save happen and its answer be lost.
+// loseSaveAnswer makes the next save succeed and return an error.
 func loseSaveAnswer(store fullSpy) {
 	done := false
 	store.onCall(func(ctx context.Context, op, _ string) error {
@@ -266,7 +269,7 @@ func loseSaveAnswer(store fullSpy) {
 	})
 }
 
-// A login whose answer is lost has happened: its place is the client's, and not a ghost's.
+// A login whose save succeeded although the store returned an error is found and kept.
 func TestLoginWhoseAnswerIsLost(t *testing.T) {
 	t.Parallel()
 	for name, before := range map[string]func(s *Session){"new": func(*Session) {}, "anonymous": set(t, 1)} {
@@ -280,7 +283,7 @@ func TestLoginWhoseAnswerIsLost(t *testing.T) {
 		c.respond(s)
 		store.onCall(nil)
 		equal(t, name+": subject", c.load().Subject(), "ann")
-		c.request(set(t, 7)) // it knows the version
+		c.request(set(t, 7)) // The session knows the version that was stored.
 		equal(t, name+": visits", visits.Get(c.load()), 7)
 	}
 }

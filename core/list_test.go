@@ -12,7 +12,7 @@ import (
 	"github.com/cloakroom-go/sessions/core/memstore"
 )
 
-// idsOf returns the ids of what a list shows.
+// idsOf returns the ids in a list.
 func idsOf(infos []Info) (ids []string) {
 	for i := range infos {
 		ids = append(ids, infos[i].ID)
@@ -20,7 +20,7 @@ func idsOf(infos []Info) (ids []string) {
 	return ids
 }
 
-// sameIDs fails the test unless the ids are the wanted ones, in this order.
+// wantIDs fails the test unless the list has these ids in this order.
 func wantIDs(tb testing.TB, what string, infos []Info, wanted ...string) {
 	tb.Helper()
 	if got := idsOf(infos); !slices.Equal(got, wanted) {
@@ -28,7 +28,7 @@ func wantIDs(tb testing.TB, what string, infos []Info, wanted ...string) {
 	}
 }
 
-// A list shows a subject's sessions, the one used last first, and all that is known of them.
+// A list describes all sessions of a subject, the one used last first.
 func TestList(t *testing.T) {
 	t.Parallel()
 	eachIndexedInBubble(t, func(t *testing.T, store Store) {
@@ -46,7 +46,7 @@ func TestList(t *testing.T) {
 		list, err := m.List(t.Context(), "ann")
 		want(t, err, nil)
 		wantIDs(t, "after the logins", list, laptop.id(), phone.id())
-		// A touch counts as use, though it leaves the record as it is.
+		// A touch counts as use, although it does not rewrite the record.
 		time.Sleep(3 * time.Hour)
 		phone.request(read)
 		time.Sleep(time.Minute)
@@ -74,7 +74,7 @@ func TestList(t *testing.T) {
 	})
 }
 
-// Two that were used at the same instant come in the order of their ids.
+// Sessions that were used at the same time are sorted by id.
 func TestListIsStable(t *testing.T) {
 	t.Parallel()
 	eachIndexedInBubble(t, func(t *testing.T, store Store) {
@@ -93,7 +93,7 @@ func TestListIsStable(t *testing.T) {
 	})
 }
 
-// K3, K4: a list shows the sessions of this manager and of this very subject.
+// K3, K4: a list contains the sessions of this manager and of this subject only.
 func TestK4ListsShowTheirOwn(t *testing.T) {
 	t.Parallel()
 	eachIndexedInBubble(t, func(t *testing.T, store Store) {
@@ -135,7 +135,8 @@ func TestK4ListsShowTheirOwn(t *testing.T) {
 	})
 }
 
-// What has expired by the policy of today, and what cannot be read, is in no list; the latter is reported.
+// Lists contain neither sessions that have expired by the current policy nor records that do
+// not decode. The latter are reported.
 func TestListsSkipEndedSessions(t *testing.T) {
 	t.Parallel()
 	eachIndexedInBubble(t, func(t *testing.T, store Store) {
@@ -164,7 +165,7 @@ func TestListsSkipEndedSessions(t *testing.T) {
 	})
 }
 
-// K1: an id that is none costs no call of the store, whatever it holds.
+// K1: an id that is not a canonical UUID costs no call of the store.
 func TestK1HostileIDs(t *testing.T) {
 	t.Parallel()
 	store := newFullSpy()
@@ -195,7 +196,7 @@ func TestLookupOutage(t *testing.T) {
 	want(t, m.Revoke(t.Context(), "ann", c.ticket().ID.String()), ErrStore)
 }
 
-// The pages together show every session, signed in or not, and stop where their reader stops.
+// The pages together contain every session. An iteration can be stopped.
 func TestPagesAndAll(t *testing.T) {
 	t.Parallel()
 	eachIndexedInBubble(t, func(t *testing.T, store Store) {
@@ -265,7 +266,7 @@ func TestAllYieldsTheErrorLast(t *testing.T) {
 	want(t, err, nil)
 }
 
-// walking is a store that cannot count, uncounting one that says so only when asked.
+// listingStore is a store that cannot count. An uncountingStore says so only when it is asked.
 type (
 	listingStore struct {
 		Store
@@ -305,7 +306,7 @@ func TestCount(t *testing.T) {
 	}
 }
 
-// refusing is a store whose optional methods all say that it cannot.
+// unsupportingStore is a store whose optional methods all return ErrUnsupported.
 type unsupportingStore struct{ *spy }
 
 func (unsupportingStore) BySubject(context.Context, string) ([]Record, error) {
@@ -316,7 +317,7 @@ func (unsupportingStore) List(context.Context, string, string, int) ([]Record, s
 	return nil, "", errors.ErrUnsupported
 }
 
-// A store without an index, or one that says so when it is asked, is told from one that fails; what needs no index works.
+// ErrUnsupported is not a failure of the store. What needs no index works without one.
 func TestUnsupported(t *testing.T) {
 	t.Parallel()
 	for name, store := range map[string]Store{"no index": newSpy(), "refuses": unsupportingStore{newSpy()}} {

@@ -43,7 +43,7 @@ func TestF1UnknownToken(t *testing.T) {
 	equal(t, "records", store.recordCount(), 1)
 }
 
-// An id that is known opens nothing without its secret.
+// F1: a known id without its secret opens nothing.
 func TestF1WrongSecret(t *testing.T) {
 	t.Parallel()
 	var events recorder
@@ -69,7 +69,8 @@ func TestF1WrongSecret(t *testing.T) {
 	equal(t, "refused", hasKind(events.closeAndList(t, m), EventRefused), true)
 }
 
-// F5: an attacker plants a live anonymous token of his own, the victim signs in with it, the attacker is outside.
+// F5: an attacker plants the token of a session of his own, and the victim signs in with it.
+// The attacker is shut out.
 func TestF5PlantedLiveToken(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, newTestManager(t, Options{}))
@@ -82,7 +83,7 @@ func TestF5PlantedLiveToken(t *testing.T) {
 		equal(t, "the attacker's subject", s.Subject(), "")
 		equal(t, "the attacker's IsNew", s.IsNew(), true)
 	})
-	// A request that the attacker had under way gets nothing either.
+	// A request that the attacker began before the login is shut out as well.
 	increment(inFlight)
 	equal(t, "the attacker's cookie", attacker.respond(inFlight).SetCookie, "")
 	victim.request(func(s *Session) { equal(t, "visits", visits.Get(s), 1) })
@@ -146,7 +147,8 @@ func TestC6Duplicates(t *testing.T) {
 	equal(t, "visits from the fourth field", visits.Get(s), 5)
 }
 
-// A store that fails on one of several tickets is an outage: the visitor might be anybody.
+// C6: if the load of one of several tickets fails, the request fails, because that ticket may
+// be the valid one.
 func TestC6OutageOnADuplicate(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
@@ -180,7 +182,7 @@ func TestO1LoadError(t *testing.T) {
 	equal(t, "event", hasKind(events.closeAndList(t, m), EventStoreFailed), true)
 }
 
-// A load whose client has hung up is an error to the request, and not one to wake the operator for.
+// O4: a load whose client has disconnected fails, and is logged for debugging only.
 func TestO4DisconnectDuringLoad(t *testing.T) {
 	t.Parallel()
 	log, out := debugLog()
@@ -225,12 +227,12 @@ func TestLazyFailedLoad(t *testing.T) {
 		want(t, s.load(t.Context()), ErrStore)
 		return s
 	}
-	// Without use it is nobody's business.
+	// A session that is not used does not need the load.
 	s := attach()
 	r, err := s.finish(t.Context())
 	want(t, err, nil)
 	wantNoReply(t, "reply", r)
-	// With use, the response must not pretend that there was no session.
+	// If the session is used, the response must not look as if there were none.
 	for name, use := range map[string]func(s *Session){
 		"read":    read,
 		"keys":    func(s *Session) { s.Keys() },
@@ -248,7 +250,7 @@ func TestLazyFailedLoad(t *testing.T) {
 		equal(t, name+": status", StatusCode(err), 503)
 		wantNoReply(t, name+": reply", r)
 	}
-	// A load that succeeds later is as good as one that succeeded at once.
+	// The load may be tried again.
 	s = attach()
 	store.onCall(nil)
 	want(t, s.load(t.Context()), nil)
@@ -268,7 +270,7 @@ func TestUseWithoutLoad(t *testing.T) {
 	equal(t, "status", StatusCode(err), 500)
 }
 
-// A second Load costs nothing, whatever the first one found.
+// A second load makes no call of the store.
 func TestLoadOnce(t *testing.T) {
 	t.Parallel()
 	store := newSpy()

@@ -12,7 +12,7 @@ import (
 	"github.com/cloakroom-go/sessions/core/internal/ticket"
 )
 
-// present makes a request with this Cookie field and returns the session after its load.
+// loadCookie loads the session of a request with this Cookie field.
 func loadCookie(tb testing.TB, m *Manager, field string) *Session {
 	tb.Helper()
 	s := unloadedSession(m, field)
@@ -38,8 +38,7 @@ func TestTokenRoundTrip(t *testing.T) {
 	}
 }
 
-// Every byte value in every position of a token: whatever is not of the alphabet costs no store call, and whatever is asks
-// for the very token that was sent.
+// K1: each byte in each position of a token. A malformed token costs no call of the store.
 func TestK1EveryByteEverywhere(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
@@ -64,8 +63,8 @@ func TestK1EveryByteEverywhere(t *testing.T) {
 	}
 }
 
-// reachesStore is the rule by the book, written apart from the code under test: base64url that decodes to a version 7 UUID
-// of the standard variant and 32 bytes more.
+// wellFormed is the definition of a token, written independently of the code under test:
+// base64url of a version 7 UUID and 32 more bytes.
 func wellFormed(value string) bool {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(value)
 	return err == nil && len(raw) == 48 && raw[6]>>4 == 7 && raw[8]>>6 == 0b10 && !strings.ContainsAny(value, "\r\n")
@@ -99,7 +98,7 @@ func TestK2OneSpelling(t *testing.T) {
 	c := newClient(t, m)
 	c.request(set(t, 1))
 	_, good, _ := strings.Cut(c.cookie, "=")
-	// A secret with both of the characters in which the alphabets differ.
+	// A token with both characters in which the alphabets of base64 differ.
 	raw, _ := base64.RawURLEncoding.DecodeString(good)
 	copy(raw[42:], "\xfb\xff\xfe\xfb\xff\xfe")
 	store.reset()

@@ -9,7 +9,7 @@ func TestCookieNameAndLazy(t *testing.T) {
 	equal(t, "Lazy", m.Lazy(), true)
 }
 
-// The third example's store: without one in the options there is a bounded one in memory, of the manager's own.
+// A manager without a store in its options has a bounded memory store of its own.
 func TestDefaultStoreIsPrivate(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, newTestManager(t, Options{}))

@@ -7,13 +7,14 @@ import (
 	"time"
 )
 
-// What falls due while a request runs is this request's to see to if that is within an hour, and else the next one's.
+// A touch or renewal that becomes due within an hour of the load is done by this request, and a
+// later one by the next request.
 func TestTouchOrRenewalDueDuringARequest(t *testing.T) {
 	t.Parallel()
 	for name, o := range map[string]Options{"touch": {Expiry: 20 * time.Hour}, "renewal": {RenewEvery: 2 * time.Hour}} {
 		eachStoreInBubble(t, func(t *testing.T, store Store) {
 			t.Helper()
-			o := o // each kind of store has its own
+			o := o // Each kind of store has its own.
 			o.Store = store
 			for _, early := range []time.Duration{0, time.Millisecond} {
 				c := newClient(t, newTestManager(t, o))
@@ -30,7 +31,7 @@ func TestTouchOrRenewalDueDuringARequest(t *testing.T) {
 	}
 }
 
-// Each explicit save before the response begins asks whether something is due, however long after the load.
+// Each explicit save checks whether a touch is due, however long after the load.
 func TestTouchDueAtAnExplicitSave(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {
@@ -47,7 +48,7 @@ func TestTouchDueAtAnExplicitSave(t *testing.T) {
 	})
 }
 
-// What a request commits early may make a touch fall due before it responds.
+// An early commit may make a touch due before the response begins.
 func TestTouchDueAfterAnEarlyCommit(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {
@@ -104,7 +105,8 @@ func TestD6TouchesAreThrottled(t *testing.T) {
 	}
 }
 
-// A stream's session that is only read is left alone once no cookie can follow.
+// A stream that only reads its session does not touch it, because no cookie can be sent any
+// more.
 func TestNoTouchOnceHeadersAreSent(t *testing.T) {
 	t.Parallel()
 	inBubble(t, newTouchSpy, func(t *testing.T, store touchSpy) {
@@ -119,14 +121,14 @@ func TestNoTouchOnceHeadersAreSent(t *testing.T) {
 		equal(t, "calls", store.count(""), 0)
 		increment(s)
 		want(t, s.Save(t.Context()), nil)
-		// The record lives longer now; the cookie is for the next request to send.
+		// The save has extended the record. The next request sends the cookie.
 		if c.request(read).SetCookie == "" {
 			t.Error("the next request does not send the cookie")
 		}
 	})
 }
 
-// A session that a lowered MaxSize no longer admits can still be read; only writing to it fails.
+// A session that is larger than a lowered MaxSize can still be read and touched.
 func TestTouchOfATooLargeSession(t *testing.T) {
 	t.Parallel()
 	inBubble(t, newSpy, func(t *testing.T, store *spy) {
@@ -139,7 +141,7 @@ func TestTouchOfATooLargeSession(t *testing.T) {
 	})
 }
 
-// RenewEvery renews by age, on a request that only reads too, and the cookie goes out.
+// RenewEvery renews the secret when it is old enough, also in a request that only reads.
 func TestRenewEvery(t *testing.T) {
 	t.Parallel()
 	for name, handler := range map[string]func(s *Session){"reading": read, "writing": increment, "not even reading": func(*Session) {}} {
@@ -164,7 +166,7 @@ func TestRenewEvery(t *testing.T) {
 				equal(t, name+": renewed", m.Stats().Renewed, uint64(i+1))
 			}
 			equal(t, name+": cookie of the next", c.request(read).SetCookie, "")
-			// A login counts as well.
+			// A login replaces the secret as well.
 			time.Sleep(time.Hour)
 			c.request(signInAs(t, "ann"))
 			time.Sleep(time.Hour - time.Millisecond)
@@ -173,7 +175,7 @@ func TestRenewEvery(t *testing.T) {
 	}
 }
 
-// R6: two parallel requests at that age make one successor.
+// R6: parallel requests renew an old secret once.
 func TestR6RenewEveryInParallel(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {
@@ -197,7 +199,7 @@ func TestR6RenewEveryInParallel(t *testing.T) {
 			equal(t, "renewed", tab.ticket() == c.ticket(), false)
 		}
 		equal(t, "renewals", m.Stats().Renewed, 1)
-		// One that comes later with the former secret follows too, and renews nothing.
+		// A later request with the retired secret gets the new one and renews nothing.
 		late := c.clone()
 		late.request(increment)
 		equal(t, "the late one's secret", late.ticket() == tabs[0].ticket(), true)
@@ -223,7 +225,7 @@ func TestNoRenewalOnceHeadersAreSent(t *testing.T) {
 	})
 }
 
-// X2: renewal by age does not extend the absolute limit, and SessionOnly cookies stay without a life.
+// X2: a renewal extends neither the lifetime nor a cookie of SessionOnly.
 func TestX2RenewEveryDoesNotExtendLifetime(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {
@@ -245,7 +247,7 @@ func TestX2RenewEveryDoesNotExtendLifetime(t *testing.T) {
 	})
 }
 
-// A client that has gone away does not get a new secret, so its old one must stay good.
+// A client that has disconnected would not receive a new secret, so its secret is not renewed.
 func TestNoRenewalForAClientThatHasGone(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {
@@ -260,7 +262,7 @@ func TestNoRenewalForAClientThatHasGone(t *testing.T) {
 		equal(t, "renewals", m.Stats().Renewed, 0)
 		time.Sleep(time.Hour)
 		equal(t, "subject", c.load().Subject(), "ann")
-		// What the handler changed is saved all the same.
+		// What the handler changed is saved.
 		s = c.load()
 		increment(s)
 		_, err = s.finish(canceledContext(t))
@@ -269,7 +271,7 @@ func TestNoRenewalForAClientThatHasGone(t *testing.T) {
 	})
 }
 
-// A session that fits goes on living when a renewal makes it outgrow MaxSize by the secrets it keeps.
+// A session may outgrow MaxSize by the secrets that renewals add to it.
 func TestRenewalOfALargeSession(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {

@@ -9,7 +9,7 @@ import (
 	"github.com/cloakroom-go/sessions/core/internal/record"
 )
 
-// X1: a session ends at the very instant, in whatever store.
+// X1: a session ends exactly at its expiry, in any store.
 func TestX1ExpiryToTheInstant(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {
@@ -26,14 +26,14 @@ func TestX1ExpiryToTheInstant(t *testing.T) {
 		equal(t, "a millisecond before, IsNew", peek.IsNew(), false)
 		time.Sleep(time.Millisecond)
 		equal(t, "on the instant, IsNew", c.load().IsNew(), true)
-		// A request that loaded it in time and saves too late finds it ended.
+		// A request that loaded the session in time cannot save it after its end.
 		increment(peek)
 		equal(t, "Set-Cookie", c.respond(peek).SetCookie, "")
 		equal(t, "afterwards, IsNew", c.load().IsNew(), true)
 	})
 }
 
-// Use extends a session, and a tenth of the time is how late that may be noticed.
+// Use extends a session, at the latest when a tenth of the timeout has passed.
 func TestUseExtendsASession(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {
@@ -49,14 +49,14 @@ func TestUseExtendsASession(t *testing.T) {
 			equal(t, "again at once", c.request(read).SetCookie, "")
 			c.request(func(s *Session) { equal(t, "LastSeen", s.LastSeen().Equal(time.Now()), true) })
 		}
-		time.Sleep(5 * time.Minute) // less than a tenth: not noticed
+		time.Sleep(5 * time.Minute) // This is less than a tenth.
 		equal(t, "Set-Cookie", c.request(read).SetCookie, "")
 		time.Sleep(55 * time.Minute)
 		equal(t, "IsNew", c.load().IsNew(), true)
 	})
 }
 
-// A write extends the record each time and the cookie every tenth of the time.
+// A write always extends the record, and the cookie after a tenth of the timeout.
 func TestWritesExtendTheCookieToo(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {
@@ -74,7 +74,7 @@ func TestWritesExtendTheCookieToo(t *testing.T) {
 	})
 }
 
-// coarse is a store that keeps whole seconds, rounding up as the contract allows.
+// roundingStore is a store that rounds expiries up to whole seconds, as the contract allows.
 type roundingStore struct{ *spy }
 
 func (r roundingStore) Load(ctx context.Context, key string) (Record, error) {
@@ -95,7 +95,7 @@ func roundUp(t time.Time) time.Time {
 	return t.Add(time.Second - 1).Truncate(time.Second)
 }
 
-// The same with a store that rounds expiries up: its rounding is not taken for a touch that sent a cookie.
+// A store's rounding of an expiry is not mistaken for a touch that has sent a cookie.
 func TestRoundingStoreStillRenewsTheCookie(t *testing.T) {
 	t.Parallel()
 	inBubble(t, newSpy, func(t *testing.T, store *spy) {
@@ -145,7 +145,7 @@ func TestX2AbsoluteLimit(t *testing.T) {
 	})
 }
 
-// forgetful is a store that ignores its own expiry.
+// noExpiryStore is a store that never expires its records.
 type noExpiryStore struct{ *spy }
 
 func (f noExpiryStore) Save(ctx context.Context, rec Record) (Record, error) {
@@ -156,7 +156,8 @@ func (f noExpiryStore) Save(ctx context.Context, rec Record) (Record, error) {
 	return out, err
 }
 
-// X4: with a store that returns what has expired, the record's own word counts, and the record is removed.
+// X4: if the store returns an expired record, the session has ended all the same, and the
+// record is deleted.
 func TestX4StoreIgnoresExpiry(t *testing.T) {
 	t.Parallel()
 	inBubble(t, newSpy, func(t *testing.T, store *spy) {
@@ -172,7 +173,7 @@ func TestX4StoreIgnoresExpiry(t *testing.T) {
 	})
 }
 
-// The record that is over stays unread even if it cannot be deleted.
+// X4: an expired record that cannot be deleted is still not read.
 func TestX4DeleteFails(t *testing.T) {
 	t.Parallel()
 	inBubble(t, newSpy, func(t *testing.T, store *spy) {
@@ -185,7 +186,7 @@ func TestX4DeleteFails(t *testing.T) {
 	})
 }
 
-// X5: a clock that has stepped back neither ends a session nor moves its times back.
+// X5: a clock that steps back neither ends a session nor moves its times back.
 func TestX5ClockStepsBack(t *testing.T) {
 	t.Parallel()
 	m := newTestManager(t, Options{Expiry: time.Hour})
@@ -202,7 +203,7 @@ func TestX5ClockStepsBack(t *testing.T) {
 	equal(t, "seen after a write", c.snap.Seen, now+5000)
 }
 
-// X6: a time to live that is over is never for ever.
+// X6: a session whose time is over is never mistaken for a permanent one.
 func TestX6ExpiredIsNotPermanent(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {
@@ -219,7 +220,7 @@ func TestX6ExpiredIsNotPermanent(t *testing.T) {
 	})
 }
 
-// X8: a shorter policy reaches the sessions made before it, and those with an expiry of their own keep it.
+// X8: a shorter policy applies to older sessions. A session with a timeout of its own keeps it.
 func TestX8ShorterPolicy(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {
@@ -253,7 +254,7 @@ func TestX8ShorterPolicy(t *testing.T) {
 	})
 }
 
-// A longer policy is taken up at the next use.
+// X8: a longer policy applies from the next use on.
 func TestX8LongerPolicy(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {
@@ -290,7 +291,7 @@ func TestX9Permanent(t *testing.T) {
 				}
 			}
 		}
-		equal(t, "cookies in ten years", cookies, 91) // every forty days
+		equal(t, "cookies in ten years", cookies, 91) // one every forty days
 		time.Sleep(100 * 365 * 24 * time.Hour)
 		c.request(func(s *Session) {
 			equal(t, "visits a century later", visits.Get(s), 1)

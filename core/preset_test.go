@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Each preset has its ceilings: what is left open gets them, what is at them is let through, a second more is refused.
+// A preset sets its limits as defaults, accepts them, and refuses anything beyond them.
 func TestPresetCeilings(t *testing.T) {
 	t.Parallel()
 	for preset, limit := range map[Preset]struct{ idle, life time.Duration }{
@@ -52,13 +52,13 @@ func TestPresetCeilings(t *testing.T) {
 	equal(t, "name of none", Preset(0).String(), "none")
 }
 
-// Those of ASVS have rules for the cookie, and those of NIST have none.
+// The presets of ASVS restrict the cookie; those of NIST do not.
 func TestPresetCookies(t *testing.T) {
 	t.Parallel()
 	for what, test := range map[string]struct {
 		c      Cookie
 		levels string // which of 1 to 3 allow it
-		name   string // what the cookie is called then
+		name   string // the name of the cookie
 	}{
 		"nothing said":          {Cookie{}, "123", "__Host-session"},
 		"shared by a domain":    {Cookie{Domain: "example.com"}, "123", "__Secure-session"},
@@ -90,7 +90,7 @@ func TestPresetCookies(t *testing.T) {
 	equal(t, "name under NIST's", m.CookieName(), "session")
 }
 
-// X8: the preset caps what a session chose for itself, also one that chose before.
+// X8: a preset limits the timeout that a session has chosen, also before the preset was set.
 func TestX8PresetCapsSetExpiry(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {
@@ -116,7 +116,7 @@ func TestX8PresetCapsSetExpiry(t *testing.T) {
 				equal(t, name+": at the cap, IsNew", c.load().IsNew(), true)
 			}
 		}
-		// A session may choose more than Expiry and less than the preset's limit, or less than both.
+		// A session may choose a timeout beyond Expiry and below the preset's limit.
 		c := newClient(t, m)
 		c.request(func(s *Session) { want(t, s.SetExpiry(10*time.Minute), nil); want(t, visits.Set(s, 1), nil) })
 		equal(t, "its own choice", c.load().Remaining(), 10*time.Minute)

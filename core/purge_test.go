@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// purgeable is a store whose Purge a test provides.
+// purgeable is a store with a Purge method of the test.
 type purgeable struct {
 	*spy
 	purge func(ctx context.Context, limit int) (int, error)
@@ -39,10 +39,10 @@ func newPurgeable(purge func(ctx context.Context, limit int) (int, error)) *purg
 	return &purgeable{spy: newSpy(), purge: purge}
 }
 
-// nothingToPurge is a purge of a store in which nothing has expired.
+// nothingToPurge is the Purge method of a store in which nothing has expired.
 func nothingToPurge(context.Context, int) (int, error) { return 0, nil }
 
-// early and late bound the time from one purge to the next.
+// early and late are the bounds of the time between two purges.
 const (
 	early = DefaultPurgeInterval * 3 / 4
 	late  = DefaultPurgeInterval * 5 / 4
@@ -75,7 +75,7 @@ func TestPurgeInterval(t *testing.T) {
 	})
 }
 
-// TestPurgeWait is about intervals that no number may overflow with: the purge would run all the time.
+// The longest intervals do not overflow when the jitter is added.
 func TestPurgeWait(t *testing.T) {
 	t.Parallel()
 	for _, interval := range []time.Duration{time.Second, time.Minute, 40 * time.Hour, 365 * 24 * time.Hour, math.MaxInt64 / 2, math.MaxInt64} {
@@ -114,7 +114,7 @@ func TestPurgeInBatches(t *testing.T) {
 	})
 }
 
-// TestPurgeContinuesAfterErrors has two purges fail, the second one by not answering.
+// The purger continues after an error, and after a purge that did not answer in time.
 func TestPurgeContinuesAfterErrors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -126,7 +126,7 @@ func TestPurgeContinuesAfterErrors(t *testing.T) {
 			equal(t, "deadline", ok, true)
 			switch call {
 			case 1:
-				return limit, errDown // whatever it has deleted, it is not asked again at once
+				return limit, errDown // Although it has deleted a batch, it is not called again at once.
 			case 2:
 				<-ctx.Done()
 				return 0, ctx.Err()
@@ -174,7 +174,7 @@ func TestPurgeUnsupported(t *testing.T) {
 	})
 }
 
-// TestCloseEndsPurge closes the manager while it waits for the next purge, and between two batches.
+// Close ends the purger, both while it waits and between two batches.
 func TestCloseEndsPurge(t *testing.T) {
 	t.Parallel()
 	for name, deleted := range map[string]int{"Waiting": 0, "Busy": purgeBatch} {
@@ -198,8 +198,8 @@ func TestCloseEndsPurge(t *testing.T) {
 	}
 }
 
-// TestCloseWaitsForPurge closes the manager while the store is at work: it is told to stop, and the manager waits for it as
-// long as it may. That it has stopped is no failure.
+// Close cancels a purge that is running and waits for it, until its context ends. A canceled
+// purge is not reported as a failure.
 func TestCloseWaitsForPurge(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -226,8 +226,7 @@ func TestCloseWaitsForPurge(t *testing.T) {
 	})
 }
 
-// TestCloseDeliversDespitePurge has a purge that does not end when it is told to: as long as the manager is not closed, the
-// hook is told what happens.
+// If a purge does not end, Close fails, and events are still delivered.
 func TestCloseDeliversDespitePurge(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -255,7 +254,7 @@ func TestNoPurge(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newPurgeable(nothingToPurge)
-		// None is closed: the bubble does not end while a goroutine is left in it.
+		// The managers are not closed, because the bubble waits for a goroutine that is left.
 		for name, o := range map[string]Options{
 			"a negative interval":     {Store: store, PurgeInterval: -1},
 			"a store without a purge": {Store: newSpy()},

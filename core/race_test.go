@@ -2,5 +2,5 @@
 
 package core
 
-// raceEnabled says that the race detector is on, which allocates on its own account.
+// raceEnabled says whether the race detector is on, which allocates memory of its own.
 const raceEnabled = true

@@ -21,7 +21,7 @@ func (r *recorder) add(e Event) {
 	r.events = append(r.events, e)
 }
 
-// after closes the manager, so that all events are there, and returns them.
+// closeAndList closes the manager, so that all events have been delivered, and returns them.
 func (r *recorder) closeAndList(tb testing.TB, m *Manager) []Event {
 	tb.Helper()
 	if err := m.Close(tb.Context()); err != nil {
@@ -40,7 +40,7 @@ func kinds(events []Event) string {
 	return strings.Join(names, " ")
 }
 
-// has reports whether there is an event of the kind.
+// hasKind reports whether there is an event of the kind.
 func hasKind(events []Event, kind EventKind) bool {
 	for i := range events {
 		if events[i].Kind == kind {
@@ -50,7 +50,7 @@ func hasKind(events []Event, kind EventKind) bool {
 	return false
 }
 
-// buffer is a log that several goroutines write.
+// buffer is a log to which several goroutines may write.
 type buffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -72,7 +72,7 @@ func (b *buffer) String() string {
 	return b.buf.String()
 }
 
-// debugLog returns a logger of everything with what it wrote.
+// debugLog returns a logger for all levels, and what it has written.
 func debugLog() (*slog.Logger, *buffer) {
 	out := new(buffer)
 	return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug})), out

@@ -9,7 +9,7 @@ import (
 	"github.com/cloakroom-go/sessions/core/internal/ticket"
 )
 
-// A secret that never was valid changes nothing and is no alarm, renewed session or not, with the same id or another.
+// F1: a secret that was never issued opens nothing and is not reported as reused.
 func TestF1UnissuedSecretIsNoReuse(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {
@@ -41,7 +41,7 @@ func TestF1UnissuedSecretIsNoReuse(t *testing.T) {
 	})
 }
 
-// A secret that was valid once and comes in after the grace is reported, with each use, and opens nothing.
+// A retired secret opens nothing after its grace period. Each use is reported.
 func TestReuseIsReported(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {
@@ -58,7 +58,7 @@ func TestReuseIsReported(t *testing.T) {
 		for i := range former {
 			equal(t, "after the grace, IsNew", former[i].load().IsNew(), true)
 		}
-		// As long as the session lives, and whatever is saved meanwhile.
+		// It is recognized for as long as the session lives.
 		for range 10 {
 			time.Sleep(5 * 24 * time.Hour)
 			c.request(increment)
@@ -85,7 +85,7 @@ func TestReuseIsReported(t *testing.T) {
 	})
 }
 
-// With RevokeOnReuse the session ends for everybody, also when the thief has hung up.
+// RevokeOnReuse ends the session for everybody.
 func TestRevokeOnReuse(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {
@@ -135,7 +135,7 @@ func TestRevokeOnReuseThoughTheClientDisconnects(t *testing.T) {
 	})
 }
 
-// Where the store cannot end the session, the request is an error, and the next use ends it.
+// If the store cannot delete the session, the request fails, and the next use ends the session.
 func TestRevokeOnReuseThatFails(t *testing.T) {
 	t.Parallel()
 	inBubble(t, newSpy, func(t *testing.T, store *spy) {
@@ -153,7 +153,7 @@ func TestRevokeOnReuseThatFails(t *testing.T) {
 	})
 }
 
-// No false alarm: a login starts a new line, and the secrets of the one before are nobody's.
+// A login starts a new history, so the secrets before it are not reported as reused.
 func TestReuseBeforeALogin(t *testing.T) {
 	t.Parallel()
 	for name, prove := range map[string]func(s *Session) error{
@@ -181,7 +181,8 @@ func TestReuseBeforeALogin(t *testing.T) {
 	}
 }
 
-// No false alarm: a slow request whose secret was replaced, and whose grace ended, while it ran. It is refused.
+// A slow request whose secret was replaced and whose grace period ended while it ran is
+// refused, and not reported as reuse.
 func TestReuseBySlowRequest(t *testing.T) {
 	t.Parallel()
 	for name, handler := range map[string]func(s *Session){
@@ -194,7 +195,7 @@ func TestReuseBySlowRequest(t *testing.T) {
 			a := c.clone()
 			slow := a.load()
 			renewTimes(c, 2)
-			time.Sleep(50 * time.Minute) // a touch is due
+			time.Sleep(50 * time.Minute) // A touch is due.
 			handler(slow)
 			equal(t, name+": cookie", a.respond(slow).SetCookie, "")
 			equal(t, name+": alarms", m.Stats().Reused, 0)
@@ -205,7 +206,7 @@ func TestReuseBySlowRequest(t *testing.T) {
 	}
 }
 
-// RevokeOthers with such a secret is no alarm either.
+// RevokeOthers with such a secret is not reported as reuse either.
 func TestReuseByRevokeOthers(t *testing.T) {
 	t.Parallel()
 	eachIndexedInBubble(t, func(t *testing.T, store Store) {
@@ -222,7 +223,8 @@ func TestReuseByRevokeOthers(t *testing.T) {
 	})
 }
 
-// A browser that sends the former cookie beside the current one, as after a change of the cookie's path, is no thief.
+// A retired secret beside the current one is not reported: a browser sends both after a change
+// of the cookie's path.
 func TestReuseBesideTheCurrentSecret(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {
@@ -238,7 +240,7 @@ func TestReuseBesideTheCurrentSecret(t *testing.T) {
 			equal(t, "subject", c.load().Subject(), "ann")
 		}
 		equal(t, "alarms", m.Stats().Reused, 0)
-		// Beside another session's it is an alarm as ever.
+		// Beside the cookie of another session it is reported.
 		c.cookie = former + "; " + newSignedIn(t, m, "bob").cookie
 		equal(t, "subject of the other", c.load().Subject(), "bob")
 		equal(t, "alarms", m.Stats().Reused, 1)

@@ -8,7 +8,8 @@ import (
 	"github.com/cloakroom-go/sessions/core/internal/record"
 )
 
-// S2 and S5 through a request: absent, an event, a new session on the next write, and nothing else fails.
+// S2, S5: a record that does not decode is treated as absent and reported. The next write
+// starts a new session.
 func TestS2DamagedRecord(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -57,7 +58,7 @@ func TestS2DamagedRecord(t *testing.T) {
 	}
 }
 
-// Damage that comes while a request runs ends the session for that request.
+// S2: a record that is damaged during a request has ended for that request.
 func TestS2DamageBeforeTheMerge(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
@@ -73,7 +74,7 @@ func TestS2DamageBeforeTheMerge(t *testing.T) {
 	want(t, s.Save(t.Context()), ErrGone)
 }
 
-// A damaged value is that value's damage only.
+// S2: a damaged value does not affect the other values.
 func TestS2DamagedValue(t *testing.T) {
 	t.Parallel()
 	store := newSpy()

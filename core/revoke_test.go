@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Revoke ends a session of its owner, and nobody else's.
+// Revoke ends a session of its owner only.
 func TestRevokeIsScopedToItsOwner(t *testing.T) {
 	t.Parallel()
 	eachIndexedInBubble(t, func(t *testing.T, store Store) {
@@ -32,7 +32,7 @@ func TestRevokeIsScopedToItsOwner(t *testing.T) {
 	})
 }
 
-// R1: what is revoked stays dead, whatever a request that began before does.
+// R1: a revoked session stays ended, whatever a request that began before does.
 func TestR1RevokeWins(t *testing.T) {
 	t.Parallel()
 	for name, handler := range map[string]func(s *Session){
@@ -45,7 +45,7 @@ func TestR1RevokeWins(t *testing.T) {
 			c := newSignedIn(t, m, "ann")
 			s := c.load()
 			id := s.ID()
-			time.Sleep(4 * 24 * time.Hour) // a touch is due
+			time.Sleep(4 * 24 * time.Hour) // A touch is due.
 			want(t, m.Revoke(t.Context(), "ann", id), nil)
 			handler(s)
 			equal(t, name+": cookie", c.clone().respond(s).SetCookie, "")
@@ -56,8 +56,8 @@ func TestR1RevokeWins(t *testing.T) {
 	}
 }
 
-// R3: no session that exists when RevokeAll is called survives, whatever is in flight; those of others and one that begins
-// after it do.
+// R3: no session that exists when RevokeAll is called survives, whatever requests are running.
+// Sessions of other subjects and later sessions do.
 func TestR3RevokeAllWins(t *testing.T) {
 	t.Parallel()
 	eachIndexedInBubble(t, func(t *testing.T, store Store) {
@@ -74,8 +74,8 @@ func TestR3RevokeAllWins(t *testing.T) {
 			clients, flight = append(clients, c), append(flight, s)
 		}
 		kept, bob := newSignedIn(t, m, "ann"), newSignedIn(t, m, "bob")
-		clients = append(clients, newSignedIn(t, m, "ann")) // just before
-		time.Sleep(4 * 24 * time.Hour)                      // touches are due
+		clients = append(clients, newSignedIn(t, m, "ann")) // just before RevokeAll
+		time.Sleep(4 * 24 * time.Hour)                      // Touches are due.
 		n, err := m.RevokeAll(canceledContext(t), "ann", kept.id())
 		want(t, err, nil)
 		equal(t, "ended", n, len(clients))
@@ -104,7 +104,7 @@ func TestR3RevokeAllWins(t *testing.T) {
 	})
 }
 
-// R3, with the requests and the revocation at the same time, under the race detector.
+// R3: requests write while RevokeAll runs.
 func TestR3RevokeAllAgainstWriters(t *testing.T) {
 	t.Parallel()
 	eachIndexedInBubble(t, func(t *testing.T, store Store) {
@@ -140,7 +140,8 @@ func TestR3RevokeAllAgainstWriters(t *testing.T) {
 	})
 }
 
-// What this process takes for over, or cannot read, may be a session to another of another release: it goes too.
+// R3: a record that has expired by this process's policy, or that it cannot decode, may be a
+// session to a process of another release, so it is deleted too.
 func TestR3RevokeAllDeletesWhatItCannotDecode(t *testing.T) {
 	t.Parallel()
 	for name, revoke := range map[string]func(m *Manager) (int, error){
@@ -170,7 +171,7 @@ func TestR3RevokeAllDeletesWhatItCannotDecode(t *testing.T) {
 	}
 }
 
-// An error in the middle is told together with the count, and calling again ends the rest.
+// After an error, the number of ended sessions is returned with it. Another call ends the rest.
 func TestRevokeAllFailsInTheMiddle(t *testing.T) {
 	t.Parallel()
 	store := newFullSpy()
@@ -207,7 +208,7 @@ func TestRevokeAllFailsInTheMiddle(t *testing.T) {
 	equal(t, "ended when there is none", n, 0)
 }
 
-// Each deletion has a deadline of its own, so that many sessions do not share one.
+// Each deletion has its own deadline.
 func TestRevokeAllHasATimeoutForEach(t *testing.T) {
 	t.Parallel()
 	inBubble(t, newFullSpy, func(t *testing.T, store fullSpy) {
@@ -243,14 +244,14 @@ func TestRevokeOthers(t *testing.T) {
 		equal(t, "this one", this.load().Subject(), "ann")
 		equal(t, "the other, IsNew", other.load().IsNew(), true)
 		equal(t, "bob", bob.load().Subject(), "bob")
-		// From a request that holds the former secret within the grace.
+		// A client may use a retired secret in its grace period.
 		former := this.clone()
 		this.request(renew)
 		newSignedIn(t, m, "ann")
 		n, err := others(former.load())
 		want(t, err, nil)
 		equal(t, "ended under the former secret", n, 1)
-		// A login that is yet to be committed counts, on a new session and on a stored one of another subject.
+		// A login counts before it is committed, on a new session and on a stored one.
 		fresh := newClient(t, m)
 		fresh.request(func(s *Session) {
 			want(t, s.Login("ann"), nil)
@@ -270,7 +271,7 @@ func TestRevokeOthers(t *testing.T) {
 	})
 }
 
-// Somebody whose own session has ended ends no others, nor does one who is not signed in.
+// A session that has ended, or in which nobody is signed in, ends no other.
 func TestRevokeOthersByAnEndedSession(t *testing.T) {
 	t.Parallel()
 	eachIndexedInBubble(t, func(t *testing.T, store Store) {
@@ -333,7 +334,8 @@ func TestRevokeOthersOutage(t *testing.T) {
 	equal(t, "the other", other.load().Subject(), "ann")
 }
 
-// RevokeEverything ends all, signed in or not, page after page, though the client hangs up.
+// RevokeEverything ends all sessions, signed in or not, in pages, although the client
+// disconnects.
 func TestRevokeEverything(t *testing.T) {
 	t.Parallel()
 	eachIndexedInBubble(t, func(t *testing.T, store Store) {
@@ -368,7 +370,7 @@ func TestRevokeEverything(t *testing.T) {
 	})
 }
 
-// A client that hangs up stops no revocation, on a store that heeds its context.
+// No revocation stops because the client disconnects.
 func TestRevokeThoughTheClientDisconnects(t *testing.T) {
 	t.Parallel()
 	for name, revoke := range map[string]func(ctx context.Context, m *Manager, c *client, _ *Session) error{

@@ -10,7 +10,7 @@ import (
 	"github.com/cloakroom-go/sessions/core/memstore"
 )
 
-// R1: A loads, B destroys, A does whatever it does. Dead stays dead and A gets no cookie (R9 too).
+// R1, R9: A loads, B destroys, A does anything. The session stays ended, and A gets no cookie.
 func TestR1LogoutWins(t *testing.T) {
 	t.Parallel()
 	for name, handler := range map[string]func(s *Session){
@@ -48,7 +48,7 @@ func TestR1LogoutWins(t *testing.T) {
 	}
 }
 
-// R1 where A is only due for a touch.
+// R1: A is only due for a touch.
 func TestR1TouchDoesNotRevive(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {
@@ -67,7 +67,7 @@ func TestR1TouchDoesNotRevive(t *testing.T) {
 	})
 }
 
-// R1 at its narrowest: the logout lands between A's attempts to save.
+// R1: the logout comes between A's attempts to save.
 func TestR1LogoutDuringTheMerge(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
@@ -83,7 +83,7 @@ func TestR1LogoutDuringTheMerge(t *testing.T) {
 		store.onCall(func(_ context.Context, op, _ string) error {
 			if op == "save" && first {
 				first = false
-				out.request((*Session).Destroy) //nolint:contextcheck // another request's
+				out.request((*Session).Destroy) //nolint:contextcheck // It is another request, with its own context.
 			}
 			return nil
 		})
@@ -93,7 +93,7 @@ func TestR1LogoutDuringTheMerge(t *testing.T) {
 	want(t, visits.Set(s, 3), ErrGone)
 }
 
-// R2: a login in B leaves A's request under the old secret outside, and B's data as B left it.
+// R2: after a login in B, the request of A under the old secret changes nothing.
 func TestR2LoginWins(t *testing.T) {
 	t.Parallel()
 	for name, handler := range map[string]func(s *Session){
@@ -128,7 +128,8 @@ func TestR2LoginWins(t *testing.T) {
 	}
 }
 
-// R2: A loads, B authenticates, A does whatever it does under the old secret. It is refused and B's data are intact.
+// R2: A loads, B steps up, A does anything under the old secret. It is refused, and B's data
+// are intact.
 func TestR2StepUpWins(t *testing.T) {
 	t.Parallel()
 	for name, handler := range map[string]func(s *Session){
@@ -156,14 +157,14 @@ func TestR2StepUpWins(t *testing.T) {
 	}
 }
 
-// Two requests that authenticate at once: one wins, the other's session is gone, and the winner's cookie is good.
+// R2: of several step-ups at the same time one wins, and its cookie is valid.
 func TestR2ParallelAuthentications(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {
 		t.Helper()
 		c := newSignedIn(t, newTestManager(t, Options{Store: store}), "ann")
 		tabs, sessions := make([]*client, 8), make([]*Session, 8)
-		for i := range tabs { // all have arrived before one leaves
+		for i := range tabs { // All are loaded before the first commits.
 			tabs[i] = c.clone()
 			sessions[i] = tabs[i].load()
 			want(t, sessions[i].StepUp(Auth{Level: i + 1}), nil)
@@ -184,7 +185,7 @@ func TestR2ParallelAuthentications(t *testing.T) {
 	})
 }
 
-// R3 over requests in flight: what ends the sessions of a user ends those that are being written.
+// R3: a session that is deleted while many requests write it stays deleted.
 func TestR3DeleteWinsOverManyInFlight(t *testing.T) {
 	t.Parallel()
 	store := memstore.New(memstore.Options{})

@@ -39,7 +39,7 @@ func TestR4DifferentKeys(t *testing.T) {
 	})
 }
 
-// Two clears, updates and sets over each other.
+// Clear and an update of one request meet a new key and an update of another.
 func TestR4ClearAgainstAdd(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, newTestManager(t, Options{}))
@@ -57,7 +57,7 @@ func TestR4ClearAgainstAdd(t *testing.T) {
 	})
 }
 
-// TestEqualValueAfterAMerge shows that a merge does not make every later write of the request a change.
+// After a merge, storing an equal value is still not a change.
 func TestEqualValueAfterAMerge(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
@@ -74,7 +74,7 @@ func TestEqualValueAfterAMerge(t *testing.T) {
 	equal(t, "saves of an equal value", store.count("save"), 0)
 }
 
-// A store under which every save meets another: the save gives up, says so, and loses nothing but the attempt.
+// If every save meets a conflict, the commit gives up and returns ErrConflict.
 func TestEndlessConflicts(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
@@ -92,8 +92,8 @@ func TestEndlessConflicts(t *testing.T) {
 	c.request(func(s *Session) { equal(t, "visits", visits.Get(s), 1) })
 }
 
-// Another process writes before each of the first attempts, and then whenever this one pauses. Whoever goes on after a pause
-// from what was stored before it loses each time, until it gives up.
+// Another process writes before each of the first attempts, and whenever this one waits. So an
+// attempt after a wait succeeds only if it loads the record again.
 func TestMergeLoadsAgainAfterAPause(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -108,7 +108,7 @@ func TestMergeLoadsAgainAfterAPause(t *testing.T) {
 		last, others := time.Now(), 0
 		store.onCall(func(_ context.Context, op, _ string) error {
 			if paused := time.Now().After(last); paused || op == "save" && store.count("save") <= 4 {
-				rival.request(increment) //nolint:contextcheck // another request, with a context of its own
+				rival.request(increment) //nolint:contextcheck // It is another request, with its own context.
 				others++
 			}
 			last = time.Now()
@@ -121,7 +121,7 @@ func TestMergeLoadsAgainAfterAPause(t *testing.T) {
 	})
 }
 
-// The store fails in the middle of a merge: an error, never a session that has ended.
+// If the store fails during a merge, the commit fails. The session has not ended.
 func TestOutageDuringAMerge(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
@@ -131,7 +131,7 @@ func TestOutageDuringAMerge(t *testing.T) {
 	increment(s)
 	store.onCall(func(_ context.Context, op, _ string) error {
 		if op == "save" {
-			return ErrConflict // and no record with it, so the manager has to load
+			return ErrConflict // Without the current record, so the manager has to load it.
 		}
 		return errDown
 	})
@@ -141,7 +141,8 @@ func TestOutageDuringAMerge(t *testing.T) {
 	c.request(func(s *Session) { equal(t, "visits", visits.Get(s), 2) })
 }
 
-// A size that only the merge exceeds is an error that leaves what the other request stored.
+// If the merged session exceeds MaxSize, the commit fails, and what the other request stored
+// stays.
 func TestMergeBeyondTheSizeCap(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, newTestManager(t, Options{MaxSize: 1000}))
@@ -153,7 +154,7 @@ func TestMergeBeyondTheSizeCap(t *testing.T) {
 	equal(t, "Keys", strings.Join(c.load().Keys(), ","), "other,visits")
 }
 
-// O2: no cookie for a record that does not exist, whatever goes wrong with the save; and the next attempt works.
+// O2: a save that fails sends no cookie, and the next attempt works.
 func TestO2SaveFails(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
@@ -170,7 +171,7 @@ func TestO2SaveFails(t *testing.T) {
 	c.respond(s)
 	c.request(func(s *Session) { equal(t, "visits", visits.Get(s), 1) })
 
-	// A change of secret that was not saved is not announced either.
+	// A secret that was not saved is not sent either.
 	before := c.ticket()
 	for name, change := range map[string]func(*Session) error{
 		"Renew": (*Session).Renew, "Login": func(s *Session) error { return s.Login("ann") },
@@ -187,7 +188,7 @@ func TestO2SaveFails(t *testing.T) {
 	equal(t, "ticket", c.ticket() == before, true)
 }
 
-// A store that says a new record is gone talks nonsense, and must not make the visitor's data vanish without an error.
+// O2: if the store answers the save of a new session with ErrNotFound, the commit fails.
 func TestO2CreateAnsweredWithNotFound(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
@@ -199,7 +200,7 @@ func TestO2CreateAnsweredWithNotFound(t *testing.T) {
 	wantNoReply(t, "reply", reply)
 }
 
-// Two requests that are both due for a touch end in one touch's effect, and neither fails.
+// Two requests that are due for a touch, or a touch and a write, do not disturb each other.
 func TestTouchMeetsAnotherRequest(t *testing.T) {
 	t.Parallel()
 	for name, handler := range map[string]func(s *Session){"touch": read, "write": increment, "renew": func(s *Session) { _ = s.Renew() }} {

@@ -14,8 +14,8 @@ import (
 	"github.com/cloakroom-go/sessions/core/adapter"
 )
 
-// A goroutine of the request saves while the response begins, and while it ends: both wait, for the cookie and for the
-// framework's memory.
+// The response waits for a save of another goroutine, which may need the cookie sent. So does
+// the end of the request, because the framework reuses its memory.
 func TestScopeWaitsForSaves(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
@@ -25,7 +25,7 @@ func TestScopeWaitsForSaves(t *testing.T) {
 	store.onCall(func(_ context.Context, op, _ string) error {
 		if op == "save" {
 			began <- struct{}{}
-			time.Sleep(10 * time.Millisecond) // whoever does not wait is done before this
+			time.Sleep(10 * time.Millisecond) // If nobody waits, the request ends before this.
 			saved.Add(1)
 		}
 		return nil
@@ -49,8 +49,8 @@ func TestScopeWaitsForSaves(t *testing.T) {
 	equal(t, "saves when the request ended", saved.Load(), 2)
 }
 
-// Goroutines of the request ask for its session while the response begins: they get one and the same, and what they put into
-// it is stored with a cookie, or they are told that they came late.
+// Goroutines of a request that ask for the session while the response begins get the same one.
+// What they store in it is saved with a cookie, or they get ErrLate.
 func TestScopeMakesOneSession(t *testing.T) {
 	t.Parallel()
 	m := newTestManager(t, Options{Lazy: true})
@@ -66,8 +66,8 @@ func TestScopeMakesOneSession(t *testing.T) {
 	}
 }
 
-// raceForSession lets two goroutines ask for the session, and begins the response so many moments later. It reports whether a
-// cookie was sent.
+// raceForSession runs two goroutines that ask for the session, and begins the response after
+// yielding this many times. It reports whether a cookie was sent.
 func raceForSession(t *testing.T, m *Manager, moments int, cookie []string) bool {
 	t.Helper()
 	sc := new(Scope)
@@ -109,8 +109,8 @@ func raceForSession(t *testing.T, m *Manager, moments int, cookie []string) bool
 	return reply.SetCookie != ""
 }
 
-// Nobody has asked for a session when it is too late for its cookie: who does so then gets one, whether the response has begun
-// or its connection is another's, and the scope of another manager may be committed in between.
+// A handler may ask for the session for the first time after the response has begun or the
+// connection was taken over.
 func TestScopeMakesSessionsLate(t *testing.T) {
 	t.Parallel()
 	outer, inner := new(Scope), new(Scope)
@@ -131,7 +131,7 @@ func TestScopeMakesSessionsLate(t *testing.T) {
 	want(t, hijacked.Close(), nil)
 }
 
-// A goroutine of the request loads the session of a lazy manager while the request ends.
+// The end of the request waits for a goroutine that loads the session of a lazy manager.
 func TestScopeWaitsForLoads(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
@@ -143,7 +143,7 @@ func TestScopeWaitsForLoads(t *testing.T) {
 	store.onCall(func(_ context.Context, op, _ string) error {
 		if op == "load" {
 			close(began)
-			time.Sleep(10 * time.Millisecond) // likewise
+			time.Sleep(10 * time.Millisecond) // The same.
 			loaded.Store(true)
 		}
 		return nil
@@ -155,7 +155,7 @@ func TestScopeWaitsForLoads(t *testing.T) {
 	equal(t, "loaded when the request ended", loaded.Load(), true)
 }
 
-// What is done once the response has begun is carried out, or told of, when the request ends, whatever it is.
+// What happens after the response has begun is saved or reported when the request ends.
 func TestScopeCommitsLateChangesAtClose(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, newTestManager(t, Options{MaxSize: 1 << 10}))
@@ -185,7 +185,7 @@ func TestScopeCommitsLateChangesAtClose(t *testing.T) {
 	equal(t, "the session, IsNew", c.load().IsNew(), true)
 }
 
-// A load that failed is tried again by who asks for the session after all, and does not make the visitor a new one.
+// After a load that failed, the session can be loaded again. It does not become a new one.
 func TestScopeLoadsAgain(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
@@ -203,7 +203,7 @@ func TestScopeLoadsAgain(t *testing.T) {
 	equal(t, "visits", visits.Get(s), 1)
 }
 
-// commitHeader commits before the first byte of a response whose header nobody sees.
+// commitHeader commits before the first byte of a response and drops the reply.
 func commitHeader(sc *Scope) error {
 	_, err := sc.CommitHeader()
 	return err

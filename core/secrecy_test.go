@@ -15,7 +15,7 @@ import (
 	"github.com/cloakroom-go/sessions/core/memstore"
 )
 
-// spellings returns the forms in which a secret might show.
+// spellings returns the forms in which a secret could appear.
 func spellings(tk *ticket.Ticket) []string {
 	raw := append(append([]byte{}, tk.ID[:]...), tk.Secret[:]...)
 	list := strings.Trim(fmt.Sprintf("%d", tk.Secret[:]), "[]")
@@ -27,7 +27,8 @@ func spellings(tk *ticket.Ticket) []string {
 	}
 }
 
-// L1: everything that can be printed, logged or encoded, at debug level, after every operation, with every fault.
+// L1: no secret appears in anything that is printed, logged or encoded, after any operation or
+// fault.
 func TestL1NoSecretAnywhere(t *testing.T) {
 	t.Parallel()
 	const value = "value-that-is-nobodys-business"
@@ -83,7 +84,7 @@ func TestL1NoSecretAnywhere(t *testing.T) {
 		store.onCall(nil)
 	}
 	request(stale(func(s *Session) { want(t, note.Set(s, value+"!"), nil) }))
-	c.cookie = "" // signed out by the login above
+	c.cookie = "" // The login above has signed it out.
 	request(func(s *Session) { want(t, note.Set(s, value), nil) })
 	request((*Session).Destroy)
 	c.cookie = "session=" + strings.Repeat("A", 64)
@@ -114,7 +115,7 @@ func TestL1NoSecretAnywhere(t *testing.T) {
 	}
 }
 
-// TestL1ScopePrints shows that a request's context, which ends up in logs, does not print the secret.
+// L1: the context of a request, which may be logged, does not print the secret.
 func TestL1ScopePrints(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, newTestManager(t, Options{}))
@@ -131,7 +132,7 @@ func TestL1ScopePrints(t *testing.T) {
 	}
 }
 
-// A session prints as its id, whatever the verb, and encodes as nothing.
+// L1: a session prints as its id with any verb, and encodes as nothing.
 func TestSessionPrintsItsID(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, newTestManager(t, Options{}))
@@ -140,7 +141,7 @@ func TestSessionPrintsItsID(t *testing.T) {
 	wanted := "session(" + c.id() + ")"
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%p"} {
 		if verb == "%p" {
-			continue // an address
+			continue // It prints an address.
 		}
 		equal(t, verb, fmt.Sprintf(verb, s), wanted)
 	}
@@ -150,7 +151,7 @@ func TestSessionPrintsItsID(t *testing.T) {
 	equal(t, "JSON", string(encoded), "{}")
 }
 
-// T3: nothing that the store holds is, or leads to, what the cookie holds.
+// T3: the store contains no secret, and nothing that opens a session in place of one.
 func TestT3StoreAuthenticatesNobody(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
@@ -173,7 +174,7 @@ func TestT3StoreAuthenticatesNobody(t *testing.T) {
 		stored := map[string][32]byte{"digest": snap.Digest()}
 		history := snap.Identity().History
 		for i := range history.Len() {
-			retired := history[24+i*72+8:] // as docs/record-format.md has it
+			retired := history[24+i*72+8:] // See docs/record-format.md.
 			stored["former digest"], stored["seal"] = [32]byte(retired), [32]byte(retired[32:])
 		}
 		for what, raw := range stored {
@@ -189,7 +190,7 @@ func TestT3StoreAuthenticatesNobody(t *testing.T) {
 	}
 }
 
-// T3: the line of secrets in a record holds none of them.
+// T3: the history of a record contains none of its secrets.
 func TestT3HistoryHidesItsSecrets(t *testing.T) {
 	t.Parallel()
 	store := memstore.New(memstore.Options{})

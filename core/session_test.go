@@ -44,7 +44,7 @@ func TestSetExpiryLimits(t *testing.T) {
 				t.Errorf("SetExpiry(%v): %v", d, err)
 			}
 		}
-		want(t, s.SetExpiry(time.Hour), nil) // alone it starts no session
+		want(t, s.SetExpiry(time.Hour), nil) // Alone it starts no session.
 	})
 	equal(t, "cookie", c.cookie, "")
 }
@@ -62,7 +62,7 @@ func TestSetExpiryPersists(t *testing.T) {
 			}
 			return Permanent
 		}
-		// On a session without data it waits for the first value.
+		// On a session without data it takes effect with the first value.
 		c.request(func(s *Session) { want(t, s.SetExpiry(10*time.Hour), nil); want(t, visits.Set(s, 1), nil) })
 		equal(t, "at first", left(), 10*time.Hour)
 		time.Sleep(9 * time.Hour)
@@ -89,7 +89,7 @@ func TestSetExpiryPersists(t *testing.T) {
 	})
 }
 
-// Remember overrides SessionOnly both ways, persists, and is undone by the other choice.
+// Remember overrides SessionOnly both ways, until the next choice.
 func TestRemember(t *testing.T) {
 	t.Parallel()
 	for _, only := range []bool{false, true} {
@@ -127,7 +127,8 @@ func TestRemember(t *testing.T) {
 	}
 }
 
-// On a session without data the choice waits for the first value, and alone it makes no session.
+// On a session without data Remember takes effect with the first value, and does not start a
+// session.
 func TestRememberOnANewSession(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
@@ -140,7 +141,7 @@ func TestRememberOnANewSession(t *testing.T) {
 		want(t, s.Login("ann"), nil)
 	})
 	equal(t, "cookie", reply.SetCookie, c.cookie+"; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=Lax")
-	// The choices of two requests meet: the later save wins, and the other's data stay.
+	// The choices of two requests are merged, and so are their data.
 	a, b := c.clone(), c.clone()
 	x, y := a.load(), b.load()
 	want(t, x.Remember(false), nil)
@@ -154,7 +155,7 @@ func TestRememberOnANewSession(t *testing.T) {
 	equal(t, "idle timeout", s.Expires().Sub(s.LastSeen()), time.Hour)
 }
 
-// What one user chose for how long to be remembered is not for the next in the same browser.
+// A user does not inherit the choices of another in the same browser.
 func TestRememberIsNotInherited(t *testing.T) {
 	t.Parallel()
 	m := newTestManager(t, Options{Expiry: time.Hour, Cookie: Cookie{SessionOnly: true}})
@@ -227,7 +228,7 @@ func TestRemainingAfterSetExpiry(t *testing.T) {
 	})
 }
 
-// A2: a session that is used after its request shows what it last knew, and harms nobody.
+// A2: a session that is used after its request shows what it knew last.
 func TestA2UseAfterReturn(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
@@ -252,7 +253,7 @@ func TestA2UseAfterReturn(t *testing.T) {
 	equal(t, "records", store.recordCount(), 0)
 }
 
-// A3: goroutines of one request share its session. The race detector watches.
+// A3: goroutines of one request share its session.
 func TestA3SharedByGoroutines(t *testing.T) {
 	t.Parallel()
 	store := newSpy()

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// A failed save gives its changes back, and what came meanwhile goes on top of them.
+// After a failed save its changes are pending again, followed by those that were made
+// meanwhile.
 func TestFailedSaveKeepsTheChanges(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
@@ -55,13 +56,13 @@ func TestFailedSaveKeepsTheChanges(t *testing.T) {
 			return errDown
 		})
 		want(t, s.Save(t.Context()), ErrStore)
-		mine.clone().request(set(t, 100)) // so that what is given back is merged, too
+		mine.clone().request(set(t, 100)) // The pending changes have to be merged as well.
 		mine.respond(s)
 		equal(t, name, contents(mine.load()), tc.wanted)
 	}
 }
 
-// What goroutines of the request change while a save is under way is theirs for the next save, on top of the first.
+// Changes that are made during a save belong to the next save.
 func TestChangesDuringASave(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
@@ -85,7 +86,7 @@ func TestChangesDuringASave(t *testing.T) {
 	})
 }
 
-// The same where the save under way has to merge: what was worked out meanwhile is worked out again.
+// If the save merges, updates that were made meanwhile run again.
 func TestChangesDuringAMerge(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
@@ -103,7 +104,7 @@ func TestChangesDuringAMerge(t *testing.T) {
 	c.request(func(s *Session) { equal(t, "visits", visits.Get(s), 102) })
 }
 
-// And the save after a merge, during which more is changed: that too is worked out over what is stored.
+// Updates that are made during the save after a merge run on what that save has stored.
 func TestChangesDuringTheSaveAfterAMerge(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
@@ -124,7 +125,7 @@ func TestChangesDuringTheSaveAfterAMerge(t *testing.T) {
 	c.request(func(s *Session) { equal(t, "visits", visits.Get(s), 103) })
 }
 
-// The same where the save after the merge fails at first.
+// If the save after a merge fails, its updates run again in the next one.
 func TestFailedSaveAfterAMerge(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
@@ -145,7 +146,7 @@ func TestFailedSaveAfterAMerge(t *testing.T) {
 	c.request(func(s *Session) { equal(t, "visits", visits.Get(s), 102) })
 }
 
-// While a save is under way the session shows what is being saved, and a step-up that comes meanwhile adds to it.
+// During a save the session shows what is being saved, and a step-up adds to it.
 func TestStepUpDuringTheSaveOfALogin(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
@@ -173,7 +174,7 @@ func TestStepUpDuringTheSaveOfALogin(t *testing.T) {
 	}
 }
 
-// What a request chooses for the life of its session while a save is under way that fails is kept with the rest.
+// SetExpiry and Remember during a save that fails are kept.
 func TestExpiryAndRememberDuringAFailedSave(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
@@ -197,7 +198,7 @@ func TestExpiryAndRememberDuringAFailedSave(t *testing.T) {
 	equal(t, "idle timeout", c.load().Expires().Sub(c.load().LastSeen()), time.Hour)
 }
 
-// A touch that fails harms nobody: what was read was read, and the next request tries again.
+// A touch that fails is no error. The next request tries again.
 func TestFailedTouchIsNoError(t *testing.T) {
 	t.Parallel()
 	inBubble(t, newTouchSpy, func(t *testing.T, store touchSpy) {
@@ -217,7 +218,7 @@ func TestFailedTouchIsNoError(t *testing.T) {
 	})
 }
 
-// A renewal that nobody asked for and that fails is no error of the request, and the next request makes it.
+// A renewal by age that fails is no error. The next request tries again.
 func TestRenewEveryThatFails(t *testing.T) {
 	t.Parallel()
 	inBubble(t, newTouchSpy, func(t *testing.T, store touchSpy) {
@@ -238,7 +239,7 @@ func TestRenewEveryThatFails(t *testing.T) {
 		c.request(func(s *Session) { equal(t, "visits", visits.Get(s), 1) })
 		equal(t, "renewed by the next", c.ticket() == before.ticket(), false)
 		wantAccepted(t, "the one before", before, c)
-		// A session that ended meanwhile is no error for one who only read, and gets no cookie.
+		// That the session has ended is no error for a request that only reads.
 		time.Sleep(time.Hour)
 		s = c.load()
 		c.clone().request((*Session).Destroy)

@@ -11,14 +11,15 @@ import (
 	"github.com/cloakroom-go/sessions/core/memstore"
 )
 
-// spy counts the calls of a store and lets a test come in between. It hides every optional interface, Instant too.
+// spy counts the calls of a store, and can run a function before each. It has none of the
+// optional interfaces, and no Instant method.
 type spy struct {
 	store Store
 
 	mu     sync.Mutex
-	calls  []string                                        // operation and key
-	saved  []Record                                        // what Save was handed
-	before func(ctx context.Context, op, key string) error // an error takes the place of the call
+	calls  []string                                        // each as operation and key
+	saved  []Record                                        // the arguments of Save
+	before func(ctx context.Context, op, key string) error // see onCall
 }
 
 func (s *spy) record(ctx context.Context, op, key string) error {
@@ -59,7 +60,7 @@ func (s *spy) Delete(ctx context.Context, key string) error {
 	return err
 }
 
-// count returns how many calls of the operation there were, of any for "".
+// count returns the number of calls of an operation, or of all operations if op is "".
 func (s *spy) count(op string) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -71,21 +72,21 @@ func (s *spy) count(op string) (n int) {
 	return n
 }
 
-// forget makes the counts start again.
+// reset sets the counts to zero.
 func (s *spy) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls, s.saved = nil, nil
 }
 
-// hook sets what happens before each call; nil is nothing.
+// onCall sets what runs before each call. Its error takes the place of the call.
 func (s *spy) onCall(before func(ctx context.Context, op, key string) error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.before = before
 }
 
-// fail makes an operation fail until the next hook.
+// failOn makes an operation fail until onCall is called.
 func (s *spy) failOn(op string, err error) {
 	s.onCall(func(_ context.Context, got, _ string) error {
 		if got == op {
@@ -95,9 +96,9 @@ func (s *spy) failOn(op string, err error) {
 	})
 }
 
-// once runs f in front of the next save.
+// beforeSave runs f before the next save.
 func (s *spy) beforeSave(f func()) {
-	var done atomic.Bool // not a sync.Once: f may come here again
+	var done atomic.Bool // It is not a sync.Once, because f may save as well.
 	s.onCall(func(_ context.Context, got, _ string) error {
 		if got == "save" && done.CompareAndSwap(false, true) {
 			f()
@@ -106,10 +107,10 @@ func (s *spy) beforeSave(f func()) {
 	})
 }
 
-// records returns how many records the store below holds.
+// recordCount returns the number of stored records.
 func (s *spy) recordCount() int { return s.store.(*memstore.Store).Len() }
 
-// stored returns the one record under key, or fails the test.
+// stored returns the record under key, and fails the test if there is none.
 func (s *spy) stored(tb testing.TB, key string) Record {
 	tb.Helper()
 	rec, err := s.store.Load(tb.Context(), key)
@@ -133,7 +134,7 @@ func (s touchSpy) Touch(ctx context.Context, rec Record) error {
 
 func newTouchSpy() touchSpy { return touchSpy{newSpy()} }
 
-// fullSpy is a spy with every optional interface but Instant.
+// fullSpy is a spy with all optional interfaces, and no Instant method.
 type fullSpy struct{ touchSpy }
 
 func (s fullSpy) BySubject(ctx context.Context, subject string) ([]Record, error) {
@@ -159,7 +160,7 @@ func (s fullSpy) Count(ctx context.Context, prefix string) (int, error) {
 
 func newFullSpy() fullSpy { return fullSpy{newTouchSpy()} }
 
-// damage overwrites a stored record with bytes that are none.
+// damageRecord overwrites the data of a stored record with bytes that do not decode.
 func damageRecord(tb testing.TB, store Store, key string) {
 	tb.Helper()
 	rec, err := store.Load(tb.Context(), key)
@@ -169,7 +170,7 @@ func damageRecord(tb testing.TB, store Store, key string) {
 	want(tb, err, nil)
 }
 
-// stores are the three ways a store may look to the manager.
+// stores returns constructors of the three kinds of stores that the manager treats differently.
 func stores() map[string]func() Store {
 	return map[string]func() Store{
 		"memory":          func() Store { return memstore.New(memstore.Options{}) },
@@ -178,7 +179,7 @@ func stores() map[string]func() Store {
 	}
 }
 
-// eachStore runs a test against all of them.
+// eachStore runs a test with each kind of store.
 func eachStore(t *testing.T, test func(t *testing.T, store Store)) {
 	t.Helper()
 	for name, open := range stores() {
@@ -189,7 +190,8 @@ func eachStore(t *testing.T, test func(t *testing.T, store Store)) {
 	}
 }
 
-// inBubble runs a test against each kind of store, each in a bubble with a clock of its own.
+// eachStoreInBubble runs a test with each kind of store, in a synctest bubble with its own
+// clock.
 func eachStoreInBubble(t *testing.T, test func(t *testing.T, store Store)) {
 	t.Helper()
 	for name, open := range stores() {
@@ -200,13 +202,14 @@ func eachStoreInBubble(t *testing.T, test func(t *testing.T, store Store)) {
 	}
 }
 
-// inBubbleWith runs a test in a bubble, in which the store is made too.
+// inBubble runs a test in a synctest bubble, in which it makes the store as well.
 func inBubble[S any](t *testing.T, open func() S, test func(t *testing.T, store S)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) { test(t, open()) })
 }
 
-// eachIndexed runs a test against each kind of store that has an index, each in a bubble with a clock of its own.
+// eachIndexedInBubble runs a test with each kind of store that has an index, in a synctest
+// bubble with its own clock.
 func eachIndexedInBubble(t *testing.T, test func(t *testing.T, store Store)) {
 	t.Helper()
 	for name, open := range map[string]func() Store{

@@ -8,7 +8,7 @@ import (
 	"github.com/cloakroom-go/sessions/core/memstore"
 )
 
-// Every count is that of what happened, with a hook and without one.
+// Each event is counted, with a hook and without one.
 func TestStats(t *testing.T) {
 	t.Parallel()
 	for name, hook := range map[string]func(Event){"hook": func(Event) {}, "no hook": nil} {
@@ -60,14 +60,13 @@ func TestStats(t *testing.T) {
 	}
 }
 
-// loadOf loads the session of a request of c.
+// tryLoad loads the session of the client, and returns the error.
 func tryLoad(tb testing.TB, m *Manager, c *client) error {
 	tb.Helper()
 	return unloadedSession(m, c.cookie).load(tb.Context())
 }
 
-// With the memory store, whose records are looked up in a way of their own, each load and each refusal counts as well, and
-// leads to what it leads to elsewhere.
+// The memory store has its own way to load records. It counts and reports the same.
 func TestStatsOfTheMemoryStore(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func() *memstore.Store { return memstore.New(memstore.Options{}) }, func(t *testing.T, store *memstore.Store) {

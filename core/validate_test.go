@@ -14,23 +14,23 @@ func TestValidateTimes(t *testing.T) {
 	}{
 		{"Expiry", Options{Expiry: -2}},
 		{"Expiry", Options{Expiry: -time.Hour}},
-		{"Expiry", Options{Expiry: 3600}}, // the unit was forgotten
+		{"Expiry", Options{Expiry: 3600}}, // The unit was forgotten.
 		{"Expiry", Options{Expiry: 1}},
 		{"Expiry", Options{Expiry: time.Second - 1}},
 		{"Lifetime", Options{Lifetime: -1}},
-		{"Lifetime", Options{Lifetime: 3600}}, // and not Expiry, which nobody set
+		{"Lifetime", Options{Lifetime: 3600}}, // The error names Lifetime, not the default Expiry.
 		{"Grace", Options{Grace: 30}},
 		{"Lifetime", Options{Lifetime: -time.Hour}},
 		{"Lifetime", Options{Expiry: time.Hour, Lifetime: 3600}},
 		{"Lifetime", Options{Expiry: time.Hour, Lifetime: time.Hour - 1}},
-		{"Lifetime", Options{Expiry: DefaultExpiry, Lifetime: time.Hour}}, // set, though to the default
+		{"Lifetime", Options{Expiry: DefaultExpiry, Lifetime: time.Hour}}, // It is set, although to the default.
 		{"Lifetime", Options{Expiry: Permanent, Lifetime: time.Hour}},
 		{"Grace", Options{Grace: -2}},
 		{"StoreTimeout", Options{StoreTimeout: -1}},
 		{"StoreTimeout", Options{StoreTimeout: 5}},
 		{"MaxSize", Options{MaxSize: -1}},
 		{"MaxSize", Options{MaxSize: largestMaxSize + 1}},
-		{"PurgeInterval", Options{PurgeInterval: 300}}, // the unit was forgotten
+		{"PurgeInterval", Options{PurgeInterval: 300}}, // The unit was forgotten.
 		{"PurgeInterval", Options{PurgeInterval: time.Second - 1}},
 	} {
 		wantRefused(t, tc.o, tc.field)
@@ -38,7 +38,7 @@ func TestValidateTimes(t *testing.T) {
 	for _, o := range []Options{
 		{Expiry: time.Second},
 		{Expiry: time.Hour, Lifetime: time.Hour},
-		{Lifetime: time.Hour}, // caps the default Expiry
+		{Lifetime: time.Hour}, // It limits the default Expiry.
 		{Expiry: Permanent},
 		{Expiry: 1<<63 - 1},
 		{Lifetime: 1<<63 - 1},
@@ -88,7 +88,7 @@ func TestValidateRenewalAndLimits(t *testing.T) {
 	}
 }
 
-// All that is wrong is said at once.
+// The error reports everything that is wrong.
 func TestValidateReportsEverything(t *testing.T) {
 	t.Parallel()
 	_, err := NewManager(Options{Prefix: " ", Expiry: -5, Grace: -2, Cookie: Cookie{Name: ";", Domain: "x", Path: "y", SameSite: 9}})
@@ -104,7 +104,7 @@ func TestValidateReportsEverything(t *testing.T) {
 	}
 }
 
-// What was made for the default Expiry under a shorter Lifetime ends with the Lifetime.
+// The default Expiry is limited by Lifetime.
 func TestDefaultExpiryIsCapped(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, newTestManager(t, Options{Lifetime: time.Hour}))

@@ -6,7 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// refused fails the test unless the options are an error of one printable line that begins in our name and says the field.
+// wantRefused fails the test unless the options are refused, with an error of one printable
+// line that names the field.
 func wantRefused(t *testing.T, o Options, field string) {
 	t.Helper()
 	m, err := NewManager(o)
@@ -37,7 +38,7 @@ func TestC2Injection(t *testing.T) {
 			"Prefix":        {Prefix: "p" + attack},
 		} {
 			if field == "Prefix" && strings.Trim(attack, "ab;") == "" {
-				continue // a key may hold it
+				continue // A key may contain it.
 			}
 			wantRefused(t, o, field)
 		}

@@ -40,7 +40,7 @@ func TestValuesOfEveryKind(t *testing.T) {
 		want(t, raw.Set(s, []byte{0, 255}), nil)
 		want(t, person.Set(s, in), nil)
 		want(t, anyway.Set(s, "x"), nil)
-		want(t, s.Set("", nil), nil) // an empty key and a nil value are a key and a value
+		want(t, s.Set("", nil), nil) // An empty key is a key, and nil is a value.
 	})
 	c.request(func(s *Session) {
 		equal(t, "text", text.Get(s), "quoted \"text\" <&> \u2028 é \x7f")
@@ -61,7 +61,7 @@ func TestValuesOfEveryKind(t *testing.T) {
 	})
 }
 
-// Values are copies, on the way in and on the way out.
+// Values are copied when they are stored and when they are read.
 func TestValuesAreCopies(t *testing.T) {
 	t.Parallel()
 	const list = Key[[]int]("list")
@@ -79,7 +79,7 @@ func TestValuesAreCopies(t *testing.T) {
 	c.request(func(s *Session) { equal(t, "first", list.Get(s)[0], 1) })
 }
 
-// A key that stands in a buffer which the framework uses again is copied.
+// A1: keys and subjects are copied, because the framework may reuse their memory.
 func TestA1KeysAreCopied(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, newTestManager(t, Options{}))
@@ -161,7 +161,7 @@ func TestS1SizeCap(t *testing.T) {
 	s := c.load()
 	want(t, note.Set(s, strings.Repeat("x", 1000)), ErrTooLarge)
 	want(t, note.Set(s, strings.Repeat("x", 600)), nil)
-	want(t, s.Set("second", strings.Repeat("x", 600)), nil) // each fits, both do not
+	want(t, s.Set("second", strings.Repeat("x", 600)), nil) // Each fits alone.
 	reply, err := s.finish(t.Context())
 	want(t, err, ErrTooLarge)
 	wantNoReply(t, "reply", reply)
@@ -174,7 +174,7 @@ func TestS1SizeCap(t *testing.T) {
 	want(t, s.Save(t.Context()), ErrTooLarge)
 }
 
-// S1 where the store is the one that refuses.
+// S1: the store refuses the record.
 func TestS1StoreRefuses(t *testing.T) {
 	t.Parallel()
 	for _, refusal := range []error{ErrTooLarge, ErrFull} {
@@ -190,7 +190,7 @@ func TestS1StoreRefuses(t *testing.T) {
 	}
 }
 
-// TestKeysOfManyKeys ends soon only where the time that Keys takes grows with the number of keys, and not with its square.
+// TestKeysOfManyKeys takes too long if the time of Keys grows with the square of their number.
 func TestKeysOfManyKeys(t *testing.T) {
 	t.Parallel()
 	const n = 150_000

@@ -18,7 +18,7 @@ func TestContentFieldsAreCanonical(t *testing.T) {
 	equal(t, "first field", ContentFields()[0], "Accept-Ranges")
 }
 
-// ClearContent leaves what belongs to the response as such, and drops what describes its body.
+// ClearContent removes the fields that describe the body and keeps all others.
 func TestClearContent(t *testing.T) {
 	t.Parallel()
 	header := map[string][]string{"Set-Cookie": {"a=b", "c=d"}, "Vary": {"Accept"}, "X-Request-Id": {"7"}}

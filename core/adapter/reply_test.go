@@ -28,7 +28,7 @@ func TestH1CacheControl(t *testing.T) {
 	}
 }
 
-// A private that names fields lets shared caches keep the rest of the response.
+// A private directive that names fields lets shared caches store the rest of the response.
 func TestH1QualifiedPrivateIsNotEnough(t *testing.T) {
 	t.Parallel()
 	got := (&Reply{Private: true}).CacheControl(`private="X-User", max-age=60`)
@@ -52,7 +52,7 @@ func TestH1Vary(t *testing.T) {
 	}
 }
 
-// C5: Apply leaves one Set-Cookie of the session's name, and every other one as it was.
+// C5: Apply sets one cookie of the session's name and keeps all others.
 func TestC5ApplySetsOneCookie(t *testing.T) {
 	t.Parallel()
 	header := map[string][]string{
@@ -75,7 +75,7 @@ func TestC5ApplySetsOneCookie(t *testing.T) {
 	equal(t, "fields", fmt.Sprint(empty["Cache-Control"])+fmt.Sprint(empty["Vary"])+fmt.Sprint(empty["Set-Cookie"]), "[private][Cookie][]")
 }
 
-// A reply that follows one with a cookie makes the response one that no cache stores.
+// After a reply with a cookie, a reply without one does not let caches store the response.
 func TestApplyAfterACookie(t *testing.T) {
 	t.Parallel()
 	header := map[string][]string{"Set-Cookie": {"session=new"}, "Cache-Control": {"max-age=5"}}
@@ -85,7 +85,7 @@ func TestApplyAfterACookie(t *testing.T) {
 	equal(t, "Vary", fmt.Sprint(header["Vary"]), "[Cookie]")
 }
 
-// Apply puts the values into the memory that it is given, and another field cannot grow into them.
+// Apply uses the memory in Values, and the two fields do not grow into each other.
 func TestApplyUsesValues(t *testing.T) {
 	t.Parallel()
 	var values [2]string
@@ -98,7 +98,7 @@ func TestApplyUsesValues(t *testing.T) {
 	equal(t, "Vary after Cache-Control has grown", header["Vary"][0], "Cookie")
 }
 
-// equal fails the test unless got is what was wanted.
+// equal fails the test unless got equals wanted.
 func equal[T comparable](tb testing.TB, what string, got, wanted T) {
 	tb.Helper()
 	if got != wanted {

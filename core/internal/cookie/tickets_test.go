@@ -21,7 +21,7 @@ func TestC10ParserTricks(t *testing.T) {
 		";;;session=" + token + ";;;":     true,
 		"a=b;session=" + token:            true,
 		"a=b; session=" + token + "; c=d": true,
-		`a="b; session=` + token + `"`:    false, // the quote belongs to the pair
+		`a="b; session=` + token + `"`:    false, // A quote does not hide the semicolon.
 		`a="b"; session=` + token:         true,
 		"session =" + token:               false,
 		"session= " + token:               false,
@@ -56,7 +56,7 @@ func TestC10ParserTricks(t *testing.T) {
 	}
 }
 
-// D5: what a huge field costs does not grow with it.
+// D5: a huge Cookie field costs no more allocations than a small one.
 func TestD5HugeCookieField(t *testing.T) {
 	if raceEnabled {
 		t.Skip("counts differ under the race detector")
@@ -95,7 +95,7 @@ func FuzzCookieHeader(f *testing.F) {
 	})
 }
 
-// random returns a new ticket.
+// random returns a random ticket.
 func random() ticket.Ticket {
 	return ticket.Ticket{ID: uuid.Must(uuid.NewV7()), Secret: ticket.NewSecret()}
 }

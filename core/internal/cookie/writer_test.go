@@ -10,7 +10,7 @@ import (
 	"github.com/cloakroom-go/sessions/core/internal/ticket"
 )
 
-// writerCases are attributes with what they add to a Set-Cookie value.
+// writerCases returns attributes with what they add to a Set-Cookie value.
 func writerCases() map[string]struct {
 	a            Attributes
 	scope, flags string
@@ -55,7 +55,7 @@ func TestWriter(t *testing.T) {
 	}
 }
 
-// The standard library reads the attributes as they were meant.
+// The standard library reads each attribute back.
 func TestWriterIsParsed(t *testing.T) {
 	t.Parallel()
 	tk := random()
@@ -113,7 +113,7 @@ func TestC8MaxAge(t *testing.T) {
 	}
 }
 
-// A cookie that is set costs the allocation of its text.
+// Each cookie costs one allocation, that of its text.
 func TestWriterAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("counts differ under the race detector")
@@ -130,7 +130,7 @@ func TestWriterAllocations(t *testing.T) {
 	}
 }
 
-// Tickets are found in the order of the request, each once, and no more than MaxTickets of them.
+// Find returns at most MaxTickets tickets, in the order of the request, each once.
 func TestFindTickets(t *testing.T) {
 	t.Parallel()
 	var tickets [MaxTickets + 2]ticket.Ticket
@@ -158,7 +158,7 @@ func TestFindTickets(t *testing.T) {
 	}
 }
 
-// equal fails the test unless got is what was wanted.
+// equal fails the test unless got equals wanted.
 func equal[T comparable](tb testing.TB, what string, got, wanted T) {
 	tb.Helper()
 	if got != wanted {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// S2: an account that did not come from NewAccount is refused or read without harm, whatever its bytes.
+// S2: an account of any bytes is refused or can be read without a panic.
 func TestS2AccountBytes(t *testing.T) {
 	t.Parallel()
 	proof, d := Proof{Methods: []string{"pwd", "otp"}, Level: 255}, Device{"192.0.2.7", "Mozilla/5.0"}
@@ -70,7 +70,7 @@ func TestProofAddKeepsTheLatest(t *testing.T) {
 	equal(t, "what was before stays as it was", len(p.Methods), 16)
 }
 
-// An empty account knows nothing, and an account without methods or a device is still one.
+// An account without methods or without a device is not empty.
 func TestAccountParts(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

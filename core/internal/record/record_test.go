@@ -12,7 +12,7 @@ import (
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
-// sample returns a record with everything in it.
+// sample returns a record in which every field is set.
 func sample() (store.Record, Header, []Entry) {
 	h := Header{
 		Digest: ticket.Digest{1},
@@ -56,7 +56,7 @@ func TestRecordRoundTrip(t *testing.T) {
 	equal(t, "encoded again", string(again.Record.Data), string(rec.Data))
 }
 
-// A record that is not stored has no data: it answers as one of nobody.
+// The zero Snapshot stands for a session that is not stored.
 func TestEmptySnapshot(t *testing.T) {
 	t.Parallel()
 	var s Snapshot
@@ -92,7 +92,8 @@ func TestSnapshotAccessors(t *testing.T) {
 	equal(t, "room behind the data", cap(rec.Data), len(rec.Data))
 }
 
-// The secret dates from the start of the session, its last login, or its last rotation.
+// SecretSince is the time of the start, of the last login or of the last rotation, whichever is
+// latest.
 func TestSecretSince(t *testing.T) {
 	t.Parallel()
 	rotated := ticket.History(nil).Append(ticket.Secret{2}, ticket.Secret{3}, 300, 400)
@@ -110,7 +111,7 @@ func TestSecretSince(t *testing.T) {
 	}
 }
 
-// Each value of CookiePersistence comes back; both flags at once are damage.
+// Each value of CookiePersistence is read back. Both flags at once are damage.
 func TestCookiePersistenceFlags(t *testing.T) {
 	t.Parallel()
 	for _, p := range []CookiePersistence{CookiePolicy, CookieRemember, CookieForget} {
@@ -125,13 +126,13 @@ func TestCookiePersistenceFlags(t *testing.T) {
 	want(t, err, ErrDamaged)
 }
 
-// resum makes the checksum of a record fit its header again. The values take n bytes.
+// resum corrects the checksum of a record whose values take n bytes.
 func resum(rec *store.Record, n int) {
 	end := len(rec.Data) - n - 4
 	binary.BigEndian.PutUint32(rec.Data[end:], checksum(rec.Data[:end]))
 }
 
-// What the checksum does not guard is checked by itself.
+// Records with a correct checksum and impossible contents are refused.
 func TestDecodeRefuses(t *testing.T) {
 	t.Parallel()
 	late := Times{Created: ticket.MaxMillis + 1}
@@ -154,7 +155,7 @@ func TestDecodeRefuses(t *testing.T) {
 	want(t, err, nil)
 }
 
-// A touch moves the expiry of the store's record only; the times follow from it.
+// A touch changes only the expiry of the store's record. The times are derived from it.
 func TestApplyTouchedExpiry(t *testing.T) {
 	t.Parallel()
 	const seen, hour = 1_700_000_000_000, 3_600_000
@@ -191,7 +192,8 @@ func TestApplyTouchedExpiry(t *testing.T) {
 	}
 }
 
-// headEnd returns where the values of a record begin: what lies before is under the checksum.
+// headEnd returns where the values of a record begin. Everything before them is under the
+// checksum.
 func headEnd(tb testing.TB, rec store.Record) int {
 	tb.Helper()
 	snap, err := decodeRecord(rec)
@@ -199,7 +201,7 @@ func headEnd(tb testing.TB, rec store.Record) int {
 	return int(snap.values)
 }
 
-// S2: each bit of the head is guarded; so is each length.
+// S2: the checksum guards each bit of the header, and each length is checked.
 func TestS2EveryBitOfTheHead(t *testing.T) {
 	t.Parallel()
 	rec, _, _ := sample()
@@ -226,7 +228,7 @@ func TestS2EveryBitOfTheHead(t *testing.T) {
 	want(t, err, ErrDamaged)
 }
 
-// S3: lengths that promise more than there is cost nothing.
+// S3: a length beyond the end of the data costs no memory.
 func TestS3LengthBombs(t *testing.T) {
 	if raceEnabled {
 		t.Skip("counts differ under the race detector")
@@ -250,13 +252,13 @@ func FuzzRecord(f *testing.F) {
 	f.Add(encode(&store.Record{}, &h, entries[:1]).Record.Data, uint16(3), byte(0x80))
 	end := headEnd(f, rec)
 	f.Fuzz(func(t *testing.T, data []byte, at uint16, flip byte) {
-		// Whatever the bytes are: no panic, and what decodes comes back from its own encoding.
+		// Decoding any bytes does not panic, and what decodes can be encoded again.
 		if snap, err := decodeRecord(store.Record{Data: data, Version: 1}); err == nil {
 			again(t, &snap)
 		} else if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrFormat) {
 			t.Fatalf("unknown error %v", err)
 		}
-		// One byte of a good head: it never becomes somebody else's.
+		// A header in which one byte was changed does not decode.
 		damaged := bytes.Clone(rec.Data)
 		damaged[int(at)%end] ^= flip
 		snap, err := decodeRecord(store.Record{Data: damaged})
@@ -266,7 +268,7 @@ func FuzzRecord(f *testing.F) {
 	})
 }
 
-// again encodes what was decoded and compares.
+// again encodes a decoded record again and compares the two.
 func again(t *testing.T, snap *Snapshot) {
 	t.Helper()
 	var entries []Entry
@@ -290,7 +292,7 @@ func decodeRecord(rec store.Record) (snap Snapshot, err error) {
 	return snap, err
 }
 
-// equal fails the test unless got is what was wanted.
+// equal fails the test unless got equals wanted.
 func equal[T comparable](tb testing.TB, what string, got, wanted T) {
 	tb.Helper()
 	if got != wanted {
@@ -298,7 +300,7 @@ func equal[T comparable](tb testing.TB, what string, got, wanted T) {
 	}
 }
 
-// want fails the test unless err is the expected one; nil expects none.
+// want fails the test unless err is the target, or nil if the target is nil.
 func want(tb testing.TB, err, target error) {
 	tb.Helper()
 	if !errors.Is(err, target) {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Whoever can write to the store can break a line of secrets, and not make one that lets somebody in with another secret
-// than the record's current one.
+// If somebody changes a history in the store, a retired secret leads to the current secret or
+// to none.
 func TestTamperedHistory(t *testing.T) {
 	t.Parallel()
 	var secrets [5]Secret
@@ -90,8 +90,8 @@ func TestEmptyHistory(t *testing.T) {
 	equal(t, "Valid", h.Valid(), false)
 }
 
-// rotations returns the secrets of a session that is rotated n times, each time a second after the
-// time before, and its history. Each retired secret is accepted for the grace period.
+// rotations returns the secrets of a session that was rotated n times, a second apart, and its
+// history. The grace period is in milliseconds.
 func rotations(n int, grace int64) (secrets []Secret, h History) {
 	secrets = []Secret{NewSecret()}
 	for i := range n {
@@ -146,7 +146,7 @@ func TestHistoryDropExpired(t *testing.T) {
 	equal(t, "of an empty history", len(History(nil).DropExpired(1)), 0)
 }
 
-// Append drops what has expired, and changes neither the history nor the memory behind it.
+// Append drops expired secrets. It changes neither the history nor the memory behind it.
 func TestHistoryAppendCopies(t *testing.T) {
 	t.Parallel()
 	secrets, h := rotations(2, 10_000)
@@ -161,7 +161,7 @@ func TestHistoryAppendCopies(t *testing.T) {
 	equal(t, "the memory behind it", string(memory[len(h):]), string(make(History, 500)))
 }
 
-// Times that adding a duration could overflow are not valid.
+// A time is invalid if adding a duration to it could overflow.
 func TestHistoryWithImpossibleTimes(t *testing.T) {
 	t.Parallel()
 	old := NewSecret()

@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// An id that parses but is of another version or variant names no session of ours.
+// K2: a UUID of another version or variant is not an id of a session.
 func TestK2ForeignUUID(t *testing.T) {
 	t.Parallel()
 	for version := range 16 {
@@ -35,7 +35,7 @@ func TestTextOfATicket(t *testing.T) {
 	}
 }
 
-// A value with one character that is not of the alphabet, or of another length, is no ticket.
+// A value of another length, or with a character that is not in the alphabet, is not a ticket.
 func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 	tk := random()
@@ -81,8 +81,8 @@ func TestEachByteOfADigestCounts(t *testing.T) {
 	}
 }
 
-// wellFormed is the rule by the book, written apart from the code under test: base64url that decodes to a version 7 UUID
-// of the standard variant and 32 bytes more.
+// wellFormed is the definition of a token, written independently of the code under test:
+// base64url of a version 7 UUID and 32 more bytes.
 func wellFormed(value string) bool {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(value)
 	return err == nil && len(raw) == 48 && raw[6]>>4 == 7 && raw[8]>>6 == 0b10 && !strings.ContainsAny(value, "\r\n")
@@ -106,7 +106,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// random returns a new ticket.
+// random returns a random ticket.
 func random() Ticket { return Ticket{ID: uuid.Must(uuid.NewV7()), Secret: NewSecret()} }
 
 // textOf returns the cookie value of t.
@@ -117,7 +117,7 @@ func parse(value string) (t Ticket, ok bool) {
 	return t, ok
 }
 
-// equal fails the test unless got is what was wanted.
+// equal fails the test unless got equals wanted.
 func equal[T comparable](tb testing.TB, what string, got, wanted T) {
 	tb.Helper()
 	if got != wanted {

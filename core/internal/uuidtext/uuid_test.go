@@ -25,7 +25,7 @@ func TestPutAndParse(t *testing.T) {
 	}
 }
 
-// TestParseTakesOneSpelling puts every byte into each place of a form.
+// TestParseTakesOneSpelling puts every byte into each position of a UUID.
 func TestParseTakesOneSpelling(t *testing.T) {
 	t.Parallel()
 	const form = "0198a2b4-c6d8-7e0f-9123-456789abcdef"
