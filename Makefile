@@ -16,7 +16,7 @@ export GOVULNCHECK := $(BIN)/govulncheck
 MODULES := $(patsubst ./%,%,$(shell go work edit -json go.work | sed -n 's/.*"DiskPath": "\(.*\)".*/\1/p'))
 LINTED := $(MODULES) internal/build
 # The modules of adapters: each gets a generated alias.go.
-ADAPTERS := gin echo echov5 fiber
+ADAPTERS := gin echo echov5 fiber fiberv3
 # What make check tests: no package of these needs a server.
 CHECKED := ./core/... $(ADAPTERS:%=./%/...)
 # Packages whose files must not use each other in a circle.

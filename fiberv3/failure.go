@@ -1,0 +1,41 @@
+package sessions
+
+import (
+	"github.com/gofiber/fiber/v3"
+
+	"github.com/cloakroom-go/sessions/core"
+	"github.com/cloakroom-go/sessions/core/adapter"
+)
+
+// failure is the error of a load or a commit in Fiber's terms. It is a [fiber.Error] to Fiber and
+// the cause to [errors.Is]. Only its status and the text of that status reach the client.
+type failure struct {
+	response *fiber.Error
+	cause    error
+}
+
+// fiberError returns the failure for err, or nil if err is nil.
+func fiberError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &failure{response: fiber.NewError(core.StatusCode(err)), cause: err}
+}
+
+// Error returns the text of the status. Fiber's own error handler sends it to the client.
+func (f *failure) Error() string { return f.response.Message }
+
+// Unwrap returns the [fiber.Error] and the cause.
+func (f *failure) Unwrap() []error { return []error{f.response, f.cause} }
+
+// reject clears the handler's response and returns the failure for err, which Fiber answers.
+func reject(c fiber.Ctx, err error) error {
+	c.RequestCtx().Hijack(nil) // An upgrade that is answered with an error is none.
+	c.Response().ResetBody()
+	h := responseHeader(c)
+	for _, field := range adapter.ContentFields() {
+		h.del(field)
+	}
+	h.set(fiber.HeaderCacheControl, "no-store")
+	return fiberError(err)
+}

@@ -1,0 +1,100 @@
+package sessions
+
+import (
+	"errors"
+
+	"github.com/gofiber/fiber/v3"
+	"github.com/gofiber/utils/v2"
+
+	"github.com/cloakroom-go/sessions/core"
+)
+
+// request is what the middleware keeps for one request, in a single allocation. It is also the
+// context that the handlers pass to services.
+type request struct {
+	core.Scope
+	c fiber.Ctx // Fiber reuses it when the request is over.
+}
+
+// Err returns the error of the context, and hides the method of the scope, which returns the
+// error of the commit.
+func (r *request) Err() error { return r.Context.Err() }
+
+// lazyRequest is a request of a lazy manager.
+type lazyRequest struct {
+	request
+	cookie [96]byte // room for a Cookie field that holds little beyond the session's cookie
+}
+
+// open returns a new request and opens its scope, which loads the session unless m is lazy.
+func open(c fiber.Ctx, outer *core.Scope, m *Manager) (*request, error) {
+	r, cookies := newRequest(c, m, make([]string, 0, 4))
+	r.c = c
+	err := r.Open(c.Context(), outer, m, r, cookies...)
+	return r, err
+}
+
+// newRequest returns a new request and appends its Cookie fields to fields, which the caller can
+// keep on its stack.
+//
+// Fiber reuses the memory of its strings when the handler changes the header and when the request
+// is over. A lazy manager reads the fields later than that, so it gets copies.
+func newRequest(c fiber.Ctx, m *Manager, fields []string) (*request, []string) {
+	sent := cookieFields(c, m)
+	if !m.Lazy() {
+		for _, field := range sent {
+			fields = append(fields, utils.UnsafeString(field))
+		}
+		return &request{}, fields
+	}
+	if len(sent) == 1 && len(sent[0]) <= len(lazyRequest{}.cookie) {
+		r := &lazyRequest{}
+		n := copy(r.cookie[:], sent[0])
+		return &r.request, append(fields, utils.UnsafeString(r.cookie[:n]))
+	}
+	for _, field := range sent {
+		fields = append(fields, string(field))
+	}
+	return &request{}, fields
+}
+
+// serve runs the handlers with the scope in the contexts of the request, and commits. If a
+// handler panics, serve saves nothing.
+func (r *request) serve() error {
+	r.publish()
+	handlerErr := r.c.Next()
+	if headerIsGone(r.Context, r.c, handlerErr) {
+		_ = r.HeaderSent() // Failures have been logged, and nobody is left to answer.
+		return handlerErr
+	}
+	reply, err := r.CommitHeader()
+	if err != nil {
+		return reject(r.c, errors.Join(err, handlerErr))
+	}
+	apply(r.c, &reply)
+	return handlerErr
+}
+
+// publish puts the scope where [core.ScopeOf] finds it: into the values of the fasthttp request,
+// which fiber.Ctx and the requests of Fiber's adaptor have too, and into the context for services,
+// which stays valid when the request is over.
+//
+// When the response has been sent, with its body stream, fasthttp closes the user values of the
+// request. Closing the scope saves what was changed after the commit.
+func (r *request) publish() {
+	values := r.c.RequestCtx()
+	values.SetUserValue(core.ScopeKey{}, &r.Scope)
+	if outer := r.Outer(); outer != nil {
+		// The outer scope has to be closed as well, although its key now leads to this one.
+		values.SetUserValue(outer, outer)
+	}
+	r.c.SetContext(r)
+}
+
+// Client returns the client's address, in terms of the proxies that the app trusts, and its user
+// agent. Fiber reuses the memory of the strings when the request is over; core copies them.
+//
+// It implements [adapter.Client].
+func (r *request) Client() (ip, userAgent string) {
+	return r.c.IP(), r.c.Get(fiber.HeaderUserAgent)
+}

@@ -1,0 +1,116 @@
+// Package sessions provides server-side sessions for Fiber v3.
+//
+//	const visits = sessions.Key[int]("visits")
+//
+//	app := fiber.New()
+//	app.Use(recover.New(), sessions.New(sessions.Options{}))
+//	app.Get("/", func(c fiber.Ctx) error {
+//		n := visits.Update(sessions.Get(c), func(n int) int { return n + 1 })
+//		return c.SendString(fmt.Sprintf("visit %d", n))
+//	})
+//
+// Most applications need [New], [Options], [Get], [Key] and the methods of [Session]. Services
+// and error handlers use [FromContext].
+//
+// The middleware loads the session before the handler runs. It saves the session when the handler
+// has returned, before Fiber sends the response. Changes made after that, by a body stream for
+// instance, are saved when the response has been sent; a change that needs a cookie fails with
+// [ErrLate] then.
+//
+// Mount the middleware after recover, so that nothing is saved when a handler panics. Mount the
+// timeout middleware after this one. If a request times out, the session is saved, but a new
+// session is not stored, because the response that Fiber sends has no cookie for it. Call
+// [Commit] before c.End, which sends the response at once, for the same reason.
+//
+// If the session cannot be loaded or saved, Fiber's error handler gets a [fiber.Error] with the
+// status of the response, 503 Service Unavailable if the store failed. It also wraps the cause.
+package sessions
+
+import (
+	"context"
+
+	"github.com/gofiber/fiber/v3"
+	"github.com/valyala/fasthttp"
+
+	"github.com/cloakroom-go/sessions/core"
+	"github.com/cloakroom-go/sessions/core/adapter"
+)
+
+// New returns middleware that gives each request a session. It panics if the options are invalid;
+// the message says what to change.
+//
+// If you set Options.OnEvent, or use a store that needs purging (SQL, MongoDB), use [NewManager]
+// and [Middleware] instead: you need the [Manager] to call Close.
+func New(o Options) fiber.Handler {
+	m, err := NewManager(o)
+	if err != nil {
+		panic(err)
+	}
+	return Middleware(m)
+}
+
+// NewManager returns a manager for [Middleware] and [GetFrom], or an error if the options are
+// invalid.
+func NewManager(o Options) (*Manager, error) { return core.NewManager(o) }
+
+// Middleware returns middleware that gives each request a session of m. If a request passes the
+// middleware of m more than once, it still has one session of m.
+func Middleware(m *Manager) fiber.Handler {
+	return func(c fiber.Ctx) error {
+		outer := scopeOf(c)
+		if outer.Of(m) != nil {
+			return c.Next()
+		}
+		r, err := open(c, outer, m)
+		if err != nil {
+			return reject(c, err)
+		}
+		return r.serve()
+	}
+}
+
+// Get returns the session of the innermost middleware. It panics if there is none.
+//
+// If Options.Lazy is set, Get loads the session. If that fails, Get returns an empty session, and
+// using it makes the response an error.
+func Get(c fiber.Ctx) *Session { return scopeOf(c).Get() }
+
+// GetFrom is like [Get], but returns the session of m. It is for requests with several sessions.
+func GetFrom(c fiber.Ctx, m *Manager) *Session { return scopeOf(c).Of(m).Get() }
+
+// Load is like [Get], but returns the error if the session cannot be loaded. The error wraps a
+// [fiber.Error]: the handler can return it.
+func Load(c fiber.Ctx) (*Session, error) {
+	s, err := scopeOf(c).Load()
+	return s, fiberError(err)
+}
+
+// Commit saves the sessions of the request immediately and sets their cookies in the response
+// header. Call it before you start to stream, to find out whether the sessions could be saved,
+// and before c.End. Later changes are saved as usual. The error wraps a [fiber.Error]: the
+// handler can return it.
+func Commit(c fiber.Ctx) error {
+	return fiberError(scopeOf(c).Commit(func(r *adapter.Reply) { applyEarly(c, r) }))
+}
+
+// FromContext returns the session of the innermost middleware that ctx has passed. It returns
+// false if there is none, or if the session cannot be loaded. It never panics.
+//
+// FromContext is for services, which do not know Fiber, and for error handlers, which also run
+// for requests that no middleware has seen. The context is that of the request (c.Context()), a
+// [fiber.Ctx], a [fasthttp.RequestCtx], or derived from one of them; the context of the request
+// in a net/http handler behind Fiber's adaptor is. Of these, only c.Context() may be used after
+// the handler has returned.
+func FromContext(ctx context.Context) (*Session, bool) {
+	if r, ok := ctx.(*fasthttp.RequestCtx); ctx == nil || ok && r == nil {
+		return nil, false // A fiber.Ctx that has been released has no RequestCtx.
+	}
+	scope := core.ScopeOf(ctx)
+	if scope == nil {
+		return nil, false
+	}
+	s, err := scope.Load()
+	return s, err == nil
+}
+
+func scopeOf(c fiber.Ctx) *core.Scope { return core.ScopeOf(c) }
