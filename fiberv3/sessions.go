@@ -93,14 +93,16 @@ func Commit(c fiber.Ctx) error {
 	return fiberError(scopeOf(c).Commit(func(r *adapter.Reply) { applyEarly(c, r) }))
 }
 
-// FromContext returns the session of the innermost middleware that ctx has passed. It returns
-// false if there is none, or if the session cannot be loaded. It never panics.
+// FromContext returns the session of the innermost middleware, given the context of a request or
+// one derived from it. It is for services, which do not see Fiber's context, and for error
+// handlers, which also run for requests without a session.
 //
-// FromContext is for services, which do not know Fiber, and for error handlers, which also run
-// for requests that no middleware has seen. The context is that of the request (c.Context()), a
-// [fiber.Ctx], a [fasthttp.RequestCtx], or derived from one of them; the context of the request
-// in a net/http handler behind Fiber's adaptor is. Of these, only c.Context() may be used after
-// the handler has returned.
+// It returns false if no middleware has given the request a session, or if the session cannot be
+// loaded. It never panics.
+//
+// The context may be c.Context(), the [fiber.Ctx] itself, or its RequestCtx, from which net/http
+// handlers behind Fiber's adaptor get theirs. Only c.Context() may be used after the handler has
+// returned.
 func FromContext(ctx context.Context) (*Session, bool) {
 	if r, ok := ctx.(*fasthttp.RequestCtx); ctx == nil || ok && r == nil {
 		return nil, false // A fiber.Ctx that has been released has no RequestCtx.

@@ -361,6 +361,35 @@ func checkEndings(t *testing.T, x *site, ask func(path, cookie string) string) {
 	x.wantRecords(t, 1)
 }
 
+// TestEndWithALogin signs in and out in handlers that end the response by themselves. The login needs a cookie and is
+// dropped, with all that was changed beside it; the session that there was goes on. The logout needs none.
+func TestEndWithALogin(t *testing.T) {
+	t.Parallel()
+	x := newSite(t)
+	x.Get("/login", func(c fiber.Ctx) error {
+		increment(c)
+		return errors.Join(sessions.Get(c).Login("ann"), c.End())
+	})
+	x.Get("/logout", func(c fiber.Ctx) error {
+		sessions.Get(c).Destroy()
+		return c.End()
+	})
+	x.Get("/who", func(c fiber.Ctx) error { return c.SendString("subject " + sessions.Get(c).Subject()) })
+	url := serve(t, x.App)
+	cookie := visitor(t, url)
+	raw(t, connect(t, url), "/login", cookie)
+	x.sawLate(t)
+	if _, body := get(t, url+"/who", cookie); body != "subject " {
+		t.Errorf("after the login the subject is %q", body)
+	}
+	if _, body := get(t, url+"/read", cookie); body != "1" {
+		t.Errorf("after the login the session holds %q, want 1", body)
+	}
+	raw(t, connect(t, url), "/logout", cookie)
+	eventually(t, url+"/read", cookie, "0")
+	x.wantRecords(t, 0)
+}
+
 // TestHijackThroughTheAdaptor has a net/http handler take over the connection, which leaves the response behind, and its
 // cookie. A change on the connection of a known session is saved when that is closed.
 func TestHijackThroughTheAdaptor(t *testing.T) {
