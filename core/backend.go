@@ -120,7 +120,10 @@ func (b *backend) bySubject(ctx context.Context, subject string) ([]Record, erro
 	start := b.startCall()
 	recs, err := b.indexer.BySubject(ctx, b.subjectKey(subject))
 	b.endCall(ctx, start, "list subject", "", err)
-	return recs, b.listError(ctx, "list subject", err)
+	if err != nil {
+		return nil, b.listError(ctx, "list subject", err)
+	}
+	return recs, nil
 }
 
 // page returns a page of the records under the manager's prefix.

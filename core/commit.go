@@ -127,7 +127,14 @@ func (s *Session) flushOnce(ctx context.Context) (again bool, err error) {
 	// The save must not be lost if the client disconnects.
 	storeCtx, cancel := s.manager.records.detached(ctx)
 	defer cancel()
-	err = s.manager.executor.execute(storeCtx, &p, &o)
+	x := &s.manager.executor
+	err = x.deleteDestroyed(storeCtx, &p, &o)
+	if o.deleted {
+		s.onDeleted(storeCtx, p.toDelete, o.notOwned)
+	}
+	if err == nil { // Otherwise nothing is saved.
+		err = x.execute(storeCtx, &p, &o)
+	}
 	err = s.settle(storeCtx, &p, &o, err)
 	s.mu.Lock()
 	defer s.mu.Unlock()

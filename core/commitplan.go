@@ -28,9 +28,10 @@ const (
 
 // outcome is what came of a commit plan.
 type outcome struct {
-	composed      // what is stored now
-	deleted  bool // the session in commitPlan.toDelete is deleted, or may not be
-	notOwned bool // it was not deleted, because its secret may no longer end it
+	composed          // what is stored now
+	deleted      bool // the session in commitPlan.toDelete is deleted, or may not be
+	notOwned     bool // it was not deleted, because its secret may no longer end it
+	updateFailed bool // an update could not run again, and nothing was saved
 }
 
 // signedIn reports whether the session already belongs to the subject, so that the login needs

@@ -67,7 +67,7 @@ func (c *composer) compose(base *verified, d *delta, at *moment, out *composed) 
 }
 
 func tooLarge(what string, size, limit int) error {
-	return fmt.Errorf("%w: %s takes %d bytes, MaxSize is %d", ErrTooLarge, what, size, limit)
+	return fmt.Errorf("%w: %q takes %d bytes, MaxSize is %d", ErrTooLarge, what, size, limit)
 }
 
 // header returns the header of the base, without the retired secrets whose grace period is

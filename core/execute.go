@@ -5,17 +5,15 @@ import (
 	"errors"
 )
 
-// execute carries out p. The session to delete comes first; if that fails, nothing is saved.
+// execute makes the calls of the store that save what p says.
 func (x *executor) execute(ctx context.Context, p *commitPlan, o *outcome) error {
-	if err := x.deleteDestroyed(ctx, p, o); err != nil {
-		return err
-	}
 	if p.err != nil || p.kind == planNone {
 		return p.err
 	}
 	if p.rebaseNeeded {
 		d, err := p.delta.reapply(&p.snap)
 		if err != nil {
+			o.updateFailed = true
 			return err
 		}
 		p.delta = d

@@ -41,7 +41,6 @@ func (x *executor) saveWithinLimit(ctx context.Context, p *commitPlan, o *outcom
 
 // saveLogin saves the login, as a new session or as a change to a stored one.
 func (x *executor) saveLogin(ctx context.Context, p *commitPlan, o *outcome) error {
-	p.undone = false
 	if p.kind == planCreate {
 		return x.create(ctx, p, o)
 	}

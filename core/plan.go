@@ -92,5 +92,4 @@ func (s *Session) takeChanges(p *commitPlan) {
 	}
 	p.delta, s.saving, s.pending = s.pending, s.pending, nil
 	p.rebaseNeeded, s.rebaseNeeded = s.rebaseNeeded, false
-	s.dirty.Store(false)
 }

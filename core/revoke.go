@@ -87,7 +87,9 @@ func (s *Session) signedInRef() (ref *sessionRef, stored bool, err error) {
 	switch {
 	case s.status == statusGone:
 		err = ErrGone
-	case ref.key == "" || ref.subject == "":
+	case ref.key == "":
+		err = ErrAnonymous
+	case ref.subject == "":
 		err = cmp.Or(s.failure, ErrAnonymous)
 	}
 	return ref, s.snap.Stored(), err

@@ -33,12 +33,7 @@ const (
 // session.
 func (x *executor) create(ctx context.Context, p *commitPlan, o *outcome) error {
 	for range createAttempts {
-		_, err := x.attempt(ctx, p, o)
-		switch {
-		case errors.Is(err, ErrNotFound):
-			// This must not look like a session that has ended.
-			return x.storeFailure(ctx, "save", p.snap.Record.Key, errNotCreated)
-		case !errors.Is(err, ErrConflict):
+		if _, err := x.attempt(ctx, p, o); !errors.Is(err, ErrConflict) {
 			return err
 		}
 		x.replaceTicket(p)
@@ -111,14 +106,18 @@ func (x *executor) acquire(ctx context.Context, l mutex) (waited bool, err error
 func (x *executor) attempt(
 	ctx context.Context, p *commitPlan, o *outcome,
 ) (current Record, err error) {
+	undone := p.undone
+	p.undone = false
 	if err := x.compose(&p.verified, p.delta, &p.moment, &o.composed); err != nil {
 		return Record{}, err
 	}
 	rec, err := x.save(ctx, &o.snap.Record)
 	if errors.Is(err, ErrConflict) {
+		o.composed, p.undone = composed{}, undone
 		return rec, ErrConflict
 	}
 	if err != nil {
+		err = x.attemptError(ctx, p, err)
 		if rec, err = x.recheckAfterError(ctx, &o.composed, err); err != nil {
 			return Record{}, err
 		}
@@ -127,11 +126,20 @@ func (x *executor) attempt(
 	return rec, nil
 }
 
+// attemptError returns the error of an attempt. That a new record is not found must not look like
+// a session that has ended.
+func (x *executor) attemptError(ctx context.Context, p *commitPlan, err error) error {
+	if p.kind == planCreate && errors.Is(err, ErrNotFound) {
+		return x.storeFailure(ctx, "save", p.snap.Record.Key, errNotCreated)
+	}
+	return x.saveError(ctx, p.snap.Record.Key, err)
+}
+
 // recheckAfterError checks once whether a login whose save failed was stored after all, and
 // returns the stored record if it was. A login that was stored unnoticed would take a place and
 // lock the session, because no client has its secret.
 func (x *executor) recheckAfterError(ctx context.Context, c *composed, err error) (Record, error) {
-	if err = x.saveError(ctx, c.snap.Record.Key, err); !c.login || !errors.Is(err, ErrStore) {
+	if !c.login || !errors.Is(err, ErrStore) {
 		return Record{}, err
 	}
 	ctx, cancel := x.detached(ctx)
@@ -171,9 +179,11 @@ func (x *executor) merge(
 		}
 		return false, err
 	}
-	if p.delta, err = p.delta.reapply(&base.snap); err != nil {
+	d, err := p.delta.reapply(&base.snap)
+	if err != nil {
 		return false, err
 	}
+	p.delta = d
 	if base.rotated {
 		// Another request renewed the session first. This one takes the new cookie and does not
 		// renew again.

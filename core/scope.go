@@ -162,9 +162,11 @@ func (sc *Scope) Commit(apply func(*adapter.Reply)) error {
 // and an empty reply. If it returns an error, the adapter must replace the response with an
 // error.
 func (sc *Scope) CommitHeader() (reply adapter.Reply, err error) {
-	if sc.response.headersSent.Load() {
-		return reply, sc.Err()
+	if sc.response.begun {
+		return reply, sc.CommitErr()
 	}
+	sc.response.begun = true
+	defer sc.response.headersSent.Store(true) // The commit may panic.
 	s := sc.session.Load()
 	if s == nil && sc.sendWithoutSession() {
 		return reply, nil
@@ -192,17 +194,23 @@ func (sc *Scope) sendWithoutSession() bool {
 // cookie. Adapters call it before they hand over the connection of a response that they do not
 // write. It does nothing after [Scope.CommitHeader], and returns the error of that.
 func (sc *Scope) HeaderSent() error {
-	if sc.response.headersSent.Swap(true) {
-		return sc.Err()
+	if sc.response.begun {
+		return sc.CommitErr()
 	}
+	sc.response.begun = true
+	sc.response.headersSent.Store(true)
 	if s := sc.session.Load(); s != nil {
+		if s.mayHaveChanges() {
+			s.noteDevice(sc.client)
+		}
 		s.headerErr = s.commitLate(sc.Context)
 	}
-	return sc.Err()
+	return sc.CommitErr()
 }
 
-// Err returns the error of the commit before the first byte, or nil if there was none.
-func (sc *Scope) Err() error {
+// CommitErr returns the error of the commit before the first byte, or nil if there was none. It is
+// not called Err because a Scope is a context, whose Err is another.
+func (sc *Scope) CommitErr() error {
 	if s := sc.session.Load(); s != nil {
 		return s.headerErr
 	}

@@ -125,7 +125,7 @@ func TestScopeMakesSessionsLate(t *testing.T) {
 	want(t, hijacked.Open(t.Context(), nil, newTestManager(t, Options{}), nil), nil)
 	want(t, hijacked.HeaderSent(), nil)
 	want(t, commitHeader(hijacked), nil)
-	want(t, hijacked.Err(), nil)
+	want(t, hijacked.CommitErr(), nil)
 	equal(t, "the scope", fmt.Sprint(hijacked), "sessions: request of session()")
 	want(t, visits.Set(hijacked.Get(), 1), ErrLate)
 	want(t, hijacked.Close(), nil)

@@ -55,6 +55,7 @@ type Session struct {
 // response is how far the response of a request has got. It is the one place that says whether
 // a cookie can still be sent: the scope owns it, and its session refers to it.
 type response struct {
+	begun       bool        // the commit before the first byte has begun
 	headersSent atomic.Bool // set by CommitHeader and HeaderSent
 }
 

@@ -11,11 +11,8 @@ import (
 // settle brings the session up to date with the outcome of a commit and returns the error that
 // the commit returns. It emits the events of the commit.
 func (s *Session) settle(ctx context.Context, p *commitPlan, o *outcome, err error) error {
-	if p.toDelete != nil && o.deleted {
-		s.onDeleted(ctx, p.toDelete, o.notOwned)
-	}
 	switch {
-	case p.err != nil || p.toDelete != nil && !o.deleted:
+	case p.err != nil || p.toDelete != nil && !o.deleted || o.updateFailed:
 		s.requeue(p, err)
 		return err
 	case p.delta == nil: // There was nothing to save.
@@ -24,7 +21,7 @@ func (s *Session) settle(ctx context.Context, p *commitPlan, o *outcome, err err
 		s.onSaved(ctx, p, o)
 		return nil
 	case errors.Is(err, ErrNotFound):
-		s.onGone(ctx, p)
+		s.onGone(ctx, p, o)
 		return nil
 	case p.kind == planTouch || p.renewalOnly:
 		// What the handler read is right. The next request touches or renews the session.
@@ -66,6 +63,9 @@ func (s *Session) onSaved(ctx context.Context, p *commitPlan, o *outcome) {
 	}
 	s.setBase(&o.snap, &o.ticket)
 	s.status, s.saving = statusLive, nil
+	if s.pending == nil && s.failure == nil {
+		s.dirty.Store(false)
+	}
 	// Updates that other goroutines have made meanwhile were computed from the base before the
 	// merge.
 	s.rebaseNeeded = (p.merged || p.rebaseNeeded) && !s.pending.empty()
@@ -104,7 +104,11 @@ func (s *Session) emitOutcome(ctx context.Context, p *commitPlan, o *outcome) {
 
 // onGone drops the changes to a session that another request has ended. The response sends no
 // cookie.
-func (s *Session) onGone(ctx context.Context, p *commitPlan) {
+func (s *Session) onGone(ctx context.Context, p *commitPlan, o *outcome) {
+	subject := p.snap.Subject()
+	if o.login {
+		subject = o.snap.Subject()
+	}
 	s.mu.Lock()
 	if s.key() == p.keyAtStart {
 		s.status, s.saving, s.pending, s.cookie = statusGone, nil, nil, cookieKeep
@@ -113,7 +117,7 @@ func (s *Session) onGone(ctx context.Context, p *commitPlan) {
 	s.mu.Unlock()
 	s.manager.observer.emit(Event{
 		Kind: EventGone, SessionID: s.manager.keyspace.idOf(p.keyAtStart),
-		Subject: p.snap.Subject(), Err: ErrGone, Context: ctx,
+		Subject: subject, Err: ErrGone, Context: ctx,
 	})
 }
 

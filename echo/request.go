@@ -59,7 +59,7 @@ func (r *request) restore() {
 	res := r.echo.Response() // A handler may have replaced the response.
 	res.Writer = r.writer.Unwrap()
 	switch {
-	case r.scope.Err() == nil:
+	case r.scope.CommitErr() == nil:
 	case r.writer.Rejected():
 		res.Committed = true
 	default:

@@ -82,7 +82,7 @@ func (r *request) saveBeforeAnswer() {
 func (r *request) restore() {
 	r.returnForm()
 	r.echo.SetResponse(r.outer) // A handler may have replaced the response.
-	failed := r.scope.Err() != nil && !r.writer.Rejected()
+	failed := r.scope.CommitErr() != nil && !r.writer.Rejected()
 	if failed {
 		adapter.ClearContent(r.outer.Header())
 	}
