@@ -40,12 +40,15 @@ func (r *report) count(result string) (n int) {
 
 // summary prints a line per module and a closing line, and says whether all is well.
 func (r *report) summary() bool {
-	const line = "%-26s %8v  %-6s  %v\n"
+	const line = "%-26s %8v  %-7s  %v\n"
 	r.write(fmt.Sprintf("\n"+line, "module", "packages", "result", "time"))
 	for _, m := range r.modules {
 		result := "ok"
-		if m.failed {
+		switch {
+		case m.failed:
 			result = "FAIL"
+		case !m.complete:
+			result = "not run"
 		}
 		took := m.took.Round(100 * time.Millisecond)
 		r.write(fmt.Sprintf(line, m.name, len(m.packages), result, took))

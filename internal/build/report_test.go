@@ -1,6 +1,7 @@
 package main
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -177,5 +178,16 @@ func TestWhatIsHeldBackIsPrintedAtTheEnd(t *testing.T) {
 	r.modules[0].end(0)
 	if out.String() != "panic: out of memory\n" {
 		t.Errorf("output is %q", out)
+	}
+}
+
+func TestInterruptedModuleIsNotOK(t *testing.T) {
+	t.Parallel()
+	r, out := play(`{"Action":"pass","Package":"p"}`)
+	r.modules[0].end(0)
+	r.add("later")
+	r.summary()
+	if !regexp.MustCompile(`(?m)^demo +1  ok .*\nlater +0  not run `).MatchString(out.String()) {
+		t.Errorf("want demo to be ok, and the module that was not reached not to be:\n%s", out)
 	}
 }

@@ -29,6 +29,7 @@ type results struct {
 	pending  strings.Builder
 	packages map[string]bool
 	failed   bool
+	complete bool // all stages are over
 	took     time.Duration
 	tests    map[testID]string   // the last action: "pass", "fail" or "skip" in the end
 	output   map[testID][]string // of the packages that run now
@@ -42,7 +43,7 @@ func newResults(name string, write func(text string)) *results {
 
 // end prints what is left.
 func (r *results) end(took time.Duration) {
-	r.took = took
+	r.complete, r.took = true, took
 	r.flush()
 }
 

@@ -81,7 +81,9 @@ func pauseAndResume(t *testing.T, s *Server) {
 			t.Errorf("process %d moves after Pause", pid)
 		}
 	}
-	if err := pingFor(t, s, s.Addr(), 100*time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
+	err := pingFor(t, s, s.Addr(), 100*time.Millisecond)
+	// On a busy machine the time may be over before the connection is made, which is an error of another kind.
+	if !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("ping of a paused server: %v, want a timeout", err)
 	}
 	s.Resume(t)
