@@ -2,12 +2,9 @@ package core
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/cloakroom-go/sessions/core/internal/record"
 )
 
 // wantAuth fails the test unless got has this level and these methods.
@@ -198,18 +195,6 @@ func TestAuthLimits(t *testing.T) {
 		equal(t, name+": the cookie is as before", c.cookie, cookie)
 		equal(t, name+": authenticated at", s.AuthenticatedAt(), before)
 	}
-}
-
-func TestAuthKeepsTheLatest(t *testing.T) {
-	t.Parallel()
-	var before, wanted []string
-	for i := range 16 {
-		before = append(before, "m"+strconv.Itoa(i))
-	}
-	wanted = append(append(append(wanted, "m0"), before[3:]...), "x", "y")
-	p := record.Proof{Methods: before}
-	wantAuth(t, "union", Auth(p.Add(&record.Proof{Methods: []string{"x", "m0", "y"}})), 0, wanted...)
-	equal(t, "what was before stays as it was", len(p.Methods), 16)
 }
 
 func TestStepUpAnonymous(t *testing.T) {

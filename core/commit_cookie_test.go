@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/sessions/core/adapter"
-	"github.com/cloakroom-go/sessions/core/internal/cookie"
-	"github.com/cloakroom-go/sessions/core/internal/ticket"
 )
 
 // createdCookie returns the Set-Cookie value of a new session, with its token replaced by
@@ -175,29 +173,6 @@ func TestC7LongestCookie(t *testing.T) {
 		"Cookie.Domain": {Domain: longest.Domain + ".d"},
 	} {
 		wantRefused(t, Options{Cookie: c}, field)
-	}
-}
-
-func TestC8MaxAge(t *testing.T) {
-	t.Parallel()
-	w := cookie.NewWriter(&cookie.Attributes{Name: "n", Path: "/"})
-	const day = 24 * time.Hour
-	for _, tc := range []struct {
-		left   time.Duration
-		wanted string
-	}{
-		{0, "0"},
-		{1, "1"},
-		{time.Second, "1"},
-		{time.Second + 1, "2"},
-		{time.Hour - time.Millisecond, "3600"},
-		{400 * day, "34560000"},
-		{400*day + 1, "34560000"},
-		{400*day - 1, "34560000"},
-		{400*day - time.Second, "34559999"},
-		{1<<63 - 1, "34560000"},
-	} {
-		equal(t, "cookie for "+tc.left.String(), w.Set(new(ticket.Ticket), tc.left), "n="+textOf(new(ticket.Ticket))+"; Path=/; Max-Age="+tc.wanted)
 	}
 }
 
