@@ -22,7 +22,11 @@ func TestContentFieldsAreCanonical(t *testing.T) {
 func TestClearContent(t *testing.T) {
 	t.Parallel()
 	header := map[string][]string{"Set-Cookie": {"a=b", "c=d"}, "Vary": {"Accept"}, "X-Request-Id": {"7"}}
-	for _, field := range ContentFields() {
+	for _, field := range []string{
+		"Content-Type", "Content-Length", "Content-Encoding", "Content-Language", "Content-Location",
+		"Content-Disposition", "Content-Range", "Accept-Ranges", "Transfer-Encoding", "Trailer",
+		"Cache-Control", "Expires", "Etag", "Last-Modified", "Location",
+	} {
 		header[field] = []string{"of the handler", "of another"}
 	}
 	ClearContent(header)

@@ -2,6 +2,7 @@ package record
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -32,6 +33,8 @@ func TestS2AccountBytes(t *testing.T) {
 			_ = bad.Device()
 		}
 	}
+	equal(t, "highest level", NewAccount(&Proof{Level: MaxLevel}, d).valid(), true)
+	equal(t, "level beyond it", NewAccount(&Proof{Level: MaxLevel + 1}, d).valid(), false)
 	equal(t, "nothing known", len(NewAccount(&Proof{}, Device{})), 0)
 }
 
@@ -68,6 +71,11 @@ func TestProofAddKeepsTheLatest(t *testing.T) {
 	equal(t, "level", sum.Level, 0)
 	equal(t, "methods", strings.Join(sum.Methods, " "), strings.Join(wanted, " "))
 	equal(t, "what was before stays as it was", len(p.Methods), 16)
+
+	memory := append(slices.Clone(before), "behind", "it")
+	part := Proof{Methods: memory[:15]}
+	part.Add(&Proof{Methods: []string{"x", "y"}})
+	equal(t, "the memory of before", strings.Join(memory, " "), strings.Join(before, " ")+" behind it")
 }
 
 // An account without methods or without a device is not empty.
