@@ -1,6 +1,7 @@
 package core
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"testing"
@@ -83,7 +84,7 @@ func sameEntries(a, b *record.Snapshot) bool {
 	same := a.Len() == b.Len()
 	a.Each(func(key, value []byte) {
 		_, other, ok := b.Find(string(key))
-		same = same && ok && string(other) == string(value)
+		same = same && ok && bytes.Equal(other, value)
 	})
 	return same
 }

@@ -44,22 +44,26 @@ func TestIdleTimeout(t *testing.T) {
 		},
 		"own timeout below the preset's limit": {
 			policy{expiry: time.Minute, maxExpiry: time.Hour},
-			record.Times{Idle: ms(time.Hour) - 1, OwnIdle: true}, time.Hour - time.Millisecond,
+			record.Times{Idle: ms(time.Hour) - 1, OwnIdle: true},
+			time.Hour - time.Millisecond,
 		},
 		"own timeout at the preset's limit": {
 			policy{expiry: time.Minute, maxExpiry: time.Hour},
-			record.Times{Idle: ms(time.Hour), OwnIdle: true}, time.Hour,
+			record.Times{Idle: ms(time.Hour), OwnIdle: true},
+			time.Hour,
 		},
 		"own timeout beyond the preset's limit": {
 			policy{expiry: time.Minute, maxExpiry: time.Hour},
-			record.Times{Idle: ms(time.Hour) + 1, OwnIdle: true}, time.Hour,
+			record.Times{Idle: ms(time.Hour) + 1, OwnIdle: true},
+			time.Hour,
 		},
 		"permanent by choice under a preset": {
 			policy{expiry: time.Minute, maxExpiry: time.Hour}, record.Times{OwnIdle: true}, time.Hour,
 		},
 		"no choice under a preset": {
 			policy{expiry: time.Minute, maxExpiry: time.Hour},
-			record.Times{Idle: ms(30 * time.Minute)}, time.Minute,
+			record.Times{Idle: ms(30 * time.Minute)},
+			time.Minute,
 		},
 	} {
 		equal(t, name, tc.policy.idleTimeout(&tc.times), ms(tc.wanted))
@@ -92,7 +96,8 @@ func TestExpiresAt(t *testing.T) {
 		},
 		"own timeout beyond the lifetime": {
 			policy{expiry: time.Hour, lifetime: 12 * time.Hour},
-			record.Times{Idle: ms(5 * time.Hour), OwnIdle: true}, 12 * time.Hour,
+			record.Times{Idle: ms(5 * time.Hour), OwnIdle: true},
+			12 * time.Hour,
 		},
 		"permanent by choice under a lifetime": {
 			policy{expiry: time.Hour, lifetime: 12 * time.Hour}, record.Times{OwnIdle: true}, 12 * time.Hour,
