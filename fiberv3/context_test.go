@@ -54,7 +54,7 @@ func TestFromContextFindsNone(t *testing.T) {
 		return nil
 	})
 	get(t, serve(t, app), "")
-	none("no context", nil) //nolint:staticcheck // it must not panic
+	none("no context", nil)
 	none("background", t.Context())
 	released := fiber.NewDefaultCtx(app)
 	none("released c", released)
@@ -150,7 +150,7 @@ func TestFromContextInTheErrorHandler(t *testing.T) {
 	t.Parallel()
 	app := fiber.New(fiber.Config{
 		SkipUnmatchedRoutes: true,
-		ErrorHandler: func(c fiber.Ctx, err error) error {
+		ErrorHandler: func(c fiber.Ctx, _ error) error {
 			found := make([]string, 0, 3)
 			for _, ctx := range []context.Context{c, c.Context(), c.RequestCtx()} {
 				s, ok := sessions.FromContext(ctx)
@@ -193,6 +193,7 @@ func newCustomCtx(app *fiber.App) fiber.CustomCtx {
 func TestCustomContext(t *testing.T) {
 	t.Parallel()
 	adaptertest.Run(t, adaptertest.Server{Start: func(t *testing.T, a adaptertest.App) string {
+		t.Helper()
 		return startWith(t, fiber.NewWithCustomCtx(newCustomCtx), a)
 	}})
 }

@@ -11,16 +11,16 @@ import (
 	"github.com/cloakroom-go/sessions/core/adapter"
 )
 
-// anySpelling reports whether header fields keep the spelling in which they were sent or set,
-// because Config.DisableHeaderNormalizing is set. fasthttp then finds most fields only in exactly
-// the spelling that it is asked for.
-func anySpelling(c fiber.Ctx) bool { return c.App().Server().DisableHeaderNamesNormalizing }
+// keepsSpelling reports whether field names keep the spelling in which they were sent or set, as
+// they do if fiber.Config.DisableHeaderNormalizing is set. fasthttp then finds most fields only
+// under the very spelling that it is asked for.
+func keepsSpelling(c fiber.Ctx) bool { return c.App().Server().DisableHeaderNamesNormalizing }
 
 // cookieFields returns the values of the request's Cookie fields. They are valid until the header
 // of the request is changed.
 func cookieFields(c fiber.Ctx, m *Manager) [][]byte {
 	h := &c.Request().Header
-	if anySpelling(c) {
+	if keepsSpelling(c) {
 		_ = h.Cookie(m.CookieName()) // This makes fasthttp collect the fields of all spellings.
 	}
 	return h.PeekAll(fiber.HeaderCookie)
@@ -66,27 +66,29 @@ func cookieToSet(c fiber.Ctx, reply *adapter.Reply) string {
 	return cookie
 }
 
-// header is the header of a response.
+// header is the header of a response. Its methods take names in canonical form, and find fields
+// in any spelling.
 type header struct {
 	*fasthttp.ResponseHeader
-	anySpelling bool // see the function of that name
+	keepsSpelling bool
 }
 
 func responseHeader(c fiber.Ctx) header {
-	return header{&c.Response().Header, anySpelling(c)}
+	return header{&c.Response().Header, keepsSpelling(c)}
 }
 
-// set sets a field whose name is in canonical form. Unlike [fasthttp.ResponseHeader.Set] it does
-// not normalize the name. fasthttp copies the value.
+// set sets a field. Unlike [fasthttp.ResponseHeader.Set] it does not normalize the name. fasthttp
+// copies the value.
 func (h header) set(name, value string) {
 	h.SetCanonical(utils.UnsafeBytes(name), utils.UnsafeBytes(value))
 }
 
 // take returns the value of a field as one line. The caller must set the field again: if it had
-// several lines, or another spelling, take has removed them. The string is valid until then.
+// several lines, or may have several spellings, take has removed them. The string is valid until
+// then.
 func (h header) take(name string) string {
-	if h.anySpelling {
-		lines := h.linesInAnySpelling(name)
+	if h.keepsSpelling {
+		_, lines := h.spellings(name)
 		h.del(name)
 		return strings.Join(lines, ", ")
 	}
@@ -102,30 +104,24 @@ func (h header) take(name string) string {
 	}
 }
 
-// linesInAnySpelling returns copies of the field's values.
-func (h header) linesInAnySpelling(name string) []string {
-	var lines []string
-	for key, value := range h.All() {
-		if strings.EqualFold(utils.UnsafeString(key), name) {
-			lines = append(lines, string(value))
-		}
-	}
-	return lines
-}
-
-// del removes a field whose name is in canonical form.
+// del removes a field.
 func (h header) del(name string) {
 	h.Del(name)
-	if !h.anySpelling {
+	if !h.keepsSpelling {
 		return
 	}
-	var spellings []string
-	for key := range h.All() {
-		if strings.EqualFold(utils.UnsafeString(key), name) {
-			spellings = append(spellings, string(key))
-		}
-	}
-	for _, spelling := range spellings {
+	names, _ := h.spellings(name)
+	for _, spelling := range names {
 		h.Del(spelling)
 	}
+}
+
+// spellings returns copies of the names and values of all lines of a field.
+func (h header) spellings(name string) (names, values []string) {
+	for key, value := range h.All() {
+		if strings.EqualFold(utils.UnsafeString(key), name) {
+			names, values = append(names, string(key)), append(values, string(value))
+		}
+	}
+	return names, values
 }

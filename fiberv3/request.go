@@ -10,7 +10,7 @@ import (
 )
 
 // request is what the middleware keeps for one request, in a single allocation. It is also the
-// context that the handlers pass to services.
+// context that handlers pass to services, and the adapter.Client of the scope.
 type request struct {
 	core.Scope
 	c fiber.Ctx // Fiber reuses it when the request is over.
@@ -91,10 +91,8 @@ func (r *request) publish() {
 	r.c.SetContext(r)
 }
 
-// Client returns the client's address, in terms of the proxies that the app trusts, and its user
-// agent. Fiber reuses the memory of the strings when the request is over; core copies them.
-//
-// It implements [adapter.Client].
+// Client returns the client's address and its user agent. It trusts the proxies that the app
+// trusts. Fiber reuses the memory of the strings when the request is over; core copies them.
 func (r *request) Client() (ip, userAgent string) {
 	return r.c.IP(), r.c.Get(fiber.HeaderUserAgent)
 }

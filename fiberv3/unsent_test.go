@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -50,7 +51,7 @@ func newSite(t *testing.T, front ...any) *site {
 	return x
 }
 
-func (x *site) note(e sessions.Event) { //nolint:gocritic // the hook's signature
+func (x *site) note(e sessions.Event) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.events = append(x.events, e.Kind)
@@ -61,13 +62,11 @@ func (x *site) sawLate(t *testing.T) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
 		x.mu.Lock()
-		for _, kind := range x.events {
-			if kind == sessions.EventLate {
-				x.mu.Unlock()
-				return
-			}
-		}
+		late := slices.Contains(x.events, sessions.EventLate)
 		x.mu.Unlock()
+		if late {
+			return
+		}
 		if time.Now().After(deadline) {
 			t.Error("there was no event of a late change")
 			return
@@ -138,7 +137,9 @@ func TestTimeoutWithinTheSessions(t *testing.T) {
 			if res.StatusCode != http.StatusRequestTimeout || cookieOf(res) != "" {
 				t.Errorf("a known session: %d with cookie %q", res.StatusCode, cookieOf(res))
 			}
-			<-ended
+			if err := <-ended; err != nil {
+				t.Error(err) // Only Save would save the change.
+			}
 			if _, body := get(t, url+"/read", cookie); body != "2" {
 				t.Errorf("the known session holds %q, want 2", body)
 			}
@@ -396,19 +397,14 @@ func TestHijackThroughTheAdaptor(t *testing.T) {
 	t.Parallel()
 	x := newSite(t)
 	x.Get("/hijack", adaptor.HTTPHandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s, ok := sessions.FromContext(r.Context())
-		if !ok {
-			t.Error("the handler has no session")
-			return
-		}
-		visits.Update(s, func(n int) int { return n + 1 })
+		add(r, 1) //nolint:contextcheck // a change of the session takes none
 		conn, _, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			t.Error(err)
 			return
 		}
 		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\n\r\n")
-		visits.Update(s, func(n int) int { return n + 10 })
+		add(r, 10) //nolint:contextcheck // a change of the session takes none
 		_ = conn.Close()
 	}))
 	url := serve(t, x.App)
