@@ -10,15 +10,11 @@ import (
 )
 
 // request is what the middleware keeps for one request, in a single allocation. It is also the
-// context that handlers pass to services, and the adapter.Client of the scope.
+// adapter.Client of the scope.
 type request struct {
-	core.Scope
-	c fiber.Ctx // Fiber reuses it when the request is over.
+	scope core.Scope
+	c     fiber.Ctx // Fiber reuses it when the request is over.
 }
-
-// Err returns the error of the context, and hides the method of the scope, which returns the
-// error of the commit.
-func (r *request) Err() error { return r.Context.Err() }
 
 // lazyRequest is a request of a lazy manager.
 type lazyRequest struct {
@@ -30,7 +26,7 @@ type lazyRequest struct {
 func open(c fiber.Ctx, outer *core.Scope, m *Manager) (*request, error) {
 	r, cookies := newRequest(c, m, make([]string, 0, 4))
 	r.c = c
-	err := r.Open(c.Context(), outer, m, r, cookies...)
+	err := r.scope.Open(c.Context(), outer, m, r, cookies...)
 	return r, err
 }
 
@@ -63,11 +59,11 @@ func newRequest(c fiber.Ctx, m *Manager, fields []string) (*request, []string) {
 func (r *request) serve() error {
 	r.publish()
 	handlerErr := r.c.Next()
-	if headerIsGone(r.Context, r.c, handlerErr) {
-		_ = r.HeaderSent() // Failures have been logged, and nobody is left to answer.
+	if headerIsGone(r.scope.Context, r.c, handlerErr) {
+		_ = r.scope.HeaderSent() // Failures have been logged, and nobody is left to answer.
 		return handlerErr
 	}
-	reply, err := r.CommitHeader()
+	reply, err := r.scope.CommitHeader()
 	if err != nil {
 		return reject(r.c, errors.Join(err, handlerErr))
 	}
@@ -83,12 +79,12 @@ func (r *request) serve() error {
 // request. Closing the scope saves what was changed after the commit.
 func (r *request) publish() {
 	values := r.c.RequestCtx()
-	values.SetUserValue(core.ScopeKey{}, &r.Scope)
-	if outer := r.Outer(); outer != nil {
+	values.SetUserValue(core.ScopeKey{}, &r.scope)
+	if outer := r.scope.Outer(); outer != nil {
 		// The outer scope has to be closed as well, although its key now leads to this one.
 		values.SetUserValue(outer, outer)
 	}
-	r.c.SetContext(r)
+	r.c.SetContext(&r.scope)
 }
 
 // Client returns the client's address and its user agent. It trusts the proxies that the app
