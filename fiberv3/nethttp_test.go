@@ -30,7 +30,7 @@ func add(r *http.Request, n int) int {
 }
 
 func countHTTP(w http.ResponseWriter, r *http.Request) {
-	_, _ = io.WriteString(w, strconv.Itoa(add(r, 1))) //nolint:contextcheck // a change of the session takes none
+	_, _ = io.WriteString(w, strconv.Itoa(add(r, 1)))
 }
 
 // TestNetHTTPHandlers mounts handlers of net/http through Fiber's adaptor.
@@ -48,7 +48,7 @@ func TestNetHTTPHandlers(t *testing.T) {
 		if err := http.NewResponseController(w).Flush(); err != nil {
 			t.Error(err)
 		}
-		add(r, 10) //nolint:contextcheck // a change of the session takes none
+		add(r, 10)
 	})
 	x := newSite(t)
 	x.Get("/func", adaptor.HTTPHandlerFunc(countHTTP))
@@ -103,7 +103,7 @@ func TestFiberBehindNetHTTP(t *testing.T) {
 	x.Get("/stream", func(c fiber.Ctx) error {
 		s, ctx := sessions.Get(c), c.Context()
 		return c.SendStream(readerFunc(func([]byte) (int, error) {
-			return 0, cmp.Or(visits.Set(s, 11), s.Save(ctx), io.EOF) //nolint:contextcheck // Set takes none
+			return 0, cmp.Or(visits.Set(s, 11), s.Save(ctx), io.EOF)
 		}))
 	})
 	server := httptest.NewServer(adaptor.FiberApp(x.App))

@@ -397,14 +397,14 @@ func TestHijackThroughTheAdaptor(t *testing.T) {
 	t.Parallel()
 	x := newSite(t)
 	x.Get("/hijack", adaptor.HTTPHandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		add(r, 1) //nolint:contextcheck // a change of the session takes none
+		add(r, 1)
 		conn, _, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			t.Error(err)
 			return
 		}
 		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\n\r\n")
-		add(r, 10) //nolint:contextcheck // a change of the session takes none
+		add(r, 10)
 		_ = conn.Close()
 	}))
 	url := serve(t, x.App)
