@@ -72,7 +72,7 @@ func TestReportIsWhole(t *testing.T) {
 	for _, p := range []*schedule{&z.memory, &z.remote, &z.payload, &z.parallel, &z.contention, &z.load} {
 		p.rounds, p.slot = 1, 2*time.Millisecond
 	}
-	z.parallelSessions, z.heapSessions, z.changesPerWriter, z.stallWindow = 64, 2048, 2, 10*time.Millisecond
+	z.parallelSessions, z.heapSessions, z.changesPerWriter = 64, 2048, 2
 	z.stores = []storeConstructor{newCloakroomStore, newGorillaStore}
 	r, err := measureAll(t.Context(), z, 1, newEnv(t), func(string) {})
 	if err != nil {
