@@ -1,0 +1,114 @@
+// Package sessions provides server-side sessions for net/http, and for routers that use its
+// handlers, such as chi.
+//
+//	const visits = sessions.Key[int]("visits")
+//
+//	mux := http.NewServeMux()
+//	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+//		n := visits.Update(sessions.Get(r), func(n int) int { return n + 1 })
+//		fmt.Fprintf(w, "visit %d", n)
+//	})
+//	session := sessions.New(sessions.Options{})
+//	http.ListenAndServe("localhost:8080", session(mux))
+//
+// Most applications need [New], [Options], [Get], [Key] and the methods of [Session].
+//
+// The middleware loads the session before the handler runs. It saves the session before the first
+// byte of the response is sent, whichever way the handler sends it. Changes made after that are
+// saved when the handler has returned; a change that needs a cookie fails with [ErrLate] then.
+//
+// Mount the middleware inside middleware that recovers from panics, so that nothing is saved when
+// a handler panics, and outside middleware that wraps the response writer. [http.TimeoutHandler]
+// belongs inside as well: outside, it would drop the cookie together with a response that comes too
+// late.
+//
+// If the session cannot be loaded or saved, the response is the text of an error status, and
+// nothing of what the handler has written: 503 Service Unavailable if the store failed. The cause
+// is logged. Middleware mounted outside the sessions sees the status and can replace the text.
+//
+// The device that a session records has the address in [http.Request.RemoteAddr]. Behind a proxy,
+// mount middleware that puts the client's address there, with or without a port.
+package sessions
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/cloakroom-go/sessions/core"
+	"github.com/cloakroom-go/sessions/core/adapter"
+)
+
+// New returns middleware that gives each request a session. It panics if the options are invalid;
+// the message says what to change.
+//
+// If you set Options.OnEvent, or use a store that needs purging (SQL, MongoDB), use [NewManager]
+// and [Middleware] instead: you need the [Manager] to call Close.
+func New(o Options) func(http.Handler) http.Handler {
+	m, err := NewManager(o)
+	if err != nil {
+		panic(err)
+	}
+	return Middleware(m)
+}
+
+// NewManager returns a manager for [Middleware] and [GetFrom], or an error if the options are
+// invalid.
+func NewManager(o Options) (*Manager, error) { return core.NewManager(o) }
+
+// Middleware returns middleware that gives each request a session of m. If a request passes the
+// middleware of m more than once, it still has one session of m.
+func Middleware(m *Manager) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, sent *http.Request) {
+			outer := core.ScopeOf(sent.Context())
+			if outer.Of(m) != nil {
+				next.ServeHTTP(w, sent)
+				return
+			}
+			r := &request{}
+			if err := r.open(sent, outer, m); err != nil {
+				reject(w, err)
+				return
+			}
+			r.serve(next, w, sent)
+		})
+	}
+}
+
+// Get returns the session of the innermost middleware. It panics if there is none.
+//
+// If Options.Lazy is set, Get loads the session. If that fails, Get returns an empty session, and
+// using it makes the response an error.
+func Get(r *http.Request) *Session { return scopeOf(r).Get() }
+
+// GetFrom is like [Get], but returns the session of m. It is for requests with several sessions.
+func GetFrom(r *http.Request, m *Manager) *Session { return scopeOf(r).Of(m).Get() }
+
+// FromContext is like [Get], but takes the context of a request, and returns false if it belongs
+// to no session or if the session cannot be loaded. It is for code that does not see the request,
+// such as a service that handlers call.
+func FromContext(ctx context.Context) (*Session, bool) {
+	scope := core.ScopeOf(ctx)
+	if scope == nil {
+		return nil, false
+	}
+	s, err := scope.Load()
+	return s, err == nil
+}
+
+// Load is like [Get], but returns the error if the session cannot be loaded. [core.StatusCode]
+// returns the status for that error; its text is not meant for the client.
+func Load(r *http.Request) (*Session, error) { return scopeOf(r).Load() }
+
+// Commit saves the sessions of the request immediately and sets their cookies in the header of w,
+// which may wrap the writer that the middleware has passed on. Call it before you start to stream,
+// to find out whether the sessions could be saved. Later changes are saved as usual.
+//
+// Commit returns [ErrGone] if another request has ended a session. After any other error the
+// response has to be an error; [core.StatusCode] returns its status. The middleware then tries to
+// save once more, and replaces the handler's response if that fails as well.
+func Commit(w http.ResponseWriter, r *http.Request) error {
+	return scopeOf(r).Commit(func(reply *adapter.Reply) { reply.Apply(w.Header()) })
+}
+
+func scopeOf(r *http.Request) *core.Scope { return core.ScopeOf(r.Context()) }

@@ -1,0 +1,15 @@
+module github.com/cloakroom-go/sessions/nethttp/tests
+
+go 1.26
+
+require (
+	github.com/cloakroom-go/sessions/core v0.0.0
+	github.com/cloakroom-go/sessions/nethttp v0.0.0
+	github.com/coder/websocket v1.8.15
+	github.com/go-chi/chi/v5 v5.5.0
+)
+
+replace (
+	github.com/cloakroom-go/sessions/core => ../../core
+	github.com/cloakroom-go/sessions/nethttp => ..
+)
