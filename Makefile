@@ -16,13 +16,9 @@ export GOVULNCHECK := $(BIN)/govulncheck
 MODULES := $(patsubst ./%,%,$(shell go work edit -json go.work | sed -n 's/.*"DiskPath": "\(.*\)".*/\1/p'))
 LINTED := $(MODULES) internal/build
 # The modules of adapters: each gets a generated alias.go.
-<<<<<<< HEAD
-ADAPTERS := gin echo echov5 fiber fiberv3
+ADAPTERS := gin echo echov5 fiber fiberv3 nethttp
 # What make check tests: no package of these needs a server.
 CHECKED := ./core/... $(ADAPTERS:%=./%/...)
-=======
-ADAPTERS := gin echo fiber nethttp
->>>>>>> 9b2c055 (Add the adapter for net/http)
 # Packages whose files must not use each other in a circle.
 ACYCLIC := ./core ./core/adapter ./core/adapter/httpwriter ./core/internal/cookie ./core/internal/record \
 	./core/internal/storekit ./core/internal/ticket ./core/store ./core/memstore ./core/storetest ./core/adaptertest \

@@ -9,6 +9,8 @@ require (
 	github.com/go-chi/chi/v5 v5.5.0
 )
 
+require github.com/google/uuid v1.6.0 // indirect
+
 replace (
 	github.com/cloakroom-go/sessions/core => ../../core
 	github.com/cloakroom-go/sessions/nethttp => ..
