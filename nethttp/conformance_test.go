@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -57,10 +58,12 @@ func recovery(next http.Handler) http.Handler {
 	})
 }
 
-// serve serves h on 127.0.0.1 until the test has ended.
+// serve serves h on 127.0.0.1 until the test has ended, and writes nothing to the terminal.
 func serve(t *testing.T, h http.Handler) string {
 	t.Helper()
-	server := httptest.NewServer(h)
+	server := httptest.NewUnstartedServer(h)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.Start()
 	t.Cleanup(server.Close)
 	return server.URL
 }

@@ -1,6 +1,9 @@
 package sessions
 
 import (
+	"cmp"
+	"errors"
+	"log"
 	"net/http"
 	"net/netip"
 
@@ -13,20 +16,20 @@ import (
 type request struct {
 	scope  core.Scope
 	writer httpwriter.Writer
-	http   http.Request // a copy of the request that was sent, whose context is the scope
+	http   http.Request // a copy of the original request whose context is the scope
 }
 
 // open opens the scope, which loads the session unless m is lazy.
-func (r *request) open(sent *http.Request, outer *core.Scope, m *Manager) error {
-	return r.scope.Open(sent.Context(), outer, m, r, sent.Header["Cookie"]...)
+func (r *request) open(original *http.Request, outer *core.Scope, m *Manager) error {
+	return r.scope.Open(original.Context(), outer, m, r, original.Header["Cookie"]...)
 }
 
 // serve runs the handler with the scope as the context of the request, and ends the response. If
 // the handler panics, serve saves nothing.
-func (r *request) serve(next http.Handler, w http.ResponseWriter, sent *http.Request) {
+func (r *request) serve(next http.Handler, w http.ResponseWriter, original *http.Request) {
 	r.writer = httpwriter.New(w, &r.scope)
-	r.http = *sent.WithContext(&r.scope)
-	defer r.handBack(sent)
+	r.http = *original.WithContext(&r.scope)
+	defer r.handBack(original)
 	next.ServeHTTP(&r.writer, &r.http)
 	r.end()
 }
@@ -34,24 +37,40 @@ func (r *request) serve(next http.Handler, w http.ResponseWriter, sent *http.Req
 // end commits, unless that has been done, and saves what was changed after the commit.
 func (r *request) end() {
 	err := r.writer.Commit()
-	switch {
-	case err == nil:
+	if err == nil {
 		_ = r.scope.Close() // A failure has been logged and reported as an event.
-	case !r.writer.Rejected():
+		return
+	}
+	r.log(err)
+	if !r.writer.Rejected() {
 		reject(r.writer.Unwrap(), err)
 	}
 }
 
-// handBack gives the request that was sent what the handler's copy of it has got, for those who
-// have only the former: the server removes the temporary files of the form, and middleware for
-// logs and metrics reads the pattern. It writes only what has changed, because a handler that
-// outlives its response, as under http.TimeoutHandler, must not race with readers of the request.
-func (r *request) handBack(sent *http.Request) {
-	if sent.MultipartForm != r.http.MultipartForm {
-		sent.MultipartForm = r.http.MultipartForm
+// log writes why the session could not be saved to the log of the server, where net/http writes
+// what goes wrong in a handler. It leaves out what the manager has logged, and refused logins.
+func (r *request) log(err error) {
+	if errors.Is(err, ErrStore) || errors.Is(err, ErrLate) || errors.Is(err, ErrLimit) {
+		return
 	}
-	if sent.Pattern != r.http.Pattern {
-		sent.Pattern = r.http.Pattern
+	printf := log.Printf
+	server, ok := r.http.Context().Value(http.ServerContextKey).(*http.Server)
+	if ok && server.ErrorLog != nil {
+		printf = server.ErrorLog.Printf
+	}
+	printf("%v (%s)", err, cmp.Or(r.http.Pattern, r.http.Method))
+}
+
+// handBack sets in the original request what has been set in the handler's copy. The server removes
+// the temporary files of the form that it finds there, and middleware outside the sessions logs the
+// pattern. handBack writes only what has changed, so that a handler that outlives its response, as
+// under a timeout, does not race with readers of the original request.
+func (r *request) handBack(original *http.Request) {
+	if original.MultipartForm != r.http.MultipartForm {
+		original.MultipartForm = r.http.MultipartForm
+	}
+	if original.Pattern != r.http.Pattern {
+		original.Pattern = r.http.Pattern
 	}
 }
 

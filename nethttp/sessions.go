@@ -19,12 +19,14 @@
 //
 // Mount the middleware inside middleware that recovers from panics, so that nothing is saved when
 // a handler panics, and outside middleware that wraps the response writer. [http.TimeoutHandler]
-// belongs inside as well: outside, it would drop the cookie together with a response that comes too
+// belongs inside as well: outside, it drops the cookie together with a response that comes too
 // late.
 //
 // If the session cannot be loaded or saved, the response is the text of an error status, and
-// nothing of what the handler has written: 503 Service Unavailable if the store failed. The cause
-// is logged. Middleware mounted outside the sessions sees the status and can replace the text.
+// nothing of what the handler has written: 503 Service Unavailable if the store failed. Middleware
+// mounted outside the sessions sees the status and can replace the text. The cause goes to
+// Options.Logger if the store failed, and to the ErrorLog of the [http.Server] if the program has
+// to change, as for a session that is too large.
 //
 // The device that a session records has the address in [http.Request.RemoteAddr]. Behind a proxy,
 // mount middleware that puts the client's address there, with or without a port.
@@ -59,18 +61,18 @@ func NewManager(o Options) (*Manager, error) { return core.NewManager(o) }
 // middleware of m more than once, it still has one session of m.
 func Middleware(m *Manager) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, sent *http.Request) {
-			outer := core.ScopeOf(sent.Context())
+		return http.HandlerFunc(func(w http.ResponseWriter, original *http.Request) {
+			outer := core.ScopeOf(original.Context())
 			if outer.Of(m) != nil {
-				next.ServeHTTP(w, sent)
+				next.ServeHTTP(w, original)
 				return
 			}
 			r := &request{}
-			if err := r.open(sent, outer, m); err != nil {
+			if err := r.open(original, outer, m); err != nil {
 				reject(w, err)
 				return
 			}
-			r.serve(next, w, sent)
+			r.serve(next, w, original) //nolint:contextcheck // The scope wraps its context.
 		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -198,6 +199,44 @@ func TestErrorStatus(t *testing.T) {
 	}
 }
 
+// TestErrorLog looks for the cause of an error in the log of the server, where the manager has not logged it.
+func TestErrorLog(t *testing.T) {
+	t.Parallel()
+	down, _, _ := newDown(t, sessions.Options{})
+	tooLarge := func(_ http.ResponseWriter, r *http.Request) {
+		text := sessions.Key[string]("text")
+		text.Update(sessions.Get(r), func(string) string { return strings.Repeat("x", 1<<20) })
+	}
+	for name, test := range map[string]struct {
+		manager *sessions.Manager
+		handler http.HandlerFunc
+		want    string
+	}{
+		"too large": {newManager(t, "session"), tooLarge, sessions.ErrTooLarge.Error()},
+		"flushed": {newManager(t, "session"), func(w http.ResponseWriter, r *http.Request) {
+			tooLarge(w, r)
+			_ = http.NewResponseController(w).Flush()
+		}, sessions.ErrTooLarge.Error()},
+		"store down": {down, count, ""},
+		"nothing":    {newManager(t, "session"), count, ""},
+	} {
+		var logged strings.Builder
+		mux := http.NewServeMux()
+		mux.HandleFunc("GET /page", test.handler)
+		server := httptest.NewUnstartedServer(sessions.Middleware(test.manager)(mux))
+		server.Config.ErrorLog = log.New(&logged, "", 0)
+		server.Start()
+		get(t, server.URL+"/page", "")
+		server.Close() // It waits for the end of the request.
+		if got := logged.String(); (got != "") != (test.want != "") || !strings.Contains(got, test.want) {
+			t.Errorf("%s: the log says %q, want %q", name, got, test.want)
+		}
+		if logged.Len() > 0 && !strings.HasSuffix(logged.String(), "(GET /page)\n") {
+			t.Errorf("%s: the log says %q, without the route", name, logged.String())
+		}
+	}
+}
+
 // TestLoadFailed lets the handler of a lazy session answer a failed load itself.
 func TestLoadFailed(t *testing.T) {
 	t.Parallel()
@@ -296,7 +335,7 @@ func TestSubrequest(t *testing.T) {
 		part.URL.Path = "/count"
 		buffer := httptest.NewRecorder()
 		h.ServeHTTP(buffer, part)
-		if len(buffer.Result().Cookies()) > 0 { //nolint:bodyclose // A recorder's body need not be closed.
+		if len(buffer.Result().Cookies()) > 0 {
 			t.Error("the part has a cookie of its own")
 		}
 		_, _ = fmt.Fprintf(w, "%s and %d", buffer.Body, increment(r))

@@ -3,6 +3,7 @@ package sessions_test
 import (
 	"bytes"
 	"io"
+	"log"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
@@ -48,6 +49,7 @@ func TestUploadRemoved(t *testing.T) {
 					count(w, r)
 				})))
 				server.EnableHTTP2 = http2
+				server.Config.ErrorLog = log.New(io.Discard, "", 0)
 				if http2 {
 					server.StartTLS()
 				} else {

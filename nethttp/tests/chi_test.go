@@ -2,8 +2,10 @@ package tests_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"testing"
 
 	"github.com/go-chi/chi/v5"
@@ -18,7 +20,7 @@ func TestRoutes(t *testing.T) {
 	session := sessions.Middleware(newManager(t, nil))
 	named := func(w http.ResponseWriter, r *http.Request) {
 		pattern := chi.RouteContext(r.Context()).RoutePattern()
-		_, _ = fmt.Fprintf(w, "%s by %s: %d", chi.URLParam(r, "name"), pattern, increment(r))
+		_, _ = fmt.Fprintf(w, "%s by %s: %d", chi.URLParam(r, "name"), pattern, increment(r)) //nolint:gosec // The test's own path.
 	}
 	sub := func(use ...func(http.Handler) http.Handler) http.Handler {
 		r := chi.NewRouter()
@@ -56,7 +58,8 @@ func TestRoutes(t *testing.T) {
 		},
 		"twice": func(r chi.Router) http.Handler {
 			r.Use(session)
-			r.Mount("/user", sub(session, session))
+			r.Use(session)
+			r.Mount("/user", sub(session))
 			return r
 		},
 		"around": func(r chi.Router) http.Handler {
@@ -82,7 +85,7 @@ func TestNoRoute(t *testing.T) {
 	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
 		n := increment(r)
 		w.WriteHeader(http.StatusMethodNotAllowed)
-		_, _ = fmt.Fprint(w, n)
+		_, _ = io.WriteString(w, strconv.Itoa(n))
 	})
 	r.Post("/post", count)
 	url := serve(t, r)

@@ -4,9 +4,12 @@ package tests_test
 import (
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -55,18 +58,19 @@ func (j *journal) Panic(any, []byte) {}
 // last returns the last entry. It waits for one, because the response arrives before the middleware returns.
 func (j *journal) last(t *testing.T) string {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		j.mu.Lock()
-		n := len(j.entries)
-		if n > 0 {
-			defer j.mu.Unlock()
-			return j.entries[n-1]
-		}
-		j.mu.Unlock()
-		if time.Now().After(deadline) {
-			t.Fatal("nothing is logged")
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if entries := j.all(); len(entries) > 0 {
+			return entries[len(entries)-1]
 		}
 	}
+	t.Fatal("nothing is logged")
+	return ""
+}
+
+func (j *journal) all() []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.entries)
 }
 
 // newRouter returns a router that logs requests into the journal and recovers from panics.
@@ -76,10 +80,12 @@ func newRouter(j *journal) *chi.Mux {
 	return r
 }
 
-// serve serves h on 127.0.0.1 until the test has ended.
+// serve serves h on 127.0.0.1 until the test has ended, and writes nothing to the terminal.
 func serve(t *testing.T, h http.Handler) string {
 	t.Helper()
-	server := httptest.NewServer(h)
+	server := httptest.NewUnstartedServer(h)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.Start()
 	t.Cleanup(server.Close)
 	return server.URL
 }
@@ -89,10 +95,14 @@ func increment(r *http.Request) int {
 }
 
 // count increments the counter and answers with it.
-func count(w http.ResponseWriter, r *http.Request) { _, _ = fmt.Fprint(w, increment(r)) }
+func count(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.WriteString(w, strconv.Itoa(increment(r)))
+}
 
 // read answers with the counter.
-func read(w http.ResponseWriter, r *http.Request) { _, _ = fmt.Fprint(w, visits.Get(sessions.Get(r))) }
+func read(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.WriteString(w, strconv.Itoa(visits.Get(sessions.Get(r))))
+}
 
 // answer is a response that has been read.
 type answer struct {
