@@ -67,7 +67,7 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-func frameworks() []string { return []string{"gin", "echo", "echov5", "fiber", "fiberv3"} }
+func frameworks() []string { return []string{"gin", "echo", "echov5", "fiber", "fiberv3", "nethttp"} }
 
 // build compiles the programs into a directory, with the race detector if the test has it, too.
 func build(t *testing.T) (directory string) {

@@ -14,6 +14,7 @@ replace (
 	github.com/cloakroom-go/sessions/fiberv3 => ../fiberv3
 	github.com/cloakroom-go/sessions/gin => ../gin
 	github.com/cloakroom-go/sessions/internal/testserver => ../internal/testserver
+	github.com/cloakroom-go/sessions/nethttp => ../nethttp
 )
 
 require (
@@ -30,6 +31,7 @@ require (
 	github.com/cloakroom-go/sessions/fiberv3 v0.0.0
 	github.com/cloakroom-go/sessions/gin v0.0.0
 	github.com/cloakroom-go/sessions/internal/testserver v0.0.0
+	github.com/cloakroom-go/sessions/nethttp v0.0.0
 	github.com/gin-gonic/gin v1.12.0
 	github.com/go-sql-driver/mysql v1.10.1
 	github.com/gofiber/fiber/v2 v2.52.15
