@@ -11,14 +11,14 @@ type (
 	// [core.Options].
 	Options = core.Options
 	// Cookie describes the session cookie. The zero value is a cookie named "session" that
-	// is valid for the whole site of its host and for no other host, is sent over https
-	// only, is hidden from scripts, and is not sent with most cross-site requests (RFC
-	// 6265bis, OWASP ASVS 5.0 chapter 3.3). See [core.Cookie].
+	// is valid for all paths of its host and for no other host, is sent over https only, is
+	// hidden from scripts, and is not sent with most cross-site requests (RFC 6265bis,
+	// OWASP ASVS 5.0 chapter 3.3). See [core.Cookie].
 	Cookie = core.Cookie
 	// SameSite is the SameSite attribute of a cookie (RFC 6265bis, section 5.5.7). See
 	// [core.SameSite].
 	SameSite = core.SameSite
-	// Manager holds the sessions of one configuration: the store, the cookie and the
+	// Manager manages the sessions of one configuration: the store, the cookie and the
 	// timeouts. It is safe for concurrent use and lasts as long as the application.
 	// Applications make one with their framework's package and pass it to the middleware.
 	// See [core.Manager].
@@ -28,8 +28,8 @@ type (
 	// response.
 	//
 	// A Session is safe for concurrent use by the goroutines of its request, and holds
-	// nothing that the framework reuses. It may be kept after the request: it then shows
-	// what it knew last, and [core.Session.Save] stores later changes. See [core.Session].
+	// nothing that the framework reuses. It may be kept after the request: it then keeps
+	// its last state, and [core.Session.Save] stores later changes. See [core.Session].
 	Session = core.Session
 	// Key is the name and the type of a value in a session. Declare each key once, as a
 	// constant:
@@ -45,12 +45,12 @@ type (
 	Auth = core.Auth
 	// Info describes a session in a list. It authenticates nobody. See [core.Info].
 	Info = core.Info
-	// Stats counts what a manager has done since it was made, in this process. The counters
-	// are read one by one, so they need not be consistent with each other while requests
-	// are running. See [core.Stats].
+	// Stats counts what a manager has done since it was created. The counters are read one
+	// by one, so they need not be consistent with each other while requests are running.
+	// See [core.Stats].
 	Stats = core.Stats
 	// LimitPolicy says what happens when a subject who has [core.Options.MaxSessions]
-	// sessions signs in once more. See [core.LimitPolicy].
+	// sessions signs in again. See [core.LimitPolicy].
 	LimitPolicy = core.LimitPolicy
 	// Preset is a level of a public standard, for [core.Options.Preset]. See [core.Preset].
 	Preset = core.Preset
@@ -59,11 +59,14 @@ type (
 	// change the bytes it is passed, and what it decodes must share no memory with them.
 	// See [core.Codec].
 	Codec = core.Codec
-	// Event describes something that happened to a session. It never contains a token, a
+	// Event describes something that happened to a session. It never contains a ticket, a
 	// secret or a value. See [core.Event].
 	Event = core.Event
 	// EventKind says what an [Event] reports. See [core.EventKind].
 	EventKind = core.EventKind
+	// Reason says why a session was ended from outside, in [core.Event.Reason]. See
+	// [core.Reason].
+	Reason = core.Reason
 )
 
 // The values of the SameSite attribute.
@@ -92,9 +95,9 @@ const (
 // The presets. Those of NIST SP 800-63B-4 are named after its authenticator assurance
 // levels, and have the timeouts for reauthentication of sections 2.1.3, 2.2.3 and
 // 2.3.3. Those of OWASP ASVS 5.0 add what its chapter 3.3 requires of cookies. ASVS
-// requires both timeouts from level 2 on (chapter 7.3) and leaves the numbers to a
-// documented decision for which NIST's are the measure, so they are NIST's of the same
-// level.
+// requires both timeouts from level 2 on (chapter 7.3) and leaves the values to a
+// documented decision that justifies departures from NIST, so these presets use the
+// NIST values of the same level.
 const (
 	// PresetAAL1 allows an absolute timeout of at most 30 days.
 	PresetAAL1 = core.PresetAAL1
@@ -118,7 +121,7 @@ const (
 const (
 	// EventCreated reports that a session was stored for the first time.
 	EventCreated = core.EventCreated
-	// EventLoaded reports a request with a valid token.
+	// EventLoaded reports a request with a valid ticket.
 	EventLoaded = core.EventLoaded
 	// EventCommitted reports that changes to a stored session were saved.
 	EventCommitted = core.EventCommitted
@@ -136,10 +139,10 @@ const (
 	// EventGone reports that another request ended the session, or signed in with it, while
 	// this one ran, and that the changes of this one were dropped.
 	EventGone = core.EventGone
-	// EventExpired reports a token of a session that has expired by the current policy.
+	// EventExpired reports a ticket of a session that has expired by the current policy.
 	EventExpired = core.EventExpired
-	// EventRefused reports a token whose session exists but has another secret, or another
-	// cookie's name.
+	// EventRefused reports a ticket that does not open its session: its secret or its
+	// cookie name is not the session's.
 	EventRefused = core.EventRefused
 	// EventUndecodable reports a record that is damaged or has an unknown format. It is
 	// treated as absent.
@@ -155,11 +158,11 @@ const (
 	EventLost = core.EventLost
 	// EventStoreFailed reports that a call of the store failed.
 	EventStoreFailed = core.EventStoreFailed
-	// EventReused reports a token whose secret was the session's until a renewal, and whose
-	// grace period is over. Two parties have it: the user's browser, and somebody who
-	// copied it before the renewal. See [core.Options.RevokeOnReuse].
+	// EventReused reports a ticket whose secret was replaced by a renewal and whose grace
+	// period is over. Two parties have it: the user's browser, and somebody who copied it
+	// before the renewal. See [core.Options.RevokeOnReuse].
 	EventReused = core.EventReused
-	// EventRevoked reports that a session was ended from outside, for Event.Reason.
+	// EventRevoked reports that a session was ended from outside. Event.Reason says why.
 	EventRevoked = core.EventRevoked
 	// EventLimitReached reports a login of a subject who already had
 	// [core.Options.MaxSessions] sessions.
@@ -170,20 +173,35 @@ const (
 	EventStoreCalled = core.EventStoreCalled
 )
 
-// NoGrace, as [core.Options.Grace], makes a replaced secret invalid at once.
+// The reasons.
+const (
+	// ReasonRevoked is the reason of [core.Manager.Revoke] and [core.Manager.RevokeByID].
+	ReasonRevoked = core.ReasonRevoked
+	// ReasonRevokedAll is the reason of [core.Manager.RevokeAll] and
+	// [core.Manager.RevokeOthers].
+	ReasonRevokedAll = core.ReasonRevokedAll
+	// ReasonRevokedEverything is the reason of [core.Manager.RevokeEverything].
+	ReasonRevokedEverything = core.ReasonRevokedEverything
+	// ReasonLimit is the reason of an end by [core.Options.MaxSessions].
+	ReasonLimit = core.ReasonLimit
+	// ReasonReuse is the reason of an end by [core.Options.RevokeOnReuse].
+	ReasonReuse = core.ReasonReuse
+)
+
+// NoGrace is the [core.Options.Grace] that makes a replaced secret invalid at once.
 const NoGrace = core.NoGrace
 
-// Permanent, as [core.Options.Expiry] or in [core.Session.SetExpiry], makes a session
-// that never expires, on the server either. Its cookie gets the longest life that
-// browsers honor, 400 days, and is renewed as it is used.
+// Permanent means that a session never expires, as [core.Options.Expiry] or in
+// [core.Session.SetExpiry]. Its cookie lasts 400 days, the longest that browsers honor,
+// and is sent again as the session is used.
 const Permanent = core.Permanent
 
 // The errors that callers can tell apart with [errors.Is].
 var (
 	// ErrNotFound is returned if there is no such record, or if it has expired.
 	ErrNotFound = core.ErrNotFound
-	// ErrConflict is returned if a session could not be saved because other requests
-	// changed it before each of many attempts.
+	// ErrConflict is returned if a session could not be saved because other requests kept
+	// changing it.
 	ErrConflict = core.ErrConflict
 	// ErrTooLarge is returned if the session exceeds [core.Options.MaxSize] or the limit of
 	// the store. The session that was stored before stays as it is.
@@ -191,11 +209,12 @@ var (
 	// ErrFull is returned if the store has reached its limit and must not drop anything to
 	// make room.
 	ErrFull = core.ErrFull
-	// ErrStore is returned if the store failed: it could not be reached, or it did not
-	// answer in time. Adapters answer the request with the status 503.
+	// ErrStore is returned if the store could not be reached, did not answer in time, or
+	// stayed contended (then the error is ErrConflict, too). Adapters answer the request
+	// with the status 503.
 	ErrStore = core.ErrStore
-	// ErrGone is returned if another request ended the session while this one ran. Nothing
-	// was saved.
+	// ErrGone is returned if another request ended the session, or signed in with it, while
+	// this one ran. Nothing was saved.
 	ErrGone = core.ErrGone
 	// ErrLimit is returned if the subject already has [core.Options.MaxSessions] sessions
 	// and the manager refuses another.

@@ -47,7 +47,7 @@ func TestProgramsAreInREADME(t *testing.T) {
 
 // TestProgramsRun starts each program on a free port and visits it twice.
 func TestProgramsRun(t *testing.T) {
-	for _, framework := range []string{"gin", "echo", "echov5", "fiber", "fiberv3"} {
+	for _, framework := range []string{"gin", "echo", "echov5", "fiber", "fiberv3", "nethttp"} {
 		t.Run(framework, func(t *testing.T) {
 			url := start(t, framework)
 			body, cookie := visit(t, url, "")
