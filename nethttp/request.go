@@ -62,10 +62,13 @@ func (r *request) log(err error) {
 }
 
 // handBack sets in the original request what has been set in the handler's copy. The server removes
-// the temporary files of the form that it finds there, and middleware outside the sessions logs the
-// pattern. handBack writes only what has changed, so that a handler that outlives its response, as
-// under a timeout, does not race with readers of the original request.
+// the temporary files of the form that it finds there, and middleware outside the sessions reads
+// the form and the pattern. handBack writes only what has changed, so that a handler that outlives
+// its response, as under a timeout, does not race with readers of the original request.
 func (r *request) handBack(original *http.Request) {
+	if original.Form == nil && r.http.Form != nil {
+		original.Form, original.PostForm = r.http.Form, r.http.PostForm
+	}
 	if original.MultipartForm != r.http.MultipartForm {
 		original.MultipartForm = r.http.MultipartForm
 	}

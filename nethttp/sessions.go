@@ -11,7 +11,8 @@
 //	session := sessions.New(sessions.Options{})
 //	http.ListenAndServe("localhost:8080", session(mux))
 //
-// Most applications need [New], [Options], [Get], [Key] and the methods of [Session].
+// Most applications need [New], [Options], [Get], [Key] and the methods of [Session]. Services use
+// [FromContext].
 //
 // The middleware loads the session before the handler runs. It saves the session before the first
 // byte of the response is sent, whichever way the handler sends it. Changes made after that are
@@ -86,18 +87,6 @@ func Get(r *http.Request) *Session { return scopeOf(r).Get() }
 // GetFrom is like [Get], but returns the session of m. It is for requests with several sessions.
 func GetFrom(r *http.Request, m *Manager) *Session { return scopeOf(r).Of(m).Get() }
 
-// FromContext is like [Get], but takes the context of a request, and returns false if it belongs
-// to no session or if the session cannot be loaded. It is for code that does not see the request,
-// such as a service that handlers call.
-func FromContext(ctx context.Context) (*Session, bool) {
-	scope := core.ScopeOf(ctx)
-	if scope == nil {
-		return nil, false
-	}
-	s, err := scope.Load()
-	return s, err == nil
-}
-
 // Load is like [Get], but returns the error if the session cannot be loaded. [core.StatusCode]
 // returns the status for that error; its text is not meant for the client.
 func Load(r *http.Request) (*Session, error) { return scopeOf(r).Load() }
@@ -111,6 +100,21 @@ func Load(r *http.Request) (*Session, error) { return scopeOf(r).Load() }
 // save once more, and replaces the handler's response if that fails as well.
 func Commit(w http.ResponseWriter, r *http.Request) error {
 	return scopeOf(r).Commit(func(reply *adapter.Reply) { reply.Apply(w.Header()) })
+}
+
+// FromContext returns the session of the innermost middleware, given the context of a request or
+// one derived from it. It is for services, which do not see the request, and for functions that
+// also run for requests without a session.
+//
+// It returns false if no middleware has given the request a session, or if the session cannot be
+// loaded. It never panics.
+func FromContext(ctx context.Context) (*Session, bool) {
+	scope := core.ScopeOf(ctx)
+	if scope == nil {
+		return nil, false
+	}
+	s, err := scope.Load()
+	return s, err == nil
 }
 
 func scopeOf(r *http.Request) *core.Scope { return core.ScopeOf(r.Context()) }

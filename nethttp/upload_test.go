@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,6 +60,28 @@ func TestUploadRemoved(t *testing.T) {
 				upload(t, server)
 				wantEmpty(t, folder)
 			})
+		}
+	}
+}
+
+// TestFormOutside shows that middleware outside the sessions sees the form that the handler has parsed.
+func TestFormOutside(t *testing.T) {
+	t.Parallel()
+	h := mount(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.PostFormValue("name") != "ann" {
+			t.Error("the handler gets no form")
+		}
+	}), newManager(t, "outer"), newManager(t, "inner"))
+	for _, kind := range []string{"application/x-www-form-urlencoded", "multipart/form-data; boundary=x"} {
+		body := "name=ann"
+		if kind[0] == 'm' {
+			body = "--x\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\nann\r\n--x--\r\n"
+		}
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(body))
+		r.Header.Set("Content-Type", kind)
+		h.ServeHTTP(httptest.NewRecorder(), r)
+		if r.PostFormValue("name") != "ann" || r.FormValue("name") != "ann" {
+			t.Errorf("%s: the form outside is %v, %v", kind, r.Form, r.MultipartForm)
 		}
 	}
 }
