@@ -61,10 +61,10 @@ func (r *request) log(err error) {
 	printf("%v (%s)", err, cmp.Or(r.http.Pattern, r.http.Method))
 }
 
-// handBack sets in the original request what has been set in the handler's copy. The server removes
-// the temporary files of the form that it finds there, and middleware outside the sessions reads
-// the form and the pattern. handBack writes only what has changed, so that a handler that outlives
-// its response, as under a timeout, does not race with readers of the original request.
+// handBack sets in the original request what has been set in the handler's copy. The server
+// removes the temporary files of the form that it finds there, and middleware outside the sessions
+// reads the form and the pattern. handBack writes only what has changed, so that a handler that
+// outlives its response, as under a timeout, does not race with readers of the original request.
 func (r *request) handBack(original *http.Request) {
 	if original.Form == nil && r.http.Form != nil {
 		original.Form, original.PostForm = r.http.Form, r.http.PostForm
