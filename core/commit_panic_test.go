@@ -13,9 +13,9 @@ type bomb struct{ n int }
 func (b *bomb) Client() (string, string) { b.n++; panic("bomb") }
 
 // tryCommit commits and recovers from a panic.
-func tryCommit(sc *Scope) (err error, panicked bool) {
+func tryCommit(sc *Scope) (panicked bool, err error) {
 	defer func() { panicked = recover() != nil }()
-	return commitHeader(sc), false
+	return false, commitHeader(sc)
 }
 
 // After a panic in the commit, the response of a recovery middleware can be sent.
@@ -25,9 +25,9 @@ func TestClientPanicsInTheCommit(t *testing.T) {
 	c := &bomb{}
 	sc := openRequest(t.Context(), t, m, c, "")
 	signInAs(t, "alice")(sc.Get())
-	_, panicked := tryCommit(sc)
+	panicked, _ := tryCommit(sc)
 	equal(t, "first panics", panicked, true)
-	err, panicked := tryCommit(sc)
+	panicked, err := tryCommit(sc)
 	equal(t, "second panics", panicked, false)
 	want(t, err, nil)
 }
@@ -36,6 +36,7 @@ func TestStorePanicsInTheCommit(t *testing.T) {
 	t.Parallel()
 	for _, op := range []string{"touch", "delete", "load"} {
 		t.Run(op, func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				store := newTouchSpy()
 				m := newTestManager(t, Options{Store: store})
@@ -52,9 +53,9 @@ func TestStorePanicsInTheCommit(t *testing.T) {
 					}
 					return nil
 				})
-				_, panicked := tryCommit(sc)
+				panicked, _ := tryCommit(sc)
 				equal(t, "first panics", panicked, true)
-				_, panicked = tryCommit(sc)
+				panicked, _ = tryCommit(sc)
 				equal(t, "second panics", panicked, false)
 			})
 		})
@@ -80,7 +81,7 @@ func TestUpdatePanicsInTheMerge(t *testing.T) {
 		})
 		c2 := b.clone()
 		store.beforeSave(func() { c2.request(increment) })
-		_, panicked := tryCommit(sc)
+		panicked, _ := tryCommit(sc)
 		equal(t, "first panics", panicked, true)
 		store.reset()
 		h := map[string][]string{}

@@ -62,6 +62,7 @@ func TestContextsFromAScopeThatHasEnded(t *testing.T) {
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
+			t.Parallel()
 			defer func() {
 				if r := recover(); r != nil {
 					t.Errorf("panic: %v", r)
