@@ -40,7 +40,7 @@ func app(m *sessions.Manager) *gin.Engine {
 	gin.SetMode(gin.ReleaseMode)
 	a := &accounts{sessions: m}
 	r := gin.New()
-	_ = r.SetTrustedProxies(nil) // no proxy in front: nobody but the connection says where a device is
+	_ = r.SetTrustedProxies(nil) // There is no proxy: only the connection says where a device is.
 	r.Use(gin.Recovery(), sessions.Middleware(m))
 	r.POST("/login", a.login)
 	r.POST("/logout", a.logout)
@@ -79,7 +79,7 @@ func (a *accounts) login(c *gin.Context) {
 	}
 	err := sessions.Commit(c)
 	if errors.Is(err, sessions.ErrLimit) { // only with OnLimit: RefuseLogin
-		c.String(http.StatusConflict, "signed in on as many devices as allowed; sign out on one first")
+		c.String(http.StatusConflict, "signed in on too many devices; sign out on one first")
 		return
 	}
 	if err != nil { // ErrGone: another login or a logout was faster; else the store failed
@@ -133,7 +133,8 @@ func (a *accounts) stepUp(c *gin.Context) {
 		c.String(http.StatusForbidden, "wrong code")
 		return
 	}
-	if err := sessions.Get(c).StepUp(sessions.Auth{Methods: []string{"otp"}, Level: 2}); err != nil {
+	proof := sessions.Auth{Methods: []string{"otp"}, Level: 2}
+	if err := sessions.Get(c).StepUp(proof); err != nil {
 		fail(c, err)
 		return
 	}
@@ -147,7 +148,8 @@ func (a *accounts) changePassword(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	// Typing it was a proof of who they are. The new secret leaves out whoever has a copy of this device's cookie, too.
+	// Typing the password was a proof of who they are. The new secret also shuts out anybody who
+	// has a copy of this device's cookie.
 	if err := s.StepUp(sessions.Auth{Methods: []string{"pwd"}}); err != nil {
 		fail(c, err)
 		return
