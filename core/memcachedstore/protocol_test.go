@@ -228,7 +228,9 @@ func TestInterruptedIsReset(t *testing.T) {
 		}
 		end <- err
 	}()
-	s, err := memcachedstore.New(memcachedstore.Options{Servers: []string{l.Addr().String()}, Timeout: 50 * time.Millisecond})
+	// Long enough for the request to be sent before it, on a busy machine too.
+	const timeout = 500 * time.Millisecond
+	s, err := memcachedstore.New(memcachedstore.Options{Servers: []string{l.Addr().String()}, Timeout: timeout})
 	if err != nil {
 		t.Fatal(err)
 	}
