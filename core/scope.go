@@ -32,6 +32,10 @@ type Scope struct {
 	response response
 }
 
+// noSession is the session of a scope whose response has begun without one, until the handler
+// asks for a session after all.
+var noSession = new(Session)
+
 // ScopeKey is the key of the innermost scope in the context of a request. It is for adapters.
 type ScopeKey struct{}
 
@@ -39,6 +43,17 @@ type ScopeKey struct{}
 func ScopeOf(ctx context.Context) *Scope {
 	sc, _ := ctx.Value(ScopeKey{}).(*Scope)
 	return sc
+}
+
+// FromContext returns the session of the innermost scope in ctx. It returns false if there is no
+// scope, or if the session cannot be loaded. It is for adapters, which give it to applications.
+func FromContext(ctx context.Context) (*Session, bool) {
+	sc := ScopeOf(ctx)
+	if sc == nil {
+		return nil, false
+	}
+	s, err := sc.Load()
+	return s, err == nil
 }
 
 // Value returns the scope itself for [ScopeKey], and the value of the request's context for any
@@ -125,15 +140,29 @@ func (sc *Scope) Load() (*Session, error) {
 // loaded yet.
 func (sc *Scope) getSession() *Session {
 	for {
-		if s := sc.session.Load(); s != nil {
-			return s
+		old := sc.session.Load()
+		switch old {
+		case nil:
+		case noSession:
+			sc.response.headersSent.Store(true) // CommitHeader may not have come to it yet.
+		default:
+			return old
 		}
 		s := &Session{manager: sc.manager, response: &sc.response}
 		s.setTickets(sc.cookies)
-		if sc.session.CompareAndSwap(nil, s) { // Otherwise another goroutine has made one.
+		if sc.session.CompareAndSwap(old, s) {
 			return s
 		}
+		// Another goroutine has made a session, or the response has begun without one.
 	}
+}
+
+// madeSession returns the session of the request, or nil if nothing has made one yet.
+func (sc *Scope) madeSession() *Session {
+	if s := sc.session.Load(); s != noSession {
+		return s
+	}
+	return nil
 }
 
 // Commit saves the sessions of sc and of the scopes around it before the response begins, and
@@ -144,7 +173,7 @@ func (sc *Scope) Commit(apply func(*adapter.Reply)) error {
 		return err
 	}
 	for ; sc != nil; sc = sc.outer {
-		s := sc.session.Load()
+		s := sc.madeSession()
 		if s == nil {
 			continue
 		}
@@ -167,27 +196,11 @@ func (sc *Scope) CommitHeader() (reply adapter.Reply, err error) {
 	}
 	sc.response.begun = true
 	defer sc.response.headersSent.Store(true) // The commit may panic.
-	s := sc.session.Load()
-	if s == nil && sc.sendWithoutSession() {
+	if sc.session.CompareAndSwap(nil, noSession) {
 		return reply, nil
 	}
-	if s == nil {
-		s = sc.session.Load()
-	}
-	err = s.commitHeader(sc.Context, sc.client, &reply)
+	err = sc.session.Load().commitHeader(sc.Context, sc.client, &reply)
 	return reply, err
-}
-
-// sendWithoutSession notes that the header of a response without a session has been sent. It
-// returns false, and does nothing, if another goroutine has just made a session: the order of
-// the two operations makes sure that either this or Session.writable sees the other.
-func (sc *Scope) sendWithoutSession() bool {
-	sc.response.headersSent.Store(true)
-	if sc.session.Load() == nil {
-		return true
-	}
-	sc.response.headersSent.Store(false)
-	return false
 }
 
 // HeaderSent records that no header can be sent any more, and saves what can be saved without a
@@ -199,7 +212,7 @@ func (sc *Scope) HeaderSent() error {
 	}
 	sc.response.begun = true
 	sc.response.headersSent.Store(true)
-	if s := sc.session.Load(); s != nil {
+	if s := sc.madeSession(); s != nil {
 		if s.mayHaveChanges() {
 			s.noteDevice(sc.client)
 		}
@@ -211,7 +224,7 @@ func (sc *Scope) HeaderSent() error {
 // CommitErr returns the error of the commit before the first byte, or nil if there was none. It is
 // not called Err because a Scope is a context, whose Err is another.
 func (sc *Scope) CommitErr() error {
-	if s := sc.session.Load(); s != nil {
+	if s := sc.madeSession(); s != nil {
 		return s.headerErr
 	}
 	return nil
@@ -220,7 +233,7 @@ func (sc *Scope) CommitErr() error {
 // Close saves what was changed after the response had begun. It does nothing if the response
 // has not begun, as after a panic, or if the commit failed.
 func (sc *Scope) Close() error {
-	s := sc.session.Load()
+	s := sc.madeSession()
 	begun := sc.response.headersSent.Load()
 	if s != nil && begun && s.headerErr == nil && s.mayHaveChanges() {
 		return s.commitLate(sc.Context)
@@ -231,5 +244,5 @@ func (sc *Scope) Close() error {
 // Format prints no more than the session's id, because contexts are printed and the secret must
 // not be.
 func (sc *Scope) Format(f fmt.State, _ rune) {
-	_, _ = io.WriteString(f, "sessions: request of "+sc.session.Load().String())
+	_, _ = io.WriteString(f, "sessions: request of "+sc.madeSession().String())
 }

@@ -24,6 +24,8 @@
 package sessions
 
 import (
+	"context"
+
 	"github.com/labstack/echo/v4"
 
 	"github.com/cloakroom-go/sessions/core"
@@ -88,5 +90,13 @@ func Load(c echo.Context) (*Session, error) {
 func Commit(c echo.Context) error {
 	return httpError(scopeOf(c).Commit(func(r *adapter.Reply) { r.Apply(c.Response().Header()) }))
 }
+
+// FromContext returns the session of the innermost middleware, given the context of a request or
+// one derived from it. It is for services, which do not see Echo's context, and for error
+// handlers, which also run for requests without a session.
+//
+// It returns false if no middleware has given the request a session, or if the session cannot be
+// loaded.
+func FromContext(ctx context.Context) (*Session, bool) { return core.FromContext(ctx) }
 
 func scopeOf(c echo.Context) *core.Scope { return core.ScopeOf(c.Request().Context()) }

@@ -31,6 +31,9 @@ func (outage) Load(context.Context, string) (core.Record, error) { return core.R
 
 func (outage) Save(context.Context, core.Record) (core.Record, error) { return core.Record{}, errDown }
 
+// known returns the Cookie field of a browser whose session the store would have to load.
+func known() string { return "session=AZcW0000dACA" + strings.Repeat("A", 52) }
+
 func quiet(o sessions.Options) sessions.Options {
 	o.Logger = slog.New(slog.DiscardHandler)
 	return o
@@ -274,8 +277,7 @@ func TestA7ErrorHandler(t *testing.T) {
 	e.Use(sessions.New(quiet(sessions.Options{Store: outage{memstore.New(memstore.Options{})}})))
 	e.GET("/", func(c echo.Context) error { return c.String(200, strconv.Itoa(increment(c))) })
 	url := serve(t, e)
-	known := "session=AZcW0000dAAC" + strings.Repeat("A", 52)
-	for _, cookie := range []string{"", known} {
+	for _, cookie := range []string{"", known()} {
 		res, body := get(t, url, cookie)
 		if res.StatusCode != http.StatusServiceUnavailable || body != "sorry" || cookieOf(res) != "" {
 			t.Errorf("with cookie %q: answer is %d %q, cookie %q", cookie, res.StatusCode, body, cookieOf(res))

@@ -100,13 +100,6 @@ func Commit(c *echo.Context) error {
 //
 // It returns false if no middleware has given the request a session, or if the session cannot be
 // loaded.
-func FromContext(ctx context.Context) (*Session, bool) {
-	scope := core.ScopeOf(ctx)
-	if scope == nil {
-		return nil, false
-	}
-	s, err := scope.Load()
-	return s, err == nil
-}
+func FromContext(ctx context.Context) (*Session, bool) { return core.FromContext(ctx) }
 
 func scopeOf(c *echo.Context) *core.Scope { return core.ScopeOf(c.Request().Context()) }

@@ -17,12 +17,8 @@ type request struct {
 
 // open returns a scope for the request and opens it, which loads the session unless m is lazy.
 func open(c *fiber.Ctx, outer *core.Scope, m *Manager) (*core.Scope, error) {
-	ctx := c.UserContext()
-	if outer != nil {
-		ctx = outer
-	}
 	scope, cookies := newScope(c, m.Lazy(), make([]string, 0, 4))
-	err := scope.Open(ctx, outer, m, (*client)(c), cookies...)
+	err := scope.Open(c.UserContext(), outer, m, (*client)(c), cookies...)
 	return scope, err
 }
 
@@ -48,8 +44,11 @@ func newScope(c *fiber.Ctx, lazy bool, fields []string) (*core.Scope, []string) 
 	return &core.Scope{}, fields
 }
 
-// serve runs the handlers with the scope as a user value of the request, and commits. If a handler
+// serve runs the handlers with the scope in the contexts of the request, and commits. If a handler
 // panics, serve saves nothing.
+//
+// [core.ScopeOf] finds the scope in the values of the fasthttp request, and in the user context,
+// which is for services and stays valid when the request is over.
 //
 // When the response has been sent, with its body stream, fasthttp closes the user values of the
 // request. Closing the scope saves what was changed after the commit.
@@ -59,6 +58,7 @@ func serve(c *fiber.Ctx, scope *core.Scope) error {
 		// The outer scope has to be closed as well, although its key now leads to this one.
 		c.Context().SetUserValue(outer, outer)
 	}
+	c.SetUserContext(scope)
 	handlerErr := c.Next()
 	reply, err := scope.CommitHeader()
 	if err != nil {

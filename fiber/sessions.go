@@ -23,6 +23,8 @@
 package sessions
 
 import (
+	"context"
+
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/cloakroom-go/sessions/core"
@@ -84,5 +86,14 @@ func Load(c *fiber.Ctx) (*Session, error) {
 func Commit(c *fiber.Ctx) error {
 	return fiberError(scopeOf(c).Commit(func(r *adapter.Reply) { apply(c, r) }))
 }
+
+// FromContext returns the session of the innermost middleware, given the context of a request or
+// one derived from it. It is for services, which do not see Fiber's context, and for error
+// handlers, which also run for requests without a session.
+//
+// It returns false if no middleware has given the request a session, or if the session cannot be
+// loaded. The context may be c.UserContext() or c.Context(). Only c.UserContext() may be used
+// after the handler has returned.
+func FromContext(ctx context.Context) (*Session, bool) { return core.FromContext(ctx) }
 
 func scopeOf(c *fiber.Ctx) *core.Scope { return core.ScopeOf(c.Context()) }

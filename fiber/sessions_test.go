@@ -33,6 +33,9 @@ func (outage) Load(context.Context, string) (core.Record, error) { return core.R
 
 func (outage) Save(context.Context, core.Record) (core.Record, error) { return core.Record{}, errDown }
 
+// known returns the Cookie field of a browser whose session the store would have to load.
+func known() string { return "session=AZcW0000dACA" + strings.Repeat("A", 52) }
+
 func quiet(o sessions.Options) sessions.Options {
 	o.Logger = slog.New(slog.DiscardHandler)
 	return o
@@ -216,8 +219,7 @@ func TestA7ErrorHandler(t *testing.T) {
 	app.Use(sessions.New(quiet(sessions.Options{Store: outage{memstore.New(memstore.Options{})}})))
 	app.Get("/", count)
 	url := serve(t, app)
-	known := "session=AZcW0000dAAC" + strings.Repeat("A", 52)
-	for _, cookie := range []string{"", known} {
+	for _, cookie := range []string{"", known()} {
 		res, body := get(t, url, cookie)
 		if res.StatusCode != http.StatusServiceUnavailable || body != "Service Unavailable" || cookieOf(res) != "" {
 			t.Errorf("with cookie %q: answer is %d %q, cookie %q", cookie, res.StatusCode, body, cookieOf(res))

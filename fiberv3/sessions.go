@@ -107,12 +107,7 @@ func FromContext(ctx context.Context) (*Session, bool) {
 	if r, ok := ctx.(*fasthttp.RequestCtx); ctx == nil || ok && r == nil {
 		return nil, false // A fiber.Ctx that has been released has no RequestCtx.
 	}
-	scope := core.ScopeOf(ctx)
-	if scope == nil {
-		return nil, false
-	}
-	s, err := scope.Load()
-	return s, err == nil
+	return core.FromContext(ctx)
 }
 
 func scopeOf(c fiber.Ctx) *core.Scope { return core.ScopeOf(c) }

@@ -24,6 +24,8 @@
 package sessions
 
 import (
+	"context"
+
 	"github.com/gin-gonic/gin"
 
 	"github.com/cloakroom-go/sessions/core"
@@ -84,5 +86,14 @@ func Load(c *gin.Context) (*Session, error) { return scopeOf(c).Load() }
 func Commit(c *gin.Context) error {
 	return scopeOf(c).Commit(func(r *adapter.Reply) { r.Apply(c.Writer.Header()) })
 }
+
+// FromContext returns the session of the innermost middleware, given the context of a request or
+// one derived from it. It is for services, which do not see Gin's context, and for middleware
+// mounted outside, which also handles requests without a session.
+//
+// It returns false if no middleware has given the request a session, or if the session cannot be
+// loaded. The context is that of the request, c.Request.Context(). A [gin.Context] leads to it
+// only if the engine's ContextWithFallback is set.
+func FromContext(ctx context.Context) (*Session, bool) { return core.FromContext(ctx) }
 
 func scopeOf(c *gin.Context) *core.Scope { return core.ScopeOf(c.Request.Context()) }

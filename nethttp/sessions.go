@@ -108,13 +108,6 @@ func Commit(w http.ResponseWriter, r *http.Request) error {
 //
 // It returns false if no middleware has given the request a session, or if the session cannot be
 // loaded. It never panics.
-func FromContext(ctx context.Context) (*Session, bool) {
-	scope := core.ScopeOf(ctx)
-	if scope == nil {
-		return nil, false
-	}
-	s, err := scope.Load()
-	return s, err == nil
-}
+func FromContext(ctx context.Context) (*Session, bool) { return core.FromContext(ctx) }
 
 func scopeOf(r *http.Request) *core.Scope { return core.ScopeOf(r.Context()) }

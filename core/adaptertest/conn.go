@@ -26,9 +26,7 @@ func (e *env) dial() *rawConn {
 		e.Fatalf("dial: %v", err)
 	}
 	e.Cleanup(func() { _ = nc.Close() })
-	c := &rawConn{e, nc, bufio.NewReader(nc)}
-	c.extendDeadline()
-	return c
+	return &rawConn{e, nc, bufio.NewReader(nc)}
 }
 
 func (c *rawConn) extendDeadline() { _ = c.net.SetDeadline(time.Now().Add(3 * timeout)) }
@@ -36,6 +34,7 @@ func (c *rawConn) extendDeadline() { _ = c.net.SetDeadline(time.Now().Add(3 * ti
 // send writes a GET request with these header lines, exactly as they are.
 func (c *rawConn) send(target string, lines ...string) {
 	c.env.Helper()
+	c.extendDeadline()
 	lines = append([]string{"GET " + target + " HTTP/1.1", "Host: localhost"}, lines...)
 	if _, err := io.WriteString(c.net, strings.Join(lines, "\r\n")+"\r\n\r\n"); err != nil {
 		c.env.Errorf("write: %v", err)
@@ -93,6 +92,7 @@ func (c *rawConn) pipeline(
 	n int, request func(i int) (target, line string), check func(i int, a *answer),
 ) {
 	c.env.Helper()
+	c.extendDeadline()
 	go func() {
 		out := bufio.NewWriter(c.net)
 		for i := range n {

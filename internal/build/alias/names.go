@@ -16,6 +16,6 @@ func published() names {
 			"LimitPolicy", "Preset", "Codec", "Event", "EventKind", "Reason",
 		},
 		constants: []string{"Permanent", "NoGrace"},
-		own:       []string{"NewManager"},
+		own:       []string{"NewManager", "FromContext"},
 	}
 }
