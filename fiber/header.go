@@ -18,29 +18,38 @@ func apply(c *fiber.Ctx, reply *adapter.Reply) {
 		h.Add(fiber.HeaderSetCookie, reply.SetCookie)
 	}
 	if reply.Private {
-		cacheControl := reply.CacheControl(take(h, fiber.HeaderCacheControl))
-		set(h, fiber.HeaderCacheControl, cacheControl)
-		set(h, fiber.HeaderVary, reply.Vary(take(h, fiber.HeaderVary)))
+		// Both are read first, because deleting a field may change the order of the others.
+		cacheControl, vary := fieldOf(h, fiber.HeaderCacheControl), fieldOf(h, fiber.HeaderVary)
+		cacheControl.set(h, reply.CacheControl(cacheControl.value))
+		vary.set(h, reply.Vary(vary.value))
 	}
 }
 
-// set sets a field whose name is in canonical form. Unlike [fasthttp.ResponseHeader.Set] it does
-// not normalize the name. fasthttp copies the value.
-func set(h *fasthttp.ResponseHeader, name, value string) {
-	h.SetCanonical(utils.UnsafeBytes(name), utils.UnsafeBytes(value))
+// field is a field of a response header, whose name is in canonical form.
+type field struct {
+	name  string
+	value string // all lines as one; valid until set
+	lines int
 }
 
-// take returns the value of a field as one line. The caller must set the field again: if it had
-// several lines, take has removed them. The string is valid until then.
-func take(h *fasthttp.ResponseHeader, name string) string {
-	switch lines := h.PeekAll(name); len(lines) {
+func fieldOf(h *fasthttp.ResponseHeader, name string) field {
+	lines := h.PeekAll(name)
+	f := field{name: name, lines: len(lines)}
+	switch f.lines {
 	case 0:
-		return ""
 	case 1:
-		return utils.UnsafeString(lines[0])
+		f.value = utils.UnsafeString(lines[0])
 	default:
-		line := string(bytes.Join(lines, []byte(", ")))
-		h.Del(name)
-		return line
+		f.value = string(bytes.Join(lines, []byte(", ")))
 	}
+	return f
+}
+
+// set replaces the lines of the field by one. Unlike [fasthttp.ResponseHeader.Set] it does not
+// normalize the name. fasthttp copies the value.
+func (f field) set(h *fasthttp.ResponseHeader, value string) {
+	if f.lines > 1 {
+		h.Del(f.name)
+	}
+	h.SetCanonical(utils.UnsafeBytes(f.name), utils.UnsafeBytes(value))
 }

@@ -36,6 +36,6 @@ func reject(c fiber.Ctx, err error) error {
 	for _, field := range adapter.ContentFields() {
 		h.del(field)
 	}
-	h.set(fiber.HeaderCacheControl, "no-store")
+	h.set(field{name: fiber.HeaderCacheControl}, "no-store")
 	return fiberError(err)
 }

@@ -48,9 +48,10 @@ func apply(c fiber.Ctx, reply *adapter.Reply) {
 		h.DelCookie(reply.Cookie)
 		h.Add(fiber.HeaderSetCookie, cookie)
 	}
-	cacheControl := reply.CacheControl(h.take(fiber.HeaderCacheControl))
-	h.set(fiber.HeaderCacheControl, cacheControl)
-	h.set(fiber.HeaderVary, reply.Vary(h.take(fiber.HeaderVary)))
+	// Both are read first, because deleting a field may change the order of the others.
+	cacheControl, vary := h.field(fiber.HeaderCacheControl), h.field(fiber.HeaderVary)
+	h.set(cacheControl, reply.CacheControl(cacheControl.value))
+	h.set(vary, reply.Vary(vary.value))
 }
 
 // cookieToSet returns the Set-Cookie value of the reply. If the header has lost the cookie that
@@ -77,31 +78,36 @@ func responseHeader(c fiber.Ctx) header {
 	return header{&c.Response().Header, keepsSpelling(c)}
 }
 
-// set sets a field. Unlike [fasthttp.ResponseHeader.Set] it does not normalize the name. fasthttp
-// copies the value.
-func (h header) set(name, value string) {
-	h.SetCanonical(utils.UnsafeBytes(name), utils.UnsafeBytes(value))
+// field is a field of a response header, whose name is in canonical form.
+type field struct {
+	name      string
+	value     string   // all lines as one; valid until [header.set]
+	spellings []string // the names to delete before the field is set
 }
 
-// take returns the value of a field as one line. The caller must set the field again: if it had
-// several lines, or may have several spellings, take has removed them. The string is valid until
-// then.
-func (h header) take(name string) string {
+// field returns the field of that name.
+func (h header) field(name string) field {
 	if h.keepsSpelling {
-		_, lines := h.spellings(name)
-		h.del(name)
-		return strings.Join(lines, ", ")
+		names, lines := h.spellings(name)
+		return field{name, strings.Join(lines, ", "), names}
 	}
 	switch lines := h.PeekAll(name); len(lines) {
 	case 0:
-		return ""
+		return field{name: name}
 	case 1:
-		return utils.UnsafeString(lines[0])
+		return field{name: name, value: utils.UnsafeString(lines[0])}
 	default:
-		line := string(bytes.Join(lines, []byte(", ")))
-		h.Del(name)
-		return line
+		return field{name, string(bytes.Join(lines, []byte(", "))), []string{name}}
 	}
+}
+
+// set replaces all lines of f by one. Unlike [fasthttp.ResponseHeader.Set] it does not normalize
+// the name. fasthttp copies the value.
+func (h header) set(f field, value string) {
+	for _, spelling := range f.spellings {
+		h.Del(spelling)
+	}
+	h.SetCanonical(utils.UnsafeBytes(f.name), utils.UnsafeBytes(value))
 }
 
 // del removes a field.
