@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,16 @@ import (
 // own. Where there is no Chromium that skips its test; on CI it is a failure.
 func browser(t *testing.T) (open func(*testing.T) context.Context) {
 	t.Helper()
+	openTabs := browserTabs(t)
+	return func(t *testing.T) context.Context {
+		t.Helper()
+		return openTabs(t, 1)[0]
+	}
+}
+
+// browserTabs is like browser, for a test that needs several jars.
+func browserTabs(t *testing.T) (open func(t *testing.T, n int) []context.Context) {
+	t.Helper()
 	path := os.Getenv("CHROME_PATH")
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if path == "" {
@@ -30,7 +41,7 @@ func browser(t *testing.T) (open func(*testing.T) context.Context) {
 		if os.Getenv("CI") == "true" {
 			t.Fatal(hint)
 		}
-		return func(t *testing.T) context.Context {
+		return func(t *testing.T, _ int) []context.Context {
 			t.Helper()
 			t.Skip(hint)
 			return nil
@@ -45,15 +56,30 @@ func browser(t *testing.T) (open func(*testing.T) context.Context) {
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatal(err)
 	}
-	return func(t *testing.T) context.Context {
+	return func(t *testing.T, n int) []context.Context {
 		t.Helper()
-		tab, cancel := chromedp.NewContext(ctx, chromedp.WithNewBrowserContext())
-		t.Cleanup(cancel)
-		do(tab, t)
-		tab, cancel = context.WithTimeout(tab, 2*time.Minute)
-		t.Cleanup(cancel)
-		return tab
+		atWork <- struct{}{}
+		t.Cleanup(func() { <-atWork })
+		tabs := make([]context.Context, n)
+		for i := range tabs {
+			tabs[i] = openTab(ctx, t)
+		}
+		return tabs
 	}
+}
+
+// atWork limits how many tests use a browser at the same time. More would wait for a processor, until their deadlines.
+var atWork = make(chan struct{}, runtime.GOMAXPROCS(0))
+
+// openTab opens a tab with a jar of its own, for two minutes at most.
+func openTab(browser context.Context, t *testing.T) context.Context {
+	t.Helper()
+	tab, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
+	t.Cleanup(cancel)
+	do(tab, t)
+	tab, cancel = context.WithTimeout(tab, 2*time.Minute)
+	t.Cleanup(cancel)
+	return tab
 }
 
 func do(ctx context.Context, t *testing.T, steps ...chromedp.Action[chromedp.Void]) {

@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -69,22 +71,42 @@ func TestDemo(t *testing.T) {
 
 func frameworks() []string { return []string{"gin", "echo", "echov5", "fiber", "fiberv3", "nethttp"} }
 
-// build compiles the programs into a directory, with the race detector if the test has it, too.
-func build(t *testing.T) (directory string) {
-	t.Helper()
-	directory = t.TempDir()
-	args := []string{"build", "-race=" + strconv.FormatBool(underRace()), "-o", directory + "/"}
-	for _, framework := range frameworks() {
-		if _, err := os.Stat(filepath.Join(framework, "main.go")); err != nil { // nor must it outlive a change to one of these
-			t.Fatal(err)
-		}
-		args = append(args, "./"+framework)
+// directory is where build puts the programs, which the tests share.
+var directory string
+
+func TestMain(m *testing.M) {
+	var err error
+	if directory, err = os.MkdirTemp("", "cloakroom-examples-"); err != nil {
+		log.Fatal(err)
 	}
-	if out, err := exec.CommandContext(t.Context(), "go", args...).CombinedOutput(); err != nil { //nolint:gosec // the test's own names
-		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
+	code := m.Run()
+	_ = os.RemoveAll(directory)
+	os.Exit(code)
+}
+
+// build compiles the programs once and returns their directory.
+func build(t *testing.T) string {
+	t.Helper()
+	if err := buildOnce(); err != nil {
+		t.Fatal(err)
 	}
 	return directory
 }
+
+// buildOnce compiles the programs, with the race detector if the test has it, too.
+var buildOnce = sync.OnceValue(func() error {
+	args := []string{"build", "-race=" + strconv.FormatBool(underRace()), "-o", directory + "/"}
+	for _, framework := range frameworks() {
+		if _, err := os.Stat(filepath.Join(framework, "main.go")); err != nil { // nor must it outlive a change to one of these
+			return err
+		}
+		args = append(args, "./"+framework)
+	}
+	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil { //nolint:gosec,noctx // the test's own names
+		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	return nil
+})
 
 // underRace reports whether the test itself was built with the race detector.
 func underRace() bool {

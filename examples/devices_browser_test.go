@@ -18,12 +18,12 @@ import (
 // while a request of it is under way that has not been answered yet, and while one is being answered.
 func TestTwoBrowsers(t *testing.T) {
 	t.Parallel()
-	binaries, open := build(t), browser(t)
+	binaries, open := build(t), browserTabs(t)
 	for _, framework := range frameworks() {
 		t.Run(framework, func(t *testing.T) {
 			t.Parallel()
-			ada, second := open(t), open(t)
-			p := &pair{T: t, ada: ada, second: second, onlooker: visit(t, start(t, filepath.Join(binaries, framework)))}
+			tabs := open(t, 2)
+			p := &pair{T: t, ada: tabs[0], second: tabs[1], onlooker: visit(t, start(t, filepath.Join(binaries, framework)))}
 			p.listen()
 			p.remembers()
 			p.confirms()

@@ -93,7 +93,7 @@ func visitor(t *testing.T, url string) string {
 }
 
 // limit is the timeout of handlers that exceed it.
-const limit = 50 * time.Millisecond
+const limit = 250 * time.Millisecond
 
 // TestTimeoutWithinTheSessions lets a handler exceed the limit of Fiber's timeout middleware, which answers in its place.
 // A new session is not stored, as that answer has no cookie; the changes of a known one are saved.
@@ -177,7 +177,13 @@ func TestTimeoutThatIsNotReached(t *testing.T) {
 // TestTimeoutOutsideOfTheSessions lets a handler exceed the limit, which either gives up at that moment or goes on.
 func TestTimeoutOutsideOfTheSessions(t *testing.T) {
 	t.Parallel()
-	front := timeout.New(func(c fiber.Ctx) error { return c.Next() }, timeout.Config{Timeout: limit})
+	limited := timeout.New(func(c fiber.Ctx) error { return c.Next() }, timeout.Config{Timeout: limit})
+	front := func(c fiber.Ctx) error {
+		if c.Path() != "/slow" { // A busy machine may take longer than the limit for any of the others.
+			return c.Next()
+		}
+		return limited(c)
+	}
 	for name, goesOn := range map[string]bool{"gives up": false, "goes on": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
