@@ -1,15 +1,16 @@
 module github.com/cloakroom-go/sessions/core/redisstore
 
-go 1.25.0
+go 1.26.0
 
 require (
 	github.com/cloakroom-go/sessions/core v0.0.0
-	github.com/redis/go-redis/v9 v9.21.0
+	github.com/redis/go-redis/v9 v9.23.0
 )
 
 require (
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
-	go.uber.org/atomic v1.11.0 // indirect
+	go.uber.org/atomic v1.12.0 // indirect
+	golang.org/x/sys v0.48.0 // indirect
 )
 
 replace github.com/cloakroom-go/sessions/core => ../

@@ -1,4 +1,4 @@
 // The tools behind `make test`: standard library only, part of no release.
 module github.com/cloakroom-go/sessions/internal/build
 
-go 1.25.0
+go 1.26.0

@@ -1,7 +1,7 @@
 // What every store has to survive, driven through whole managers: for tests, part of no release.
 module github.com/cloakroom-go/sessions/internal/faulttest
 
-go 1.25.0
+go 1.26.0
 
 require (
 	github.com/cloakroom-go/sessions/core v0.0.0

@@ -1,6 +1,6 @@
 module github.com/cloakroom-go/sessions/nethttp/tests
 
-go 1.26
+go 1.26.0
 
 require (
 	github.com/cloakroom-go/sessions/core v0.0.0

@@ -1,6 +1,6 @@
 module github.com/cloakroom-go/sessions/core/mongostore/tests
 
-go 1.25.0
+go 1.26.0
 
 require (
 	github.com/cloakroom-go/sessions/core v0.0.0

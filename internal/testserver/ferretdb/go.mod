@@ -1,7 +1,7 @@
 // FerretDB as a program of its own. A module apart, so that its dependencies reach nothing else.
 module github.com/cloakroom-go/sessions/internal/testserver/ferretdb
 
-go 1.25.0
+go 1.26.0
 
 require github.com/FerretDB/FerretDB v1.24.2
 
