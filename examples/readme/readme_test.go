@@ -18,6 +18,8 @@ import (
 
 const root = "../.."
 
+func frameworks() []string { return []string{"gin", "echo", "echov5", "fiber", "fiberv3", "nethttp"} }
+
 // address is where the programs of the README listen.
 const address = "localhost:8080"
 
@@ -34,20 +36,20 @@ func readFile(t *testing.T, name string) string {
 func TestProgramsAreInREADME(t *testing.T) {
 	t.Parallel()
 	readme := readFile(t, filepath.Join(root, "README.md"))
-	for _, framework := range []string{"gin", "echo", "fiber"} {
+	for _, framework := range frameworks() {
 		program := readFile(t, filepath.Join(framework, "main.go"))
 		if !strings.Contains(readme, "```go\n"+program+"```\n") {
 			t.Errorf("README.md does not show examples/readme/%s/main.go as it is", framework)
 		}
 	}
-	if n := strings.Count(readme, "```go\n"); n != 3 {
-		t.Errorf("README.md has %d Go blocks; only the three programs are checked", n)
+	if n := strings.Count(readme, "```go\n"); n != len(frameworks()) {
+		t.Errorf("README.md has %d Go blocks; only the programs of the %d frameworks are checked", n, len(frameworks()))
 	}
 }
 
 // TestProgramsRun starts each program on a free port and visits it twice.
 func TestProgramsRun(t *testing.T) {
-	for _, framework := range []string{"gin", "echo", "echov5", "fiber", "fiberv3", "nethttp"} {
+	for _, framework := range frameworks() {
 		t.Run(framework, func(t *testing.T) {
 			url := start(t, framework)
 			body, cookie := visit(t, url, "")
