@@ -9,7 +9,9 @@ import (
 	"github.com/gin-gonic/gin"
 	gorilla "github.com/gorilla/sessions"
 	contribecho "github.com/labstack/echo-contrib/session"
+	contribechov5 "github.com/labstack/echo-contrib/v5/session"
 	"github.com/labstack/echo/v4"
+	echov5 "github.com/labstack/echo/v5"
 	"github.com/quasoft/memstore"
 )
 
@@ -72,7 +74,8 @@ func startContribGin(t *testing.T, f *faults, p handler) string {
 
 type contribEchoSession struct {
 	s *gorilla.Session
-	c echo.Context
+	r *http.Request
+	w http.ResponseWriter
 }
 
 func (v contribEchoSession) get(key string) any { return v.s.Values[key] }
@@ -81,7 +84,7 @@ func (v contribEchoSession) set(key string, value any) error { v.s.Values[key] =
 
 func (v contribEchoSession) destroy() error { v.s.Options.MaxAge = -1; return v.save() }
 
-func (v contribEchoSession) save() error { return v.s.Save(v.c.Request(), v.c.Response()) }
+func (v contribEchoSession) save() error { return v.s.Save(v.r, v.w) }
 
 func startContribEcho(t *testing.T, f *faults, p handler) string {
 	t.Helper()
@@ -93,7 +96,23 @@ func startContribEcho(t *testing.T, f *faults, p handler) string {
 			c.Response().Header().Set(errorHeader, err.Error())
 			return err
 		}
-		p(contribEchoSession{s, c}, echoResponse{c})
+		p(contribEchoSession{s, c.Request(), c.Response()}, httpResponse{c.Response()})
+		return nil
+	})
+	return serve(t, e)
+}
+
+func startContribEchoV5(t *testing.T, f *faults, p handler) string {
+	t.Helper()
+	e := echov5.New()
+	e.Use(contribechov5.Middleware(gorillaStore{memstore.NewMemStore([]byte(signingKey)), f}))
+	e.GET("/", func(c *echov5.Context) error {
+		s, err := contribechov5.Get("session", c)
+		if err != nil {
+			c.Response().Header().Set(errorHeader, err.Error())
+			return err
+		}
+		p(contribEchoSession{s, c.Request(), c.Response()}, httpResponse{c.Response()})
 		return nil
 	})
 	return serve(t, e)

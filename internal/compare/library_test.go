@@ -2,6 +2,7 @@ package compare
 
 import (
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -10,8 +11,6 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"github.com/gofiber/fiber/v2"
-	"github.com/labstack/echo/v4"
 )
 
 // handlerSession is what a handler does with a session of any library.
@@ -50,25 +49,36 @@ func (f *faults) fail(when *atomic.Bool) error {
 	return nil
 }
 
-// library is a session library on its framework, with its memory store and its defaults.
+// library is a session library on one framework, with its memory store and its defaults.
 type library struct {
-	name  string
-	start func(t *testing.T, f *faults, p handler) (url string)
+	framework string
+	start     func(t *testing.T, f *faults, p handler) (url string)
 }
 
 // errorHeader is set in the response if the library returns an error instead of a session.
 const errorHeader = "X-Library-Error"
 
-func cloakroomLibraries() []library {
-	return []library{{"Gin", startCloakroomGin}, {"Echo", startCloakroomEcho}, {"Fiber", startCloakroomFiber}}
+// column is a column of the table: a library on each of its frameworks.
+type column struct {
+	title     string
+	libraries []library
 }
 
-func otherLibraries() []library {
-	return []library{
-		{"gin-contrib/sessions", startContribGin},
-		{"echo-contrib/session", startContribEcho},
-		{"Fiber session", startFiberSession},
-		{"scs", startSCS},
+func columns() []column {
+	return []column{
+		{"Cloakroom", []library{
+			{"Gin", startCloakroomGin},
+			{"Echo v4", startCloakroomEcho},
+			{"Echo v5", startCloakroomEchoV5},
+			{"Fiber v2", startCloakroomFiber},
+			{"Fiber v3", startCloakroomFiberV3},
+			{"net/http", startCloakroomHTTP},
+		}},
+		{"gin-contrib/sessions", []library{{"Gin", startContribGin}}},
+		{"echo-contrib/session", []library{{"Echo v4", startContribEcho}, {"Echo v5", startContribEchoV5}}},
+		{"Fiber v2 session", []library{{"Fiber v2", startFiberSession}}},
+		{"Fiber v3 session", []library{{"Fiber v3", startFiberV3Session}}},
+		{"scs", []library{{"net/http", startSCS}}},
 	}
 }
 
@@ -79,14 +89,15 @@ func serve(t *testing.T, h http.Handler) string {
 	return server.URL
 }
 
-func serveFiber(t *testing.T, app *fiber.App) string {
+// serveFiber serves an application of Fiber v2 or v3, given two of its methods.
+func serveFiber(t *testing.T, listen func(net.Listener) error, shutdown func(time.Duration) error) string {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	go func() { _ = app.Listener(listener) }()
-	t.Cleanup(func() { _ = app.ShutdownWithTimeout(time.Second) })
+	go func() { _ = listen(listener) }()
+	t.Cleanup(func() { _ = shutdown(time.Second) })
 	return "http://" + listener.Addr().String()
 }
 
@@ -104,14 +115,8 @@ func (r ginResponse) write(text string) { _, _ = r.c.Writer.WriteString(text) }
 
 func (r ginResponse) flush() { r.c.Writer.Flush() }
 
-type echoResponse struct{ c echo.Context }
-
-func (r echoResponse) write(text string) { _, _ = r.c.Response().Write([]byte(text)) }
-
-func (r echoResponse) flush() { r.c.Response().Flush() }
-
 // fiberResponse cannot flush: Fiber sends a handler's response when the handler has returned.
-type fiberResponse struct{ c *fiber.Ctx }
+type fiberResponse struct{ c io.StringWriter }
 
 func (r fiberResponse) write(text string) { _, _ = r.c.WriteString(text) }
 

@@ -40,16 +40,18 @@ func rows() []row {
 // README.md.
 func TestComparison(t *testing.T) {
 	gin.SetMode(gin.ReleaseMode)
-	table := []string{
-		"| | Cloakroom | gin-contrib/sessions | echo-contrib/session | Fiber session | scs |",
-		"|---|---|---|---|---|---|",
+	header, rule := "| |", "|---|"
+	for _, c := range columns() {
+		header += " " + c.title + " |"
+		rule += "---|"
 	}
+	table := []string{header, rule}
 	for _, r := range rows() {
-		cells := []string{r.title, cloakroomCell(t, r)}
-		for _, l := range otherLibraries() {
-			cells = append(cells, cell(t, r, l))
+		line := "| " + r.title + " |"
+		for _, c := range columns() {
+			line += " " + cell(t, r, c) + " |"
 		}
-		table = append(table, "| "+strings.Join(cells, " | ")+" |")
+		table = append(table, line)
 	}
 	if want := strings.Join(table, "\n") + "\n"; !strings.Contains(readFile(t, "../../README.md"), want) {
 		t.Errorf("README.md does not contain the table that was just measured:\n%s", want)
@@ -61,10 +63,12 @@ func TestVersions(t *testing.T) {
 	t.Parallel()
 	readme, mod := readFile(t, "../../README.md"), readFile(t, "go.mod")
 	for path, name := range map[string]string{
-		"github.com/gin-contrib/sessions":  "gin-contrib/sessions",
-		"github.com/labstack/echo-contrib": "echo-contrib",
-		"github.com/gofiber/fiber/v2":      "Fiber",
-		"github.com/alexedwards/scs/v2":    "scs",
+		"github.com/gin-contrib/sessions":     "gin-contrib/sessions",
+		"github.com/labstack/echo-contrib":    "echo-contrib",
+		"github.com/labstack/echo-contrib/v5": "echo-contrib",
+		"github.com/gofiber/fiber/v2":         "Fiber",
+		"github.com/gofiber/fiber/v3":         "Fiber",
+		"github.com/alexedwards/scs/v2":       "scs",
 	} {
 		_, rest, _ := strings.Cut(mod, "\t"+path+" ")
 		version, _, _ := strings.Cut(rest, "\n")
@@ -83,31 +87,26 @@ func readFile(t *testing.T, name string) string {
 	return string(data)
 }
 
-func cell(t *testing.T, r row, l library) (out string) {
+// cell returns one text if the library does the same on all its frameworks, or one for each.
+func cell(t *testing.T, r row, c column) string {
 	t.Helper()
-	t.Run(r.title+"/"+l.name, func(t *testing.T) { out = r.probe(t, l) })
-	return out
-}
-
-// cloakroomCell returns one text if all adapters do the same, or one for each adapter.
-func cloakroomCell(t *testing.T, r row) string {
-	t.Helper()
-	var names, cells []string
-	for _, l := range cloakroomLibraries() {
-		c := cell(t, r, l)
-		if at := slices.Index(cells, c); at >= 0 {
-			names[at] += ", " + l.name
+	var names, texts []string
+	for _, l := range c.libraries {
+		var text string
+		t.Run(r.title+"/"+c.title+"/"+l.framework, func(t *testing.T) { text = r.probe(t, l) })
+		if at := slices.Index(texts, text); at >= 0 {
+			names[at] += ", " + l.framework
 			continue
 		}
-		names, cells = append(names, l.name), append(cells, c)
+		names, texts = append(names, l.framework), append(texts, text)
 	}
-	if len(cells) == 1 {
-		return cells[0]
+	if len(texts) == 1 {
+		return texts[0]
 	}
-	for i := range cells {
-		cells[i] = names[i] + ": " + cells[i]
+	for i := range texts {
+		texts[i] = names[i] + ": " + texts[i]
 	}
-	return strings.Join(cells, "; ")
+	return strings.Join(texts, "; ")
 }
 
 const pageText = "the page"
@@ -165,7 +164,7 @@ func parallelWriters(t *testing.T, l library) string {
 	return fmt.Sprintf("%d of %d kept", kept, writers)
 }
 
-// begin starts a session.
+// startSession starts a session.
 func startSession(v handlerSession, r responseWriter) {
 	_ = v.set("a", "x")
 	_ = v.save()
