@@ -34,7 +34,7 @@ type Scope struct {
 
 // noSession is the session of a scope whose response has begun without one, until the handler
 // asks for a session after all.
-var noSession = new(Session)
+var noSession = new(Session) //nolint:gochecknoglobals // A constant: nothing changes it.
 
 // ScopeKey is the key of the innermost scope in the context of a request. It is for adapters.
 type ScopeKey struct{}

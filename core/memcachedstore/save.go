@@ -134,8 +134,7 @@ func (p *pendingSave) checkStored(c *conn) error {
 // creates only: before a server refuses to replace an item it deletes it, which those errors
 // rule out.
 func capacityError(err error) error {
-	var refusal *serverError
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*serverError](err); ok {
 		switch {
 		case refusal.tooLarge():
 			return fmt.Errorf("%w: %w", store.ErrTooLarge, err)
