@@ -67,18 +67,12 @@ func functionPurposes() []struct{ part, purpose string } {
 		{modulePath + "core/internal/ticket", cpuTicket},
 		{modulePath + "core/internal/uuidtext", cpuTicket},
 		{modulePath + "core/internal/record", cpuRecord},
-		{modulePath + "core.(*ticket", cpuTicket}, // and tickets
-		{modulePath + "core.(*snapshot)", cpuRecord},
-		{modulePath + "core.(*reader)", cpuRecord},
-		{modulePath + "core.(*life)", cpuRecord},
-		{modulePath + "core.(*holder)", cpuRecord},
-		{modulePath + "core.(*head)", cpuRecord},
-		{modulePath + "core.encodeRecord", cpuRecord},
-		{modulePath + "core.checksum", cpuRecord},
+		{modulePath + "core/adapter", cpuAdapter},
 		{modulePath + "core", cpuCore},
 		{modulePath + "gin", cpuAdapter},
-		{modulePath + "echo", cpuAdapter},
-		{modulePath + "fiber", cpuAdapter},
+		{modulePath + "echo", cpuAdapter},  // and echov5
+		{modulePath + "fiber", cpuAdapter}, // and fiberv3
+		{modulePath + "nethttp", cpuAdapter},
 		{"fasthttp.", cpuFramework},
 		{"net/http.", cpuFramework},
 		{"gofiber/", cpuFramework},
@@ -98,15 +92,15 @@ func purposeOf(name string) string {
 	return cpuBareFramework
 }
 
-// callsThrough reports whether a function of an adapter calls what the bare framework runs as
-// well: the next handler or the underlying writer.
+// throughMethods returns the names of the functions of adapters that call what the bare framework
+// runs as well: the next handler or the underlying writer.
+func throughMethods() []string { return []string{"serve", "Write", "WriteString", "WriteHeader"} }
+
+// callsThrough reports whether a function is one of the throughMethods, or a closure that may call
+// the next handler.
 func callsThrough(name string) bool {
 	method := name[strings.LastIndexByte(name, '.')+1:]
-	switch method {
-	case "serve", "run", "Write", "WriteString", "WriteHeader":
-		return true
-	}
-	return strings.HasPrefix(method, "func")
+	return slices.Contains(throughMethods(), method) || strings.HasPrefix(method, "func")
 }
 
 // isCloakroomFunction reports whether a function belongs to Cloakroom, and not to the harness.
