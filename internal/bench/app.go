@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"strconv"
 
@@ -17,6 +18,10 @@ type app struct {
 	http    http.Handler
 	fast    fasthttp.RequestHandler
 	closers []func()
+
+	// alwaysSaves means that the library stores a session for each visitor, even if no handler
+	// uses it.
+	alwaysSaves bool
 }
 
 func (a *app) close() {
@@ -31,6 +36,21 @@ func (a *app) requester(ctx context.Context, do action) requester {
 		return newFasthttpRequester(a.fast, do)
 	}
 	return newHTTPRequester(ctx, a.http, do)
+}
+
+// connectedRequester is like requester, but the requests arrive on a connection, as they do in a
+// server: an adapter may ask it whether it is open. It is closed with the app.
+func (a *app) connectedRequester(ctx context.Context, do action) (requester, error) {
+	r := a.requester(ctx, do)
+	if f, ok := r.(*fasthttpRequester); ok {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "udp", "127.0.0.1:9") // sends nothing
+		if err != nil {
+			return nil, err
+		}
+		a.closers = append(a.closers, func() { _ = conn.Close() })
+		f.connect(conn)
+	}
+	return r, nil
 }
 
 // visit sends one request. It returns the cookie to send next and the response body.
@@ -62,7 +82,7 @@ func (a *app) counter(ctx context.Context, cookie string) (int, error) {
 }
 
 // verify checks that the app keeps sessions apart, changes and stores them, and creates none
-// unless a handler writes.
+// unless a handler writes or the app always saves.
 func (a *app) verify(ctx context.Context) error {
 	var cookies [2]string
 	for i := range cookies {
@@ -95,11 +115,12 @@ func (a *app) verifyNewSession(ctx context.Context) error {
 	if err := a.expect(ctx, cookie, 1); err != nil {
 		return err
 	}
-	switch set, _, err := a.visit(ctx, actionIdle, ""); {
-	case err != nil:
+	set, _, err := a.visit(ctx, actionIdle, "")
+	if err != nil {
 		return err
-	case set != "":
-		return fmt.Errorf("an untouched session sets the cookie %q", set)
+	}
+	if err := a.expectUntouched(set); err != nil {
+		return err
 	}
 	if _, _, err := a.visit(ctx, actionIdle, cookie); err != nil {
 		return err
@@ -108,6 +129,15 @@ func (a *app) verifyNewSession(ctx context.Context) error {
 		return fmt.Errorf("there is a counter without a cookie: %w", errNotLoaded)
 	}
 	return a.expect(ctx, cookie, 1)
+}
+
+// expectUntouched returns an error unless the cookie set by a response is right for a visitor
+// whose session no handler has used.
+func (a *app) expectUntouched(set string) error {
+	if (set != "") != a.alwaysSaves {
+		return fmt.Errorf("an untouched session sets the cookie %q", set)
+	}
+	return nil
 }
 
 // expect returns an error unless the counter in the session of a cookie is want.

@@ -8,7 +8,10 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
+	fiberv3 "github.com/gofiber/fiber/v3"
 	"github.com/labstack/echo/v4"
+	echov5 "github.com/labstack/echo/v5"
+	"github.com/valyala/fasthttp"
 )
 
 // The baseline puts the Cookie field into the request's context and does nothing else, as
@@ -54,6 +57,13 @@ func echoBaseline(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+func echoV5Baseline(next echov5.HandlerFunc) echov5.HandlerFunc {
+	return func(c *echov5.Context) error {
+		c.SetRequest(withCookieContext(c.Request()))
+		return next(c)
+	}
+}
+
 func netBaseline(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(w, withCookieContext(r))
@@ -67,15 +77,25 @@ type cookieCopy struct {
 	buffer [len(cookieWithoutSession)]byte
 }
 
-func fiberBaseline(c *fiber.Ctx) error {
-	fields := c.Request().Header.PeekAll(fiber.HeaderCookie)
+// keepCookie puts a copy of the Cookie field into the context.
+func keepCookie(ctx *fasthttp.RequestCtx) {
+	fields := ctx.Request.Header.PeekAll(fiber.HeaderCookie)
 	if len(fields) != 1 || len(fields[0]) > len(cookieCopy{}.buffer) {
-		c.Context().SetUserValue(cookieKey{}, new(string))
-		return c.Next()
+		ctx.SetUserValue(cookieKey{}, new(string))
+		return
 	}
 	out := &cookieCopy{}
 	out.cookie = utils.UnsafeString(out.buffer[:copy(out.buffer[:], fields[0])])
-	c.Context().SetUserValue(cookieKey{}, &out.cookie)
+	ctx.SetUserValue(cookieKey{}, &out.cookie)
+}
+
+func fiberBaseline(c *fiber.Ctx) error {
+	keepCookie(c.Context())
+	return c.Next()
+}
+
+func fiberV3Baseline(c fiberv3.Ctx) error {
+	keepCookie(c.RequestCtx())
 	return c.Next()
 }
 
@@ -99,6 +119,10 @@ func ginContext(c *gin.Context) context.Context { return c.Request.Context() }
 
 func echoContext(c echo.Context) context.Context { return c.Request().Context() }
 
-func netContext(ctx context.Context) context.Context { return ctx }
+func echoV5Context(c *echov5.Context) context.Context { return c.Request().Context() }
+
+func netContext(r *http.Request) context.Context { return r.Context() }
 
 func fiberContext(c *fiber.Ctx) context.Context { return c.Context() }
+
+func fiberV3Context(c fiberv3.Ctx) context.Context { return c.RequestCtx() }

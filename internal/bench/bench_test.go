@@ -55,7 +55,10 @@ func TestRequestersAllocateNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := a.requester(t.Context(), actionRead)
+		r, err := a.connectedRequester(t.Context(), actionRead)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, cookie := range []string{"", cookieWithoutSession} {
 			r.setCookie(cookie)
 			if n := testing.AllocsPerRun(100, func() { r.send() }); n != 0 {
@@ -117,9 +120,13 @@ func TestRedisProxyTellsRoundTripsFromCommands(t *testing.T) {
 	defer proxy.close()
 	env.redis = proxy.addr()
 	c := newClient(env)
-	c.Ping(t.Context())
-	proxy.take()
 	p := c.Pipeline()
+	p.Ping(t.Context())
+	c.Ping(t.Context())
+	if _, err := p.Exec(t.Context()); err != nil { // Pipelines have connections of their own.
+		t.Fatal(err)
+	}
+	proxy.take()
 	p.Ping(t.Context())
 	p.Echo(t.Context(), strings.Repeat("long", 100_000))
 	if _, err := p.Exec(t.Context()); err != nil {
@@ -156,10 +163,32 @@ func TestVerifyFails(t *testing.T) {
 	}
 }
 
+// TestVerifyFailsIfUntouchedSessionsAreSaved has apps that claim the opposite of what they do.
+func TestVerifyFailsIfUntouchedSessionsAreSaved(t *testing.T) {
+	env := environment{payload: fiveKeys()}
+	for _, s := range []*subject{
+		subjectsWhere(isGinInMemory)[0],
+		subjectsWhere(func(s *subject) bool { return s.framework == onFiberV3 && s.store == inMemory && !s.isCloakroom() })[0],
+	} {
+		a, err := s.build(env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := a.verify(t.Context()); err != nil {
+			t.Errorf("%v: %v", s, err)
+		}
+		a.alwaysSaves = !a.alwaysSaves
+		if a.verify(t.Context()) == nil {
+			t.Errorf("%v: whether an untouched session is saved goes unnoticed", s)
+		}
+		a.close()
+	}
+}
+
 // TestVerifyFailsWithoutTheCookie uses a baseline whose middleware is missing.
 func TestVerifyFailsWithoutTheCookie(t *testing.T) {
 	t.Parallel()
-	s := &subject{"Fiber", baselineName, "", buildFunc(func(env environment) (*app, error) {
+	s := &subject{onFiber, baselineName, "", buildFunc(func(env environment) (*app, error) {
 		return fiberApp(env, baselineLibrary[*fiber.Ctx]{contextOf: fiberContext}), nil
 	})}
 	if _, err := newBenchmark(t.Context(), s, useCases()[4], environment{payload: fiveKeys()}); err == nil {

@@ -18,6 +18,7 @@ type benchmark struct {
 	environment  environment
 	app          *app
 	requester    requester
+	creates      bool   // whether each request creates a session
 	cookie       string // of the session that was started for the use case
 	slotRequests int
 	sent         int // requests since the session was started
@@ -52,7 +53,12 @@ func (b *benchmark) rebuild(ctx context.Context) (err error) {
 	if err := b.verify(ctx); err != nil {
 		return err
 	}
-	b.requester, b.sent, b.cookie = b.app.requester(ctx, b.use.action), 0, ""
+	if b.requester, err = b.app.connectedRequester(ctx, b.use.action); err != nil {
+		return err
+	}
+	b.sent, b.cookie = 0, ""
+	b.creates = b.subject.hasSessions() && !b.use.cookie &&
+		(b.use.action == actionCreate || b.app.alwaysSaves)
 	const warmUp = 8 // fills connections and pools
 	if !b.use.cookie {
 		return b.send(warmUp)
@@ -113,11 +119,11 @@ func (b *benchmark) calibrate(slot time.Duration) error {
 	}
 }
 
-// measureSlot measures one slot. A use case that creates sessions begins each slot with an
+// measureSlot measures one slot. A benchmark that creates sessions begins each slot with an
 // empty store and closes it afterwards, because a larger heap would change the cost of garbage
 // collection for all other benchmarks.
 func (b *benchmark) measureSlot(ctx context.Context) error {
-	if b.use.action != actionCreate || !b.subject.hasSessions() {
+	if !b.creates {
 		return b.measure()
 	}
 	if err := b.rebuild(ctx); err != nil {
@@ -164,8 +170,8 @@ func (b *benchmark) check(ctx context.Context) error {
 	case b.use.action == actionCreate:
 		cookie = b.requester.responseCookie()
 	case !b.use.cookie:
-		if set := b.requester.responseCookie(); set != "" {
-			return fmt.Errorf("%v, case %s: it sets the cookie %q", b.subject, b.use.name, set)
+		if err := b.app.expectUntouched(b.requester.responseCookie()); err != nil {
+			return fmt.Errorf("%v, case %s: %w", b.subject, b.use.name, err)
 		}
 		return nil
 	case b.use.action == actionChange && b.subject.store == inCookie:

@@ -39,7 +39,7 @@ func echoApp(
 }
 
 func echoSubjects() []*subject {
-	const framework, peer = "Echo", "echo-contrib/session"
+	const framework, peer = onEcho, "echo-contrib/session"
 	out := []*subject{
 		{framework, bareName, "", buildFunc(func(env environment) (*app, error) {
 			return echoApp(env, bareLibrary[echo.Context]{}), nil

@@ -34,7 +34,7 @@ func fiberApp(env environment, lib library[*fiber.Ctx], middleware ...fiber.Hand
 }
 
 func fiberSubjects() []*subject {
-	const framework, peer = "Fiber", "Fiber session"
+	const framework, peer = onFiber, "Fiber session"
 	out := []*subject{
 		{framework, bareName, "", buildFunc(func(env environment) (*app, error) {
 			return fiberApp(env, bareLibrary[*fiber.Ctx]{}), nil
@@ -50,11 +50,14 @@ func fiberSubjects() []*subject {
 			return fiberSessionApp(env, session.Config{}), nil
 		})},
 		&subject{framework, peer, inRedis, buildFunc(func(env environment) (*app, error) {
-			url := "redis://" + env.redis + "/" + strconv.Itoa(env.db)
-			storage := redis.New(redis.Config{URL: url})
-			return fiberSessionApp(env, session.Config{Storage: storage}), nil
+			return fiberSessionApp(env, session.Config{Storage: fiberRedis(env)}), nil
 		})},
 	)
+}
+
+// fiberRedis returns the Redis storage of the Fiber project, which has its own client.
+func fiberRedis(env environment) *redis.Storage {
+	return redis.New(redis.Config{URL: "redis://" + env.redis + "/" + strconv.Itoa(env.db)})
 }
 
 func fiberCloakroom(env environment, m *core.Manager) *app {

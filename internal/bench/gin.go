@@ -42,7 +42,7 @@ func ginApp(env environment, lib library[*gin.Context], middleware ...gin.Handle
 }
 
 func ginSubjects() []*subject {
-	const framework, peer = "Gin", "gin-contrib/sessions"
+	const framework, peer = onGin, "gin-contrib/sessions"
 	out := []*subject{
 		{framework, bareName, "", buildFunc(func(env environment) (*app, error) {
 			return ginApp(env, bareLibrary[*gin.Context]{}), nil

@@ -24,11 +24,19 @@ func writeSection(b *strings.Builder, title, text string, t *table) {
 	fmt.Fprintf(b, "\n## %s\n\n%s\n\n%s", title, text, t)
 }
 
+// memoryTitle returns the title of the section about memory stores on a framework.
+func memoryTitle(framework string) string { return "Memory stores on " + framework }
+
+// anchor returns the fragment by which pages on GitHub link to the section with a title.
+func anchor(title string) string {
+	return strings.NewReplacer(" ", "-", "/", "").Replace(strings.ToLower(title))
+}
+
 func (r *report) writeMemory(b *strings.Builder) {
 	b.WriteString("\n![Memory stores: time of one request](bench-memory.svg)\n")
 	for _, framework := range frameworks() {
 		t := r.caseTable(r.memory, framework, useCases())
-		writeSection(b, "Memory stores on "+framework, caseText, t)
+		writeSection(b, memoryTitle(framework), caseText, t)
 	}
 	writeSection(b, "Where the time goes", memstoreBreakdownText, r.memstoreBreakdownTable())
 }

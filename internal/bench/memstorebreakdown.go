@@ -202,20 +202,20 @@ func (r *report) frameworkSlowdown(b *cpuBreakdown) float64 {
 // cpuFloor returns the time of everything but our own code.
 func (r *report) cpuFloor(b *cpuBreakdown) float64 { return b.sum(false) + r.frameworkSlowdown(b) }
 
-// targetCPU returns the CPU time that the target of a use case allows, or 0 if it is not
-// known.
+// targetCPU returns the CPU time that the target of a use case allows, or 0 if there is none.
 func (r *report) targetCPU(framework, use string) float64 {
-	if wantedSpeedups()[use] == 0 {
+	if use == "d" {
 		return untouchedNanos
 	}
-	if peer := r.memory.bestPeer(framework, inMemory, use); peer != nil {
-		return peer.net.cpu / wantedSpeedups()[use]
+	peer, wanted := r.memory.bestPeer(framework, inMemory, use), wantedSpeedups(framework)[use]
+	if peer == nil || wanted == 0 {
+		return 0
 	}
-	return 0
+	return peer.net.cpu / wanted
 }
 
 // memstoreBreakdownTable has a column for each breakdown. Its last row is the CPU time that
-// the target of the use case allows.
+// the target of the use case allows, if there is one.
 func (r *report) memstoreBreakdownTable() *table {
 	t := &table{header: []string{"processor time of a request, in ns, on"}}
 	rows := map[string][]string{}
@@ -239,7 +239,11 @@ func (r *report) memstoreBreakdownTable() *table {
 		add(slowdown, r.frameworkSlowdown(b))
 		add(floor, r.cpuFloor(b))
 		add(all, r.cpuFloor(b)+b.sum(true))
-		add(wanted, r.targetCPU(b.sender, b.use))
+		if allowed := r.targetCPU(b.sender, b.use); allowed > 0 {
+			add(wanted, allowed)
+		} else {
+			rows[wanted] = append(rows[wanted], "")
+		}
 	}
 	for _, row := range append(memstorePurposes(), own, called, slowdown, floor, all, wanted) {
 		t.add(append([]string{row}, rows[row]...)...)

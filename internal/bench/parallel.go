@@ -47,6 +47,13 @@ func newParallelBenchmark(
 func (b *parallelBenchmark) run(ctx context.Context, processors int, slot time.Duration) error {
 	before := runtime.GOMAXPROCS(processors)
 	defer runtime.GOMAXPROCS(before)
+	requesters := make([]requester, processors)
+	for n := range requesters {
+		var err error
+		if requesters[n], err = b.app.connectedRequester(ctx, actionRead); err != nil {
+			return err
+		}
+	}
 	runtime.GC()
 	var group sync.WaitGroup
 	var total, failed atomic.Int64
@@ -54,7 +61,7 @@ func (b *parallelBenchmark) run(ctx context.Context, processors int, slot time.D
 	for n := range processors {
 		share := b.cookies[n*len(b.cookies)/processors : (n+1)*len(b.cookies)/processors]
 		group.Go(func() {
-			sent, ok := readUntil(b.app.requester(ctx, actionRead), share, began.Add(slot))
+			sent, ok := readUntil(requesters[n], share, began.Add(slot))
 			total.Add(int64(sent))
 			if !ok {
 				failed.Add(1)

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -114,6 +115,9 @@ func newFasthttpRequester(h fasthttp.RequestHandler, do action) *fasthttpRequest
 	r.ctx.Init(&fasthttp.Request{}, nil, nil)
 	return r
 }
+
+// connect makes the requests arrive on a connection.
+func (r *fasthttpRequester) connect(conn net.Conn) { r.ctx.Init2(conn, nil, true) }
 
 func (r *fasthttpRequester) send() int {
 	r.ctx.ResetUserValues()

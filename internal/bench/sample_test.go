@@ -84,7 +84,7 @@ func TestReportIsWhole(t *testing.T) {
 			t.Errorf("%v is not in the report", s)
 		}
 	}
-	if n := len(r.targets()); n != 9+6+6+15+4+3+6 {
+	if n := len(r.targets()); n != 14+12+12+30+4+6+12 {
 		t.Errorf("%d targets are in the report", n)
 	}
 	for name, text := range r.plots() {

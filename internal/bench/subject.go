@@ -9,6 +9,16 @@ const (
 	inRedis  = "Redis"
 )
 
+// The frameworks on which subjects are measured.
+const (
+	onGin     = "Gin"
+	onEcho    = "Echo"
+	onEchoV5  = "Echo v5"
+	onFiber   = "Fiber"
+	onFiberV3 = "Fiber v3"
+	onNetHTTP = "net/http"
+)
+
 // The names of Cloakroom, of the bare framework, and of the baselineLibrary.
 const (
 	cloakroomName     = "Cloakroom"
@@ -60,15 +70,26 @@ func (s *subject) measuredIn(u *useCase) bool {
 }
 
 // frameworks returns all frameworks, in the order of the report.
-func frameworks() []string { return []string{"Gin", "Echo", "Fiber", "net/http"} }
+func frameworks() []string {
+	return []string{onGin, onEcho, onEchoV5, onFiber, onFiberV3, onNetHTTP}
+}
 
-// cloakroomFrameworks returns the frameworks that Cloakroom is measured on.
-func cloakroomFrameworks() []string { return frameworks()[:3] }
+// peerFramework returns the framework of the peers that Cloakroom is compared with on a
+// framework. It is the same one, except for Echo v5, for which echo-contrib has no release.
+func peerFramework(framework string) string {
+	if framework == onEchoV5 {
+		return onEcho
+	}
+	return framework
+}
 
 // subjects returns all subjects. On each framework the bare one is the first.
 func subjects() []*subject {
 	var all []*subject
-	groups := [][]*subject{ginSubjects(), echoSubjects(), fiberSubjects(), netSubjects()}
+	groups := [][]*subject{
+		ginSubjects(), echoSubjects(), echoV5Subjects(), fiberSubjects(), fiberV3Subjects(),
+		netSubjects(),
+	}
 	for _, group := range groups {
 		all = append(all, group...)
 	}
@@ -87,9 +108,9 @@ func subjectsWhere(match func(s *subject) bool) []*subject {
 }
 
 func isGinOnRedis(s *subject) bool {
-	return s.framework == "Gin" && s.library == cloakroomName && s.store == inRedis
+	return s.framework == onGin && s.library == cloakroomName && s.store == inRedis
 }
 
 func isGinInMemory(s *subject) bool {
-	return s.framework == "Gin" && s.library == cloakroomName && s.store == inMemory
+	return s.framework == onGin && s.library == cloakroomName && s.store == inMemory
 }

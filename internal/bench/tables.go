@@ -72,13 +72,13 @@ func (r *report) trafficCell(of *subject, use string) string {
 	return ""
 }
 
-// replayTable has a column for each replay mode and each of Cloakroom's frameworks.
+// replayTable has a column for each replay mode and each framework.
 func (r *report) replayTable() *table {
 	t := &table{header: []string{"case"}}
 	for _, m := range replayModes() {
 		t.header = append(t.header, m.name)
 	}
-	t.header = append(t.header, cloakroomFrameworks()...)
+	t.header = append(t.header, frameworks()...)
 	for _, u := range useCases()[:3] {
 		replays := r.replaysOf(u.name)
 		plain := replays[0].rounds
@@ -88,7 +88,7 @@ func (r *report) replayTable() *table {
 		for _, p := range replays[1:] {
 			row = append(row, fmt.Sprintf("%.2f of it", medianRatio(p.rounds, plain).nanos))
 		}
-		for _, framework := range cloakroomFrameworks() {
+		for _, framework := range frameworks() {
 			if own := r.remote.cloakroom(framework, inRedis, u.name); own != nil {
 				row = append(row, fmt.Sprintf("%.2f of it", medianRatio(own.rounds, plain).nanos))
 			}

@@ -34,7 +34,10 @@ const introText = "# Benchmarks\n\n" +
 	"middleware that keeps the Cookie field in a context for the request and does nothing else, " +
 	"as cheaply as can be: Cloakroom has\n" +
 	"to do as much for its sessions to be reached from there. " +
-	"Fiber session, which has no middleware, does nothing until a handler asks.\n"
+	"Fiber session, which has no middleware, does nothing until a handler asks.\n" +
+	"Fiber v3 session is a middleware that saves after every request, and stores a session for " +
+	"every visitor. \"Echo\" is Echo v4,\n" +
+	"and \"Fiber\" is Fiber v2.\n"
 
 const redisPinnedText = "Redis has\n" +
 	"a processor of its own while it is measured, and its clients the other, as if it were on " +
@@ -42,11 +45,12 @@ const redisPinnedText = "Redis has\n" +
 	"system moves them together and apart, which changes a round trip by a factor of three."
 
 const targetsText = "" +
-	"Times are net of the bare framework. Ratios of a memory store are to the fastest peer " +
-	"with a memory store on the same framework; after \"CPU\" stands the same by the time " +
-	"that processors were busy, garbage collection included, which other programs on the " +
-	"machine disturb less than a clock. What the floor is of a target that is missed is " +
-	"told [below](#where-the-time-goes)."
+	"Times are net of the bare framework. Each ratio of a memory store is to the fastest peer " +
+	"with a memory store on the same framework. echo-contrib has no release for Echo v5, so " +
+	"Cloakroom on Echo v5 is compared with echo-contrib on Echo. After \"CPU\" stands the same " +
+	"ratio of processor time, garbage collection included, which other programs on the machine " +
+	"disturb less than time by the clock. Where a target is missed, the floor is explained " +
+	"[below](#where-the-time-goes)."
 
 const caseText = "" +
 	"Time, allocations and bytes of one request; in brackets how many times as long as " +
@@ -61,9 +65,10 @@ const memstoreBreakdownText = "" +
 	"timeouts, use extends its life), so is the digest (a dump of the store authenticates " +
 	"nobody), the random bytes of a new ticket, and that no session object is used twice. " +
 	"And there is the framework's own work, which takes longer between ours than alone, " +
-	"where it has the processor's caches for itself. The last row is the fastest peer's " +
-	"processor time divided by how many times as fast this is to be, in case d 200 ns: " +
-	"what the floor leaves of that is for our own code, and where it leaves nothing, no " +
+	"where it has the processor's caches for itself. The last row is what the target " +
+	"allows: the processor time of the fastest peer, divided by how many times as fast as " +
+	"that Cloakroom should be, or 200 ns in case d. It is empty where there is no target. " +
+	"What the floor leaves of it is for our own code, and where it leaves nothing, no " +
 	"code reaches it. Nor does code of this make where it leaves less than ticket, record " +
 	"and store take: no library that finds a session by its cookie and keeps it as bytes " +
 	"can do without these. Here more sessions are alive than in the table above, which " +
