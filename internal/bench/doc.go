@@ -1,8 +1,8 @@
 // Package bench measures Cloakroom and other session libraries side by side, in one run. It is
 // not part of any release.
 //
-//	make bench                      # writes docs/benchmarks.md and its plots, in 20 minutes
-//	BENCH=quick make bench          # takes two minutes
+//	make bench                      # writes docs/benchmarks.md and its plots, in 25 minutes
+//	BENCH=quick make bench          # takes three minutes
 //	cd internal/bench && go test .  # tests the harness and measures nothing
 //
 // A [subject] is what is measured: a session library with a store on a framework, the bare

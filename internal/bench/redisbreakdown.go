@@ -27,7 +27,7 @@ func redisPurpose(stack []string) string {
 	found := cpuOther
 	for _, name := range stack {
 		switch {
-		case strings.Contains(name, "(*replay).restore"):
+		case strings.HasSuffix(name, "(*replay).restore"):
 			return cpuRestore
 		case found != cpuOther:
 		case name == "syscall.write":

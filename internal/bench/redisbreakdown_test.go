@@ -23,7 +23,8 @@ func TestRedisPurpose(t *testing.T) {
 		{[]string{gin}, cpuSessions},
 		{[]string{"runtime.findRunnable", "runtime.schedule", "runtime.mcall"}, cpuOther},
 		{[]string{"runtime.mallocgc", modulePath + "internal/bench.(*replay).send"}, cpuOther},
-		{[]string{"syscall.write", client, modulePath + "internal/bench.(*replay).restore"}, cpuRestore},
+		{[]string{"syscall.write", client, modulePath + "internal/bench.(*replay).restore", modulePath + "internal/bench.(*replay).restoreAndSend"}, cpuRestore},
+		{[]string{"syscall.write", client, modulePath + "internal/bench.(*replay).restoreAndSend"}, cpuSocketWrite},
 	} {
 		if got := redisPurpose(c.stack); got != c.want {
 			t.Errorf("%v is %q, want %q", c.stack, got, c.want)

@@ -9,7 +9,7 @@ import (
 )
 
 // BenchmarkReport measures everything and writes docs/benchmarks.md with its plots; make bench runs
-// it. With BENCH=quick it takes two minutes, BENCH_SEED repeats the orders of a run, and BENCH_OUT
+// it. With BENCH=quick it takes three minutes, BENCH_SEED repeats the orders of a run, and BENCH_OUT
 // names another folder to write to.
 func BenchmarkReport(b *testing.B) {
 	seed := rand.Uint64N(1 << 32) //nolint:gosec // an order that can be repeated
