@@ -28,8 +28,10 @@ func (r *request) open(outer *core.Scope, m *Manager) error {
 // serve runs the handlers with the scope as the context of the request, and ends the response. If
 // a handler panics, serve restores the writer of the response and saves nothing.
 func (r *request) serve(next echo.HandlerFunc) error {
-	r.http = *r.echo.Request().WithContext(&r.scope)
+	sent := r.echo.Request()
+	r.http = *sent.WithContext(&r.scope)
 	r.echo.SetRequest(&r.http)
+	defer r.returnForm(sent)
 	res := r.echo.Response()
 	r.writer = httpwriter.New(res.Writer, &r.scope)
 	res.Writer = &r.writer
@@ -65,6 +67,20 @@ func (r *request) restore() {
 	default:
 		adapter.ClearContent(res.Header())
 		res.Committed, res.Size, res.Status = false, 0, http.StatusOK
+	}
+}
+
+// returnForm gives sent, the request as the middleware found it, the form that the handlers have
+// parsed from the body of the copy. The server removes the temporary files of the form of its own
+// request only. returnForm writes only what has changed, so that a handler that outlives its
+// response, as under a timeout, does not race with readers of the original request.
+func (r *request) returnForm(sent *http.Request) {
+	parsed := r.echo.Request() // A handler may have replaced the request.
+	if sent.Form == nil && parsed.Form != nil {
+		sent.Form, sent.PostForm = parsed.Form, parsed.PostForm
+	}
+	if sent.MultipartForm == nil && parsed.MultipartForm != nil {
+		sent.MultipartForm = parsed.MultipartForm
 	}
 }
 

@@ -24,9 +24,25 @@ func (r *request) open(c *gin.Context, outer *core.Scope, m *Manager) error {
 
 // serve runs the handlers with the scope as the context of the request.
 func (r *request) serve(c *gin.Context) {
-	r.http = *c.Request.WithContext(&r.scope)
+	sent := c.Request
+	r.http = *sent.WithContext(&r.scope)
 	c.Request = &r.http
+	defer returnForm(c, sent)
 	r.writer.serve(c)
+}
+
+// returnForm gives sent, the request as the middleware found it, the form that the handlers have
+// parsed from the body of the copy. The server removes the temporary files of the form of its own
+// request only. returnForm writes only what has changed, so that a handler that outlives its
+// response, as under a timeout, does not race with readers of the original request.
+func returnForm(c *gin.Context, sent *http.Request) {
+	parsed := c.Request // A handler may have replaced the request.
+	if sent.Form == nil && parsed.Form != nil {
+		sent.Form, sent.PostForm = parsed.Form, parsed.PostForm
+	}
+	if sent.MultipartForm == nil && parsed.MultipartForm != nil {
+		sent.MultipartForm = parsed.MultipartForm
+	}
 }
 
 // serveAgain runs the handlers of a request that has a session of the same manager. There is
