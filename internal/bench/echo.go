@@ -1,16 +1,12 @@
 package bench
 
 import (
-	"context"
 	"net/http"
 	"strconv"
 
-	"github.com/boj/redistore"
 	gorilla "github.com/gorilla/sessions"
 	contrib "github.com/labstack/echo-contrib/session"
 	"github.com/labstack/echo/v4"
-	"github.com/quasoft/memstore"
-	"github.com/rbcervilla/redisstore/v9"
 
 	"github.com/cloakroom-go/sessions/core"
 	sessions "github.com/cloakroom-go/sessions/echo"
@@ -39,24 +35,17 @@ func echoApp(
 }
 
 func echoSubjects() []*subject {
-	const framework, peer = onEcho, "echo-contrib/session"
 	out := []*subject{
-		{framework, bareName, "", buildFunc(func(env environment) (*app, error) {
+		{onEcho, bareName, "", buildFunc(func(env environment) (*app, error) {
 			return echoApp(env, bareLibrary[echo.Context]{}), nil
 		})},
-		{framework, baselineName, "", buildFunc(func(env environment) (*app, error) {
+		{onEcho, baselineName, "", buildFunc(func(env environment) (*app, error) {
 			lib := baselineLibrary[echo.Context]{contextOf: echoContext}
 			return echoApp(env, lib, echoBaseline), nil
 		})},
 	}
-	out = append(out, cloakroomSubjects(framework, echoCloakroom)...)
-	return append(out,
-		&subject{framework, peer, inMemory, buildFunc(func(env environment) (*app, error) {
-			return echoContribApp(env, memstore.NewMemStore([]byte(signingKey))), nil
-		})},
-		&subject{framework, peer + " (rbcervilla)", inRedis, buildFunc(echoContribRbcervillaApp)},
-		&subject{framework, peer + " (boj)", inRedis, buildFunc(echoContribBojApp)},
-	)
+	out = append(out, cloakroomSubjects(onEcho, echoCloakroom)...)
+	return append(out, echoContribSubjects(onEcho, echoContribApp)...)
 }
 
 func echoCloakroom(env environment, m *core.Manager) *app {
@@ -64,75 +53,11 @@ func echoCloakroom(env environment, m *core.Manager) *app {
 }
 
 func echoContribApp(env environment, store gorilla.Store) *app {
-	return echoApp(env, echoContrib{}, contrib.Middleware(store))
-}
-
-func echoContribRbcervillaApp(env environment) (*app, error) {
-	client := newClient(env)
-	store, err := redisstore.NewRedisStore(context.Background(), client)
-	if err != nil {
-		return nil, err
+	lib := echoContrib[echo.Context]{
+		get: contrib.Get,
+		save: func(s *gorilla.Session, c echo.Context) error {
+			return s.Save(c.Request(), c.Response())
+		},
 	}
-	out := echoContribApp(env, store)
-	out.closers = append(out.closers, func() { _ = client.Close() })
-	return out, nil
-}
-
-func echoContribBojApp(env environment) (*app, error) {
-	store, err := redistore.NewRediStoreWithDB(
-		10, "tcp", env.redis, "", "", strconv.Itoa(env.db), []byte(signingKey),
-	)
-	if err != nil {
-		return nil, err
-	}
-	store.SetMaxLength(0) // no limit; the default is 4 KiB
-	out := echoContribApp(env, store)
-	out.closers = append(out.closers, func() { _ = store.Close() })
-	return out, nil
-}
-
-// echoContrib implements library with echo-contrib/session.
-type echoContrib struct{}
-
-func (echoContrib) start(c echo.Context, p *payload) error {
-	s, err := contrib.Get(cookieName, c)
-	if err != nil {
-		return err
-	}
-	for _, key := range p.keys {
-		s.Values[key] = p.value
-	}
-	s.Values[counterKey] = 1
-	return s.Save(c.Request(), c.Response())
-}
-
-func (echoContrib) read(c echo.Context) (int, error) {
-	s, err := contrib.Get(cookieName, c)
-	if err != nil {
-		return 0, err
-	}
-	n, _ := s.Values[counterKey].(int)
-	return n, nil
-}
-
-func (echoContrib) change(c echo.Context) error {
-	s, err := contrib.Get(cookieName, c)
-	if err != nil {
-		return err
-	}
-	n, ok := s.Values[counterKey].(int)
-	if !ok {
-		return errNotLoaded
-	}
-	s.Values[counterKey] = n + 1
-	return s.Save(c.Request(), c.Response())
-}
-
-func (echoContrib) create(c echo.Context) error {
-	s, err := contrib.Get(cookieName, c)
-	if err != nil {
-		return err
-	}
-	s.Values[counterKey] = 1
-	return s.Save(c.Request(), c.Response())
+	return echoApp(env, lib, contrib.Middleware(store))
 }

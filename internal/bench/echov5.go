@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strconv"
 
+	gorilla "github.com/gorilla/sessions"
+	contrib "github.com/labstack/echo-contrib/v5/session"
 	"github.com/labstack/echo/v5"
 
 	"github.com/cloakroom-go/sessions/core"
@@ -32,7 +34,6 @@ func echoV5App(
 	return &app{http: e}
 }
 
-// echoV5Subjects returns no peers: see peerFramework.
 func echoV5Subjects() []*subject {
 	out := []*subject{
 		{onEchoV5, bareName, "", buildFunc(func(env environment) (*app, error) {
@@ -43,9 +44,20 @@ func echoV5Subjects() []*subject {
 			return echoV5App(env, lib, echoV5Baseline), nil
 		})},
 	}
-	return append(out, cloakroomSubjects(onEchoV5, echoV5Cloakroom)...)
+	out = append(out, cloakroomSubjects(onEchoV5, echoV5Cloakroom)...)
+	return append(out, echoContribSubjects(onEchoV5, echoV5ContribApp)...)
 }
 
 func echoV5Cloakroom(env environment, m *core.Manager) *app {
 	return echoV5App(env, cloakroomLibrary[*echo.Context]{sessions.Get}, sessions.Middleware(m))
+}
+
+func echoV5ContribApp(env environment, store gorilla.Store) *app {
+	lib := echoContrib[*echo.Context]{
+		get: contrib.Get,
+		save: func(s *gorilla.Session, c *echo.Context) error {
+			return s.Save(c.Request(), c.Response())
+		},
+	}
+	return echoV5App(env, lib, contrib.Middleware(store))
 }

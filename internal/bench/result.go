@@ -46,12 +46,12 @@ func (all results) cloakroom(framework, store, use string) *result {
 	return nil
 }
 
-// bestPeer returns the fastest result of another library with a store on the peerFramework, or
-// nil if there is none.
+// bestPeer returns the fastest result of another library with a store on a framework, or nil if
+// there is none.
 func (all results) bestPeer(framework, store, use string) *result {
 	return fastest(all.where(func(r *result) bool {
 		s := r.subject
-		return s.framework == peerFramework(framework) && s.store == store &&
+		return s.framework == framework && s.store == store &&
 			!s.isCloakroom() && r.use == use && r.failure == nil
 	}))
 }

@@ -74,15 +74,6 @@ func frameworks() []string {
 	return []string{onGin, onEcho, onEchoV5, onFiber, onFiberV3, onNetHTTP}
 }
 
-// peerFramework returns the framework of the peers that Cloakroom is compared with on a
-// framework. It is the same one, except for Echo v5, for which echo-contrib has no release.
-func peerFramework(framework string) string {
-	if framework == onEchoV5 {
-		return onEcho
-	}
-	return framework
-}
-
 // subjects returns all subjects. On each framework the bare one is the first.
 func subjects() []*subject {
 	var all []*subject

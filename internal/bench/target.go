@@ -74,18 +74,10 @@ func (r *report) memoryTarget(own, peer *result, maxAllocs float64) target {
 	return target{
 		"memory, case " + own.use, framework,
 		fmt.Sprintf("%s faster (CPU: %s) than %s, %s allocations", formatRatio(gain.nanos),
-			formatRatio(gain.cpu), peerName(peer, framework), formatWhole(own.net.allocs)),
+			formatRatio(gain.cpu), peer.subject.library, formatWhole(own.net.allocs)),
 		fmt.Sprintf("%s, %s", formatRatio(wanted), formatWhole(maxAllocs)),
 		r.withFloor(metIf(reached), framework, own.use),
 	}
-}
-
-// peerName returns the name of a peer, with its framework if that is another than the given one.
-func peerName(peer *result, framework string) string {
-	if peer.subject.framework == framework {
-		return peer.subject.library
-	}
-	return peer.subject.library + " on " + peer.subject.framework
 }
 
 // withFloor adds to a missed target how much of the CPU time that it allows is spent outside
@@ -215,7 +207,7 @@ func (r *report) remoteTargets() []target {
 				gain := medianRatio(peer.rounds, own.rounds).nanos
 				out = append(out, target{
 					"Redis, case b", framework,
-					formatRatio(gain) + " faster than " + peerName(peer, framework), "1×",
+					formatRatio(gain) + " faster than " + peer.subject.library, "1×",
 					metIf(gain > 1),
 				})
 			}

@@ -46,10 +46,9 @@ const redisPinnedText = "Redis has\n" +
 
 const targetsText = "" +
 	"Times are net of the bare framework. Each ratio of a memory store is to the fastest peer " +
-	"with a memory store on the same framework. echo-contrib has no release for Echo v5, so " +
-	"Cloakroom on Echo v5 is compared with echo-contrib on Echo. After \"CPU\" stands the same " +
-	"ratio of processor time, garbage collection included, which other programs on the machine " +
-	"disturb less than time by the clock. Where a target is missed, the floor is explained " +
+	"with a memory store on the same framework. After \"CPU\" stands the same ratio of " +
+	"processor time, garbage collection included, which other programs on the machine disturb " +
+	"less than time by the clock. Where a target is missed, the floor is explained " +
 	"[below](#where-the-time-goes)."
 
 const caseText = "" +
