@@ -55,7 +55,7 @@ bench-stores: ## Measure every store side by side; BENCHTIME=200x for a quick lo
 	go -C internal/testserver run ./cmd/install
 	internal/build/bench-stores.sh
 
-bench: ## Measure beside the peers and write docs/benchmarks.md, in twenty minutes; BENCH=quick takes two.
+bench: ## Measure beside the peers and write docs/benchmarks.md, in twenty-five minutes; BENCH=quick takes three.
 	TEST_REQUIRE=redis go -C internal/bench test -run '^$$' -bench '^BenchmarkReport$$' -benchtime 1x -timeout 2h -v .
 
 lint: tools ## Run every check below.
