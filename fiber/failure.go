@@ -30,6 +30,7 @@ func (f *failure) Unwrap() []error { return []error{f.response, f.cause} }
 
 // reject clears the handler's response and returns the failure for err, which Fiber answers.
 func reject(c *fiber.Ctx, err error) error {
+	c.Context().Hijack(nil) // An upgrade that is answered with an error is none.
 	c.Response().ResetBody()
 	for _, field := range adapter.ContentFields() {
 		c.Response().Header.Del(field)

@@ -84,7 +84,7 @@ func Load(c *fiber.Ctx) (*Session, error) {
 // header. Call it before you start to stream, to find out whether the sessions could be saved.
 // Later changes are saved as usual. The error wraps a [fiber.Error]: the handler can return it.
 func Commit(c *fiber.Ctx) error {
-	return fiberError(scopeOf(c).Commit(func(r *adapter.Reply) { apply(c, r) }))
+	return fiberError(scopeOf(c).Commit(func(r *adapter.Reply) { applyEarly(c, r) }))
 }
 
 // FromContext returns the session of the innermost middleware, given the context of a request or
