@@ -32,8 +32,14 @@ func Browser(app RoundTrip, cookies ...*http.Cookie) *http.Client {
 	return &http.Client{Transport: app, Jar: jar}
 }
 
-// RoundTrip is a function that answers a request. The Test method of a Fiber application is
-// one, given the timeout -1, which means none:
+// RoundTrip is a function that answers a request. The Test method of a Fiber application becomes
+// one without its timeout of a second. With Fiber v3:
+//
+//	sessiontest.Browser(func(r *http.Request) (*http.Response, error) {
+//		return app.Test(r, fiber.TestConfig{Timeout: 0})
+//	})
+//
+// With Fiber v2:
 //
 //	sessiontest.Browser(func(r *http.Request) (*http.Response, error) { return app.Test(r, -1) })
 type RoundTrip func(r *http.Request) (*http.Response, error)
