@@ -11,7 +11,7 @@ import (
 func TestSnippetsAreInExamples(t *testing.T) {
 	t.Parallel()
 	var examples strings.Builder
-	for _, framework := range []string{"gin", "echo", "fiber"} {
+	for _, framework := range []string{"gin", "echo", "echov5", "fiber", "fiberv3", "nethttp"} {
 		examples.WriteString(unindented(readFile(t, filepath.Join(root, framework, "example_sessiontest_test.go"))))
 	}
 	blocks := strings.Split(readFile(t, filepath.Join(root, "docs", "testing-your-application.md")), "```go\n")[1:]
