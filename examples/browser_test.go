@@ -69,7 +69,7 @@ func browserTabs(t *testing.T) (open func(t *testing.T, n int) []context.Context
 }
 
 // atWork limits how many tests use a browser at the same time. More would wait for a processor, until their deadlines.
-var atWork = make(chan struct{}, runtime.GOMAXPROCS(0))
+var atWork = make(chan struct{}, runtime.GOMAXPROCS(0)) //nolint:gochecknoglobals // it is for all tests
 
 // openTab opens a tab with a jar of its own, for two minutes at most.
 func openTab(browser context.Context, t *testing.T) context.Context {

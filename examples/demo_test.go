@@ -72,7 +72,7 @@ func TestDemo(t *testing.T) {
 func frameworks() []string { return []string{"gin", "echo", "echov5", "fiber", "fiberv3", "nethttp"} }
 
 // directory is where build puts the programs, which the tests share.
-var directory string
+var directory string //nolint:gochecknoglobals // set by TestMain
 
 func TestMain(m *testing.M) {
 	var err error
@@ -94,7 +94,7 @@ func build(t *testing.T) string {
 }
 
 // buildOnce compiles the programs, with the race detector if the test has it, too.
-var buildOnce = sync.OnceValue(func() error {
+var buildOnce = sync.OnceValue(func() error { //nolint:gochecknoglobals // the tests share what it builds
 	args := []string{"build", "-race=" + strconv.FormatBool(underRace()), "-o", directory + "/"}
 	for _, framework := range frameworks() {
 		if _, err := os.Stat(filepath.Join(framework, "main.go")); err != nil { // nor must it outlive a change to one of these
@@ -102,7 +102,7 @@ var buildOnce = sync.OnceValue(func() error {
 		}
 		args = append(args, "./"+framework)
 	}
-	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil { //nolint:gosec,noctx // the test's own names
+	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil { //nolint:gosec // the test's own names
 		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
 	}
 	return nil
