@@ -7,7 +7,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/cloakroom-go/sessions/core/adapter"
 	"github.com/cloakroom-go/sessions/core/internal/record"
 )
 
@@ -20,6 +19,9 @@ type Auth struct {
 	// Level is the assurance level that the application assigns to the methods, from 1 to 255,
 	// such as the levels 1 to 3 of NIST SP 800-63B. The default, 0, states none.
 	Level int
+	// At is when the subject proved it, if that was before the call. A time in the future counts
+	// as now. The default is now.
+	At time.Time
 }
 
 // valid reports whether a record can hold a.
@@ -30,6 +32,14 @@ func (a *Auth) valid() bool {
 	return !slices.ContainsFunc(a.Methods, func(m string) bool {
 		return m == "" || len(m) > record.MaxMethodLen
 	})
+}
+
+// at returns the time of the proof in milliseconds.
+func (a *Auth) at(now time.Time) int64 {
+	if a.At.IsZero() || a.At.After(now) {
+		return now.UnixMilli()
+	}
+	return max(a.At.UnixMilli(), 1)
 }
 
 // proof returns a copy whose strings do not belong to the caller, or to the framework.
@@ -84,7 +94,11 @@ func (s *Session) authenticate(l *login, how *Auth) error {
 	s.mu.Lock()
 	defer s.unlock()
 	s.access()
-	if err := s.writable(true); err != nil {
+	check := s.mayLogin
+	if l.stepUp {
+		check = func() error { return s.writable(true) }
+	}
+	if err := check(); err != nil {
 		return err
 	}
 	if l.stepUp {
@@ -92,7 +106,7 @@ func (s *Session) authenticate(l *login, how *Auth) error {
 			return ErrAnonymous
 		}
 	}
-	l.at = time.Now().UnixMilli()
+	l.at = how.at(time.Now())
 	d := s.change()
 	d.secret, d.login = secretLogin, d.login.then(l)
 	return nil
@@ -115,6 +129,10 @@ func (s *Session) AuthenticatedAt() time.Time {
 	if l := s.latestLogin(); l != nil {
 		return timeOf(l.at)
 	}
+	if s.standing == standingFormer {
+		at, _ := s.formerProof()
+		return at
+	}
 	return timeOf(s.snap.Authenticated)
 }
 
@@ -123,7 +141,7 @@ func (s *Session) AuthenticatedAt() time.Time {
 func (s *Session) Fresh(maxAge time.Duration) bool {
 	at := s.AuthenticatedAt()
 	age := time.Since(at) // It is negative if another server's clock is ahead.
-	return !at.IsZero() && age <= maxAge && age >= -maxAge
+	return !at.IsZero() && age <= maxAge && age >= -max(maxAge, maxClockSkew)
 }
 
 // Auth returns how the subject has proved who they are since the login. It is zero if nobody is
@@ -133,6 +151,9 @@ func (s *Session) Auth() Auth {
 	defer s.mu.Unlock()
 	s.access()
 	proof := s.snap.Identity().Account.Proof()
+	if s.standing == standingFormer {
+		_, proof = s.formerProof()
+	}
 	for _, l := range [...]*login{s.saving.getLogin(), s.pending.getLogin()} {
 		if l != nil {
 			proof = l.proofAfter(&proof)
@@ -144,7 +165,11 @@ func (s *Session) Auth() Auth {
 // noteDevice asks the client where the request came from, if the commit is to record that: at a
 // login, and when a signed-in session is extended. Other requests do not ask, because finding
 // the address takes the framework time.
-func (s *Session) noteDevice(c adapter.Client) {
+func (s *Session) noteDevice() {
+	if s.response.headersSent.Load() { // Afterwards the framework may reuse the client.
+		return
+	}
+	c := s.response.client
 	if c == nil || !s.wantsDevice() {
 		return
 	}
@@ -158,7 +183,7 @@ func (s *Session) wantsDevice() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := s.manager
-	if m.executor.noDevice || s.device != nil {
+	if m.executor.noDevice || s.device != nil || s.passive {
 		return false
 	}
 	if s.pending.getLogin() != nil {

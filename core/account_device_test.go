@@ -104,6 +104,8 @@ func TestDeviceIsAskedOncePerRequest(t *testing.T) {
 // find an address may.
 type sessionSender struct{ s *Session }
 
+func (*sessionSender) Fetch() adapter.Fetch { return adapter.Fetch{} }
+
 func (p *sessionSender) Client() (ip, userAgent string) { return p.s.Subject(), "" }
 
 func TestClientMayUseTheSession(t *testing.T) {

@@ -72,33 +72,62 @@ func TestF2LoginKillsTheOldToken(t *testing.T) {
 	c.request(func(s *Session) { equal(t, "Subject", s.Subject(), "bob") })
 }
 
-// F2, F5: login and step-up are part of the one conditional save of the data, after which the
-// old secret is refused.
+// F2, F5: login and step-up are part of the one conditional save of the data. The secret from before
+// a login by another identity is refused from then on. That from before a login or step-up of the
+// same subject opens the session with the former proof, and gets no cookie, until the new secret has
+// come back; then it is refused.
 func TestF2AuthenticationIsOneSave(t *testing.T) {
 	t.Parallel()
-	pwd := Auth{Methods: []string{"pwd"}, Level: 1}
-	for name, prove := range map[string]func(s *Session) error{
-		"login":   func(s *Session) error { return s.LoginWith("ann", pwd) },
-		"step-up": func(s *Session) error { return s.StepUp(pwd) },
+	former, pwd := Auth{Methods: []string{"otp"}, Level: 2}, Auth{Methods: []string{"pwd"}, Level: 1}
+	ann := func(s *Session) { want(t, s.LoginWith("ann", former), nil) }
+	prove := func(s *Session) error { return s.LoginWith("ann", pwd) }
+	for name, tc := range map[string]struct {
+		before func(s *Session)
+		prove  func(s *Session) error
+		former string // the subject under the former secret
+		level  int
+		after  []string
+	}{
+		"login":            {set(t, 1), prove, "", 1, []string{"pwd"}},
+		"login of another": {signInAs(t, "bob"), prove, "", 1, []string{"pwd"}},
+		"login again":      {ann, prove, "ann", 1, []string{"pwd"}},
+		"step-up":          {ann, func(s *Session) error { return s.StepUp(pwd) }, "ann", 2, []string{"otp", "pwd"}},
 	} {
 		store := newSpy()
-		c := newSignedIn(t, newTestManager(t, Options{Store: store}), "ann")
+		c := newClient(t, newTestManager(t, Options{Store: store}))
+		c.request(tc.before)
 		id, planted := c.id(), c.clone()
 		store.reset()
 		reply := c.request(func(s *Session) {
 			want(t, visits.Set(s, 7), nil)
-			want(t, prove(s), nil)
+			want(t, tc.prove(s), nil)
 		})
 		equal(t, name+": saves", store.count("save"), 1)
 		equal(t, name+": calls", store.count(""), 2)
 		equal(t, name+": a cookie is sent", reply.SetCookie != "", true)
 		equal(t, name+": the secret is another", planted.ticket() == c.ticket(), false)
-		equal(t, name+": the former secret opens nothing", planted.load().IsNew(), true)
-		s := c.load()
-		equal(t, name+": id", s.ID(), id)
-		equal(t, name+": data", visits.Get(s), 7)
-		equal(t, name+": former secrets", s.snap.Identity().History.Len(), 0)
-		wantAuth(t, name, s.Auth(), 1, "pwd")
+		if tc.former == "" {
+			planted.request(func(s *Session) { wantShutOut(t, name, s, ReasonSignedIn) })
+		} else {
+			s := planted.load()
+			equal(t, name+": id under the former secret", s.ID(), id)
+			equal(t, name+": subject under the former secret", s.Subject(), tc.former)
+			wantAuth(t, name+", under the former secret", s.Auth(), 2, "otp")
+			want(t, note.Set(s, "former"), nil)
+			equal(t, name+": cookie for the former secret", planted.respond(s).SetCookie, "")
+		}
+		c.request(func(s *Session) {
+			equal(t, name+": id", s.ID(), id)
+			equal(t, name+": data", visits.Get(s), 7)
+			equal(t, name+": former secrets", s.snap.Identity().History.Len(), 0)
+			wantAuth(t, name, s.Auth(), tc.level, tc.after...)
+		})
+		reason := ReasonReplaced
+		if tc.former == "" {
+			reason = ReasonSignedIn
+		}
+		reply = planted.request(func(s *Session) { wantShutOut(t, name+", delivered", s, reason) })
+		equal(t, name+": cookie for the former secret, delivered", reply.SetCookie, "")
 	}
 }
 

@@ -129,6 +129,20 @@ func tokenWithOtherSecret(c *client) string {
 	return textOf(&tk)
 }
 
+// wantShutOut fails the test unless the ticket of the request was overtaken for the reason, so
+// that it has no session and can start none.
+func wantShutOut(tb testing.TB, what string, s *Session, wanted Reason) {
+	tb.Helper()
+	reason, ok := s.Overtaken()
+	equal(tb, what+": overtaken", ok, true)
+	equal(tb, what+": reason", reason, wanted)
+	equal(tb, what+": IsNew", s.IsNew(), true)
+	equal(tb, what+": subject", s.Subject(), "")
+	equal(tb, what+": values", s.Len(), 0)
+	want(tb, note.Set(s, "refused"), ErrGone)
+	want(tb, s.Save(tb.Context()), ErrGone)
+}
+
 // read uses the session and changes nothing.
 func read(s *Session) { visits.Get(s) }
 
@@ -160,8 +174,11 @@ func signInAs(tb testing.TB, subject string) func(*Session) {
 // asked.
 type sender struct {
 	ip, agent string
+	fetch     adapter.Fetch
 	asked     int
 }
+
+func (v *sender) Fetch() adapter.Fetch { return v.fetch }
 
 func (v *sender) Client() (ip, userAgent string) {
 	v.asked++

@@ -17,8 +17,10 @@ import (
 // and websockets, call it; elsewhere the middleware saves. If a change needs a cookie, the
 // response carries it; once that has begun, Save returns [ErrLate].
 //
-// Save returns [ErrGone] if another request ended the session; nothing was saved then. Any
-// other error means that the changes are not saved yet: the next commit tries again. A client
+// Save returns [ErrGone] if another request ended the session, or signed in with it; nothing was
+// saved then. After any other error, a login and the values of a new session are dropped, so that
+// an error response does not sign anybody in; changes to a stored session are tried again by the
+// next commit, but for an update whose outcome is not known, which must not count twice. A client
 // that disconnects does not stop a save.
 func (s *Session) Save(ctx context.Context) error {
 	s.commitMu.Lock()
@@ -28,19 +30,19 @@ func (s *Session) Save(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.changesDropped {
-		s.changesDropped = false
+	switch {
+	case s.status == statusGone:
 		return ErrGone
+	case s.crossSite && s.pending.startsSession():
+		return ErrCrossSite
 	}
 	return nil
 }
 
 // commitEarly saves and returns what the header of the response needs. The response has not
 // begun, and more may be committed later.
-func (s *Session) commitEarly(ctx context.Context, c adapter.Client) (r adapter.Reply, err error) {
-	if !s.response.headersSent.Load() { // Afterwards the framework may reuse the client.
-		s.noteDevice(c)
-	}
+func (s *Session) commitEarly(ctx context.Context) (r adapter.Reply, err error) {
+	s.noteDevice()
 	if err := s.Save(ctx); err != nil {
 		return r, err
 	}
@@ -53,11 +55,11 @@ func (s *Session) commitEarly(ctx context.Context, c adapter.Client) (r adapter.
 // commitHeader commits at the last moment before the first byte of the response, fills in r and
 // notes that no cookie can be sent afterwards. It is no error here if another request ended the
 // session: the response goes out without a cookie.
-func (s *Session) commitHeader(ctx context.Context, c adapter.Client, r *adapter.Reply) error {
+func (s *Session) commitHeader(ctx context.Context, r *adapter.Reply) error {
 	if s.commitUnchanged(ctx, r) {
 		return nil
 	}
-	s.noteDevice(c)
+	s.noteDevice()
 	s.commitMu.Lock() // No other goroutine's save may come between the reply and headersSent.
 	defer s.commitMu.Unlock()
 	err := s.flush(ctx)
@@ -132,6 +134,9 @@ func (s *Session) flushOnce(ctx context.Context) (again bool, err error) {
 	if o.deleted {
 		s.onDeleted(storeCtx, p.toDelete, o.notOwned)
 	}
+	if o.notOwned && p.delta.getLogin() == nil {
+		p.kind, p.delta = planNone, nil // A new session's cookie would replace the browser's.
+	}
 	if err == nil { // Otherwise nothing is saved.
 		err = x.execute(storeCtx, &p, &o)
 	}
@@ -151,7 +156,7 @@ func (s *Session) fillReply(r *adapter.Reply) {
 	r.Private = s.accessed || s.cookieSent || s.cookie != cookieKeep
 	switch s.cookie {
 	case cookieSet:
-		r.SetCookie = s.setCookie()
+		r.SetCookie, s.issued = s.setCookie(), false
 	case cookieRemove:
 		if s.toDelete != nil {
 			r.NoStore = s.cookieSent
@@ -159,6 +164,9 @@ func (s *Session) fillReply(r *adapter.Reply) {
 		}
 		r.SetCookie = s.manager.cookies.Remove()
 	case cookieKeep:
+	}
+	if r.SetCookie != "" {
+		r.FormerCookies = s.manager.former
 	}
 	s.cookie, s.cookieSent = cookieKeep, s.cookieSent || r.SetCookie != ""
 	r.NoStore = s.cookieSent

@@ -58,12 +58,16 @@ func TestGoneNamesTheSubjectOfTheLogin(t *testing.T) {
 	sc := openRequest(t.Context(), t, m, nil, b.cookie)
 	signInAs(t, "alice")(sc.Get())
 	want(t, m.RevokeByID(t.Context(), b.id()), nil)
-	want(t, commitHeader(sc), nil)
+	want(t, commitHeader(sc), ErrGone)
+	found := 0
 	for _, e := range rec.closeAndList(t, m) {
 		if e.Kind == EventGone {
+			found++
 			equal(t, "subject", e.Subject, "alice")
+			equal(t, "reason", e.Reason, ReasonRevoked)
 		}
 	}
+	equal(t, "gone", found, 1)
 }
 
 func TestGoneNamesTheSubjectOfAnEvictedLogin(t *testing.T) {
@@ -113,7 +117,7 @@ func TestEventsOfDestroyAndANewSession(t *testing.T) {
 	for _, e := range rec.closeAndList(t, m) {
 		got = append(got, strings.TrimSpace(e.Kind.String()+" "+e.Operation))
 	}
-	equal(t, "events", strings.Join(got, ", "), "store called save, created, store called load, loaded, store called load, store called delete, destroyed, store called save, created")
+	equal(t, "events", strings.Join(got, ", "), "store called save, created, store called load, loaded, store called load, store called save, destroyed, store called save, created")
 }
 
 func TestEventsOfDestroyAndAFailedSave(t *testing.T) {
@@ -123,12 +127,22 @@ func TestEventsOfDestroyAndAFailedSave(t *testing.T) {
 	m := newTestManager(t, Options{Store: store, OnEvent: rec.add})
 	b := newClient(t, m)
 	b.request(set(t, 1))
-	sc := openRequest(t.Context(), t, m, nil, b.cookie)
-	sc.Get().Destroy()
-	set(t, 2)(sc.Get())
-	store.failOn("save", errDown)
-	want(t, commitHeader(sc), ErrStore)
-	equal(t, "events", kinds(rec.closeAndList(t, m)), "created loaded destroyed store failed")
+	ended := "save " + m.keyspace.key(b.ticket().ID)
+	for _, failing := range []bool{true, false} { // whether the session can be ended
+		sc := openRequest(t.Context(), t, m, nil, b.cookie)
+		sc.Get().Destroy()
+		set(t, 2)(sc.Get())
+		store.onCall(func(_ context.Context, op, key string) error {
+			if op == "save" && (op+" "+key == ended) == failing {
+				return errDown
+			}
+			return nil
+		})
+		want(t, commitHeader(sc), ErrStore)
+		store.onCall(nil)
+	}
+	equal(t, "events", kinds(rec.closeAndList(t, m)), "created loaded store failed loaded destroyed store failed")
+	wantRecords(t, "afterwards", store, 0, 1)
 }
 
 func TestHijackRecordsTheDevice(t *testing.T) {
@@ -261,8 +275,14 @@ func TestUndoneLoginWhoseNextAttemptFails(t *testing.T) {
 	equal(t, "lists and saves", fmt.Sprint(list, saves), "3 3")
 	store.onCall(nil)
 	store.reset()
+	// The login is dropped, so the middleware signs nobody in. If the handler tries again, there is
+	// nothing to merge: the session knows what is stored since the login was undone.
 	want(t, sc.Commit(func(*adapter.Reply) {}), nil)
-	equal(t, "calls", strings.Join(opsOf(store.spy), ","), "by subject,save,by subject")
+	equal(t, "calls of the next commit", strings.Join(opsOf(store.spy), ","), "")
+	equal(t, "subject", sc.Get().Subject(), "")
+	signInAs(t, "alice")(sc.Get())
+	want(t, sc.Commit(func(*adapter.Reply) {}), nil)
+	equal(t, "calls of the next login", strings.Join(opsOf(store.spy), ","), "by subject,save,by subject")
 	equal(t, "merged", hasKind(rec.closeAndList(t, m), EventMerged), false)
 }
 

@@ -5,10 +5,14 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/cloakroom-go/sessions/core/adapter"
 )
 
 // bomb is a client that panics.
 type bomb struct{ n int }
+
+func (*bomb) Fetch() adapter.Fetch { return adapter.Fetch{} }
 
 func (b *bomb) Client() (string, string) { b.n++; panic("bomb") }
 
@@ -34,7 +38,7 @@ func TestClientPanicsInTheCommit(t *testing.T) {
 
 func TestStorePanicsInTheCommit(t *testing.T) {
 	t.Parallel()
-	for _, op := range []string{"touch", "delete", "load"} {
+	for _, op := range []string{"touch", "load", "save", "delete"} {
 		t.Run(op, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -44,6 +48,11 @@ func TestStorePanicsInTheCommit(t *testing.T) {
 				b.request(set(t, 1))
 				time.Sleep(DefaultExpiry / 5)
 				sc := openRequest(t.Context(), t, m, nil, b.cookie)
+				if op == "delete" { // Only a session that no browser has is deleted.
+					sc = openRequest(t.Context(), t, m, nil, "")
+					set(t, 1)(sc.Get())
+					want(t, sc.Get().Save(t.Context()), nil)
+				}
 				if op != "touch" {
 					sc.Get().Destroy()
 				}

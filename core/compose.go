@@ -3,51 +3,24 @@ package core
 import (
 	"cmp"
 	"fmt"
-	"time"
 
 	"github.com/cloakroom-go/sessions/core/internal/record"
 	"github.com/cloakroom-go/sessions/core/internal/ticket"
 )
 
-// composer makes the record to save from a base and a delta. It does no I/O.
-type composer struct {
-	*keyspace
-	*policy
-	cookieNameBytes []byte // keyspace.cookieName, as records hold it
-	noDevice        bool
-	maxSize         int
-}
-
-// moment is what a commit knows of its request.
-type moment struct {
-	now         time.Time
-	device      *record.Device // where the request came from; nil if that is not to be recorded
-	headersSent bool           // no cookie can be sent any more
-}
-
-// composed is a record to save, the ticket that will open it, and what is new in it.
-type composed struct {
-	snap       record.Snapshot
-	ticket     ticket.Ticket
-	login      bool // a subject signs in or steps up
-	renewal    bool // the secret is replaced, by a renewal or a login
-	sendCookie bool // a cookie has to be sent once the record is saved
-}
-
 // compose applies a delta to a base and sets out to the result. It leaves the base as it is. A
 // base that is not stored holds nothing but the key and the ticket of the new session.
 func (c *composer) compose(base *verified, d *delta, at *moment, out *composed) error {
 	now, isNew := at.now.UnixMilli(), !base.snap.Stored()
-	out.ticket, out.login, out.renewal, out.sendCookie = base.ticket, d.login != nil, false, false
+	*out = composed{ticket: base.ticket, standing: base.standing, login: d.login != nil}
 	h := c.header(base, now)
 	c.applyDuration(&h, d)
-	if isNew || !at.headersSent && (d.changesDuration() || c.touchDue(&h.Times, now)) {
-		h.Extended = now
-		out.sendCookie = isNew || d.changesDuration() || c.persistent(&h.Times)
-	}
-	h.Seen = max(h.Seen, now)
-	if !isNew {
-		c.applySecret(&h, d.secret, now, out)
+	c.applyUse(&h, base, d, at, out)
+	if isNew {
+		out.standing = standingIssued
+	} else {
+		c.deliver(&h, base, now, out)
+		c.applySecret(&h, base.standing, d, now, out)
 	}
 	c.applyLogin(&h, d.login, at.device)
 	rec := &out.snap.Record
@@ -70,12 +43,29 @@ func tooLarge(what string, size, limit int) error {
 	return fmt.Errorf("%w: %q takes %d bytes, MaxSize is %d", ErrTooLarge, what, size, limit)
 }
 
-// header returns the header of the base, without the retired secrets whose grace period is
-// over.
+// applyUse records the use of the session, and decides whether its cookie has to be sent again.
+func (c *composer) applyUse(
+	h *record.Header, base *verified, d *delta, at *moment, out *composed,
+) {
+	now, isNew := at.now.UnixMilli(), !base.snap.Stored()
+	extend := d.changesDuration() || !at.passive && c.touchDue(&h.Times, now)
+	if isNew || !at.headersSent && extend {
+		h.Extended = now
+		out.sendCookie = isNew || base.standing != standingFormer &&
+			(d.changesDuration() || c.persistent(&h.Times))
+	}
+	if isNew || !at.passive {
+		h.Seen = max(h.Seen, now)
+	}
+}
+
+// header returns the header of the base, without the secrets that need not be remembered any
+// longer.
 func (c *composer) header(base *verified, now int64) record.Header {
 	if base.snap.Stored() {
 		h := base.snap.Header()
 		h.History = h.History.DropExpired(now)
+		h.Past = remembered(h.Past, now)
 		return h
 	}
 	return record.Header{
@@ -102,20 +92,23 @@ func (c *composer) applyDuration(h *record.Header, d *delta) {
 }
 
 // applySecret replaces the secret of a stored session if the delta asks for it.
-func (c *composer) applySecret(h *record.Header, how secretChange, now int64, out *composed) {
+func (c *composer) applySecret(
+	h *record.Header, by standing, d *delta, now int64, out *composed,
+) {
 	old := out.ticket.Secret
-	switch how {
+	switch d.secret {
 	case secretKeep:
 		return
 	case secretLogin:
 		out.ticket.Secret = ticket.NewSecret()
-		h.History = nil
+		c.replaceByLogin(h, by, d.login, now)
 	case secretRenew:
+		c.makeCurrent(h, old.Digest(), now)
 		out.ticket.Secret = old.Rotate()
-		h.History = h.History.Append(old, out.ticket.Secret, now, now+c.grace.Milliseconds())
+		h.History = h.History.Append(old, out.ticket.Secret, now, c.undelivered(now))
 	}
 	h.Digest = out.ticket.Secret.Digest()
-	out.renewal, out.sendCookie = true, true
+	out.renewal, out.sendCookie, out.standing = true, true, standingIssued
 }
 
 // applyLogin records who has signed in and how, and where a signed-in session is used from.

@@ -7,7 +7,13 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/sessions/core/internal/record"
+	"github.com/cloakroom-go/sessions/core/internal/ticket"
 )
+
+// presenting returns the base of a request that presents the secret of what was composed.
+func presenting(out *composed) *verified {
+	return &verified{snap: out.snap, ticket: out.ticket, standing: standingCurrent}
+}
 
 func TestComposeRenewal(t *testing.T) {
 	t.Parallel()
@@ -24,12 +30,36 @@ func TestComposeRenewal(t *testing.T) {
 	equal(t, "subject", out.snap.Subject(), "ann")
 	equal(t, "entries", entriesOf(&out.snap), "a=1 ")
 	now := testTime + ms(time.Minute)
-	history, current := out.snap.Identity().History, out.snap.Digest()
-	equal(t, "rotated", history.Rotated(), now)
-	for at, wanted := range map[int64]bool{now: true, now + 29_999: true, now + 30_000: false} {
-		got, ok := history.Current(secret, current, at)
-		equal(t, "the old secret is accepted", ok && got == out.ticket.Secret, wanted)
+	equal(t, "rotated", out.snap.Identity().History.Rotated(), now)
+	accepts := func(out *composed, at int64) bool {
+		got, ok := out.snap.Identity().History.Current(secret, out.snap.Digest(), at)
+		return ok && got == out.ticket.Secret
 	}
+	for _, after := range []time.Duration{0, testGrace, 5 * time.Hour, 365 * 24 * time.Hour} {
+		equal(t, "the old secret is accepted until the new one is delivered", accepts(&out, now+ms(after)), true)
+	}
+
+	// The first request that presents the new secret begins the grace, and no later one.
+	out.snap.Record.Version = 4
+	next := composeOK(t, c, presenting(&out), &delta{}, momentAt(time.Hour))
+	equal(t, "delivery is a renewal", next.renewal, false)
+	equal(t, "secret after the delivery", next.ticket.Secret, out.ticket.Secret)
+	next.snap.Record.Version = 5
+	again := composeOK(t, c, presenting(&next), &delta{}, momentAt(time.Hour+10*time.Second))
+	delivered := testTime + ms(time.Hour)
+	for _, out := range []*composed{&next, &again} {
+		for after, wanted := range map[time.Duration]bool{
+			0: true, testGrace - time.Millisecond: true, testGrace: false, 5 * time.Hour: false,
+		} {
+			equal(t, "the old secret is accepted "+after.String()+" after the delivery", accepts(out, delivered+ms(after)), wanted)
+		}
+	}
+
+	// A request that has presented the old secret does not begin it.
+	old := presenting(&out)
+	old.standing = standingRetired
+	next = composeOK(t, c, old, &delta{}, momentAt(time.Hour))
+	equal(t, "delivered by the old secret", next.snap.Undelivered(), true)
 
 	c = newComposer(policy{expiry: time.Hour})
 	out = composeOK(t, c, base, &delta{secret: secretRenew}, momentAt(time.Minute))
@@ -37,16 +67,17 @@ func TestComposeRenewal(t *testing.T) {
 	equal(t, "rotated, without a grace period", out.snap.Identity().History.Rotated(), now)
 }
 
-// Each save drops the retired secrets whose grace period is over, and no other.
+// Each save drops the retired secrets whose grace period has been over for a minute, and no other.
 func TestComposeDropsExpiredSecrets(t *testing.T) {
 	t.Parallel()
 	s := newRotatedSession()
 	c := newComposer(policy{expiry: time.Hour, grace: testGrace})
 	for at, wanted := range map[time.Duration]int{
-		40*time.Second - time.Millisecond: 2,
-		40 * time.Second:                  1,
-		50*time.Second - time.Millisecond: 1,
-		50 * time.Second:                  0,
+		50 * time.Second:                   2,
+		100*time.Second - time.Millisecond: 2,
+		100 * time.Second:                  1,
+		110*time.Second - time.Millisecond: 1,
+		110 * time.Second:                  0,
 	} {
 		base := storedBase(s.current, &s.header)
 		out := composeOK(t, c, base, deltaOf(setTo("a", "1")), momentAt(at))
@@ -54,6 +85,10 @@ func TestComposeDropsExpiredSecrets(t *testing.T) {
 		equal(t, "retired secrets after "+at.String(), history.Len(), wanted)
 		equal(t, "rotated", history.Rotated(), secondRotation)
 		equal(t, "secret", out.ticket.Secret, s.current)
+		for _, secret := range []ticket.Secret{s.oldest, s.older} {
+			_, ok := history.Current(secret, out.snap.Digest(), testTime+ms(at))
+			equal(t, "a remembered secret is accepted after "+at.String(), ok, false)
+		}
 		out = composeOK(t, c, base, &delta{secret: secretRenew}, momentAt(at))
 		equal(t, "retired secrets after a renewal after "+at.String(), out.snap.Identity().History.Len(), wanted+1)
 	}

@@ -20,6 +20,13 @@ func renewTimes(c *client, n int) (former []*client) {
 	return former
 }
 
+// deliver presents the secret that the client got last, so that the grace period of the one
+// before it begins.
+func deliver(c *client) {
+	c.t.Helper()
+	c.request(read)
+}
+
 // wantAccepted fails the test unless a client with a retired secret is accepted and gets the
 // current one.
 func wantAccepted(tb testing.TB, what string, former, current *client) {
@@ -48,34 +55,125 @@ func TestRenewKeepsIDAndData(t *testing.T) {
 		equal(t, "visits", visits.Get(s), 1)
 		equal(t, "Subject", s.Subject(), "ann")
 	})
-	equal(t, "events", kinds(events.closeAndList(t, m)), "created login loaded committed renewed loaded")
+	c.request(read)
+	// The first request with the new secret is saved, which begins the grace period.
+	equal(t, "events", kinds(events.closeAndList(t, m)), "created login loaded committed renewed loaded touched loaded")
 }
 
 func TestX3GracePeriod(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {
 		t.Helper()
-		c := newClient(t, newTestManager(t, Options{Store: store, Grace: 10 * time.Second}))
+		m := newTestManager(t, Options{Store: store, Grace: 10 * time.Second})
+		c := newClient(t, m)
 		c.request(set(t, 1))
 		old := c.clone()
 		c.request(func(s *Session) { want(t, s.Renew(), nil) })
+		deliver(c)
 		time.Sleep(10*time.Second - time.Millisecond)
-		late := old.clone()
-		if reply := late.request(read); reply.SetCookie == "" || late.ticket() != c.ticket() {
-			t.Error("within the grace: the old secret's bearer is not told the new one")
-		}
+		wantAccepted(t, "within the grace", old, c)
 		inFlight := old.load()
 		time.Sleep(time.Millisecond)
-		equal(t, "after the grace, IsNew", old.load().IsNew(), true)
+		wantTicketOvertaken(t, "after the grace", old, ReasonReplaced)
 		equal(t, "the new secret, IsNew", c.load().IsNew(), false)
 		// A request that was loaded in the grace period may save after it.
 		increment(inFlight)
 		c.clone().request(increment)
 		old.respond(inFlight)
 		c.request(func(s *Session) { equal(t, "visits", visits.Get(s), 3) })
-		// The next save drops the retired secret.
-		equal(t, "former secrets kept", c.load().snap.Identity().History.Len(), 0)
+		equal(t, "former secrets that are remembered", c.load().snap.Identity().History.Len(), 1)
+		old.cookie = "session=" + textOf(&inFlight.ticket)
+		equal(t, "it knows the new secret", old.ticket(), c.ticket())
 	})
+}
+
+// A retired secret is remembered for a minute after its grace period. Then its use is reported,
+// and the next save drops it.
+func TestX3RememberedForAMinute(t *testing.T) {
+	t.Parallel()
+	eachStoreInBubble(t, func(t *testing.T, store Store) {
+		t.Helper()
+		m := newTestManager(t, Options{Store: store, Grace: 10 * time.Second})
+		c := newClient(t, m)
+		c.request(set(t, 1))
+		old := c.clone()
+		c.request(renew)
+		deliver(c)
+		time.Sleep(70*time.Second - time.Millisecond)
+		wantTicketOvertaken(t, "at the end of the minute", old, ReasonReplaced)
+		c.request(increment)
+		equal(t, "former secrets within it", c.load().snap.Identity().History.Len(), 1)
+		equal(t, "alarms within it", m.Stats().Reused, 0)
+		time.Sleep(time.Millisecond)
+		wantStranger(t, "after it", old)
+		equal(t, "alarms after it", m.Stats().Reused, 1)
+		c.request(increment)
+		equal(t, "former secrets after it", c.load().snap.Identity().History.Len(), 0)
+		wantStranger(t, "forgotten", old)
+		equal(t, "alarms in the end", m.Stats().Reused, 2)
+	})
+}
+
+// X3: a renewal whose answer is lost signs nobody out. The old secret is accepted until the new
+// one is presented, however long that takes, and each response sends the new cookie again.
+func TestX3LostAnswerOfARenewal(t *testing.T) {
+	t.Parallel()
+	eachStoreInBubble(t, func(t *testing.T, store Store) {
+		t.Helper()
+		m := newTestManager(t, Options{Store: store, RevokeOnReuse: true, Expiry: 30 * 24 * time.Hour})
+		c := newSignedIn(t, m, "ann")
+		lost := c.clone()
+		lost.request(renew)
+		for range 5 {
+			time.Sleep(5 * time.Hour)
+			wantAccepted(t, "before the delivery", c, lost)
+		}
+		tab := c.clone()
+		tab.request(increment)
+		equal(t, "the writer is told the new secret", tab.ticket(), lost.ticket())
+		equal(t, "former secrets in the record", tab.clone().load().snap.Identity().History.Undelivered(), true)
+		deliver(tab)
+		time.Sleep(30*time.Second - time.Millisecond)
+		wantAccepted(t, "within the grace", c, lost)
+		time.Sleep(time.Millisecond)
+		wantTicketOvertaken(t, "after the grace", c, ReasonReplaced)
+		tab.request(func(s *Session) {
+			equal(t, "subject", s.Subject(), "ann")
+			equal(t, "visits", visits.Get(s), 1)
+		})
+		equal(t, "alarms", m.Stats().Reused, 0)
+	})
+}
+
+// The delivery is saved once, by the first request with the new secret, also if it is passive. It
+// is no use of the session, and a failure is ignored.
+func TestX3DeliveryIsSavedOnce(t *testing.T) {
+	t.Parallel()
+	for name, handler := range map[string]func(*Session){"read": read, "passive": (*Session).Passive, "nothing": func(*Session) {}} {
+		inBubble(t, newTouchSpy, func(t *testing.T, store touchSpy) {
+			t.Helper()
+			m := newTestManager(t, Options{Store: store})
+			c := newClient(t, m)
+			c.request(set(t, 1))
+			c.request(renew)
+			seen := c.info().LastSeen
+			time.Sleep(time.Second)
+			store.failOn("save", errDown)
+			c.request(handler)
+			store.onCall(nil)
+			equal(t, name+": saved although the store failed", c.clone().load().undelivered(), true)
+			store.reset()
+			c.request(handler)
+			equal(t, name+": saves", store.count("save"), 1)
+			equal(t, name+": touches", store.count("touch"), 0)
+			c.request(handler)
+			equal(t, name+": saves of the next", store.count("save"), 1)
+			if name == "passive" {
+				equal(t, name+": last seen", c.info().LastSeen, seen)
+			}
+			equal(t, name+": events", m.Stats().Touched, 1)
+		})
+	}
 }
 
 // X3: a retired secret is accepted in its grace period, through later renewals as well. The
@@ -84,26 +182,37 @@ func TestX3RetiredSecretsAreAccepted(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {
 		t.Helper()
-		c := newClient(t, newTestManager(t, Options{Store: store}))
+		m := newTestManager(t, Options{Store: store})
+		c := newClient(t, m)
 		c.request(set(t, 1))
 		former := renewTimes(c, 4)
 		for i := range former {
 			wantAccepted(t, "former secret "+sprint(i), former[i], c)
 		}
 		former = append(former, renewTimes(c, 1)...)
-		equal(t, "the fifth last, IsNew", former[0].load().IsNew(), true)
+		wantTicketOvertaken(t, "the fifth last", former[0], ReasonReplaced)
 		for i := 1; i < 5; i++ {
 			wantAccepted(t, "after the fifth, former secret "+sprint(i), former[i], c)
 		}
 		equal(t, "secrets in the record", c.load().snap.Identity().History.Len(), ticket.MaxRetired)
-		time.Sleep(26*time.Second - time.Millisecond) // the grace of former secret 1 began 4 seconds ago
+		deliver(c)
+		// The grace of former secret 1 began with the renewal after its own, 3 seconds ago.
+		time.Sleep(27*time.Second - time.Millisecond)
 		for i := 1; i < 5; i++ {
 			wantAccepted(t, "before its end, former secret "+sprint(i), former[i], c)
 			time.Sleep(time.Millisecond)
-			equal(t, "after its end, IsNew", former[i].load().IsNew(), true)
+			wantTicketOvertaken(t, "after its end, former secret "+sprint(i), former[i], ReasonReplaced)
 			time.Sleep(time.Second - time.Millisecond)
 		}
 		equal(t, "current secret, IsNew", c.load().IsNew(), false)
+		time.Sleep(59 * time.Second) // The last one's minute ends in a millisecond.
+		wantTicketOvertaken(t, "the last", former[4], ReasonReplaced)
+		equal(t, "alarms", m.Stats().Reused, 0)
+		time.Sleep(time.Millisecond)
+		for i := range former {
+			wantStranger(t, "forgotten secret "+sprint(i), former[i])
+		}
+		equal(t, "alarms", m.Stats().Reused, 5)
 		c.request(increment)
 		l := c.load().snap.Identity().History
 		equal(t, "former secrets left in the record", l.Len(), 0)
@@ -111,7 +220,8 @@ func TestX3RetiredSecretsAreAccepted(t *testing.T) {
 	})
 }
 
-// A save by a client with a retired secret drops expired secrets from the record as well.
+// A save by a client with a retired secret drops expired secrets from the record as well, a
+// minute after their grace period.
 func TestExpiredSecretsAreDropped(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {
@@ -119,16 +229,28 @@ func TestExpiredSecretsAreDropped(t *testing.T) {
 		c := newClient(t, newTestManager(t, Options{Store: store}))
 		c.request(set(t, 1))
 		former := renewTimes(c, 3)
-		time.Sleep(28 * time.Second) // that of the first has ended 1 second ago
+		time.Sleep(88*time.Second - time.Millisecond) // The minute of the first ends in a millisecond.
 		late := former[2].clone()
 		late.request(increment)
-		equal(t, "former secrets in the record", late.load().snap.Identity().History.Len(), 1)
+		equal(t, "former secrets in the record", late.load().snap.Identity().History.Len(), 3)
+		time.Sleep(time.Millisecond)
+		late = former[2].clone()
+		late.request(increment)
+		equal(t, "former secrets in the record", late.load().snap.Identity().History.Len(), 2)
 		wantAccepted(t, "the last", former[2], c)
 		c.request(signInAs(t, "ann"))
 		equal(t, "line after a login", len(c.load().snap.Identity().History), 0)
+		for i := range former[1:] {
+			wantTicketOvertaken(t, "before the login", former[i+1], ReasonSignedIn)
+		}
+		time.Sleep(90 * time.Second)
+		c.request(increment)
+		equal(t, "past a minute after the grace", len(c.load().snap.Identity().Past), 0)
 	})
 }
 
+// Without a grace period a retired secret opens nothing, delivered or not. It is remembered for a
+// minute all the same; after that its use is reported.
 func TestNoGrace(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {
@@ -137,10 +259,17 @@ func TestNoGrace(t *testing.T) {
 		m := newTestManager(t, Options{Store: store, Grace: NoGrace, OnEvent: seen.add})
 		c := newClient(t, m)
 		c.request(set(t, 1))
-		former := renewTimes(c, 1)
-		equal(t, "former secret, IsNew", former[0].load().IsNew(), true)
+		former := c.clone()
+		c.request(renew)
+		wantTicketOvertaken(t, "former secret", former, ReasonReplaced)
 		equal(t, "current secret, IsNew", c.load().IsNew(), false)
+		equal(t, "undelivered", c.load().undelivered(), false)
 		equal(t, "former secrets in the record", c.load().snap.Identity().History.Len(), 0)
+		time.Sleep(time.Minute - time.Millisecond)
+		wantTicketOvertaken(t, "former secret, at the end of the minute", former, ReasonReplaced)
+		equal(t, "alarms", m.Stats().Reused, 0)
+		time.Sleep(time.Millisecond)
+		wantStranger(t, "former secret, after it", former)
 		equal(t, "reported", hasKind(seen.closeAndList(t, m), EventReused), true)
 	})
 }
@@ -156,8 +285,8 @@ func TestNoGraceAfterGrace(t *testing.T) {
 		former := renewTimes(c, 1)
 		c.m = newTestManager(t, Options{Store: store, Grace: NoGrace})
 		former = append(former, renewTimes(c, 1)...)
-		equal(t, "the one before last, IsNew", former[0].load().IsNew(), true)
-		equal(t, "the last, IsNew", former[1].load().IsNew(), true)
+		wantTicketOvertaken(t, "the one before last", former[0], ReasonReplaced)
+		wantTicketOvertaken(t, "the last", former[1], ReasonReplaced)
 		equal(t, "current secret, IsNew", c.load().IsNew(), false)
 	})
 }
@@ -231,8 +360,8 @@ func TestR6LoginEndsTheGrace(t *testing.T) {
 	equal(t, "within the grace", oldest.load().IsNew(), false)
 	older := c.clone()
 	c.request(func(s *Session) { want(t, s.Renew(), nil); want(t, s.Login("ann"), nil) })
-	equal(t, "the secret before last", oldest.load().IsNew(), true)
-	equal(t, "the last secret", older.load().IsNew(), true)
+	wantTicketOvertaken(t, "the secret before last", oldest, ReasonSignedIn)
+	wantTicketOvertaken(t, "the last secret", older, ReasonSignedIn)
 	equal(t, "the secret of now", c.load().Subject(), "ann")
 	// The record forgets the renewals before the login.
 	c.request(func(s *Session) { want(t, s.Renew(), nil) })

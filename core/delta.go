@@ -64,6 +64,13 @@ type change struct {
 	value   []byte
 	present bool   // false if the key is deleted
 	update  update // if not nil, value is its result for the base
+	take    *take  // if not nil, the key is deleted only if it has this value
+}
+
+// take is a value that only one of several requests may remove.
+type take struct {
+	value []byte
+	lost  bool // another request has removed or changed it first
 }
 
 // update computes a new encoded value from the stored one. If present is false, there is none.
@@ -214,7 +221,9 @@ func (d *delta) addChange(c change) {
 // others may be reading, as it is.
 func (d *delta) reapply(base *record.Snapshot) (*delta, error) {
 	out := *d
-	out.keys = slices.Clone(d.keys)
+	out.keys = slices.DeleteFunc(slices.Clone(d.keys), func(c change) bool {
+		return c.take != nil && !c.take.isIn(base, string(c.key))
+	})
 	for i := range out.keys {
 		c := &out.keys[i]
 		if c.update == nil {
@@ -228,6 +237,41 @@ func (d *delta) reapply(base *record.Snapshot) (*delta, error) {
 		c.value, c.present = value, true
 	}
 	return &out, nil
+}
+
+// onto returns the delta for a session that starts with the values of the base, which another
+// session keeps. What is to be taken stays there. It leaves d as it is.
+func (d *delta) onto(base *record.Snapshot) (*delta, error) {
+	out, err := d.reapply(base)
+	if err != nil {
+		return nil, err
+	}
+	for i := range out.keys {
+		if t := out.keys[i].take; t != nil {
+			t.lost = true
+		}
+	}
+	entries := out.appendEntries(nil, base)
+	out.keys = make([]change, len(entries))
+	for i, e := range entries {
+		out.keys[i] = change{key: e.Key, value: e.Value, present: true}
+	}
+	out.cleared = false
+	return out, nil
+}
+
+// hasUpdates reports whether the delta has changes that must not be made twice.
+func (d *delta) hasUpdates() bool {
+	return d != nil && slices.ContainsFunc(d.keys, func(c change) bool {
+		return c.update != nil || c.take != nil
+	})
+}
+
+// isIn reports whether the base still has the value, and notes if it has not.
+func (t *take) isIn(base *record.Snapshot, key string) bool {
+	_, value, ok := base.Find(key)
+	t.lost = t.lost || !ok || !bytes.Equal(value, t.value)
+	return !t.lost
 }
 
 // appendEntries appends the entries of the base with the changes applied. Existing keys keep

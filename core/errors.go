@@ -24,8 +24,13 @@ var (
 	// status 503.
 	ErrStore = errors.New("sessions: store failed")
 	// ErrGone is returned if another request ended the session, or signed in with it, while
-	// this one ran. Nothing was saved.
+	// this one ran or shortly before. Nothing was saved. Adapters answer with the status 409.
 	ErrGone = errors.New("sessions: session has ended")
+	// ErrCrossSite is returned by [Session.Save] if the changes would start a session although
+	// another site has caused the request and the browser has kept the cookie back. They last
+	// for the response only. See docs/security.md.
+	ErrCrossSite = errors.New("sessions: another site has caused the request, " +
+		"and the browser has kept the session's cookie back; only Login starts a session here")
 	// ErrLimit is returned if the subject already has [Options.MaxSessions] sessions and the
 	// manager refuses another.
 	ErrLimit = errors.New("sessions: subject has as many sessions as allowed")
@@ -38,14 +43,16 @@ var (
 
 // StatusCode returns the HTTP status for an error of a load or a commit. It is 503 if the store
 // failed, is full or is contended, so that a retry may succeed; 409 for a login that
-// [Options.MaxSessions] refuses; and 500 for errors that need a change of the program. It is
-// for adapters.
+// [Options.MaxSessions] or a revocation refuses; 403 for [ErrCrossSite]; and 500 for errors that
+// need a change of the program. It is for adapters.
 func StatusCode(err error) int {
 	switch {
 	case errors.Is(err, ErrStore), errors.Is(err, ErrFull), errors.Is(err, ErrConflict):
 		return 503
-	case errors.Is(err, ErrLimit):
+	case errors.Is(err, ErrLimit), errors.Is(err, ErrGone):
 		return 409
+	case errors.Is(err, ErrCrossSite):
+		return 403
 	}
 	return 500
 }

@@ -17,8 +17,11 @@ func TestStatusCode(t *testing.T) {
 		{wrapStoreError("load", errDown), 503},
 		{fmt.Errorf("x: %w", ErrFull), 503},
 		{ErrTooLarge, 500},
-		{ErrGone, 500},
+		{ErrGone, 409},
+		{errRevokedMeanwhile, 409},
+		{ErrLimit, 409},
 		{ErrLate, 500},
+		{ErrCrossSite, 403},
 		{errDown, 500},
 		{nil, 500},
 	} {

@@ -29,7 +29,7 @@ const (
 	// EventDestroyed reports that a session was ended by Destroy.
 	EventDestroyed
 	// EventGone reports that another request ended the session, or signed in with it, while
-	// this one ran, and that the changes of this one were dropped.
+	// this one ran or shortly before, and that the changes of this one were dropped.
 	EventGone
 	// EventExpired reports a ticket of a session that has expired by the current policy.
 	EventExpired
@@ -64,6 +64,13 @@ const (
 	// requires [Options.StoreEvents].
 	EventStoreCalled
 
+	// EventSeveral reports a request with valid tickets of several sessions, which a browser
+	// sends after a change of the cookie's domain or path. See [Options.FormerCookies].
+	EventSeveral
+	// EventCrossSite reports a change that is not saved, because it would start a session in a
+	// request that another site has caused and for which the browser has kept the cookie back.
+	EventCrossSite
+
 	eventKinds = iota + 1
 )
 
@@ -73,6 +80,7 @@ func (k EventKind) String() string {
 		"unknown", "created", "loaded", "committed", "merged", "touched", "renewed", "login",
 		"destroyed", "gone", "expired", "refused", "undecodable", "bad value", "late", "lost",
 		"store failed", "secret reused", "revoked", "limit reached", "store called",
+		"several sessions", "cross-site",
 	}
 	if int(k) >= len(names) {
 		return names[0]
@@ -80,7 +88,8 @@ func (k EventKind) String() string {
 	return names[k]
 }
 
-// Reason says why a session was ended from outside, in [Event.Reason].
+// Reason says why a session was ended, in [Event.Reason], or why a request's ticket no longer
+// opens it, in the result of [Session.Overtaken].
 type Reason string
 
 // The reasons.
@@ -95,6 +104,14 @@ const (
 	ReasonLimit Reason = "limit_reached"
 	// ReasonReuse is the reason of an end by [Options.RevokeOnReuse].
 	ReasonReuse Reason = "secret_reused"
+	// ReasonSignedOut says that a request of the same browser has called [Session.Destroy].
+	ReasonSignedOut Reason = "signed_out"
+	// ReasonSignedIn says that somebody has signed in with the session, in a request of the same
+	// browser.
+	ReasonSignedIn Reason = "signed_in"
+	// ReasonReplaced says that a request of the same browser has replaced the secret, by a
+	// renewal or a step-up, and that the browser has presented the new one since.
+	ReasonReplaced Reason = "secret_replaced"
 )
 
 // Event describes something that happened to a session. It never contains a ticket, a secret or
@@ -105,7 +122,7 @@ type Event struct {
 	SessionID string    // "" if the session has no id yet
 	Subject   string    // the signed-in user; "" if nobody is signed in
 	Key       string    // the key of the value, for EventBadValue
-	Reason    Reason    // one of the Reason constants, for EventRevoked
+	Reason    Reason    // one of the Reason constants, for EventRevoked and EventGone
 	Err       error     // the cause, if there is one
 	Dropped   uint64    // events dropped since the previous delivery
 

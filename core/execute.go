@@ -18,6 +18,11 @@ func (x *executor) execute(ctx context.Context, p *commitPlan, o *outcome) error
 		}
 		p.delta = d
 	}
+	if !p.standing.opens() && p.kind == planReplace {
+		if err := x.redirectLogin(p); err != nil {
+			return err
+		}
+	}
 	switch {
 	case p.kind == planTouch:
 		return x.touchOrSave(ctx, p, o)
@@ -34,11 +39,17 @@ func (x *executor) deleteDestroyed(ctx context.Context, p *commitPlan, o *outcom
 	if p.toDelete == nil {
 		return nil
 	}
-	err := x.deleteIfOwned(ctx, p.toDelete)
-	o.notOwned = errors.Is(err, errOtherSecret)
-	o.deleted = err == nil || o.notOwned
-	if o.deleted {
-		return nil
+	err := x.endIfOwned(ctx, p.toDelete)
+	o.notOwned = errors.Is(err, errOtherSecret) || errors.Is(err, errEnded)
+	if err != nil && !o.notOwned {
+		return err
 	}
-	return err
+	for i := range p.toDelete.others {
+		err := x.endIfOwned(ctx, &p.toDelete.others[i])
+		if err != nil && !errors.Is(err, errOtherSecret) && !errors.Is(err, errEnded) {
+			return err
+		}
+	}
+	o.deleted = true
+	return nil
 }

@@ -10,27 +10,43 @@ import (
 // can try again.
 func TestR8StoreFailsDuringLogout(t *testing.T) {
 	t.Parallel()
-	var events recorder
-	store := newSpy()
-	m := newTestManager(t, Options{Store: store, OnEvent: events.add})
-	c := newClient(t, m)
-	c.request(func(s *Session) { want(t, s.Login("ann"), nil) })
-	store.failOn("delete", errDown)
+	for _, op := range []string{"load", "save"} {
+		var events recorder
+		store := newSpy()
+		m := newTestManager(t, Options{Store: store, OnEvent: events.add})
+		c := newSignedIn(t, m, "ann")
+		s := c.load()
+		store.failOn(op, errDown)
+		s.Destroy()
+		want(t, note.Set(s, "goodbye"), nil)
+		reply, err := s.finish(t.Context())
+		want(t, err, ErrStore)
+		equal(t, op+": status", StatusCode(err), 503)
+		wantNoReply(t, op+": reply", reply)
+		wantRecords(t, op+", failed", store, 1, 0)
+		store.onCall(nil)
+		c.request(func(s *Session) { equal(t, op+": Subject", s.Subject(), "ann") })
+		c.request((*Session).Destroy)
+		wantRecords(t, op+", tried again", store, 0, 1)
+		all := events.closeAndList(t, m)
+		equal(t, op+": failure told", hasKind(all, EventStoreFailed), true)
+		equal(t, op+": destroyed told", hasKind(all, EventDestroyed), true)
+	}
+}
+
+// A logout whose reply from the store is lost is found to have ended the session.
+func TestR8LostReplyOfALogout(t *testing.T) {
+	t.Parallel()
+	store := newFullSpy()
+	c := newSignedIn(t, newTestManager(t, Options{Store: store}), "ann")
+	stale := c.clone()
 	s := c.load()
 	s.Destroy()
-	want(t, note.Set(s, "goodbye"), nil)
-	reply, err := s.finish(t.Context())
-	want(t, err, ErrStore)
-	equal(t, "status", StatusCode(err), 503)
-	wantNoReply(t, "reply", reply)
-	equal(t, "records", store.recordCount(), 1)
-	store.onCall(nil)
-	c.request(func(s *Session) { equal(t, "Subject", s.Subject(), "ann") })
-	c.request((*Session).Destroy)
-	equal(t, "records", store.recordCount(), 0)
-	all := events.closeAndList(t, m)
-	equal(t, "failure told", hasKind(all, EventStoreFailed), true)
-	equal(t, "destroyed told", hasKind(all, EventDestroyed), true)
+	loseSaveAnswer(store)
+	reply := c.respond(s)
+	equal(t, "cookie is removed", strings.Contains(reply.SetCookie, removalAttributes), true)
+	wantRecords(t, "afterwards", store.spy, 0, 1)
+	stale.request(func(s *Session) { wantShutOut(t, "afterwards", s, ReasonSignedOut) })
 }
 
 // R8: a slow logout still ends the session, although its secret was replaced meanwhile: a
@@ -66,7 +82,7 @@ func TestDestroyDespiteALateUpdate(t *testing.T) {
 	increment(s) // It would need a new session and its cookie.
 	_, err := s.finish(t.Context())
 	want(t, err, ErrLate)
-	equal(t, "records", store.recordCount(), 0)
+	wantRecords(t, "afterwards", store, 0, 1)
 }
 
 // Another goroutine of the request calls Destroy while a commit is running.
@@ -94,13 +110,17 @@ func TestDestroyDuringACommit(t *testing.T) {
 			if again && err != nil {
 				want(t, err, ErrLate)
 			}
-			// A record that is left must be one that the cookie opens.
-			left := 0
+			// A session that is left must be one that the cookie opens. The one that ended leaves a
+			// mark if a browser has its cookie.
+			left, marks := 0, 0
 			if c.cookie != "" && !c.load().IsNew() {
 				left = 1
 				equal(t, name+": visits", visits.Get(c.load()), 0)
 			}
-			equal(t, name+": records", store.recordCount(), left)
+			if stored {
+				marks = 1
+			}
+			wantRecords(t, name, store, left, marks)
 		}
 	}
 }
@@ -116,9 +136,8 @@ func TestRemovalCookieOnlyAfterTheDelete(t *testing.T) {
 	store.beforeSave(s.Destroy)
 	reply, err := s.finish(t.Context())
 	want(t, err, nil)
-	if strings.Contains(reply.SetCookie, removalAttributes) && store.recordCount() > 0 {
-		t.Error("the browser is told that the session has ended, and it has not")
-	}
+	equal(t, "the cookie is removed", strings.Contains(reply.SetCookie, removalAttributes), true)
+	wantRecords(t, "when the browser is told so", store, 0, 1)
 }
 
 func TestDestroyThenSet(t *testing.T) {
@@ -141,13 +160,16 @@ func TestDestroyThenSet(t *testing.T) {
 		t.Errorf("the new session's id is %q, the old one's %q", next, old)
 	}
 	equal(t, "cookie is a live one", strings.Contains(reply.SetCookie, "Max-Age=0"), false)
-	equal(t, "records", store.recordCount(), 1)
+	wantRecords(t, "afterwards", store, 1, 1)
 	equal(t, "id", c.id(), next)
 	c.request(func(s *Session) {
 		equal(t, "note", note.Get(s), "goodbye")
 		equal(t, "Subject", s.Subject(), "")
 	})
-	before.request(func(s *Session) { equal(t, "the old token is new", s.IsNew(), true) })
+	stale := before.cookie
+	reply = before.request(func(s *Session) { wantShutOut(t, "the old token", s, ReasonSignedOut) })
+	equal(t, "cookie for the old token", reply.SetCookie, "")
+	equal(t, "cookie of the old token", before.cookie, stale)
 }
 
 func TestDestroyTwiceAndAlone(t *testing.T) {
@@ -155,22 +177,72 @@ func TestDestroyTwiceAndAlone(t *testing.T) {
 	store := newSpy()
 	c := newClient(t, newTestManager(t, Options{Store: store}))
 	c.request(set(t, 1))
+	store.reset()
 	reply := c.request(func(s *Session) { s.Destroy(); s.Destroy() })
 	if !strings.HasPrefix(reply.SetCookie, "session=; ") {
 		t.Errorf("Set-Cookie is %q", reply.SetCookie)
 	}
-	equal(t, "deletes", store.count("delete"), 1)
-	equal(t, "records", store.recordCount(), 0)
-	// A session that is stored and destroyed in one request leaves nothing.
+	equal(t, "calls", strings.Join(opsOf(store), " "), "load load save")
+	wantRecords(t, "ended", store, 0, 1)
+	// A session that is stored and destroyed in one request leaves nothing, not even a mark.
+	store.reset()
 	c.request(func(s *Session) {
 		want(t, visits.Set(s, 1), nil)
 		want(t, s.Save(t.Context()), nil)
 		s.Destroy()
 	})
-	equal(t, "records", store.recordCount(), 0)
+	equal(t, "calls for one that no browser has", strings.Join(opsOf(store), " "), "save load delete")
+	wantRecords(t, "one that no browser has", store, 0, 1)
+	equal(t, "cookie", c.cookie, "")
+	// A session whose cookie may have left leaves a mark.
+	c.request(func(s *Session) {
+		want(t, visits.Set(s, 1), nil)
+		reply, err := s.commit(t.Context())
+		want(t, err, nil)
+		equal(t, "an early commit sends the cookie", reply.SetCookie != "", true)
+		s.Destroy()
+	})
+	wantRecords(t, "one whose cookie was handed over", store, 0, 2)
 	equal(t, "cookie", c.cookie, "")
 	// A session that was never stored costs no call of the store.
 	store.reset()
 	c.request(func(s *Session) { want(t, visits.Set(s, 1), nil); s.Destroy() })
-	equal(t, "calls", store.count(""), 0)
+	equal(t, "calls for one that was never stored", store.count(""), 0)
+}
+
+// If the store refuses the mark because of its size, or because it is full, the session is deleted.
+// So it is if others keep saving it.
+func TestDestroyWithoutAMark(t *testing.T) {
+	t.Parallel()
+	for name, refused := range map[string]error{
+		"too large": ErrTooLarge, "full": ErrFull, "in conflict": ErrConflict,
+	} {
+		store := newSpy()
+		c := newSignedIn(t, newTestManager(t, Options{Store: store}), "ann")
+		stale := c.clone()
+		s := c.load()
+		store.failOn("save", refused)
+		s.Destroy()
+		reply := c.respond(s)
+		store.onCall(nil)
+		equal(t, name+": cookie is removed", strings.Contains(reply.SetCookie, removalAttributes), true)
+		equal(t, name+": deletes", store.count("delete"), 1)
+		equal(t, name+": records", store.recordCount(), 0)
+		equal(t, name+": IsNew", stale.load().IsNew(), true)
+	}
+}
+
+// A conflict does not keep a session from ending.
+func TestDestroyMeetsAConflict(t *testing.T) {
+	t.Parallel()
+	store := newSpy()
+	c := newSignedIn(t, newTestManager(t, Options{Store: store}), "ann")
+	other, stale := c.clone(), c.clone()
+	s := c.load()
+	s.Destroy()
+	store.beforeSave(func() { other.request(increment) })
+	reply := c.respond(s)
+	equal(t, "cookie is removed", strings.Contains(reply.SetCookie, removalAttributes), true)
+	wantRecords(t, "afterwards", store, 0, 1)
+	stale.request(func(s *Session) { wantShutOut(t, "afterwards", s, ReasonSignedOut) })
 }

@@ -41,8 +41,8 @@ func documentedRecords(t *testing.T) []record.Snapshot {
 func TestDocumentedRecords(t *testing.T) {
 	t.Parallel()
 	all := documentedRecords(t)
-	if len(all) != 2 {
-		t.Fatalf("the page has %d worked examples, want 2", len(all))
+	if len(all) != 4 {
+		t.Fatalf("the page has %d worked examples, want 4", len(all))
 	}
 	first, second := counting(0), counting(0)
 	tail := counting(32)
@@ -74,6 +74,25 @@ func TestDocumentedRecords(t *testing.T) {
 	equal(t, "the history of the second example", h.History.Issued(&first) && h.History.Issued(&second), true)
 	equal(t, "authentication of the second example", fmt.Sprint(h.Account.Proof()), "{[pwd otp] 2}")
 	equal(t, "device of the second example", h.Account.Device(), record.Device{IP: "192.0.2.7", UserAgent: "Mozilla/5.0"})
+	third := counting(0x60)
+	h = all[2].Header()
+	equal(t, "digest of the third example", h.Digest, third.Digest())
+	equal(t, "authentication of the third example", fmt.Sprint(h.Account.Proof()), "{[pwd otp] 2}")
+	equal(t, "undelivered, in the third example", all[2].Undelivered(), true)
+	v := verified{snap: all[2], ticket: ticket.Ticket{Secret: first}}
+	equal(t, "standing of the former secret of the third example", v.standingAt(h.Seen, 0), standingFormer)
+	at, proof := v.formerProof()
+	equal(t, "former proof of the third example", fmt.Sprint(at.UnixMilli(), proof), "1767225660000 {[pwd] 1}")
+	added := record.Extensions(nil).AppendExtension(2, []byte("new"))
+	equal(t, "extensions of the third example", string(h.Extensions), string(added))
+	h = all[3].Header()
+	equal(t, "end of the fourth example", Reason(all[3].Ended()), ReasonSignedOut)
+	equal(t, "subject, proof and values of the fourth example", string(h.Subject)+sprint(h.Authenticated)+sprint(all[3].Len()), "00")
+	equal(t, "extensions of the fourth example", string(h.Extensions), string(added))
+	for secret, wanted := range map[ticket.Secret]standing{first: standingEnded, third: standingEnded, second: standingUnknown} {
+		v := verified{snap: all[3], ticket: ticket.Ticket{Secret: secret}}
+		equal(t, "standing of a secret of the fourth example", v.standingAt(h.Seen, 0), wanted)
+	}
 	id := uuid.MustParse("019b7705-5400-7a3c-8d21-5f0e6c7b9a42")
 	equal(t, "cookie value", textOf(&ticket.Ticket{ID: id, Secret: first}), "AZt3BVQAejyNIV8ObHuaQgABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f")
 	ks := keyspace{prefix: "session:", cookieName: "session"}

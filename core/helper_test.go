@@ -117,12 +117,12 @@ func (s *Session) finish(ctx context.Context) (r adapter.Reply, err error) {
 	if s.response.headersSent.Load() {
 		return r, s.commitLate(ctx)
 	}
-	err = s.commitHeader(ctx, nil, &r)
+	err = s.commitHeader(ctx, &r)
 	return r, err
 }
 
 // commit commits early: the response has not begun, and more may be committed later.
-func (s *Session) commit(ctx context.Context) (adapter.Reply, error) { return s.commitEarly(ctx, nil) }
+func (s *Session) commit(ctx context.Context) (adapter.Reply, error) { return s.commitEarly(ctx) }
 
 // sendHeaders notes that the headers of the response have been sent.
 func (s *Session) sendHeaders() { s.response.headersSent.Store(true) }

@@ -1,5 +1,7 @@
 package core
 
+import "context"
+
 // Key is the name and the type of a value in a session. Declare each key once, as a constant:
 //
 //	const visits = sessions.Key[int]("visits")
@@ -44,7 +46,7 @@ func (k Key[T]) Delete(s *Session) error { return s.Delete(string(k)) }
 // Take returns the value and removes it, for values that are read once, such as a flash
 // message. It reports false if there is no value, or if the session cannot be changed. Two
 // requests that run at the same time can both take a value, so Take does not make a code or
-// token single-use: enforce single use where the code is redeemed.
+// token single-use: that is what [Key.TakeOnce] is for.
 func (k Key[T]) Take(s *Session) (T, bool) {
 	for {
 		var zero T
@@ -65,6 +67,31 @@ func (k Key[T]) Take(s *Session) (T, bool) {
 			return v, true
 		}
 	}
+}
+
+// TakeOnce returns the value and removes it from the stored session before it returns, together
+// with the other pending changes. Of any number of requests that run at the same time exactly one
+// gets the value, for what must be spent once: the state of an OAuth login, or a mailed code. It
+// reports false to all others.
+//
+// The error is that of [Session.Save]; the value is then not to be used. If it is [ErrStore], the
+// store may have removed the value all the same: it is spent.
+func (k Key[T]) TakeOnce(ctx context.Context, s *Session) (v T, ok bool, err error) {
+	data, ok := s.read(string(k))
+	if !ok {
+		return v, false, s.unusable()
+	}
+	v, err = decodeValue[T](&s.manager.codec, data)
+	if err != nil { // As for the other methods, there is no value then.
+		s.reportBadValue(string(k))
+		return v, false, nil //nolint:nilerr // The event says what is wrong.
+	}
+	taken, err := s.takeOnce(ctx, string(k), data)
+	if err != nil || !taken {
+		var zero T
+		return zero, false, err
+	}
+	return v, true, nil
 }
 
 // Update replaces the value with the result of fn and returns it. The argument of fn is the

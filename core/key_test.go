@@ -63,7 +63,8 @@ func TestTakeOnce(t *testing.T) {
 	equal(t, "Len", c.load().Len(), 0)
 }
 
-// Take returns no value that it cannot remove, because it would be read twice.
+// Take returns no value that it cannot remove, because it would be read twice. Of all changes to a
+// session that has ended, only a login works: it starts a session with what the visitor had.
 func TestTakeFromAnEndedSession(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, newTestManager(t, Options{}))
@@ -78,8 +79,19 @@ func TestTakeFromAnEndedSession(t *testing.T) {
 	want(t, note.Delete(s), ErrGone)
 	want(t, s.Clear(), ErrGone)
 	want(t, s.Renew(), ErrGone)
-	want(t, s.Login("ann"), ErrGone)
+	want(t, s.StepUp(Auth{}), ErrGone)
 	want(t, s.SetExpiry(time.Hour), ErrGone)
+	want(t, s.Remember(true), ErrGone)
+	increment(s) // Update has no error.
+	want(t, s.Save(t.Context()), ErrGone)
+	old := c.ticket().ID
+	want(t, s.Login("ann"), nil)
+	c.respond(s)
+	equal(t, "the id is the old one", c.ticket().ID == old, false)
+	c.request(func(s *Session) {
+		equal(t, "subject", s.Subject(), "ann")
+		equal(t, "values", contents(s), "note=saved")
+	})
 }
 
 func TestR4bNoUpdateIsLost(t *testing.T) {

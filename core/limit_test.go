@@ -203,6 +203,10 @@ func TestRefusedLoginChangesNothing(t *testing.T) {
 		equal(t, "cookie of a new visitor", c.respond(s).SetCookie, "")
 		n, err := m.Count(t.Context())
 		want(t, err, nil)
+		equal(t, "records, with the marks of the two that were revoked", n, 3)
+		time.Sleep(DefaultGrace + rememberedFor)
+		n, err = m.Count(t.Context())
+		want(t, err, nil)
 		equal(t, "records", n, 1)
 	})
 }

@@ -8,52 +8,85 @@ import (
 	"testing/synctest"
 )
 
-// If the store fails at any step of a login, nobody is signed in and the client's cookie is
-// still valid.
+// If the store fails at any step of a login, nobody is signed in, not even by the middleware's
+// commit, and the client's cookie is still valid. The handler may try again.
 func TestLimitWhenTheStoreFails(t *testing.T) {
 	t.Parallel()
+	steps := map[string]func(op string, n int) bool{ // whether the nth call of an operation fails
+		"by subject":       func(op string, n int) bool { return op == "by subject" && n == 1 },
+		"by subject again": func(op string, n int) bool { return op == "by subject" && n == 2 },
+		"save":             func(op string, n int) bool { return op == "save" && n <= 2 }, // It is made once more.
+		"the end of another": func(op string, n int) bool {
+			return op == "save" && n == 2
+		},
+	}
 	for _, limit := range limitPolicies() {
-		for step, at := range map[string]int{"by subject": 1, "by subject again": 2, "save": 1, "delete": 1} {
+		for step, fails := range steps {
 			for name, before := range map[string]func(s *Session){"new": func(*Session) {}, "anonymous": set(t, 1)} {
-				name = limit.String() + ", " + name + ", fails at " + step
-				store := newFullSpy()
-				m := newTestManager(t, Options{Store: store, MaxSessions: 1, OnLimit: limit})
-				c := newClient(t, m)
-				c.request(before)
-				records := store.recordCount()
-				if limit != RefuseLogin {
-					newSignedIn(t, m, "ann")
-					records++
-				} else if step == "delete" {
-					continue // Nothing is deleted.
-				}
-				cookie := c.cookie
-				store.reset()
-				store.onCall(func(_ context.Context, op, _ string) error {
-					if strings.HasPrefix(step, op) && store.count(op) == at {
-						return errDown
+				for _, again := range []bool{false, true} {
+					if limit == RefuseLogin && step == "the end of another" {
+						continue // None is ended.
 					}
-					return nil
-				})
-				s := c.load()
-				want(t, note.Set(s, "kept"), nil)
-				want(t, s.Login("ann"), nil)
-				_, err := s.commit(t.Context())
-				store.onCall(nil)
-				if !errors.Is(err, ErrStore) {
-					t.Errorf("%s: error is %v", name, err)
+					name := limit.String() + ", " + name + ", fails at " + step
+					failLogin(t, name, limit, before, fails, again)
 				}
-				equal(t, name+": records", store.recordCount(), records)
-				equal(t, name+": IsNew", c.load().IsNew(), cookie == "")
-				equal(t, name+": subject", c.load().Subject(), "")
-				// The request may try again.
-				c.respond(s)
-				equal(t, name+": subject of the next try", c.load().Subject(), "ann")
-				equal(t, name+": note", note.Get(c.load()), "kept")
-				equal(t, name+": sessions", liveSessions(t, m), 1)
 			}
 		}
 	}
+}
+
+// failLogin signs ann in while the store fails, and then ends the request, which may try again.
+func failLogin(
+	t *testing.T, name string, limit LimitPolicy, before func(s *Session), fails func(op string, n int) bool,
+	again bool,
+) {
+	t.Helper()
+	store := newFullSpy()
+	m := newTestManager(t, Options{Store: store, MaxSessions: 1, OnLimit: limit})
+	c := newClient(t, m)
+	c.request(before)
+	records, others := store.recordCount(), 0
+	if limit != RefuseLogin {
+		newSignedIn(t, m, "ann")
+		others = 1
+	}
+	cookie := c.cookie
+	s := c.load()
+	want(t, note.Set(s, "kept"), nil)
+	want(t, s.Login("ann"), nil)
+	store.reset()
+	store.onCall(func(_ context.Context, op, _ string) error {
+		if fails(op, store.count(op)) {
+			return errDown
+		}
+		return nil
+	})
+	_, err := s.commit(t.Context())
+	store.onCall(nil)
+	if !errors.Is(err, ErrStore) {
+		t.Errorf("%s: error is %v", name, err)
+	}
+	wantRecords(t, name, store.spy, records+others, 0)
+	equal(t, name+": subject of the request", s.Subject(), "")
+	equal(t, name+": note of the request", note.Get(s), "")
+	equal(t, name+": IsNew", c.load().IsNew(), cookie == "")
+	equal(t, name+": subject", c.load().Subject(), "")
+	equal(t, name+": others", liveSessions(t, m), others)
+	if !again {
+		equal(t, name+": cookie of the failed response", c.respond(s).SetCookie, "")
+		wantRecords(t, name+", response", store.spy, records+others, 0)
+		equal(t, name+": subject after the response", c.load().Subject(), "")
+		equal(t, name+": visits after the response", visits.Get(c.load()), records)
+		return
+	}
+	want(t, note.Set(s, "kept"), nil)
+	want(t, s.Login("ann"), nil)
+	c.respond(s)
+	equal(t, name+": subject of the next try", c.load().Subject(), "ann")
+	equal(t, name+": note", note.Get(c.load()), "kept")
+	equal(t, name+": visits", visits.Get(c.load()), records)
+	wantRecords(t, name+", next try", store.spy, 1, others)
+	equal(t, name+": sessions", liveSessions(t, m), 1)
 }
 
 // rivalLogin returns a client that signs ann in from another process just before the next save.
@@ -167,7 +200,11 @@ func TestUndoLoginFails(t *testing.T) {
 func TestUndoLoginOfAnEndedSession(t *testing.T) {
 	t.Parallel()
 	for name, meanwhile := range map[string]func(ctx context.Context, store Store, key string) error{
-		"ended": func(ctx context.Context, store Store, key string) error { return store.Delete(ctx, key) },
+		"deleted": func(ctx context.Context, store Store, key string) error { return store.Delete(ctx, key) },
+		"ended": func(ctx context.Context, store Store, key string) error {
+			elsewhere := newTestManager(t, Options{Store: store}) //nolint:contextcheck // It is another request.
+			return elsewhere.RevokeByID(ctx, strings.TrimPrefix(key, "session:"))
+		},
 		"replaced": func(ctx context.Context, store Store, key string) error {
 			rec, err := store.Load(ctx, key)
 			want(t, err, nil)
@@ -177,23 +214,28 @@ func TestUndoLoginOfAnEndedSession(t *testing.T) {
 	} {
 		store := newFullSpy()
 		m := newTestManager(t, Options{Store: store, MaxSessions: 1})
-		newSignedIn(t, m, "ann")
+		oldest := newSignedIn(t, m, "ann")
 		c := newClient(t, m)
 		c.request(set(t, 1))
 		s := c.load()
-		key := "session:" + s.ID()
+		key, evicted := "session:"+s.ID(), "session:"+oldest.id()
 		want(t, s.Login("ann"), nil)
-		store.onCall(func(ctx context.Context, op, _ string) error {
-			if op != "delete" {
+		reached := false
+		store.onCall(func(ctx context.Context, op, got string) error {
+			if op != "save" || got != evicted { // the end of the oldest
 				return nil
 			}
+			reached = true
 			want(t, meanwhile(ctx, store.store, key), nil)
 			return errDown
 		})
 		want(t, s.Save(t.Context()), ErrGone)
 		store.onCall(nil)
+		equal(t, name+": the limit was reached", reached, true)
 		equal(t, name+": cookie", c.clone().respond(s).SetCookie, "")
 		equal(t, name+": IsNew", c.load().IsNew(), true)
+		equal(t, name+": subject", c.load().Subject(), "")
+		equal(t, name+": the oldest", oldest.load().Subject(), "ann")
 	}
 }
 

@@ -36,8 +36,9 @@ func (m *Manager) describe(snap *record.Snapshot) Info {
 		ID: m.keyspace.idOf(snap.Record.Key), Subject: string(h.Subject),
 		Created: timeOf(h.Created), LastSeen: timeOf(h.Seen),
 		Expires:         timeOf(m.timeouts.expiresAt(&h.Times, h.Seen)),
-		AuthenticatedAt: timeOf(h.Authenticated), Auth: Auth(proof),
-		IP: d.IP, UserAgent: d.UserAgent, Persistent: m.timeouts.persistent(&h.Times),
+		AuthenticatedAt: timeOf(h.Authenticated),
+		Auth:            Auth{Methods: proof.Methods, Level: proof.Level},
+		IP:              d.IP, UserAgent: d.UserAgent, Persistent: m.timeouts.persistent(&h.Times),
 	}
 }
 

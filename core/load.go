@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"log/slog"
 
 	"github.com/cloakroom-go/sessions/core/internal/cookie"
 	"github.com/cloakroom-go/sessions/core/internal/record"
@@ -26,17 +27,18 @@ func (s *Session) load(ctx context.Context) error {
 	s.inFlight.Store(true)
 	defer s.inFlight.Store(false)
 	var found verified
-	err := s.manager.records.openFirst(ctx, &s.toLoad.tickets, &found)
+	others, err := s.manager.records.openFirst(ctx, &s.toLoad.tickets, &found)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.verified = found
+	s.verified, s.others = found, others
 	return s.loaded(err)
 }
 
 // loadUnshared is load for a session that no other goroutine can reach yet. It needs no lock,
 // and no copy of what it finds.
 func (s *Session) loadUnshared(ctx context.Context, presented *cookie.Tickets) error {
-	err := s.manager.records.openFirst(ctx, presented, &s.verified)
+	var err error
+	s.others, err = s.manager.records.openFirst(ctx, presented, &s.verified)
 	if err != nil { // The handler may try again.
 		s.keepTickets(*presented)
 	}
@@ -48,6 +50,7 @@ func (s *Session) loadUnshared(ctx context.Context, presented *cookie.Tickets) e
 func (s *Session) setTickets(cookieFields ...string) {
 	var presented cookie.Tickets
 	if presented.Find(s.manager.keyspace.cookieName, cookieFields); presented.Len() == 0 {
+		s.ticketless = true
 		_ = s.loaded(nil)
 		return
 	}
@@ -67,11 +70,11 @@ func (s *Session) loaded(err error) error {
 	case err != nil:
 		s.toLoad.err, s.verified = err, verified{}
 		return err
+	case s.standing.overtaken():
+		s.status, s.overtaker, s.verified = statusGone, new(s.verified), verified{}
+		s.startedLate = true
 	case s.snap.Stored():
-		s.status = statusLive
-		if s.rotated {
-			s.cookie, s.cookieOutdated = cookieSet, true
-		}
+		s.becomeLive()
 	default:
 		s.status = statusNew
 	}
@@ -82,26 +85,75 @@ func (s *Session) loaded(err error) error {
 	return nil
 }
 
-// openFirst loads the session of the first ticket that opens one into v. It leaves v zero if
-// none does.
-func (r *records) openFirst(ctx context.Context, tickets *cookie.Tickets, v *verified) error {
+// becomeLive sets the state of a session whose ticket opens it.
+func (s *Session) becomeLive() {
+	s.status = statusLive
+	s.undeliveredYet = s.undelivered()
+	// With a former secret the current one is not known, so no cookie can be sent.
+	s.cookieOutdated = s.standing == standingRetired || s.standing == standingFormer
+	if s.standing == standingRetired {
+		s.cookie = cookieSet
+	}
+}
+
+// openFirst loads the session of the first ticket that opens one into v. If none does, it leaves
+// in v a record whose ticket was overtaken, or leaves v zero. It returns the sessions that the
+// other tickets open.
+func (r *records) openFirst(
+	ctx context.Context, tickets *cookie.Tickets, v *verified,
+) (others []sessionRef, err error) {
 	ctx, cancel := r.withTimeout(ctx)
 	defer cancel()
 	var reused []record.Snapshot
+	var overtaken *verified
 	for i := range tickets.Len() {
 		err := r.open(ctx, v, tickets.At(i))
 		switch {
+		case err == nil && tickets.Len() == 1: // nearly always
+			return nil, nil
 		case err == nil:
-			return r.handleReuses(ctx, reused, tickets.At(i))
+			others = r.openOthers(ctx, tickets, i+1, v)
+			return others, r.handleReuses(ctx, reused, tickets.At(i))
 		case errors.Is(err, errReused):
 			reused = append(reused, v.snap)
+		case errors.Is(err, errOvertaken) && overtaken == nil:
+			overtaken = new(*v)
 		case !errors.Is(err, ErrNotFound):
-			return err
+			return nil, err
 		}
 		*v = verified{}
 	}
-	return r.handleReuses(ctx, reused, nil)
+	if overtaken != nil {
+		*v = *overtaken
+	}
+	return nil, r.handleReuses(ctx, reused, nil)
 }
+
+// openOthers returns the sessions that the tickets from first on open, beside the one in v. A
+// browser has several if the domain or the path of the cookie was changed. A failure does no
+// harm: the session in v is open.
+func (r *records) openOthers(
+	ctx context.Context, tickets *cookie.Tickets, first int, v *verified,
+) (others []sessionRef) {
+	for i := first; i < tickets.Len(); i++ {
+		var other verified
+		t := tickets.At(i)
+		if t.ID == v.ticket.ID || r.open(ctx, &other, t) != nil {
+			continue
+		}
+		others = append(others, sessionRef{
+			key: r.key(t.ID), subject: other.snap.Subject(), ticket: *t,
+		})
+		r.report(slog.LevelWarn, Event{
+			Kind: EventSeveral, SessionID: v.ticket.ID.String(), Subject: v.snap.Subject(),
+			Err: errSeveral, Context: ctx,
+		})
+	}
+	return others
+}
+
+var errSeveral = errors.New("sessions: the browser has cookies of several sessions, probably " +
+	"because their domain or path was changed; list the old ones in Options.FormerCookies")
 
 // handleReuses reports the sessions whose replaced secret the request presented, except for the
 // session that it opened: after a change of its domain or path, a browser may send an old

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 func TestD1D2AnonymousVisitorsAreFree(t *testing.T) {
@@ -89,23 +90,33 @@ func TestF5PlantedLiveToken(t *testing.T) {
 	victim.request(func(s *Session) { equal(t, "visits", visits.Get(s), 1) })
 }
 
+// F6: the token of a session that has ended opens nothing, and starts nothing as long as requests
+// with it may be under way. Then its bearer is a visitor, whose session has another id.
 func TestF6EndedTokenMeansNewID(t *testing.T) {
 	t.Parallel()
-	store := newSpy()
-	m := newTestManager(t, Options{Store: store})
-	c := newClient(t, m)
-	c.request(set(t, 1))
-	old, stale := c.ticket(), c.clone()
-	c.request((*Session).Destroy)
-	reply := stale.request(read)
-	equal(t, "Set-Cookie", reply.SetCookie, "")
-	stale.request(set(t, 2))
-	if stale.ticket().ID == old.ID {
-		t.Error("the ended session's id lives again")
-	}
-	if _, err := store.store.Load(t.Context(), m.keyspace.key(old.ID)); !errors.Is(err, ErrNotFound) {
-		t.Errorf("the ended session's record: %v", err)
-	}
+	inBubble(t, newSpy, func(t *testing.T, store *spy) {
+		t.Helper()
+		m := newTestManager(t, Options{Store: store})
+		c := newClient(t, m)
+		c.request(set(t, 1))
+		old, stale := c.ticket(), c.clone()
+		c.request((*Session).Destroy)
+		for _, wait := range []time.Duration{0, DefaultGrace + rememberedFor - time.Millisecond} {
+			time.Sleep(wait)
+			reply := stale.request(func(s *Session) { wantShutOut(t, "the stale one", s, ReasonSignedOut) })
+			equal(t, "Set-Cookie", reply.SetCookie, "")
+			wantRecords(t, "remembered", store, 0, 1)
+		}
+		time.Sleep(time.Millisecond)
+		wantRecords(t, "forgotten", store, 0, 0)
+		stale.request(set(t, 2))
+		if stale.ticket().ID == old.ID {
+			t.Error("the ended session's id lives again")
+		}
+		if _, err := store.store.Load(t.Context(), m.keyspace.key(old.ID)); !errors.Is(err, ErrNotFound) {
+			t.Errorf("the ended session's record: %v", err)
+		}
+	})
 }
 
 func TestC6Duplicates(t *testing.T) {
@@ -126,7 +137,8 @@ func TestC6Duplicates(t *testing.T) {
 	}{
 		"alone":                   {mine.cookie, 5, 1},
 		"after one":               {decoys[0] + "; " + mine.cookie, 5, 2},
-		"before one":              {mine.cookie + "; " + decoys[0], 5, 1},
+		"before one":              {mine.cookie + "; " + decoys[0], 5, 2},
+		"before six":              {mine.cookie + "; " + strings.Join(decoys, "; "), 5, 4},
 		"after three":             {strings.Join(decoys[:3], "; ") + "; " + mine.cookie, 5, 4},
 		"after four":              {strings.Join(decoys[:4], "; ") + "; " + mine.cookie, 0, 4},
 		"six that are unknown":    {strings.Join(decoys, "; "), 0, 4},
@@ -134,6 +146,7 @@ func TestC6Duplicates(t *testing.T) {
 		"malformed ones are free": {strings.Repeat("session=x; ", 100) + mine.cookie, 5, 1},
 		"other names in between":  {"a=b; " + decoys[0] + "; session2=" + decoys[1][8:] + "; " + mine.cookie, 5, 2},
 		"same id, another secret": {"session=" + tokenWithOtherSecret(mine) + "; " + mine.cookie, 5, 2},
+		"another secret after it": {mine.cookie + "; session=" + tokenWithOtherSecret(mine), 5, 1},
 		"in two fields' worth":    {decoys[0] + ";" + mine.cookie, 5, 2},
 	} {
 		store.reset()
@@ -145,6 +158,67 @@ func TestC6Duplicates(t *testing.T) {
 	s := unloadedSession(m, decoys[0], "", "x=y", mine.cookie)
 	want(t, s.load(t.Context()), nil)
 	equal(t, "visits from the fourth field", visits.Get(s), 5)
+}
+
+// C6: several tickets may open sessions, after a change of the cookie's domain or path. The first
+// one counts, each of the others is reported, and Destroy ends all of them.
+func TestC6SeveralSessions(t *testing.T) {
+	t.Parallel()
+	var events recorder
+	store := newSpy()
+	m := newTestManager(t, Options{Store: store, OnEvent: events.add})
+	mine, second, third := newSignedIn(t, m, "ann"), newSignedIn(t, m, "bob"), newSignedIn(t, m, "carol")
+	elsewhere := newSignedIn(t, m, "ann")
+	planted := newTestTicket(t, m)
+	all := strings.Join([]string{
+		mine.cookie, "session=" + textOf(&planted), second.cookie, mine.cookie,
+		"session=" + tokenWithOtherSecret(elsewhere), third.cookie, // The limit comes before the third.
+	}, "; ")
+	s := loadCookie(t, m, all)
+	equal(t, "subject", s.Subject(), "ann")
+	id := s.ID()
+	s.Destroy()
+	reply, err := s.finish(t.Context())
+	want(t, err, nil)
+	equal(t, "cookie is removed", strings.Contains(reply.SetCookie, removalAttributes), true)
+	wantRecords(t, "afterwards", store, 2, 2)
+	equal(t, "first", mine.load().Subject(), "")
+	equal(t, "second", second.load().Subject(), "")
+	equal(t, "beyond the limit", third.load().Subject(), "carol")
+	equal(t, "of a secret that is not its own", elsewhere.load().Subject(), "ann")
+	several := 0
+	for _, e := range events.closeAndList(t, m) {
+		if e.Kind == EventSeveral {
+			several++
+			equal(t, "session", e.SessionID, id)
+			equal(t, "subject", e.Subject, "ann")
+		}
+	}
+	equal(t, "reported", several, 1)
+}
+
+// C6: if one of several sessions cannot be ended, the logout fails, and the cookie stays.
+func TestC6SeveralSessionsOutage(t *testing.T) {
+	t.Parallel()
+	store := newSpy()
+	m := newTestManager(t, Options{Store: store})
+	mine, other := newSignedIn(t, m, "ann"), newSignedIn(t, m, "bob")
+	s := loadCookie(t, m, mine.cookie+"; "+other.cookie)
+	key := m.keyspace.key(other.ticket().ID)
+	store.onCall(func(_ context.Context, op, k string) error {
+		if op == "save" && k == key {
+			return errDown
+		}
+		return nil
+	})
+	s.Destroy()
+	_, err := s.commit(t.Context())
+	want(t, err, ErrStore)
+	store.onCall(nil)
+	reply, err := s.finish(t.Context()) // It is tried again.
+	want(t, err, nil)
+	equal(t, "cookie is removed", strings.Contains(reply.SetCookie, removalAttributes), true)
+	wantRecords(t, "afterwards", store, 0, 2)
 }
 
 // C6: if the load of one of several tickets fails, the request fails, because that ticket may

@@ -2,7 +2,7 @@ package core
 
 import (
 	"context"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/cloakroom-go/sessions/core/internal/cookie"
@@ -20,11 +20,13 @@ type Manager struct {
 	executor executor
 	purger   *purgeLoop // nil if the store deletes expired records itself
 
-	cookies cookie.Writer
-	codec   valueCodec
-	maxSize int
-	lazy    bool
-	preset  Preset
+	cookies  cookie.Writer
+	former   []string // the Set-Cookie values that remove Options.FormerCookies
+	codec    valueCodec
+	maxSize  int
+	sameSite SameSite
+	lazy     bool
+	preset   Preset
 }
 
 // NewManager returns a manager for the options, or an error that says what to change. If the
@@ -43,8 +45,9 @@ func NewManager(o Options) (*Manager, error) {
 		keyspace: keyspace{prefix: o.Prefix, cookieName: o.Cookie.Name},
 		timeouts: newPolicy(&o),
 		cookies:  cookie.NewWriter(o.Cookie.attributes()),
+		former:   o.formerCookies(),
 		codec:    newValueCodec(o.Codec),
-		maxSize:  o.MaxSize, lazy: o.Lazy, preset: o.Preset,
+		maxSize:  o.MaxSize, sameSite: o.Cookie.SameSite, lazy: o.Lazy, preset: o.Preset,
 	}
 	m.observer = observer{keyspace: &m.keyspace, log: o.Logger}
 	if o.OnEvent != nil {
@@ -61,6 +64,10 @@ func (o *Options) resolve() error {
 	}
 	o.setDefaults()
 	o.Cookie.Domain = canonicalDomain(o.Cookie.Domain)
+	o.FormerCookies = slices.Clone(o.FormerCookies)
+	for i := range o.FormerCookies {
+		o.FormerCookies[i].setDefaults(&o.Cookie)
+	}
 	return o.validate()
 }
 
@@ -102,15 +109,6 @@ func (c *Cookie) attributes() *cookie.Attributes {
 	}
 }
 
-// canonicalDomain removes the leading dot that older configurations have, and returns the
-// domain in lower case.
-func canonicalDomain(domain string) string {
-	if len(domain) > 1 {
-		domain = strings.TrimPrefix(domain, ".")
-	}
-	return strings.ToLower(domain)
-}
-
 // CookieName returns the name of the session cookie. It is for adapters.
 func (m *Manager) CookieName() string { return m.keyspace.cookieName }
 
@@ -132,11 +130,4 @@ func (m *Manager) Close(ctx context.Context) error {
 		return err
 	}
 	return m.observer.hook.close(ctx)
-}
-
-// reportLate reports a change that was made too late to be saved. A handler's call has no
-// context.
-func (m *Manager) reportLate(id, subject string) {
-	e := Event{Kind: EventLate, SessionID: id, Subject: subject, Err: ErrLate}
-	m.observer.warn(e)
 }

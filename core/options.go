@@ -80,14 +80,23 @@ type Options struct {
 	// Cookie describes the session cookie.
 	Cookie Cookie
 
+	// FormerCookies names cookies that the application used before, under another name, domain or
+	// path. A response that sets or removes the session cookie also removes these, so that a
+	// browser which still has one is not signed in by it after a logout. There may be at most 8.
+	// By default there are none.
+	FormerCookies []FormerCookie
+
 	// Lazy defers loading the session until the handler asks for it. A request that does not
 	// ask costs no call of the store, and does not count as a use of the session. By default
 	// the session is loaded before the handler runs.
 	Lazy bool
 
-	// Grace is how long a replaced secret is accepted after a renewal, so that requests which
-	// the browser had already sent keep their session. A login grants no grace. The default is
-	// 30 seconds. Use NoGrace for none.
+	// Grace is how long a replaced secret is accepted after the browser has presented the new
+	// one, so that requests which it had already sent keep their session. Until then the response
+	// with the new cookie may have been lost, so a secret that was replaced by a renewal is
+	// accepted like the new one, and one that was replaced by a step-up opens the session as it
+	// was before. A login of another identity grants no grace. The default is 30 seconds. With
+	// NoGrace a replaced secret opens nothing.
 	Grace time.Duration
 
 	// StoreTimeout limits each load, and each commit with all its attempts. A save continues
@@ -159,6 +168,19 @@ type Cookie struct {
 
 	// Partitioned gives each top-level site its own cookie (CHIPS). It needs Secure. By default
 	// the cookie is not partitioned.
+	Partitioned bool
+}
+
+// FormerCookie names a cookie that the application used before. Browsers tell cookies apart by
+// these fields.
+type FormerCookie struct {
+	// Name is the cookie's name. The default is that of the session cookie.
+	Name string
+	// Domain is the cookie's domain. By default the cookie was valid for its host only.
+	Domain string
+	// Path is the cookie's path. The default is "/".
+	Path string
+	// Partitioned says that the cookie was partitioned.
 	Partitioned bool
 }
 

@@ -19,8 +19,16 @@ func (s *Session) nothingToCommit(ctx context.Context, atResponse bool) (bool, e
 	case s.failure != nil:
 		return true, s.failure
 	case !s.pending.empty():
-		return s.status != statusLive && (s.status != statusNew || !s.pending.startsSession()), nil
-	case s.status != statusLive || s.response.headersSent.Load():
+		return !s.savesPending(), nil
+	case s.status != statusLive:
+		return true, nil
+	case s.keepAlive:
+		return false, nil
+	case s.response.headersSent.Load():
+		return true, nil
+	case s.undeliveredYet:
+		return ctx.Err() != nil, nil
+	case s.passive:
 		return true, nil
 	case atResponse && s.dueLater || time.Since(s.manager.timeouts.epoch) < s.nextDue:
 		return true, nil
@@ -29,18 +37,47 @@ func (s *Session) nothingToCommit(ctx context.Context, atResponse bool) (bool, e
 	return kind == planNone || ctx.Err() != nil, nil
 }
 
+// savesPending reports whether the pending changes are saved: to a stored session, or because
+// they start one.
+func (s *Session) savesPending() bool {
+	switch s.status {
+	case statusLive:
+		return !s.pending.empty()
+	case statusNew:
+		return s.pending.startsSession() && (!s.crossSite || s.pending.login != nil)
+	case statusGone:
+		return s.pending.getLogin() != nil
+	case statusUnloaded:
+	}
+	return false
+}
+
 // plan takes the pending changes and sets p, which is zero, to what a commit has to do.
 func (s *Session) plan(p *commitPlan) {
 	s.mu.Lock()
 	defer s.unlock()
 	s.inFlight.Store(true)
-	p.now, p.device, p.headersSent = time.Now(), s.device, s.response.headersSent.Load()
+	p.now, p.device, p.passive = time.Now(), s.device, s.passive
+	p.headersSent = s.response.headersSent.Load()
 	p.keyAtStart, p.toDelete = s.key(), s.toDelete
 	if p.err = s.failure; p.err != nil {
 		return
 	}
 	kind, renew := s.due(p.now.UnixMilli())
+	if s.keepAlive {
+		p.keepAlive, p.passive, s.keepAlive = true, false, false
+	}
 	p.verified, p.kind = s.verified, kind
+	if s.pending.getLogin() != nil {
+		p.loaded = new(s.snap)
+		switch {
+		case s.status != statusGone:
+		case s.overtaker == nil:
+			p.standing = standingUnknown
+		default:
+			p.verified, p.late = *s.overtaker, s.startedLate
+		}
+	}
 	switch kind {
 	case planNone:
 	case planTouch:
@@ -59,34 +96,43 @@ func (s *Session) plan(p *commitPlan) {
 func (s *Session) due(now int64) (kind planKind, renew bool) {
 	renew = s.renewalDue(now)
 	switch {
-	case s.status == statusNew && s.pending.startsSession():
+	case s.status == statusNew && s.savesPending():
 		kind = planCreate
-	case s.status == statusLive && (renew || !s.pending.empty()):
+	case renew, s.status != statusNew && s.savesPending():
 		kind = planReplace
-	case s.status == statusLive && !s.response.headersSent.Load() &&
-		s.manager.timeouts.touchDue(&s.snap.Times, now):
+	case s.status == statusLive && s.keepAlive,
+		s.status == statusLive && !s.response.headersSent.Load() &&
+			(s.undeliveredYet || s.touchDue(now)):
 		kind = planTouch
 	}
 	return kind, renew
 }
 
+// touchDue reports whether the session has to be extended, and its cookie sent again.
+func (s *Session) touchDue(now int64) bool {
+	p, t := &s.manager.timeouts, &s.snap.Times
+	return !s.passive && p.touchDue(t, now) &&
+		(p.touchOverdue(t, now) || navigates(s.fetch()))
+}
+
 // renewalDue reports whether the secret has to be renewed because of its age. A request that
 // presented a retired secret does not renew it again.
 func (s *Session) renewalDue(now int64) bool {
+	p := &s.manager.timeouts
 	return s.status == statusLive && !s.cookieOutdated && !s.response.headersSent.Load() &&
-		(s.pending == nil || s.pending.secret == secretKeep) &&
-		s.manager.timeouts.renewalDue(&s.snap, now)
+		!s.passive && (s.pending == nil || s.pending.secret == secretKeep) &&
+		p.renewalDue(&s.snap, now) && (p.renewalOverdue(&s.snap, now) || navigates(s.fetch()))
 }
 
 // takeChanges moves the pending changes into the plan, unless they need a cookie and it is too
 // late for one.
 func (s *Session) takeChanges(p *commitPlan) {
 	if p.headersSent && (p.kind == planCreate || s.pending.needsCookie()) {
-		s.pending, s.lateChange = nil, true
+		s.pending, s.refused = nil, refusedLate
 		p.kind, p.err = planNone, ErrLate
 		return
 	}
-	if s.key() == "" {
+	if p.kind == planCreate && s.key() == "" {
 		s.issueTicket(p.now)
 		p.keyAtStart, p.ticket, p.snap.Record.Key = s.key(), s.ticket, s.key()
 	}

@@ -68,6 +68,24 @@ func (p *policy) touchDueAt(t *record.Times) int64 {
 	return t.Extended + max(idle/10, 1)
 }
 
+// useDue reports whether a tenth of the idle timeout has passed since the session was last used.
+func (p *policy) useDue(t *record.Times, now int64) bool {
+	return now >= t.Seen+(p.touchDueAt(t)-t.Extended)
+}
+
+// touchOverdue reports whether the session has waited to be extended for as long as it takes
+// until that is due.
+func (p *policy) touchOverdue(t *record.Times, now int64) bool {
+	due := p.touchDueAt(t)
+	return now >= due+(due-t.Extended)
+}
+
+// renewalOverdue reports whether the secret has waited to be renewed for a tenth of
+// [Options.RenewEvery].
+func (p *policy) renewalOverdue(s *record.Snapshot, now int64) bool {
+	return now >= p.renewalDueAt(s)+p.renewEvery.Milliseconds()/10
+}
+
 // renewalDue reports whether the secret of the session is as old as [Options.RenewEvery].
 func (p *policy) renewalDue(s *record.Snapshot, now int64) bool {
 	return p.renewEvery > 0 && now >= p.renewalDueAt(s)

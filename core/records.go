@@ -68,8 +68,11 @@ func (r *records) verifyRecord(
 // there is no such session; only errReused is returned as it is, for the caller to report.
 func (r *records) reject(ctx context.Context, snap *record.Snapshot, reason error) error {
 	switch {
-	case errors.Is(reason, errReused):
+	case errors.Is(reason, errReused), errors.Is(reason, errOvertaken):
 		return reason
+	case errors.Is(reason, record.ErrFormat):
+		// A later release has written it, so the session lives, though not here.
+		return r.storeFailure(ctx, "load", snap.Record.Key, reason)
 	case errors.Is(reason, errOtherCookie), errors.Is(reason, errOtherSecret):
 		return r.emitRejection(ctx, snap, EventRefused, reason)
 	case errors.Is(reason, errExpired):
@@ -98,49 +101,6 @@ func (r *records) reportUndecodable(ctx context.Context, snap *record.Snapshot, 
 	})
 }
 
-// handleReuse reports a secret that was replaced long ago: two parties have it, and one of them
-// is not the user. If the options say so, it ends the session.
-func (r *records) handleReuse(ctx context.Context, snap *record.Snapshot) error {
-	e := r.eventAbout(ctx, EventReused, snap)
-	e.Err = errReused
-	r.report(slog.LevelWarn, e)
-	if !r.revokeOnReuse {
-		return nil
-	}
-	ctx, cancel := r.detached(ctx) // A thief who disconnects must not prevent it.
-	defer cancel()
-	return r.end(ctx, snap, ReasonReuse)
-}
-
-// end deletes the record of a session and reports the reason.
-func (r *records) end(ctx context.Context, snap *record.Snapshot, reason Reason) error {
-	if err := r.delete(ctx, snap.Record.Key); err != nil {
-		return err
-	}
-	e := r.eventAbout(ctx, EventRevoked, snap)
-	e.Reason = reason
-	r.emit(e)
-	return nil
-}
-
-// deleteIfOwned deletes the record of a destroyed session, provided that the ticket of the
-// request that destroyed it may still end it: a secret that a login has replaced signs nobody
-// out.
-func (r *records) deleteIfOwned(ctx context.Context, ref *sessionRef) error {
-	rec, err := r.load(ctx, ref.key)
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return r.storeFailure(ctx, "delete", ref.key, err)
-	}
-	snap := record.Snapshot{Record: rec}
-	if snap.Decode() == nil && !ref.mayEnd(&snap, time.Now(), r.grace) {
-		return errOtherSecret
-	}
-	return r.delete(ctx, ref.key)
-}
-
 // byID loads a session by its public id.
 func (r *records) byID(ctx context.Context, id string) (record.Snapshot, error) {
 	u, err := uuid.Parse(id)
@@ -152,7 +112,13 @@ func (r *records) byID(ctx context.Context, id string) (record.Snapshot, error) 
 		return record.Snapshot{}, r.loadError(ctx, rec.Key, err)
 	}
 	snap := record.Snapshot{Record: rec}
-	if r.inspect(ctx, &snap, time.Now()) != recordLive {
+	switch status, err := r.classify(&snap, time.Now()); {
+	case errors.Is(err, record.ErrFormat):
+		return record.Snapshot{}, r.storeFailure(ctx, "load", rec.Key, err)
+	case err != nil:
+		r.reportUndecodable(ctx, &snap, err)
+		return record.Snapshot{}, ErrNotFound
+	case status != recordLive:
 		return record.Snapshot{}, ErrNotFound
 	}
 	return snap, nil

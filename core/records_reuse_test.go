@@ -41,7 +41,7 @@ func TestF1UnissuedSecretIsNoReuse(t *testing.T) {
 	})
 }
 
-// A retired secret opens nothing after its grace period. Each use is reported.
+// A retired secret opens nothing after its grace period. A minute later each use is reported.
 func TestReuseIsReported(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {
@@ -51,12 +51,18 @@ func TestReuseIsReported(t *testing.T) {
 		m := newTestManager(t, Options{Store: store, OnEvent: seen.add, Logger: logger})
 		c := newSignedIn(t, m, "ann")
 		former := renewTimes(c, 6)
-		time.Sleep(29*time.Second - time.Millisecond)
-		equal(t, "within the latest grace, IsNew", former[0].load().IsNew(), true)
+		deliver(c)
+		time.Sleep(87*time.Second - time.Millisecond)
+		for i := range former {
+			wantTicketOvertaken(t, "within the minute, secret "+sprint(i), former[i], ReasonReplaced)
+		}
+		time.Sleep(3 * time.Second)
+		wantTicketOvertaken(t, "within the latest minute", former[5], ReasonReplaced)
 		equal(t, "alarms within it", m.Stats().Reused, 0)
+		equal(t, "refused within it", m.Stats().Refused, 0)
 		time.Sleep(time.Millisecond)
 		for i := range former {
-			equal(t, "after the grace, IsNew", former[i].load().IsNew(), true)
+			wantStranger(t, "after the minute", former[i])
 		}
 		// It is recognized for as long as the session lives.
 		for range 10 {
@@ -85,7 +91,7 @@ func TestReuseIsReported(t *testing.T) {
 	})
 }
 
-// RevokeOnReuse ends the session for everybody.
+// RevokeOnReuse ends the session for everybody, who learns why.
 func TestRevokeOnReuse(t *testing.T) {
 	t.Parallel()
 	eachStoreInBubble(t, func(t *testing.T, store Store) {
@@ -95,13 +101,15 @@ func TestRevokeOnReuse(t *testing.T) {
 		c := newSignedIn(t, m, "ann")
 		id := c.id()
 		former := renewTimes(c, 1)
+		deliver(c)
 		time.Sleep(time.Hour)
 		inFlight := c.load()
-		equal(t, "the thief, IsNew", former[0].load().IsNew(), true)
-		equal(t, "everybody, IsNew", c.load().IsNew(), true)
+		wantStranger(t, "the thief", former[0])
+		wantTicketOvertaken(t, "everybody", c, ReasonReuse)
+		wantMark(t, "the session", store, "session:"+id, ReasonReuse)
 		increment(inFlight)
 		equal(t, "cookie of the request in flight", c.clone().respond(inFlight).SetCookie, "")
-		equal(t, "after it, IsNew", c.load().IsNew(), true)
+		wantTicketOvertaken(t, "after it", c, ReasonReuse)
 		for _, e := range seen.closeAndList(t, m) {
 			if e.Kind == EventRevoked {
 				equal(t, "session", e.SessionID, id)
@@ -113,12 +121,31 @@ func TestRevokeOnReuse(t *testing.T) {
 	})
 }
 
+// Before the new secret is delivered, nothing tells a thief from a browser that has not got the
+// answer: there is no alarm, and the session goes on.
+func TestNoReuseBeforeTheDelivery(t *testing.T) {
+	t.Parallel()
+	eachStoreInBubble(t, func(t *testing.T, store Store) {
+		t.Helper()
+		m := newTestManager(t, Options{Store: store, RevokeOnReuse: true})
+		c := newSignedIn(t, m, "ann")
+		former := renewTimes(c, 1)
+		time.Sleep(5 * time.Hour)
+		wantAccepted(t, "the former secret", former[0], c)
+		equal(t, "subject", c.load().Subject(), "ann")
+		equal(t, "alarms", m.Stats().Reused, 0)
+		equal(t, "revoked", m.Stats().Revoked, 0)
+	})
+}
+
 func TestRevokeOnReuseThoughTheClientDisconnects(t *testing.T) {
 	t.Parallel()
 	inBubble(t, newSpy, func(t *testing.T, store *spy) {
 		t.Helper()
 		c := newSignedIn(t, newTestManager(t, Options{Store: store, RevokeOnReuse: true}), "ann")
+		id := c.id()
 		former := renewTimes(c, 1)
+		deliver(c)
 		time.Sleep(time.Hour)
 		ctx, hangUp := context.WithCancel(t.Context())
 		store.onCall(func(ctx context.Context, op, _ string) error {
@@ -131,44 +158,72 @@ func TestRevokeOnReuseThoughTheClientDisconnects(t *testing.T) {
 		s := unloadedSession(c.m, former[0].cookie)
 		want(t, s.load(ctx), nil)
 		store.onCall(nil)
-		equal(t, "records", store.recordCount(), 0)
+		wantMark(t, "the session", store, "session:"+id, ReasonReuse)
 	})
 }
 
-// If the store cannot delete the session, the request fails, and the next use ends the session.
+// If the store cannot end the session, the request fails, and the next use ends the session.
 func TestRevokeOnReuseThatFails(t *testing.T) {
 	t.Parallel()
 	inBubble(t, newSpy, func(t *testing.T, store *spy) {
 		t.Helper()
 		c := newSignedIn(t, newTestManager(t, Options{Store: store, RevokeOnReuse: true}), "ann")
+		id := c.id()
 		former := renewTimes(c, 1)
+		deliver(c)
 		time.Sleep(time.Hour)
-		store.failOn("delete", errDown)
+		store.failOn("save", errDown)
 		s := unloadedSession(c.m, former[0].cookie)
 		want(t, s.load(t.Context()), ErrStore)
 		store.onCall(nil)
 		equal(t, "the user, IsNew", c.load().IsNew(), false)
-		equal(t, "the next use, IsNew", former[0].load().IsNew(), true)
-		equal(t, "records", store.recordCount(), 0)
+		wantStranger(t, "the next use", former[0])
+		wantMark(t, "the session", store, "session:"+id, ReasonReuse)
+		wantTicketOvertaken(t, "the user", c, ReasonReuse)
 	})
 }
 
-// A login starts a new history, so the secrets before it are not reported as reused.
+// A login of the subject that is signed in, and a step-up, start a new history. Until the new
+// secret is delivered, those from before open the session with the former proof and get no
+// cookie; then they are overtaken, and a minute after the grace they are unknown. Their use is
+// never reported as reuse.
 func TestReuseBeforeALogin(t *testing.T) {
 	t.Parallel()
 	for name, prove := range map[string]func(s *Session) error{
-		"login":   func(s *Session) error { return s.Login("ann") },
-		"step-up": func(s *Session) error { return s.StepUp(Auth{}) },
+		"login":   func(s *Session) error { return s.LoginWith("ann", Auth{Level: 2}) },
+		"step-up": func(s *Session) error { return s.StepUp(Auth{Level: 2}) },
 	} {
 		eachStoreInBubble(t, func(t *testing.T, store Store) {
 			t.Helper()
 			m := newTestManager(t, Options{Store: store, RevokeOnReuse: true})
 			c := newSignedIn(t, m, "ann")
+			at := c.load().Auth().At
 			former := append(renewTimes(c, 2), c.clone())
 			c.request(func(s *Session) { want(t, prove(s), nil) })
 			for range 2 {
 				for i := range former {
-					equal(t, name+": former secret, IsNew", former[i].load().IsNew(), true)
+					tab := former[i].clone()
+					reply := tab.request(func(s *Session) {
+						equal(t, name+": subject under a former secret", s.Subject(), "ann")
+						equal(t, name+": level under a former secret", s.Auth().Level, 0)
+						equal(t, name+": proof under a former secret", s.Auth().At.Equal(at), true)
+					})
+					equal(t, name+": cookie for a former secret", reply.SetCookie, "")
+				}
+				time.Sleep(2 * time.Hour)
+			}
+			deliver(c)
+			for i := range former {
+				wantTicketOvertaken(t, name+": delivered", former[i], ReasonReplaced)
+			}
+			time.Sleep(90*time.Second - time.Millisecond)
+			for i := range former {
+				wantTicketOvertaken(t, name+": at the end of the minute", former[i], ReasonReplaced)
+			}
+			time.Sleep(time.Millisecond)
+			for range 2 {
+				for i := range former {
+					wantStranger(t, name+": former secret", former[i])
 				}
 				time.Sleep(time.Hour)
 				renewTimes(c, 1)
@@ -177,6 +232,7 @@ func TestReuseBeforeALogin(t *testing.T) {
 			equal(t, name+": alarms", m.Stats().Reused, 0)
 			equal(t, name+": refused", m.Stats().Refused, 6)
 			equal(t, name+": subject", c.load().Subject(), "ann")
+			equal(t, name+": level", c.load().Auth().Level, 2)
 		})
 	}
 }
@@ -214,10 +270,15 @@ func TestReuseByRevokeOthers(t *testing.T) {
 		m := newTestManager(t, Options{Store: store, RevokeOnReuse: true})
 		c := newSignedIn(t, m, "ann")
 		slow := c.clone().load()
+		other := newSignedIn(t, m, "ann")
 		renewTimes(c, 1)
-		time.Sleep(time.Hour)
-		_, err := m.RevokeOthers(t.Context(), slow)
-		want(t, err, ErrGone)
+		deliver(c)
+		for _, wait := range []time.Duration{31 * time.Second, time.Hour} {
+			time.Sleep(wait)
+			_, err := m.RevokeOthers(t.Context(), slow)
+			want(t, err, ErrGone)
+		}
+		equal(t, "the other", other.load().Subject(), "ann")
 		equal(t, "alarms", m.Stats().Reused, 0)
 		equal(t, "subject", c.load().Subject(), "ann")
 	})
@@ -233,6 +294,7 @@ func TestReuseBesideTheCurrentSecret(t *testing.T) {
 		c := newSignedIn(t, m, "ann")
 		former := c.cookie
 		renewTimes(c, 1)
+		deliver(c)
 		time.Sleep(time.Hour)
 		current := c.cookie
 		for _, cookie := range []string{former + "; " + current, current + "; " + former} {
@@ -245,6 +307,6 @@ func TestReuseBesideTheCurrentSecret(t *testing.T) {
 		equal(t, "subject of the other", c.load().Subject(), "bob")
 		equal(t, "alarms", m.Stats().Reused, 1)
 		c.cookie = current
-		equal(t, "the session, IsNew", c.load().IsNew(), true)
+		wantTicketOvertaken(t, "the session", c, ReasonReuse)
 	})
 }

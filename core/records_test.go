@@ -2,13 +2,14 @@ package core
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/cloakroom-go/sessions/core/internal/record"
 )
 
-// S2, S5: a record that does not decode is treated as absent and reported. The next write
+// S2: a record that does not decode is treated as absent and reported. The next write
 // starts a new session.
 func TestS2DamagedRecord(t *testing.T) {
 	t.Parallel()
@@ -16,10 +17,11 @@ func TestS2DamagedRecord(t *testing.T) {
 		damage func(data []byte) []byte
 		why    error
 	}{
-		"garbage":         {func([]byte) []byte { return []byte("garbage") }, record.ErrFormat},
-		"empty":           {func([]byte) []byte { return nil }, record.ErrFormat},
+		"garbage":         {func([]byte) []byte { return []byte("garbage") }, record.ErrDamaged},
+		"empty":           {func([]byte) []byte { return nil }, record.ErrDamaged},
 		"cut":             {func(b []byte) []byte { return b[:len(b)/2] }, record.ErrDamaged},
-		"S5 next version": {func(b []byte) []byte { b[0] = 2; return b }, record.ErrFormat},
+		"another version": {func(b []byte) []byte { b[0] = 2; return b }, record.ErrDamaged},
+		"version 0":       {func(b []byte) []byte { b[0] = 0; return b }, record.ErrDamaged},
 		"unknown flag":    {func(b []byte) []byte { b[1] |= 1 << 7; return b }, record.ErrDamaged},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -47,6 +49,7 @@ func TestS2DamagedRecord(t *testing.T) {
 				if e.Kind == EventUndecodable {
 					found = true
 					want(t, e.Err, tc.why)
+					equal(t, "is of a later format", errors.Is(e.Err, record.ErrFormat), false)
 					equal(t, "id", e.SessionID, old.ID.String())
 				}
 			}

@@ -85,7 +85,7 @@ func (s *Session) signedInRef() (ref *sessionRef, stored bool, err error) {
 	defer s.mu.Unlock()
 	ref = s.ref()
 	switch {
-	case s.status == statusGone:
+	case s.status == statusGone && s.latestLogin() == nil:
 		err = ErrGone
 	case ref.key == "":
 		err = ErrAnonymous
@@ -106,10 +106,7 @@ func (m *Manager) checkAlive(ctx context.Context, ref *sessionRef) error {
 	} else {
 		err = m.records.verifyRecord(ctx, &verified{}, &rec, &ref.ticket)
 	}
-	if errors.Is(err, ErrNotFound) {
-		return ErrGone
-	}
-	return err
+	return goneIfNotFound(err)
 }
 
 // RevokeEverything ends every session of this manager that exists when it is called, signed in
@@ -143,7 +140,7 @@ func (m *Manager) revokeRecords(
 	for i := range recs {
 		snap := record.Snapshot{Record: recs[i]}
 		status := m.records.inspect(ctx, &snap, time.Now())
-		if status == recordForeign || slices.Contains(except, m.keyspace.idOf(snap.Record.Key)) {
+		if status <= recordMark || slices.Contains(except, m.keyspace.idOf(snap.Record.Key)) {
 			continue
 		}
 		if err := m.revokeRecord(ctx, &snap, status, reason); err != nil {

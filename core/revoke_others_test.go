@@ -59,7 +59,13 @@ func TestRevokeOthersByAnEndedSession(t *testing.T) {
 			err    error
 		}{
 			"revoked":   {func(c *client) { want(t, m.Revoke(t.Context(), "ann", c.id()), nil) }, ErrGone},
-			"logged in": {func(c *client) { c.clone().request(signInAs(t, "ann")) }, ErrGone},
+			"logged in": {func(c *client) { c.clone().request(signInAs(t, "bob")) }, ErrGone},
+			"stepped up": {func(c *client) {
+				tab := c.clone()
+				tab.request(signInAs(t, "ann"))
+				deliver(tab)
+			}, ErrGone},
+			"destroyed": {func(c *client) { c.clone().request((*Session).Destroy) }, ErrGone},
 			"expired":   {func(*client) { time.Sleep(31 * 24 * time.Hour) }, ErrGone},
 		} {
 			c := newSignedIn(t, m, "ann")
@@ -95,13 +101,35 @@ func TestRevokeOthersByAnEndedSession(t *testing.T) {
 	})
 }
 
+// A step-up whose answer is still under way takes nothing from the requests with the former
+// secret: they end the others, and the session itself stays.
+func TestRevokeOthersBesideAStepUp(t *testing.T) {
+	t.Parallel()
+	eachIndexedInBubble(t, func(t *testing.T, store Store) {
+		t.Helper()
+		m := newTestManager(t, Options{Store: store})
+		c, other := newSignedIn(t, m, "ann"), newSignedIn(t, m, "ann")
+		underWay, late := c.clone().load(), c.clone()
+		c.request(func(s *Session) { want(t, s.StepUp(Auth{Level: 2}), nil) })
+		n, err := m.RevokeOthers(t.Context(), underWay)
+		want(t, err, nil)
+		equal(t, "ended by the one under way", n, 1)
+		wantTicketOvertaken(t, "the other", other, ReasonRevokedAll)
+		newSignedIn(t, m, "ann")
+		n, err = m.RevokeOthers(t.Context(), late.load())
+		want(t, err, nil)
+		equal(t, "ended by the late one", n, 1)
+		wantAuth(t, "the session", c.load().Auth(), 2)
+	})
+}
+
 func TestRevokeOthersOutage(t *testing.T) {
 	t.Parallel()
 	store := newFullSpy()
 	m := newTestManager(t, Options{Store: store})
 	c, other := newSignedIn(t, m, "ann"), newSignedIn(t, m, "ann")
 	s := c.load()
-	for _, op := range []string{"load", "by subject", "delete"} {
+	for _, op := range []string{"load", "by subject", "save"} {
 		store.failOn(op, errDown)
 		_, err := m.RevokeOthers(t.Context(), s)
 		want(t, err, ErrStore)

@@ -48,10 +48,19 @@ func TestR1RevokeWins(t *testing.T) {
 			time.Sleep(4 * 24 * time.Hour) // A touch is due.
 			want(t, m.Revoke(t.Context(), "ann", id), nil)
 			handler(s)
-			equal(t, name+": cookie", c.clone().respond(s).SetCookie, "")
-			equal(t, name+": IsNew", c.load().IsNew(), true)
-			_, err := m.Lookup(t.Context(), id)
+			reply, err := s.finish(t.Context())
+			if name == "login" {
+				want(t, err, ErrGone) // It is refused aloud.
+				equal(t, name+": status", StatusCode(err), 409)
+			} else {
+				want(t, err, nil)
+			}
+			equal(t, name+": cookie", reply.SetCookie, "")
+			wantTicketOvertaken(t, name, c, ReasonRevoked)
+			wantMark(t, name, store, "session:"+id, ReasonRevoked)
+			_, err = m.Lookup(t.Context(), id)
 			want(t, err, ErrNotFound)
+			equal(t, name+": ann's sessions", pagedSessions(t, m), 0)
 		})
 	}
 }
@@ -81,10 +90,16 @@ func TestR3RevokeAllWins(t *testing.T) {
 		equal(t, "ended", n, len(clients))
 		after := newSignedIn(t, m, "ann")
 		for i, s := range flight {
-			equal(t, "cookie of one in flight", clients[i].clone().respond(s).SetCookie, "")
+			reply, err := s.finish(t.Context())
+			equal(t, "cookie of one in flight", reply.SetCookie, "")
+			if i%len(handlers) == 3 {
+				want(t, err, ErrGone) // A login is refused aloud.
+			} else {
+				want(t, err, nil)
+			}
 		}
 		for _, c := range clients {
-			equal(t, "IsNew", c.load().IsNew(), true)
+			wantTicketOvertaken(t, "one of the ended", c, ReasonRevokedAll)
 		}
 		equal(t, "the one excepted", kept.load().Subject(), "ann")
 		equal(t, "the one after", after.load().Subject(), "ann")
@@ -151,12 +166,18 @@ func TestR3RevokeAllDeletesWhatItCannotDecode(t *testing.T) {
 		inBubble(t, newFullSpy, func(t *testing.T, store fullSpy) {
 			t.Helper()
 			long := newTestManager(t, Options{Store: store, Expiry: 100 * time.Hour})
-			old, bad := newSignedIn(t, long, "ann"), newSignedIn(t, long, "ann")
+			old, bad, later := newSignedIn(t, long, "ann"), newSignedIn(t, long, "ann"), newSignedIn(t, long, "ann")
 			damageRecord(t, store, "session:"+bad.id())
+			writeLater(t, store, "session:"+later.id(), laterCritical)
 			time.Sleep(2 * time.Hour)
 			m := newTestManager(t, Options{Store: store, Expiry: time.Hour})
-			newSignedIn(t, m, "ann")
-			store.failOn("delete", errDown)
+			live := newSignedIn(t, m, "ann")
+			store.onCall(func(_ context.Context, op, _ string) error {
+				if op == "delete" || op == "save" {
+					return errDown
+				}
+				return nil
+			})
 			n, err := revoke(m)
 			want(t, err, ErrStore)
 			equal(t, name+": ended, with an error", n, 0)
@@ -164,8 +185,14 @@ func TestR3RevokeAllDeletesWhatItCannotDecode(t *testing.T) {
 			n, err = revoke(m)
 			want(t, err, nil)
 			equal(t, name+": ended", n, 1)
-			equal(t, name+": IsNew to the other release", old.load().IsNew(), true)
-			equal(t, name+": records", store.recordCount(), 0)
+			for _, gone := range []*client{old, bad, later} {
+				gone.m = long
+				wantStranger(t, name+": to the other release", gone)
+			}
+			equal(t, name+": records", store.recordCount(), 1)
+			wantMark(t, name, store, "session:"+live.ticket().ID.String(), map[bool]Reason{
+				true: ReasonRevokedAll, false: ReasonRevokedEverything,
+			}[name == "all of a subject"])
 			equal(t, name+": told", m.Stats().Revoked, 1)
 		})
 	}
@@ -185,7 +212,7 @@ func TestRevokeAllFailsInTheMiddle(t *testing.T) {
 	} {
 		store.reset()
 		store.onCall(func(_ context.Context, op, _ string) error {
-			if op == "delete" && store.count("delete") > 2 {
+			if op == "save" && store.count("save") > 2 {
 				return errDown
 			}
 			return nil
@@ -195,7 +222,8 @@ func TestRevokeAllFailsInTheMiddle(t *testing.T) {
 		equal(t, name+": ended", n, 2)
 	}
 	store.onCall(nil)
-	equal(t, "left", store.recordCount(), 1)
+	equal(t, "left", pagedSessions(t, m), 1)
+	equal(t, "left of the subject", liveSessions(t, m), 1)
 	store.failOn("by subject", errDown)
 	_, err := m.RevokeAll(t.Context(), "ann")
 	want(t, err, ErrStore)
@@ -208,7 +236,7 @@ func TestRevokeAllFailsInTheMiddle(t *testing.T) {
 	equal(t, "ended when there is none", n, 0)
 }
 
-// Each deletion has its own deadline.
+// Each end has its own deadline.
 func TestRevokeAllHasATimeoutForEach(t *testing.T) {
 	t.Parallel()
 	inBubble(t, newFullSpy, func(t *testing.T, store fullSpy) {
@@ -218,7 +246,7 @@ func TestRevokeAllHasATimeoutForEach(t *testing.T) {
 			newSignedIn(t, m, "ann")
 		}
 		store.onCall(func(ctx context.Context, op, _ string) error {
-			if op == "delete" {
+			if op == "save" {
 				time.Sleep(900 * time.Millisecond)
 			}
 			return ctx.Err()
@@ -251,11 +279,13 @@ func TestRevokeEverything(t *testing.T) {
 		increment(s)
 		clients[0].respond(s)
 		for _, c := range clients {
-			equal(t, "IsNew", c.load().IsNew(), true)
+			wantTicketOvertaken(t, "one of them", c, ReasonRevokedEverything)
 		}
+		equal(t, "left", pagedSessions(t, m), 0)
+		time.Sleep(90 * time.Second)
 		left, err := m.Count(t.Context())
 		want(t, err, nil)
-		equal(t, "left", left, 0)
+		equal(t, "records left when the marks are gone", left, 0)
 		for _, e := range seen.closeAndList(t, m) {
 			if e.Kind == EventRevoked {
 				equal(t, "reason", e.Reason, ReasonRevokedEverything)

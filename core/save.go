@@ -1,25 +1,12 @@
 package core
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"runtime"
 	"time"
-
-	"github.com/cloakroom-go/sessions/core/internal/record"
 )
-
-// executor carries out commit plans. It makes all calls of the store for a commit, and knows no
-// Session.
-type executor struct {
-	*records
-	composer
-	entropy     entropy
-	maxSessions int // per subject; 0 for any number
-	onLimit     LimitPolicy
-	saveLocks   stripedMutexes // by session, for commits that met a conflict
-	loginLocks  stripedMutexes // by subject, for logins if sessions are limited
-}
 
 const (
 	// createAttempts limits how often an id that is taken is replaced. One collision is
@@ -36,6 +23,15 @@ func (x *executor) create(ctx context.Context, p *commitPlan, o *outcome) error 
 		if _, err := x.attempt(ctx, p, o); !errors.Is(err, ErrConflict) {
 			return err
 		}
+		if p.derived {
+			joined, err := x.joinOwn(ctx, p)
+			if err != nil {
+				return err
+			}
+			if joined {
+				return x.replace(ctx, p, o)
+			}
+		}
 		x.replaceTicket(p)
 	}
 	return x.storeFailure(ctx, "save", p.snap.Record.Key, ErrConflict)
@@ -45,20 +41,34 @@ var errNotCreated = errors.New("sessions: store did not create the record")
 
 // replaceTicket gives the new session of p another ticket.
 func (x *executor) replaceTicket(p *commitPlan) {
-	p.ticket = x.entropy.newTicket(p.now)
-	p.snap = record.Snapshot{Record: Record{Key: x.key(p.ticket.ID)}}
+	t := x.entropy.newTicket(p.now)
+	p.startOver(x.key(t.ID), t)
+	p.derived = false
 }
 
 // replace saves changes to a stored session. After a conflict it merges them with what the
-// other request has stored.
+// other request has stored. A login whose session has gone to another subject, or has ended,
+// starts another.
 func (x *executor) replace(ctx context.Context, p *commitPlan, o *outcome) error {
+	err := x.saveOrMerge(ctx, p, o)
+	if errors.Is(err, errStartsOwn) {
+		return x.create(ctx, p, o) // It may join a session, whose lock may be the same.
+	}
+	return err
+}
+
+// errStartsOwn says that the plan has become one that creates a session.
+var errStartsOwn = errors.New("sessions: the login starts a session of its own")
+
+// saveOrMerge is replace for one session, whose save lock it holds after a conflict.
+func (x *executor) saveOrMerge(ctx context.Context, p *commitPlan, o *outcome) error {
 	var current Record
 	lock := x.saveLocks.at(p.ticket.ID[15])
 	contended := lock.held() // An attempt would probably fail, or make the holder's fail.
 	if !contended {
 		var err error
 		if current, err = x.attempt(ctx, p, o); !errors.Is(err, ErrConflict) {
-			return err
+			return x.replaceError(p, o, err)
 		}
 	}
 	waited, err := x.acquire(ctx, lock)
@@ -81,15 +91,30 @@ func (x *executor) mergeAndSave(
 		if done, err := x.merge(ctx, p, o, current); done || err != nil {
 			return err
 		}
+		if p.kind == planCreate { // a login whose session has gone to another subject
+			return errStartsOwn
+		}
 		var err error
 		if current, err = x.attempt(ctx, p, o); !errors.Is(err, ErrConflict) {
-			return err
+			return x.replaceError(p, o, err)
 		}
 		if x.backOff(ctx, n) {
 			current = Record{} // It is probably outdated.
 		}
 	}
 	return x.storeFailure(ctx, "save", p.snap.Record.Key, ErrConflict)
+}
+
+// replaceError returns the error of a save, which is nil if it succeeded. It is errStartsOwn if
+// the plan is a login to a session whose record is gone.
+func (x *executor) replaceError(p *commitPlan, o *outcome, err error) error {
+	if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if err := x.planOvertaken(p, o, &verified{ticket: p.ticket}, err); err != nil {
+		return err
+	}
+	return errStartsOwn
 }
 
 // acquire waits for a lock. Locks are held for as long as calls of the store take. If those
@@ -112,15 +137,15 @@ func (x *executor) attempt(
 		return Record{}, err
 	}
 	rec, err := x.save(ctx, &o.snap.Record)
-	if errors.Is(err, ErrConflict) {
+	if err != nil && !errors.Is(err, ErrConflict) {
+		rec, err = x.lookAfterError(ctx, p, o, x.attemptError(ctx, p, err))
+	}
+	switch {
+	case errors.Is(err, ErrConflict) && !errors.Is(err, ErrStore):
 		o.composed, p.undone = composed{}, undone
 		return rec, ErrConflict
-	}
-	if err != nil {
-		err = x.attemptError(ctx, p, err)
-		if rec, err = x.recheckAfterError(ctx, &o.composed, err); err != nil {
-			return Record{}, err
-		}
+	case err != nil:
+		return Record{}, err
 	}
 	o.snap.Record.Version = rec.Version
 	return rec, nil
@@ -135,24 +160,56 @@ func (x *executor) attemptError(ctx context.Context, p *commitPlan, err error) e
 	return x.saveError(ctx, p.snap.Record.Key, err)
 }
 
-// recheckAfterError checks once whether a login whose save failed was stored after all, and
-// returns the stored record if it was. A login that was stored unnoticed would take a place and
-// lock the session, because no client has its secret.
-func (x *executor) recheckAfterError(ctx context.Context, c *composed, err error) (Record, error) {
-	if !c.login || !errors.Is(err, ErrStore) {
+// lookAfterError finds out what has become of a save that failed with err. The store may have
+// carried it out all the same, if only its reply was lost: the secret would then be one that no
+// client has, and an update that is made again would count twice. If the record is as it was,
+// lookAfterError saves once more. It returns ErrConflict, with the record that is stored, if the
+// changes can be merged with another request's.
+func (x *executor) lookAfterError(
+	ctx context.Context, p *commitPlan, o *outcome, err error,
+) (Record, error) {
+	if !errors.Is(err, ErrStore) || p.kind == planTouch {
 		return Record{}, err
 	}
-	ctx, cancel := x.detached(ctx)
-	defer cancel()
-	rec, loadErr := x.load(ctx, c.snap.Record.Key)
-	if loadErr != nil {
+	if p.kind == planCreate || p.delta.secret != secretKeep {
+		// Nobody would have the secret of a save that was carried out unnoticed.
+		var cancel context.CancelFunc
+		ctx, cancel = x.detached(ctx)
+		defer cancel()
+	}
+	rec, loadErr := x.load(ctx, o.snap.Record.Key)
+	switch {
+	case errors.Is(loadErr, ErrNotFound): // It was not created, or it has been ended.
+		return Record{}, err
+	case loadErr != nil:
+		p.uncertain = true
+		return Record{}, err
+	case bytes.Equal(rec.Data, o.snap.Record.Data):
+		return rec, nil
+	case p.kind == planCreate:
+		return Record{}, err
+	case rec.Version == p.snap.Record.Version:
+		return x.saveAgain(ctx, p, o, err)
+	case p.delta.hasUpdates() || p.delta.secret == secretRenew:
+		p.uncertain = true // Another request may have saved after this one.
 		return Record{}, err
 	}
-	snap := record.Snapshot{Record: rec}
-	if decodeErr := snap.Decode(); decodeErr != nil || snap.Digest() != c.snap.Digest() {
-		return Record{}, err
+	return rec, ErrConflict
+}
+
+// saveAgain repeats a save that was not carried out.
+func (x *executor) saveAgain(
+	ctx context.Context, p *commitPlan, o *outcome, err error,
+) (Record, error) {
+	rec, again := x.save(ctx, &o.snap.Record)
+	switch {
+	case again == nil:
+		return rec, nil
+	case errors.Is(again, ErrConflict):
+		return Record{}, ErrConflict
 	}
-	return rec, nil
+	p.uncertain = true
+	return Record{}, err
 }
 
 // merge moves the plan onto the record that is stored now, which it loads if current is zero.
@@ -161,41 +218,86 @@ func (x *executor) merge(
 	ctx context.Context, p *commitPlan, o *outcome, current Record,
 ) (done bool, err error) {
 	key := p.snap.Record.Key
+	base := verified{ticket: p.ticket}
 	if current.Version == 0 {
-		if current, err = x.load(ctx, key); err != nil {
-			return false, x.loadError(ctx, key, err)
+		current, err = x.load(ctx, key)
+		if err = x.mergeLoadError(ctx, key, err); errors.Is(err, ErrNotFound) {
+			return false, x.planOvertaken(p, o, &base, err)
+		}
+		if err != nil {
+			return false, err
 		}
 	}
 	if current.Version == p.snap.Record.Version {
 		return false, nil // No other request has saved.
 	}
 	current.Key = key
-	var base verified
-	if err = x.verifyRecord(ctx, &base, &current, &p.ticket); err != nil {
-		if errors.Is(err, errReused) {
-			// The secret was valid when this slow request began, so its use is no sign of
-			// theft.
-			err = x.emitRejection(ctx, &base.snap, EventRefused, errReused)
+	err = x.verifyRecord(ctx, &base, &current, &p.ticket)
+	switch {
+	case p.joining && base.standing == standingUnknown && len(base.snap.Record.Data) != 0 &&
+		!base.snap.HasEnded() && base.snap.Subject() == p.delta.login.subject:
+		base.standing = standingOver
+	case errors.Is(err, errReused):
+		// The secret was valid when this slow request began, so its use is no sign of theft.
+		return false, x.emitRejection(ctx, &base.snap, EventRefused, errReused)
+	case errors.Is(err, ErrNotFound):
+		base.ticket = p.ticket
+		if err = x.planOvertaken(p, o, &base, err); err != nil || p.kind == planCreate {
+			return false, err
 		}
+	case err != nil:
 		return false, err
 	}
+	return x.rebase(p, o, &base)
+}
+
+// mergeLoadError is loadError for a result that may be a success.
+func (x *executor) mergeLoadError(ctx context.Context, key string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return x.loadError(ctx, key, err)
+}
+
+// planOvertaken changes the plan because its ticket no longer opens the session. It returns err
+// unless the plan is a login, which goes on.
+func (x *executor) planOvertaken(p *commitPlan, o *outcome, base *verified, err error) error {
+	if base.standing.overtaken() {
+		o.overtaker = new(*base)
+	}
+	if l := p.delta.getLogin(); l == nil || l.stepUp {
+		return err
+	}
+	p.verified = *base
+	return x.redirectLogin(p)
+}
+
+// rebase replaces the base of the plan. It reports true if there is nothing left to save.
+func (x *executor) rebase(p *commitPlan, o *outcome, base *verified) (done bool, err error) {
 	d, err := p.delta.reapply(&base.snap)
 	if err != nil {
 		return false, err
 	}
 	p.delta = d
-	if base.rotated {
-		// Another request renewed the session first. This one takes the new cookie and does not
-		// renew again.
-		p.sendCookie = true
-		if p.delta.secret == secretRenew {
-			p.delta.secret = secretKeep
-		}
+	if p.standing.holdsUnpresented() && base.standing.presented() {
+		// The secret is one that an earlier commit has issued, or that a merge has found for a
+		// retired one. The browser has not presented it.
+		base.standing = p.standing
 	}
-	p.verified, p.merged = base, true
-	if p.delta.empty() && !x.touchDue(&base.snap.Times, p.now.UnixMilli()) {
+	if base.standing == standingRetired {
+		// Another request renewed the session first. This one takes the new cookie.
+		p.sendCookie = true
+	}
+	if p.delta.secret == secretRenew && !base.standing.mayRenew() {
+		p.delta.secret = secretKeep
+	}
+	p.verified, p.merged = *base, true
+	if p.delta.empty() && !p.keepAlive && !base.undelivered() &&
+		!x.touchDue(&base.snap.Times, p.now.UnixMilli()) {
 		// The other request has done what this one was about to do.
-		p.kind, o.composed = planNone, composed{snap: base.snap, ticket: base.ticket}
+		p.kind, o.composed = planNone, composed{
+			snap: base.snap, ticket: base.ticket, standing: base.standing,
+		}
 		return true, nil
 	}
 	return false, nil
@@ -225,7 +327,7 @@ func (x *executor) touchOrSave(ctx context.Context, p *commitPlan, o *outcome) e
 	err := x.touch(ctx, rec)
 	switch {
 	case err == nil:
-		o.snap, o.ticket = p.snap, p.ticket
+		o.snap, o.ticket, o.standing = p.snap, p.ticket, p.standing
 		o.snap.Record.Expires = rec.Expires
 		o.snap.Seen, o.snap.Extended = p.now.UnixMilli(), p.now.UnixMilli()
 		o.sendCookie = x.persistent(&o.snap.Times)
@@ -247,7 +349,7 @@ func (x *executor) touchOrSave(ctx context.Context, p *commitPlan, o *outcome) e
 // device.
 func (x *executor) canTouch(p *commitPlan, end int64) bool {
 	t := &p.snap.Times
-	return x.toucher != nil && end != 0 && t.Idle == x.idleTimeout(t) &&
+	return x.toucher != nil && end != 0 && !p.headersSent && t.Idle == x.idleTimeout(t) &&
 		end > p.snap.Record.Expires.UnixMilli() &&
-		p.snap.Identity().History.Len() == 0 && !x.deviceChanged(&p.snap, p.device)
+		!p.snap.HasPast() && !x.deviceChanged(&p.snap, p.device)
 }

@@ -154,7 +154,8 @@ func TestMergeBeyondTheSizeCap(t *testing.T) {
 	equal(t, "Keys", strings.Join(c.load().Keys(), ","), "other,visits")
 }
 
-// O2: a save that fails sends no cookie, and the next attempt works.
+// O2: a save that fails sends no cookie, and the next attempt works. A session that was to begin is
+// dropped, so that a response that says it failed starts none.
 func TestO2SaveFails(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
@@ -168,8 +169,32 @@ func TestO2SaveFails(t *testing.T) {
 	wantNoReply(t, "reply", reply)
 	equal(t, "status", StatusCode(err), 503)
 	store.onCall(nil)
+	store.reset()
+	equal(t, "visits of the request", visits.Get(s), 0)
+	equal(t, "cookie of the failed response", c.respond(s).SetCookie, "")
+	equal(t, "calls of the failed response", store.count(""), 0)
+	equal(t, "records", store.recordCount(), 0)
+
+	// The handler may try again, in the same request.
+	store.failOn("save", errDown)
+	s = c.load()
+	increment(s)
+	want(t, s.Save(t.Context()), ErrStore)
+	store.onCall(nil)
+	increment(s)
 	c.respond(s)
 	c.request(func(s *Session) { equal(t, "visits", visits.Get(s), 1) })
+
+	// Changes to a stored session are tried again by the next commit.
+	store.failOn("save", errDown)
+	s = c.load()
+	want(t, note.Set(s, "kept"), nil)
+	reply, err = s.commit(t.Context())
+	want(t, err, ErrStore)
+	wantNoReply(t, "reply of a stored session", reply)
+	store.onCall(nil)
+	c.respond(s)
+	c.request(func(s *Session) { equal(t, "note", note.Get(s), "kept") })
 
 	// A secret that was not saved is not sent either.
 	before := c.ticket()
@@ -184,6 +209,7 @@ func TestO2SaveFails(t *testing.T) {
 		wantNoReply(t, name, reply)
 		store.onCall(nil)
 		equal(t, name+": visits under the old secret", visits.Get(c.load()), 1)
+		equal(t, name+": subject under the old secret", c.load().Subject(), "")
 	}
 	equal(t, "ticket", c.ticket() == before, true)
 }

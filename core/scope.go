@@ -22,7 +22,6 @@ type Scope struct {
 	context.Context //nolint:containedctx // A scope is the request's context, set by Open.
 
 	manager *Manager
-	client  adapter.Client
 	outer   *Scope // the scope of another manager's middleware around this one
 	cookies string // the Cookie fields, for a session that is loaded later
 
@@ -92,7 +91,7 @@ func (sc *Scope) Outer() *Scope { return sc.outer }
 func (sc *Scope) Open(
 	ctx context.Context, outer *Scope, m *Manager, client adapter.Client, cookieFields ...string,
 ) error {
-	sc.Context, sc.manager, sc.client, sc.outer = ctx, m, client, outer
+	sc.Context, sc.manager, sc.outer, sc.response.client = ctx, m, outer, client
 	for ; outer != nil; outer = outer.outer {
 		if outer.manager.CookieName() == m.CookieName() {
 			panic("sessions: two managers use the cookie " + m.CookieName() + " in one request; " +
@@ -177,7 +176,7 @@ func (sc *Scope) Commit(apply func(*adapter.Reply)) error {
 		if s == nil {
 			continue
 		}
-		reply, err := s.commitEarly(sc.Context, sc.client)
+		reply, err := s.commitEarly(sc.Context)
 		if err != nil {
 			return err
 		}
@@ -199,7 +198,7 @@ func (sc *Scope) CommitHeader() (reply adapter.Reply, err error) {
 	if sc.session.CompareAndSwap(nil, noSession) {
 		return reply, nil
 	}
-	err = sc.session.Load().commitHeader(sc.Context, sc.client, &reply)
+	err = sc.session.Load().commitHeader(sc.Context, &reply)
 	return reply, err
 }
 
@@ -211,11 +210,12 @@ func (sc *Scope) HeaderSent() error {
 		return sc.CommitErr()
 	}
 	sc.response.begun = true
+	s := sc.madeSession()
+	if s != nil && s.mayHaveChanges() {
+		s.noteDevice()
+	}
 	sc.response.headersSent.Store(true)
-	if s := sc.madeSession(); s != nil {
-		if s.mayHaveChanges() {
-			s.noteDevice(sc.client)
-		}
+	if s = sc.madeSession(); s != nil {
 		s.headerErr = s.commitLate(sc.Context)
 	}
 	return sc.CommitErr()

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cloakroom-go/sessions/core/internal/ticket"
 	"github.com/cloakroom-go/sessions/core/memstore"
@@ -67,7 +68,7 @@ func TestL1NoSecretAnywhere(t *testing.T) {
 	stale := func(handler func(s *Session)) func(s *Session) {
 		return func(s *Session) {
 			handler(s)
-			c.clone().request(func(s *Session) { want(t, s.Login("ann"), nil) })
+			c.clone().request(func(s *Session) { want(t, s.Login("bob"), nil) })
 		}
 	}
 	request(func(s *Session) { want(t, note.Set(s, value), nil) })
@@ -83,8 +84,22 @@ func TestL1NoSecretAnywhere(t *testing.T) {
 		request((*Session).Destroy)
 		store.onCall(nil)
 	}
+	request(func(s *Session) { want(t, note.Set(s, value), nil) })
 	request(stale(func(s *Session) { want(t, note.Set(s, value+"!"), nil) }))
-	c.cookie = "" // The login above has signed it out.
+	request(func(s *Session) { show(s, note.Set(s, value)); show(s, s.Save(t.Context())) }) // overtaken
+	request(func(s *Session) { show(s, s.SignIn(t.Context(), "ann", SignIn{})) })
+	request(func(s *Session) { show(s, s.Confirm(t.Context(), Auth{Level: 2})) })
+	request(func(s *Session) { show(s, s.KeepAlive(t.Context())) })
+	request(func(s *Session) {
+		const lease = Key[Lease]("lease")
+		show(s, Once(t.Context(), s, lease, time.Minute, func() error { return errDown }))
+	})
+	one := c.cookie
+	c.cookie = ""
+	request(func(s *Session) { want(t, note.Set(s, value), nil) })
+	c.cookie += "; " + one
+	request((*Session).Destroy) // several sessions
+	c.cookie = ""
 	request(func(s *Session) { want(t, note.Set(s, value), nil) })
 	request((*Session).Destroy)
 	c.cookie = "session=" + strings.Repeat("A", 64)
@@ -94,7 +109,7 @@ func TestL1NoSecretAnywhere(t *testing.T) {
 	request(func(s *Session) { want(t, s.Renew(), nil) })
 	all := events.closeAndList(t, m)
 	text := out.String()
-	for _, kind := range []EventKind{EventCreated, EventLogin, EventRenewed, EventStoreFailed, EventGone, EventBadValue, EventDestroyed} {
+	for _, kind := range []EventKind{EventCreated, EventLogin, EventRenewed, EventStoreFailed, EventGone, EventBadValue, EventDestroyed, EventSeveral, EventTouched} {
 		equal(t, kind.String()+" was driven", hasKind(all, kind), true)
 	}
 	if strings.Contains(text, value) {
@@ -163,6 +178,19 @@ func TestT3StoreAuthenticatesNobody(t *testing.T) {
 	secrets = append(secrets, c.ticket().Secret)
 	c.request(func(s *Session) { want(t, s.Login("ann"), nil) })
 	secrets = append(secrets, c.ticket().Secret)
+	c.request(renew)
+	secrets = append(secrets, c.ticket().Secret)
+	tab := c.clone()
+	underWay := tab.load()
+	want(t, underWay.StepUp(Auth{Level: 2}), nil)
+	c.request(func(s *Session) { want(t, s.StepUp(Auth{Level: 1}), nil) })
+	secrets = append(secrets, c.ticket().Secret)
+	tab.respond(underWay)
+	secrets = append(secrets, tab.ticket().Secret)
+	for i, secret := range secrets {
+		equal(t, "a secret is there twice", slices.Index(secrets, secret), i)
+	}
+	lines := map[ticket.Kind]bool{}
 	for i, rec := range store.saved {
 		for _, secret := range secrets {
 			if strings.Contains(string(rec.Data)+rec.Key+rec.Subject, string(secret[:])) {
@@ -177,6 +205,10 @@ func TestT3StoreAuthenticatesNobody(t *testing.T) {
 			retired := history[24+i*72+8:] // See docs/record-format.md.
 			stored["former digest"], stored["seal"] = [32]byte(retired), [32]byte(retired[32:])
 		}
+		for _, line := range snap.Identity().Past.Lines() {
+			stored["digest of the past "+sprint(len(stored))] = line.Digest
+			lines[line.Kind] = true
+		}
 		for what, raw := range stored {
 			forged := ticket.Ticket{ID: c.ticket().ID, Secret: raw}
 			thief := newClient(t, c.m)
@@ -185,8 +217,14 @@ func TestT3StoreAuthenticatesNobody(t *testing.T) {
 				if !s.IsNew() {
 					t.Errorf("save %d: the %s opens the session", i, what)
 				}
+				if _, ok := s.Overtaken(); ok {
+					t.Errorf("save %d: the %s is taken for a former secret", i, what)
+				}
 			})
 		}
+	}
+	for _, kind := range []ticket.Kind{ticket.Over, ticket.Former, ticket.LesserTwin} {
+		equal(t, "a line of kind "+sprint(kind), lines[kind], true)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cloakroom-go/sessions/core/adapter"
 	"github.com/cloakroom-go/sessions/core/internal/cookie"
 	"github.com/cloakroom-go/sessions/core/internal/record"
 )
@@ -31,6 +32,8 @@ type Session struct {
 	mu        sync.Mutex
 	verified                 // the base, as last loaded or saved, and the ticket that opens it
 	toLoad    *pendingLoad   // what is still to be loaded; nil once the session is loaded
+	overtaker *verified      // the record whose ticket was overtaken, if the status is statusGone
+	others    []sessionRef   // the sessions of the other tickets that the request presented
 	toDelete  *sessionRef    // the session that Destroy has ended, until it is deleted
 	pending   *delta         // changes that no commit has begun to save
 	saving    *delta         // changes that a commit is saving
@@ -48,15 +51,33 @@ type Session struct {
 	cookieOutdated bool // the request presented a retired secret
 	cookieSent     bool // an earlier reply of this response sets the cookie
 	accessed       bool // the handler has used the session
-	lateChange     bool // a change came too late, which unlock reports
-	changesDropped bool // the last commit dropped changes because the session has ended
+	passive        bool // the request does not count as use
+	ticketless     bool // the request presented no well-formed ticket
+	undeliveredYet bool // the request is the first to present the current secret
+	issued         bool // the session began in this request, and no response has named it
+	keepAlive      bool // KeepAlive waits to extend the session
+	startedLate    bool // the ticket had been overtaken when the session was loaded
+	goneReported   bool // an event has said that the session is gone
+	crossSite      bool // the browser kept the cookie back, so no session starts but by a login
+	refused        refusal
 }
+
+// refusal is a change that was refused and has yet to be reported, by unlock.
+type refusal uint8
+
+const (
+	refusedNothing   refusal = iota
+	refusedLate              // it came too late
+	refusedGone              // the session has ended
+	refusedCrossSite         // it is not saved, because it would start a session from another site
+)
 
 // response is how far the response of a request has got. It is the one place that says whether
 // a cookie can still be sent: the scope owns it, and its session refers to it.
 type response struct {
-	begun       bool        // the commit before the first byte has begun
-	headersSent atomic.Bool // set by CommitHeader and HeaderSent
+	begun       bool           // the commit before the first byte has begun
+	headersSent atomic.Bool    // set by CommitHeader and HeaderSent
+	client      adapter.Client // sent the request; valid until headersSent; may be nil
 }
 
 // pendingLoad is a load that has not succeeded yet.
@@ -71,7 +92,7 @@ const (
 	statusUnloaded sessionStatus = iota // the session has not been loaded
 	statusNew                           // there is no session; the first write starts one
 	statusLive                          // the base is a stored session
-	statusGone                          // another request ended the session while this one ran
+	statusGone                          // another request ended the session, or signed in with it
 )
 
 type cookieAction uint8
@@ -176,16 +197,9 @@ func (s *Session) Renew() error {
 //
 // SetExpiry needs a cookie, so it returns [ErrLate] after the response has begun.
 func (s *Session) SetExpiry(d time.Duration) error {
-	ms := d.Milliseconds()
-	switch {
-	case d == Permanent:
-		ms = 0
-	case d == 0:
-		ms = followPolicy
-	case d < time.Second:
-		return fmt.Errorf(
-			"sessions: SetExpiry(%v): use at least a second, Permanent, "+
-				"or 0 for the manager's Expiry", d)
+	ms, err := expiryOf(d)
+	if err != nil {
+		return err
 	}
 	s.mu.Lock()
 	defer s.unlock()
@@ -195,6 +209,21 @@ func (s *Session) SetExpiry(d time.Duration) error {
 	}
 	s.change().expiry = &ms
 	return nil
+}
+
+// expiryOf returns the argument of SetExpiry as a delta has it.
+func expiryOf(d time.Duration) (ms int64, err error) {
+	switch {
+	case d == Permanent:
+		return 0, nil
+	case d == 0:
+		return followPolicy, nil
+	case d < time.Second:
+		return 0, fmt.Errorf(
+			"sessions: SetExpiry(%v): use at least a second, Permanent, "+
+				"or 0 for the manager's Expiry", d)
+	}
+	return d.Milliseconds(), nil
 }
 
 // Remember makes the cookie of this session outlive the browser (true) or end with it (false),
@@ -221,22 +250,76 @@ func (s *Session) Remember(remember bool) error {
 // Destroy ends the session for good. The next commit deletes its record and removes the cookie;
 // no request that is still running can bring it back. If the store fails then, the response is
 // an error and the session continues. Values that are written after Destroy in the same request
-// start a new, anonymous session. If somebody has signed in with this session meanwhile, from
-// another request, Destroy ends nothing.
+// start a new, anonymous session. If another identity has signed in with this session meanwhile,
+// from another request, Destroy ends nothing.
+//
+// Destroy also ends the sessions of all other valid tickets that the request has presented, as
+// browsers do after a change of the cookie's domain or path. It ends a session whose secret the
+// subject's own login or step-up has just replaced, in another request of the browser.
 func (s *Session) Destroy() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.access()
-	if s.status == statusLive {
-		s.toDelete = &sessionRef{key: s.key(), subject: s.snap.Subject(), ticket: s.ticket}
-		s.cookie = cookieRemove
+	ref := s.refToEnd()
+	if ref != nil {
+		s.toDelete, s.cookie = ref, cookieRemove
 		s.dirty.Store(true)
 	}
-	if s.status != statusUnloaded {
+	if s.status == statusLive || s.status == statusNew {
 		s.status = statusNew
 	}
 	// A commit that is running notices by the key.
 	s.verified, s.pending, s.saving, s.cookieOutdated = verified{}, nil, nil, false
+	s.others, s.undeliveredYet, s.issued = nil, false, false
+}
+
+// refToEnd returns what Destroy has to end, or nil if there is nothing.
+func (s *Session) refToEnd() *sessionRef {
+	switch {
+	case s.status == statusLive:
+		return &sessionRef{
+			key: s.key(), subject: s.snap.Subject(), ticket: s.ticket,
+			unsent: s.issued, others: s.others,
+		}
+	case s.status == statusGone && s.overtaker != nil && s.overtaker.standing.mayEnd():
+		return &sessionRef{
+			key: s.overtaker.snap.Record.Key, subject: s.overtaker.snap.Subject(),
+			ticket: s.overtaker.ticket,
+		}
+	}
+	return nil
+}
+
+// Overtaken reports whether the request's ticket was good until another request of the browser,
+// or somebody else, replaced its secret or ended its session, and why. The session of such a
+// request is empty; if it happened while the request ran, the session still shows what was
+// loaded. What the handler writes is refused with [ErrGone], and the response has no cookie, so
+// that it does not replace the browser's. Only [Session.Login] works. The reasons are
+// [ReasonSignedOut], [ReasonSignedIn], [ReasonReplaced], and those of [Event.Reason]; "" if the
+// reason is not known.
+//
+// A ticket is recognized for [Options.Grace] and a minute. After that its bearer is a visitor
+// without a session.
+func (s *Session) Overtaken() (Reason, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.access()
+	if s.status != statusGone || s.pending.getLogin() != nil {
+		return "", false
+	}
+	if s.overtaker == nil {
+		return "", true // The store has dropped the record.
+	}
+	return s.overtaker.reason(), true
+}
+
+// Passive says that the request is not use of the session, as a poll or a clock that the page
+// starts by itself: it does not extend the session, renews no secret, and notes no device.
+// Changes are saved all the same. A page that polls then cannot keep its session alive for ever.
+func (s *Session) Passive() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.passive = true
 }
 
 // Format prints what String returns, so that the secret is never printed.
@@ -346,24 +429,62 @@ func (s *Session) writable(needsCookie bool) error {
 	switch {
 	case s.failure != nil:
 		return s.failure
-	case s.status == statusGone:
+	case s.status == statusGone && s.pending.getLogin() == nil:
+		if !s.goneReported {
+			s.refused, s.goneReported = refusedGone, true
+		}
 		return ErrGone
 	case s.response.headersSent.Load() && (needsCookie || !s.snap.Stored()):
-		s.lateChange = true
+		s.refused = refusedLate
 		return ErrLate
+	case s.ticketless && !s.crossSite && s.status == statusNew &&
+		keptBack(s.fetch(), s.manager.sameSite):
+		s.crossSite, s.refused = true, refusedCrossSite
 	}
 	return nil
 }
 
-// unlock releases s.mu. It then reports a change that came too late, because no logger and no
-// hook runs under a lock.
+// mayLogin returns the error of a login, or nil. Unlike other changes, a login is possible in a
+// request whose ticket was overtaken.
+func (s *Session) mayLogin() error {
+	if s.status == statusGone && s.failure == nil && !s.response.headersSent.Load() {
+		return nil
+	}
+	return s.writable(true)
+}
+
+// fetch returns why the browser sends the request, or the zero value if nothing is known.
+func (s *Session) fetch() adapter.Fetch {
+	if s.response.client == nil || s.response.headersSent.Load() {
+		return adapter.Fetch{}
+	}
+	return s.response.client.Fetch()
+}
+
+// unlock releases s.mu. It then reports a change that was refused, because no logger and no hook
+// runs under a lock.
 func (s *Session) unlock() {
-	if !s.lateChange {
+	refused := s.refused
+	if refused == refusedNothing {
 		s.mu.Unlock()
 		return
 	}
-	s.lateChange = false
-	id, subject := s.currentID(), s.currentSubject()
+	s.refused = refusedNothing
+	e := Event{SessionID: s.currentID(), Subject: s.currentSubject()}
+	if s.overtaker != nil {
+		e.SessionID = s.manager.keyspace.idOf(s.overtaker.snap.Record.Key)
+		e.Reason = s.overtaker.reason()
+	}
 	s.mu.Unlock()
-	s.manager.reportLate(id, subject)
+	switch refused {
+	case refusedLate:
+		e.Kind, e.Err = EventLate, ErrLate
+		s.manager.observer.warn(e)
+	case refusedCrossSite:
+		e.Kind, e.Err = EventCrossSite, ErrCrossSite
+		s.manager.observer.emit(e)
+	case refusedGone, refusedNothing:
+		e.Kind, e.Err = EventGone, ErrGone
+		s.manager.observer.emit(e)
+	}
 }

@@ -250,7 +250,8 @@ func TestA2UseAfterReturn(t *testing.T) {
 	want(t, note.Set(kept, "too late"), nil)
 	want(t, kept.Save(t.Context()), ErrGone)
 	want(t, note.Set(kept, "far too late"), ErrGone)
-	equal(t, "records", store.recordCount(), 0)
+	want(t, kept.Save(t.Context()), ErrGone)
+	wantRecords(t, "afterwards", store, 0, 1)
 }
 
 // A3: goroutines of one request share its session.

@@ -23,9 +23,15 @@ func (s *Session) settle(ctx context.Context, p *commitPlan, o *outcome, err err
 	case errors.Is(err, ErrNotFound):
 		s.onGone(ctx, p, o)
 		return nil
+	case errors.Is(err, errRevokedMeanwhile):
+		s.onGone(ctx, p, o)
+		return err
 	case p.kind == planTouch || p.renewalOnly:
 		// What the handler read is right. The next request touches or renews the session.
 		s.dropRenewal(ctx, p, err)
+		if p.keepAlive {
+			return err
+		}
 		return nil
 	}
 	s.requeue(p, err)
@@ -41,6 +47,9 @@ func (s *Session) onDeleted(ctx context.Context, ref *sessionRef, notOwned bool)
 		// Somebody has signed in with this session meanwhile, and the browser may have the
 		// cookie of that login.
 		s.cookie, e.Kind, e.Err = cookieKeep, EventGone, ErrGone
+		if s.status == statusNew && s.latestLogin() == nil {
+			s.status, s.saving, s.pending, s.goneReported = statusGone, nil, nil, true
+		}
 	}
 	if s.toDelete == ref {
 		s.toDelete = nil
@@ -56,13 +65,17 @@ func (s *Session) onSaved(ctx context.Context, p *commitPlan, o *outcome) {
 		// Destroy came while the save was running, so what was saved has to be deleted.
 		s.toDelete = &sessionRef{
 			key: o.snap.Record.Key, subject: o.snap.Subject(), ticket: o.ticket,
+			unsent: p.kind == planCreate,
 		}
 		s.dirty.Store(true)
 		s.mu.Unlock()
 		return
 	}
-	s.setBase(&o.snap, &o.ticket)
-	s.status, s.saving = statusLive, nil
+	s.setBase(&o.snap, &o.ticket, o.standing)
+	s.status, s.saving, s.overtaker = statusLive, nil, nil
+	s.undeliveredYet = s.undeliveredYet && s.undelivered()
+	s.issued = s.issued || p.kind == planCreate
+	s.cookieOutdated = s.cookieOutdated && !o.renewal
 	if s.pending == nil && s.failure == nil {
 		s.dirty.Store(false)
 	}
@@ -78,8 +91,8 @@ func (s *Session) onSaved(ctx context.Context, p *commitPlan, o *outcome) {
 
 // setBase replaces the base. When the next touch is due is not known, so the next commit has to
 // look at the clock. It expects s.mu to be held.
-func (s *Session) setBase(snap *record.Snapshot, t *ticket.Ticket) {
-	s.snap, s.ticket = *snap, *t
+func (s *Session) setBase(snap *record.Snapshot, t *ticket.Ticket, st standing) {
+	s.snap, s.ticket, s.standing = *snap, *t, st
 	s.nextDue, s.dueLater = 0, false
 }
 
@@ -106,18 +119,19 @@ func (s *Session) emitOutcome(ctx context.Context, p *commitPlan, o *outcome) {
 // cookie.
 func (s *Session) onGone(ctx context.Context, p *commitPlan, o *outcome) {
 	subject := p.snap.Subject()
-	if o.login {
-		subject = o.snap.Subject()
+	if l := p.delta.getLogin(); l != nil {
+		subject = l.subject
 	}
 	s.mu.Lock()
 	if s.key() == p.keyAtStart {
 		s.status, s.saving, s.pending, s.cookie = statusGone, nil, nil, cookieKeep
-		s.changesDropped = p.kind != planTouch && !p.renewalOnly
+		s.overtaker, s.goneReported, s.undeliveredYet = o.overtaker, true, false
+		s.dirty.Store(s.failure != nil || s.toDelete != nil)
 	}
 	s.mu.Unlock()
 	s.manager.observer.emit(Event{
 		Kind: EventGone, SessionID: s.manager.keyspace.idOf(p.keyAtStart),
-		Subject: subject, Err: ErrGone, Context: ctx,
+		Subject: subject, Reason: o.reason(), Err: ErrGone, Context: ctx,
 	})
 }
 
@@ -137,18 +151,32 @@ func (s *Session) dropRenewal(ctx context.Context, p *commitPlan, err error) {
 	}
 }
 
-// requeue makes the changes of a failed commit pending again. If the limit has refused a login,
-// they are dropped: changes that are meant for the new user must not be saved for the previous
-// one.
+// dropSaving gives up the changes of a login or of a new session, and with them a step-up of the
+// subject that has not signed in. It expects s.mu to be held.
+func (s *Session) dropSaving() {
+	if l := s.pending.getLogin(); l != nil && l.stepUp && l.subject != s.snap.Subject() {
+		s.pending = nil
+	}
+	s.rebaseNeeded = !s.pending.empty()
+}
+
+// requeue makes the changes of a failed commit pending again. Those of a login and of a new
+// session are dropped: changes that are meant for the new user must not be saved for the previous
+// one, and a response that says that it failed must not sign anybody in.
 func (s *Session) requeue(p *commitPlan, err error) {
 	if p.kind != planCreate && p.kind != planReplace {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if p.uncertain && s.key() == p.keyAtStart {
+		s.cookie = cookieKeep // The secret may have been replaced.
+	}
 	switch {
-	case errors.Is(err, ErrLimit):
-		s.rebaseNeeded = !s.pending.empty()
+	case errors.Is(err, ErrLimit), p.kind == planCreate, p.delta.getLogin() != nil:
+		s.dropSaving()
+	case p.uncertain && p.delta.hasUpdates():
+		s.fail(err) // Made again, the updates might count twice.
 	case s.saving != nil: // Otherwise Destroy came meanwhile.
 		s.saving.add(s.pending)
 		s.pending, s.rebaseNeeded = s.saving, s.rebaseNeeded || p.rebaseNeeded
@@ -156,7 +184,7 @@ func (s *Session) requeue(p *commitPlan, err error) {
 	}
 	s.saving = nil
 	if p.undone && s.key() == p.keyAtStart {
-		s.setBase(&p.snap, &p.ticket)
+		s.setBase(&p.snap, &p.ticket, p.standing)
 		s.rebaseNeeded = s.rebaseNeeded || p.merged
 	}
 }

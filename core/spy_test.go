@@ -96,6 +96,18 @@ func (s *spy) failOn(op string, err error) {
 	})
 }
 
+// failFirstSave makes the next save fail, without the store.
+func (s *spy) failFirstSave() {
+	failed := false
+	s.onCall(func(_ context.Context, op, _ string) error {
+		if op != "save" || failed {
+			return nil
+		}
+		failed = true
+		return errDown
+	})
+}
+
 // beforeSave runs f before the next save.
 func (s *spy) beforeSave(f func()) {
 	var done atomic.Bool // It is not a sync.Once, because f may save as well.
@@ -118,6 +130,27 @@ func (s *spy) stored(tb testing.TB, key string) Record {
 		tb.Fatalf("stored record: %v", err)
 	}
 	return rec
+}
+
+// wantRecords fails the test unless the store has as many sessions, and as many marks of sessions
+// that have ended.
+func wantRecords(tb testing.TB, what string, store Store, sessions, marks int) {
+	tb.Helper()
+	if s, ok := store.(*spy); ok {
+		store = s.store
+	}
+	recs, _, err := store.(Lister).List(tb.Context(), "", "", 1000)
+	want(tb, err, nil)
+	ended := 0
+	for i := range recs {
+		if snap, err := decodeRecord(recs[i]); err == nil && snap.HasEnded() {
+			ended++
+			equal(tb, what+": subject of a mark", recs[i].Subject+snap.Subject(), "")
+			equal(tb, what+": values of a mark", snap.Len(), 0)
+		}
+	}
+	equal(tb, what+": sessions", len(recs)-ended, sessions)
+	equal(tb, what+": marks", ended, marks)
 }
 
 func newSpy() *spy { return &spy{store: memstore.New(memstore.Options{})} }

@@ -19,17 +19,22 @@ func TestStats(t *testing.T) {
 			c := newClient(t, m)
 			c.request(set(t, 1)) // created
 			planted := c.clone()
-			c.request(signInAs(t, "ann")) // loaded, committed, login
-			planted.load()                // refused
+			c.request(signInAs(t, "ann"))                   // loaded, committed, login
+			want(t, visits.Set(planted.load(), 1), ErrGone) // gone
+			time.Sleep(90 * time.Second)
+			planted.load() // refused
 			former := c.clone()
 			c.request(renew) // loaded, committed, renewed
+			c.request(read)  // loaded, touched, by the delivery
 			a, b := c.clone(), c.clone()
 			x, y := a.load(), b.load() // loaded twice
 			increment(x)
 			increment(y)
 			a.respond(x) // committed
 			b.respond(y) // merged, committed
-			time.Sleep(31 * time.Second)
+			time.Sleep(90*time.Second - time.Millisecond)
+			former.load() // nothing: it is overtaken
+			time.Sleep(time.Millisecond)
 			former.load() // reused
 			time.Sleep(10 * time.Minute)
 			c.request(read) // loaded, touched
@@ -53,7 +58,7 @@ func TestStats(t *testing.T) {
 			store.failOn("load", errDown)
 			want(t, tryLoad(t, m, bad), ErrStore) // store failure
 			equal(t, name, m.Stats(), Stats{
-				Created: 5, Loaded: 10, Committed: 4, Merged: 1, Touched: 2, Renewed: 1, Logins: 5, Destroyed: 1, Revoked: 1, Gone: 1,
+				Created: 5, Loaded: 11, Committed: 4, Merged: 1, Touched: 3, Renewed: 1, Logins: 5, Destroyed: 1, Revoked: 1, Gone: 2,
 				Expired: 1, Refused: 1, Reused: 1, LimitsReached: 1, Undecodable: 1, StoreFailures: 1,
 			})
 		})
@@ -87,12 +92,17 @@ func TestStatsOfTheMemoryStore(t *testing.T) {
 		equal(t, "refused by the other", other.m.Stats(), Stats{Refused: 1})
 		former := c.clone()
 		c.request(renew) // loaded, committed, renewed
-		time.Sleep(31 * time.Second)
+		c.request(read)  // loaded, touched, by the delivery
+		time.Sleep(90*time.Second - time.Millisecond)
+		former.request(read) // nothing: it is overtaken
+		time.Sleep(time.Millisecond)
 		former.request(read)                      // reused
 		damageRecord(t, store, "session:"+c.id()) // loaded
 		c.request(read)                           // undecodable
 		equal(t, "warned of", strings.Contains(log.String(), "undecodable"), true)
-		equal(t, "stats", m.Stats(), Stats{Created: 1, Loaded: 5, Refused: 1, Committed: 1, Renewed: 1, Reused: 1, Undecodable: 1})
+		equal(t, "stats", m.Stats(), Stats{
+			Created: 1, Loaded: 6, Refused: 1, Committed: 1, Touched: 1, Renewed: 1, Reused: 1, Undecodable: 1,
+		})
 
 		old := newClient(t, newTestManager(t, Options{Store: store, Logger: logger, Expiry: 9 * time.Hour}))
 		old.request(set(t, 1))

@@ -17,6 +17,7 @@ func (o *Options) validate() error {
 		validateLimits(o),
 		validateSubjects(o),
 		o.Cookie.validate(),
+		validateFormerCookies(o),
 	)
 }
 

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/cloakroom-go/sessions/core/internal/cookie"
 )
 
 // validate checks the fields against the grammar of RFC 6265bis, section 4.1, and against the
@@ -129,4 +131,67 @@ func isLabel(s string) bool {
 	}
 	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 	return strings.Trim(s, allowed) == ""
+}
+
+// maxFormerCookies limits Options.FormerCookies, because each is a field of the response.
+const maxFormerCookies = 8
+
+// setDefaults fills in what the former cookie leaves open, given the cookie of today.
+func (f *FormerCookie) setDefaults(today *Cookie) {
+	if f.Name == "" {
+		f.Name = today.Name
+	}
+	if f.Path == "" {
+		f.Path = "/"
+	}
+	f.Domain = canonicalDomain(f.Domain)
+}
+
+func validateFormerCookies(o *Options) error {
+	if n := len(o.FormerCookies); n > maxFormerCookies {
+		return fmt.Errorf("sessions: FormerCookies has %d cookies; list at most %d, "+
+			"because each is a field of the response", n, maxFormerCookies)
+	}
+	for i := range o.FormerCookies {
+		if err := o.FormerCookies[i].validate(&o.Cookie); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *FormerCookie) validate(today *Cookie) error {
+	err := errors.Join(validateCookieName(f.Name), validateDomain(f.Domain), validatePath(f.Path))
+	if err != nil {
+		return fmt.Errorf("sessions: FormerCookies: %w", err)
+	}
+	if f.Name == today.Name && f.Domain == today.Domain && f.Path == today.Path &&
+		f.Partitioned == today.Partitioned {
+		return fmt.Errorf("sessions: FormerCookies names the session cookie itself (%q, "+
+			"domain %q, path %q); list only what differs from Cookie", f.Name, f.Domain, f.Path)
+	}
+	return nil
+}
+
+// formerCookies returns the Set-Cookie values that remove the former cookies.
+func (o *Options) formerCookies() (values []string) {
+	for i := range o.FormerCookies {
+		f := &o.FormerCookies[i]
+		w := cookie.NewWriter(&cookie.Attributes{
+			Name: f.Name, Path: f.Path, Domain: f.Domain, HTTPOnly: true,
+			Secure: !o.Cookie.DisableSecure, SameSite: o.Cookie.SameSite.value(),
+			Partitioned: f.Partitioned,
+		})
+		values = append(values, w.Remove())
+	}
+	return values
+}
+
+// canonicalDomain removes the leading dot that older configurations have, and returns the
+// domain in lower case.
+func canonicalDomain(domain string) string {
+	if len(domain) > 1 {
+		domain = strings.TrimPrefix(domain, ".")
+	}
+	return strings.ToLower(domain)
 }

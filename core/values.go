@@ -2,6 +2,7 @@ package core
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -39,7 +40,7 @@ func (s *Session) Delete(key string) error {
 	defer s.unlock()
 	s.access()
 	name, _, ok := s.lookup(key)
-	if !ok {
+	if !ok && s.status != statusGone { // What a session has that is gone is not known.
 		return s.failure
 	}
 	if err := s.writable(false); err != nil {
@@ -131,6 +132,47 @@ func (s *Session) deleteIfUnchanged(key string, old []byte) (bool, error) {
 	return true, nil
 }
 
+// takeOnce removes the value under key from the stored session if it is still data, and reports
+// whether it did. It locks s.mu.
+func (s *Session) takeOnce(ctx context.Context, key string, data []byte) (bool, error) {
+	t := &take{value: data}
+	if ok, err := s.planTake(key, t); !ok || err != nil {
+		return false, err
+	}
+	err := s.Save(ctx)
+	return err == nil && !t.lost, err
+}
+
+// planTake adds the removal of the value to the next commit, and reports whether the session has
+// the value.
+func (s *Session) planTake(key string, t *take) (bool, error) {
+	s.mu.Lock()
+	defer s.unlock()
+	name, now, ok := s.lookup(key)
+	if !ok || !bytes.Equal(now, t.value) {
+		return false, nil
+	}
+	if err := s.writable(false); err != nil {
+		return false, err
+	}
+	c := change{key: ownKey(name, key), take: t}
+	if s.pending.find(key) != nil || s.saving.find(key) != nil {
+		c.take = nil // This request has stored the value itself.
+	}
+	s.change().put(c)
+	return true, nil
+}
+
+// unusable returns why the session has no values to show, or nil.
+func (s *Session) unusable() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failure == nil && s.status == statusGone && s.pending.getLogin() == nil {
+		return ErrGone
+	}
+	return s.failure
+}
+
 // updateResult is the result of an update for the value that it read.
 type updateResult struct {
 	old     []byte
@@ -161,8 +203,7 @@ func (s *Session) setUpdate(key string, fn update, r updateResult) bool {
 	switch {
 	case r.err == nil:
 		s.change().putUpdate(ownKey(name, key), fn, r.value)
-	case errors.Is(r.err, ErrGone):
-		s.changesDropped = true
+	case errors.Is(r.err, ErrGone): // An event has said so.
 	default:
 		// An update cannot return an error, so the commit does. That another request ended the
 		// session is no error there.

@@ -9,16 +9,59 @@ import (
 	"github.com/cloakroom-go/sessions/core/internal/ticket"
 )
 
-// verified is a stored session whose secret the request has presented.
+// verified is the record that a ticket names, and what the ticket is to it. Because it is in
+// every Session, its fields are in the order that takes the least memory.
 type verified struct {
 	snap     record.Snapshot
-	ticket   ticket.Ticket // with the current secret
-	rotated  bool          // the request presented a retired secret: replace its cookie
+	ticket   ticket.Ticket // with the current secret if the standing is standingRetired
+	standing standing
 	dueLater bool          // nothing becomes due within dueWindow
 	nextDue  time.Duration // when the next touch or renewal becomes due; see policy.nextDueAt
 }
 
-// verifier decides whether a ticket opens a record. It does no I/O.
+// standing is what a ticket is to the record that it names. Those from standingFormer on open
+// the session.
+type standing uint8
+
+const (
+	standingUnknown standing = iota // it was never issued, as far as can be told
+	standingReused                  // a renewal replaced its secret, and its time is over
+	standingOver                    // a login by another identity has replaced its secret
+	standingSpent                   // a renewal, or the subject's own login or step-up, has
+	standingEnded                   // the session has ended
+
+	standingFormer  // a secret that opens the session with a former or lesser proof
+	standingIssued  // this request has issued the secret, and no request has presented it
+	standingRetired // a renewal replaced its secret, and its time is not over
+	standingTwin    // one of several secrets, which were issued to logins at the same time
+	standingCurrent
+)
+
+// opens reports whether the ticket opens the session.
+func (st standing) opens() bool { return st >= standingFormer }
+
+// overtaken reports whether the ticket was good until another request of the browser replaced
+// its secret or ended its session.
+func (st standing) overtaken() bool { return st >= standingOver && !st.opens() }
+
+// mayEnd reports whether the ticket may end the session: it opens the session, or it did so
+// before a request of the same subject.
+func (st standing) mayEnd() bool {
+	return st.opens() || st == standingSpent || st == standingReused
+}
+
+// mayRenew reports whether the request may replace the secret, which takes the current one.
+func (st standing) mayRenew() bool { return st.presented() || st == standingIssued }
+
+// presented reports whether the request has presented a secret that the record's last change
+// issued, which shows that its cookie has arrived.
+func (st standing) presented() bool { return st >= standingTwin }
+
+// holdsUnpresented reports whether the ticket has the secret of a cookie that the browser may not
+// have got yet.
+func (st standing) holdsUnpresented() bool { return st == standingIssued || st == standingRetired }
+
+// verifier judges whether a ticket opens a record. It does no I/O.
 type verifier struct {
 	*keyspace
 	*policy
@@ -31,27 +74,30 @@ var (
 	errOtherSecret = errors.New("sessions: secret is not the session's")
 	errExpired     = errors.New("sessions: session has expired")
 	errReused      = fmt.Errorf("%w: the secret was replaced and its grace is over", ErrNotFound)
+	errOvertaken   = fmt.Errorf("%w: another request was faster", ErrNotFound)
 )
 
-// verify decodes the record in v.snap and checks the ticket against it. If the ticket opens the
-// record, verify fills in the rest of v. Otherwise it returns the reason; if that is
+// verify decides whether t opens the record in v.snap, and sets the rest of v. If it returns
 // record.ErrDamaged or record.ErrFormat, only v.snap.Record may be used.
 func (f *verifier) verify(v *verified, t *ticket.Ticket, now time.Time) error {
 	if err := v.snap.Decode(); err != nil {
 		return err
 	}
 	ms := now.UnixMilli()
-	v.ticket, v.rotated = *t, false
+	v.ticket = *t
 	v.snap.ApplyTouchedExpiry(ms)
 	if string(v.snap.CookieName()) != f.cookieName {
 		return errOtherCookie
 	}
-	switch v.matchSecret(ms, f.grace) {
-	case secretUnknown:
-		return errOtherSecret
-	case secretExpired:
+	v.standing = v.standingAt(ms, f.grace)
+	switch {
+	case v.standing.opens():
+	case v.standing.overtaken():
+		return errOvertaken
+	case v.standing == standingReused:
 		return errReused
-	case secretAccepted:
+	default:
+		return errOtherSecret
 	}
 	if f.expired(&v.snap, now) {
 		return errExpired
@@ -60,33 +106,82 @@ func (f *verifier) verify(v *verified, t *ticket.Ticket, now time.Time) error {
 	return nil
 }
 
-// secretMatch is the result of comparing a secret with those of a session.
-type secretMatch uint8
-
-const (
-	secretUnknown  secretMatch = iota // it was never issued, as far as can be told
-	secretExpired                     // it was replaced, and its grace period is over
-	secretAccepted                    // it opens the session
-)
-
-// matchSecret compares the ticket's secret with those of the session. The current secret is
-// accepted, and so is a retired one in its grace period, which matchSecret replaces by the
-// current one. While the latest grace period lasts, an older secret is unknown rather than
-// expired, because the browser may still send it.
-func (v *verified) matchSecret(now int64, grace time.Duration) secretMatch {
+// standingAt returns what the ticket is to the record at the time now, in milliseconds. If a
+// renewal has replaced the secret of a ticket that still opens the session, it sets the ticket
+// to the current secret.
+func (v *verified) standingAt(now int64, grace time.Duration) standing {
 	current := v.snap.Digest()
-	if current.Matches(&v.ticket.Secret) {
-		return secretAccepted
+	matches := current.Matches(&v.ticket.Secret)
+	if matches && !v.snap.HasEnded() {
+		return standingCurrent
 	}
-	history := v.snap.Identity().History
-	if secret, ok := history.Current(v.ticket.Secret, current, now); ok {
-		v.ticket.Secret, v.rotated = secret, true
-		return secretAccepted
+	id := v.snap.Identity()
+	if len(id.Ended) != 0 {
+		return v.standingAtEnd(&id, matches)
 	}
-	if history.Issued(&v.ticket.Secret) && now >= history.Rotated()+grace.Milliseconds() {
-		return secretExpired
+	if line, ok := id.Past.Find(&v.ticket.Secret); ok {
+		return standingOf(&line, now)
 	}
-	return secretUnknown
+	if secret, ok := id.History.Current(v.ticket.Secret, current, now); ok {
+		v.ticket.Secret = secret
+		return standingRetired
+	}
+	until, remembered := id.History.Find(&v.ticket.Secret)
+	if !remembered {
+		until = id.History.Rotated() + grace.Milliseconds()
+	}
+	switch {
+	case !remembered && !id.History.Issued(&v.ticket.Secret):
+		return standingUnknown
+	case now < until+ticket.Remembered:
+		return standingSpent
+	}
+	return standingReused
+}
+
+// standingAtEnd returns what the ticket is to a session that has ended.
+func (v *verified) standingAtEnd(id *record.Identity, matches bool) standing {
+	_, known := id.Past.Find(&v.ticket.Secret)
+	if matches || known || id.History.Issued(&v.ticket.Secret) {
+		return standingEnded
+	}
+	return standingUnknown
+}
+
+// standingOf returns what the secret of a line is to its record.
+func standingOf(line *ticket.Line, now int64) standing {
+	switch {
+	case line.Forgotten(now):
+		return standingUnknown
+	case line.Kind == ticket.Over:
+		return standingOver
+	case line.Kind == ticket.Spent || line.Ended(now):
+		return standingSpent
+	case line.Kind == ticket.Former || line.Kind == ticket.LesserTwin:
+		return standingFormer
+	}
+	return standingTwin
+}
+
+// undelivered reports whether presenting the ticket shows something new about which cookie the
+// browser keeps: that of the record's last change has arrived, or that of a twin has replaced it.
+func (v *verified) undelivered() bool {
+	if v.standing == standingFormer {
+		line, _ := v.snap.Identity().Past.Find(&v.ticket.Secret)
+		return line.Kind == ticket.LesserTwin && line.Until != ticket.Undelivered
+	}
+	return v.standing == standingTwin || v.standing == standingCurrent && v.snap.Undelivered()
+}
+
+// reason returns why a ticket that was overtaken no longer opens its session.
+func (v *verified) reason() Reason {
+	if v.standing == standingEnded {
+		return Reason(v.snap.Ended())
+	}
+	if v.standing == standingOver {
+		return ReasonSignedIn
+	}
+	return ReasonReplaced
 }
 
 // sessionRef names a stored session, together with the ticket that proves the right to end it.
@@ -94,15 +189,17 @@ type sessionRef struct {
 	key     string
 	subject string
 	ticket  ticket.Ticket
+	unsent  bool         // no response has carried the session's cookie
+	ended   bool         // the session has been ended for this reference
+	others  []sessionRef // the sessions of the other tickets that the request presented
 }
 
 // mayEnd reports whether the ticket of ref may end the session in the snapshot. A secret that
-// was replaced by a renewal still may, however long ago that was, because it is the user's; a
-// secret that was replaced by a login may not.
+// was replaced by a renewal, or by a login or step-up of the same subject, still may, because it
+// is the user's; one that was replaced by another identity's login may not.
 func (ref *sessionRef) mayEnd(snap *record.Snapshot, now time.Time, grace time.Duration) bool {
 	v := verified{snap: *snap, ticket: ref.ticket}
-	return v.matchSecret(now.UnixMilli(), grace) == secretAccepted ||
-		snap.Identity().History.Issued(&ref.ticket.Secret)
+	return v.standingAt(now.UnixMilli(), grace).mayEnd()
 }
 
 // recordStatus says what a record from a list is to this manager.
@@ -110,6 +207,7 @@ type recordStatus uint8
 
 const (
 	recordForeign  recordStatus = iota // it belongs to another manager
+	recordMark                         // it only says that a session has ended
 	recordUnusable                     // it has expired, or cannot be decoded
 	recordLive
 )
@@ -127,6 +225,8 @@ func (f *verifier) classify(snap *record.Snapshot, now time.Time) (recordStatus,
 	switch {
 	case string(snap.CookieName()) != f.cookieName:
 		return recordForeign, nil
+	case snap.HasEnded():
+		return recordMark, nil
 	case f.expired(snap, now):
 		return recordUnusable, nil
 	}

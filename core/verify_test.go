@@ -2,7 +2,9 @@ package core
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"slices"
 	"strconv"
 	"testing"
@@ -57,7 +59,8 @@ func TestVerify(t *testing.T) {
 	}{
 		"current secret":              {secret: s.current, at: time.Minute},
 		"retired secret in the grace": {secret: s.older, at: 49 * time.Second},
-		"retired secret afterwards":   {secret: s.older, at: 50 * time.Second, reason: errReused},
+		"retired secret afterwards":   {secret: s.older, at: 50 * time.Second, reason: errOvertaken},
+		"retired secret much later":   {secret: s.older, at: 110 * time.Second, reason: errReused},
 		"another secret":              {secret: stranger, at: time.Minute, reason: errOtherSecret},
 		"cookie of another name": {
 			secret: s.current, header: func(h *record.Header) { h.CookieName = []byte("sessions") }, reason: errOtherCookie,
@@ -72,17 +75,18 @@ func TestVerify(t *testing.T) {
 		"expired, retired secret":            {secret: s.older, at: time.Hour, reason: errReused},
 		"own timeout, longer than an hour":   {secret: s.current, at: 2 * time.Hour, header: ownTimeout(3 * time.Hour)},
 		"own timeout that is over":           {secret: s.current, at: time.Minute, header: ownTimeout(time.Minute), reason: errExpired},
-		"no data":                            {secret: s.current, record: func(r *Record) { r.Data = nil }, reason: record.ErrFormat},
-		"next format version":                {secret: s.current, record: func(r *Record) { r.Data[0]++ }, reason: record.ErrFormat},
+		"no data":                            {secret: s.current, record: func(r *Record) { r.Data = nil }, reason: record.ErrDamaged},
+		"next format version":                {secret: s.current, record: func(r *Record) { r.Data = nextFormat(r.Data) }, reason: record.ErrFormat},
+		"unknown format version, damaged":    {secret: s.current, record: func(r *Record) { r.Data[0]++ }, reason: record.ErrDamaged},
 		"damaged digest":                     {secret: s.current, record: func(r *Record) { r.Data[2] ^= 1 }, reason: record.ErrDamaged},
 		"cut":                                {secret: s.current, record: func(r *Record) { r.Data = r.Data[:len(r.Data)-1] }, reason: record.ErrDamaged},
-		"another cookie's, of a next format": {secret: s.current, record: func(r *Record) { r.Data[0]++ }, header: func(h *record.Header) { h.CookieName = nil }, reason: record.ErrFormat},
+		"another cookie's, of a next format": {secret: s.current, record: func(r *Record) { r.Data = nextFormat(r.Data) }, header: func(h *record.Header) { h.CookieName = nil }, reason: record.ErrFormat},
 	} {
 		h := s.header
 		if tc.header != nil {
 			tc.header(&h)
 		}
-		v := verified{snap: storedSnapshot(&h, entry("a", "1")), rotated: true}
+		v := verified{snap: storedSnapshot(&h, entry("a", "1"))}
 		if tc.record != nil {
 			tc.record(&v.snap.Record)
 		}
@@ -98,7 +102,7 @@ func TestVerify(t *testing.T) {
 			continue
 		}
 		equal(t, name+": ticket", v.ticket, testTicket(s.current))
-		equal(t, name+": rotated", v.rotated, tc.secret != s.current)
+		equal(t, name+": retired", v.standing == standingRetired, tc.secret != s.current)
 		equal(t, name+": entries", entriesOf(&v.snap), "a=1 ")
 	}
 	equal(t, "to the client a reused secret is unknown", errors.Is(errReused, ErrNotFound), true)
@@ -150,17 +154,18 @@ func TestVerifyAfterATouch(t *testing.T) {
 	want(t, f.verify(&v, &presented, time.UnixMilli(testTime).Add(90*time.Minute)), errExpired)
 }
 
-func TestMatchSecret(t *testing.T) {
+func TestStanding(t *testing.T) {
 	t.Parallel()
 	s := newRotatedSession()
 	const (
 		firstEnd  = firstRotation + 30_000  // of the grace period of the oldest secret
 		secondEnd = secondRotation + 30_000 // of that of the older one
+		minute    = ticket.Remembered
 		year      = 365 * 24 * 3600 * 1000
 	)
 	type answer struct {
 		at     int64
-		wanted secretMatch
+		wanted standing
 	}
 	for name, tc := range map[string]struct {
 		secret  ticket.Secret
@@ -168,88 +173,82 @@ func TestMatchSecret(t *testing.T) {
 		answers []answer
 	}{
 		"current": {s.current, testGrace, []answer{
-			{testTime, secretAccepted}, {secondEnd, secretAccepted}, {testTime + year, secretAccepted},
+			{testTime, standingCurrent}, {secondEnd, standingCurrent}, {testTime + year, standingCurrent},
 		}},
 		"retired by the second rotation": {s.older, testGrace, []answer{
-			{secondRotation, secretAccepted},
-			{secondEnd - 1, secretAccepted},
-			{secondEnd, secretExpired},
-			{testTime + year, secretExpired},
+			{secondRotation, standingRetired},
+			{secondEnd - 1, standingRetired},
+			{secondEnd, standingSpent},
+			{secondEnd + minute - 1, standingSpent},
+			{secondEnd + minute, standingReused},
+			{testTime + year, standingReused},
 		}},
 		"retired by the first rotation": {s.oldest, testGrace, []answer{
-			{secondRotation, secretAccepted},
-			{firstEnd - 1, secretAccepted},
-			{firstEnd, secretUnknown}, // The latest grace period lasts.
-			{secondEnd - 1, secretUnknown},
-			{secondEnd, secretExpired},
-			{testTime + year, secretExpired},
-		}},
-		"retired, with a longer grace period today": {s.older, 2 * testGrace, []answer{
-			{secondEnd - 1, secretAccepted},
-			{secondEnd, secretUnknown},
-			{secondEnd + 29_999, secretUnknown},
-			{secondEnd + 30_000, secretExpired},
+			{secondRotation, standingRetired},
+			{firstEnd - 1, standingRetired},
+			{firstEnd, standingSpent},
+			{firstEnd + minute - 1, standingSpent},
+			{firstEnd + minute, standingReused},
+			{testTime + year, standingReused},
 		}},
 		"retired, without a grace period today": {s.older, 0, []answer{
-			{secondEnd - 1, secretAccepted}, {secondEnd, secretExpired},
-		}},
-		"oldest, without a grace period today": {s.oldest, 0, []answer{
-			{firstEnd - 1, secretAccepted}, {firstEnd, secretExpired},
+			{secondEnd - 1, standingRetired}, {secondEnd, standingSpent}, {secondEnd + minute, standingReused},
 		}},
 		"made up": {s.madeUp(), testGrace, []answer{
-			{secondRotation, secretUnknown}, {secondEnd - 1, secretUnknown}, {secondEnd, secretExpired},
+			{secondRotation, standingSpent},
+			{secondEnd + minute - 1, standingSpent},
+			{secondEnd + minute, standingReused},
 		}},
 		"of nobody": {counting(100), testGrace, []answer{
-			{secondRotation, secretUnknown}, {secondEnd, secretUnknown}, {testTime + year, secretUnknown},
+			{secondRotation, standingUnknown}, {secondEnd, standingUnknown}, {testTime + year, standingUnknown},
 		}},
-		"zero": {ticket.Secret{}, testGrace, []answer{{secondRotation, secretUnknown}, {testTime + year, secretUnknown}}},
+		"zero": {ticket.Secret{}, testGrace, []answer{{secondRotation, standingUnknown}, {testTime + year, standingUnknown}}},
 	} {
 		for _, a := range tc.answers {
 			name := name + " at " + strconv.FormatInt(a.at-testTime, 10)
 			v := verified{snap: storedSnapshot(&s.header), ticket: testTicket(tc.secret)}
-			equal(t, name, v.matchSecret(a.at, tc.grace), a.wanted)
+			equal(t, name, v.standingAt(a.at, tc.grace), a.wanted)
 			wanted := tc.secret
-			if a.wanted == secretAccepted {
+			if a.wanted == standingRetired {
 				wanted = s.current
 			}
 			equal(t, name+": secret", v.ticket.Secret, wanted)
-			equal(t, name+": rotated", v.rotated, a.wanted == secretAccepted && tc.secret != s.current)
 		}
 	}
 }
 
 // A session that was never renewed, or whose history ended with a login, has no former secrets.
-func TestMatchSecretWithoutHistory(t *testing.T) {
+func TestStandingWithoutHistory(t *testing.T) {
 	t.Parallel()
 	secret := counting(0)
 	h := headerOf(secret)
 	for name, tc := range map[string]struct {
 		secret ticket.Secret
-		wanted secretMatch
+		wanted standing
 	}{
-		"current":          {secret, secretAccepted},
-		"of the same half": {secret.Rotate(), secretUnknown},
-		"another":          {counting(1), secretUnknown},
+		"current":          {secret, standingCurrent},
+		"of the same half": {secret.Rotate(), standingUnknown},
+		"another":          {counting(1), standingUnknown},
 	} {
 		v := verified{snap: storedSnapshot(&h), ticket: testTicket(tc.secret)}
-		equal(t, name, v.matchSecret(testTime, 0), tc.wanted)
-		equal(t, name+": rotated", v.rotated, false)
+		equal(t, name, v.standingAt(testTime, 0), tc.wanted)
 	}
 }
 
-// NoGrace keeps no retired secret, so that an old one counts as expired from the rotation on.
-func TestMatchSecretWithNoGrace(t *testing.T) {
+// NoGrace keeps no retired secret, so that an old one opens nothing from the rotation on.
+func TestStandingWithNoGrace(t *testing.T) {
 	t.Parallel()
 	old := counting(0)
 	current := old.Rotate()
 	h := headerOf(current)
 	h.History = h.History.Append(old, current, firstRotation, firstRotation)
-	for at, wanted := range map[int64]secretMatch{
-		firstRotation - 1: secretUnknown, // by a clock that is behind
-		firstRotation:     secretExpired,
+	for at, wanted := range map[int64]standing{
+		firstRotation - 1:                 standingSpent, // by a clock that is behind
+		firstRotation:                     standingSpent,
+		firstRotation + ticket.Remembered: standingReused,
 	} {
 		v := verified{snap: storedSnapshot(&h), ticket: testTicket(old)}
-		equal(t, "old secret", v.matchSecret(at, 0), wanted)
+		equal(t, "old secret", v.standingAt(at, 0), wanted)
 	}
 }
 
@@ -295,7 +294,7 @@ func TestStatus(t *testing.T) {
 		"expired by the policy":        {at: time.Hour, wanted: recordUnusable},
 		"live since a touch":           {at: 2*time.Hour - time.Millisecond, record: touched, wanted: recordLive},
 		"expired after a touch":        {at: 2 * time.Hour, record: touched, wanted: recordUnusable},
-		"damaged":                      {record: garbage, wanted: recordUnusable, err: record.ErrFormat},
+		"damaged":                      {record: garbage, wanted: recordUnusable, err: record.ErrDamaged},
 		"of a cookie of another name":  {header: func(h *record.Header) { h.CookieName = []byte("x") }, wanted: recordForeign},
 		"of another cookie, expired":   {at: time.Hour, header: func(h *record.Header) { h.CookieName = []byte("x") }, wanted: recordForeign},
 		"of a longer prefix":           {record: func(r *Record) { r.Key = "session:x:" + testID.String() }, wanted: recordForeign},
@@ -320,4 +319,10 @@ func TestStatus(t *testing.T) {
 			equal(t, name+": created", snap.Created, testTime)
 		}
 	}
+}
+
+// nextFormat returns data that a later release has written in a format of its own.
+func nextFormat(data []byte) []byte {
+	data = append([]byte{2}, data...)
+	return binary.BigEndian.AppendUint32(data, crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli)))
 }

@@ -88,3 +88,6 @@ func (r *request) returnForm(sent *http.Request) {
 func (r *request) Client() (ip, userAgent string) {
 	return r.echo.RealIP(), r.echo.Request().UserAgent()
 }
+
+// Fetch returns why the browser sends the request.
+func (r *request) Fetch() adapter.Fetch { return adapter.FetchOf(r.http.Method, r.http.Header) }

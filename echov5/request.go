@@ -115,3 +115,6 @@ func (r *request) returnForm() {
 func (r *request) Client() (ip, userAgent string) {
 	return r.echo.RealIP(), r.echo.Request().UserAgent()
 }
+
+// Fetch returns why the browser sends the request.
+func (r *request) Fetch() adapter.Fetch { return adapter.FetchOf(r.http.Method, r.http.Header) }

@@ -435,7 +435,18 @@ func (v *visitor) nextPage(path string) string {
 func (v *visitor) eventsOf(sessions map[string]bool) {
 	v.Helper()
 	for id := range sessions {
-		v.post("/operator/end", url.Values{"id": {id}}).wants(v, 200, "<dt>Ended from elsewhere</dt><dd>1</dd>", `<span id="total">22</span>`)
+		v.post("/operator/end", url.Values{"id": {id}}).wants(v, 200, "<dt>Ended from elsewhere</dt><dd>1</dd>", `<span id="total">23</span>`) // a mark counts
+		left := 0
+		for path, n := "/operator", 0; path != "" && n < 2*len(sessions); path, n = v.nextPage(path), n+1 {
+			if list := v.listed(path); slices.Contains(list, id) {
+				v.Errorf("%s shows the session %s, which has ended", path, id)
+			} else {
+				left += len(list)
+			}
+		}
+		if left != len(sessions)-1 {
+			v.Errorf("the pages show %d sessions, want %d", left, len(sessions)-1)
+		}
 		row := regexp.MustCompile(`<tr><td>.*?</td><td>revoked <span class="hint">revoked</span></td><td>user-\d+</td><td><code title="` + id + `">`)
 		told := false
 		for tries := 0; !told && tries < 500; tries++ {

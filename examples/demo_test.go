@@ -35,6 +35,8 @@ func TestDemo(t *testing.T) {
 		"RefusesOtherSites":     refusesOtherSites,
 		"R4bLosesNoClick":       losesNoClick,
 		"Renew":                 renew,
+		"AsksPassively":         asksPassively,
+		"ConfirmsTwice":         confirmsTwice,
 		"H1Head":                head,
 		"H2StreamsPieceByPiece": streamsPieceByPiece,
 		"H2StreamsEvents":       streamsEvents,
@@ -404,9 +406,61 @@ func renew(v *visitor) {
 	late.wants("/", 200, `<span id="visits">2</span>`)
 }
 
+// asksPassively looks at the time that is left, before, during and after a session.
+func asksPassively(v *visitor) {
+	v.wants("/session/left", 200, `"ended":"It has ended."`)
+	if v.token() != "" {
+		v.Error("asking for the time that is left set a cookie")
+	}
+	v.wants("/", 200)
+	v.wants("/session/left", 200, `{"seconds":86`, `"ended":""}`)
+	before := v.token()
+	v.post("/signin", url.Values{"user": {"ada"}}).wants(v, 200, "Welcome, ada.")
+	v.stranger().with(before, "/session/left").wants(v, 200, "You have signed in again in another tab.")
+	signedIn := v.token()
+	v.post("/signout", nil).wants(v, 200)
+	v.stranger().with(signedIn, "/session/left").wants(v, 200, "You have signed out in another tab.")
+	r := v.request(http.MethodPost, "/preferences", url.Values{"scheme": {"dark"}, "accent": {"plum"}})
+	r.AddCookie(&http.Cookie{Name: "session", Value: signedIn}) //nolint:gosec // a cookie that is sent has no attributes
+	got := v.send(r)
+	got.wants(v, 409, "Your session has ended", "You have signed out in another tab.")
+	if cookie := got.header.Get("Set-Cookie"); cookie != "" {
+		v.Errorf("the response to a request from before signing out sets %q", cookie)
+	}
+}
+
+// confirmsTwice submits each form twice at once, as a double click does.
+func confirmsTwice(v *visitor) {
+	v.wants("/", 200)
+	for _, step := range []struct {
+		path string
+		form url.Values
+	}{
+		{"/signin", url.Values{"user": {"twice"}}},
+		{"/confirm", url.Values{"phrase": {"open sesame"}}},
+		{"/confirm", url.Values{"phrase": {"open sesame"}}},
+		{"/password", url.Values{"phrase": {"open sesame"}}},
+		{"/signin", url.Values{"user": {"twice"}}},
+	} {
+		var both sync.WaitGroup
+		for range 2 {
+			both.Go(func() {
+				if got := v.post(step.path, step.form); got.status != 200 {
+					v.Errorf("%s: status %d", step.path, got.status)
+				}
+			})
+		}
+		both.Wait()
+		if body := v.wants("/devices", 200, "this device"); strings.Count(body, "<li data-id") != 1 {
+			v.Errorf("%s: not one device:\n%s", step.path, body)
+		}
+	}
+	v.wants("/", 200, `<span id="visits">`, `<span id="user">twice</span>`)
+}
+
 // pages are all that answer to GET, and are no stream.
 func pages() []string {
-	return []string{"/", "/goodbye", "/preferences", "/counter", "/counter/hits", "/live", "/session", "/devices", "/confirm", "/password", "/operator", "/style.css", "/app.js", "/favicon.svg", "/nowhere", "/signin"}
+	return []string{"/", "/goodbye", "/preferences", "/counter", "/counter/hits", "/live", "/session", "/session/left", "/devices", "/confirm", "/password", "/operator", "/style.css", "/app.js", "/favicon.svg", "/nowhere", "/signin"}
 }
 
 // head compares with GET.

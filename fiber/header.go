@@ -2,6 +2,7 @@ package sessions
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
@@ -10,15 +11,22 @@ import (
 	"github.com/cloakroom-go/sessions/core/adapter"
 )
 
-// committedCookie is the key of a Set-Cookie value that [Commit] has set, among the user values of
-// the request. It is the name of the cookie.
+// committedCookie is the key of the Set-Cookie values that [Commit] has set, among the user values
+// of the request. It is the name of the cookie.
 type committedCookie string
 
-// applyEarly is apply for a commit before the handler has returned. It also keeps the cookie.
+// replyCookies are the Set-Cookie values of a reply.
+type replyCookies struct {
+	current string
+	former  []string
+}
+
+// applyEarly is apply for a commit before the handler has returned. It also keeps the cookies.
 func applyEarly(c *fiber.Ctx, reply *adapter.Reply) {
 	apply(c, reply)
 	if reply.SetCookie != "" {
-		c.Context().SetUserValue(committedCookie(reply.Cookie), reply.SetCookie)
+		committed := replyCookies{reply.SetCookie, reply.FormerCookies}
+		c.Context().SetUserValue(committedCookie(reply.Cookie), committed)
 	}
 }
 
@@ -28,9 +36,11 @@ func apply(c *fiber.Ctx, reply *adapter.Reply) {
 		return // A reply with a cookie is private.
 	}
 	h := &c.Response().Header
-	if cookie := cookieToSet(c, reply); cookie != "" {
-		h.DelCookie(reply.Cookie)
-		h.Add(fiber.HeaderSetCookie, cookie)
+	if set := cookiesToSet(h, c, reply); set.current != "" {
+		setCookie(h, set.current)
+		for _, former := range set.former {
+			setCookie(h, former)
+		}
 	}
 	// Both are read first, because deleting a field may change the order of the others.
 	cacheControl, vary := fieldOf(h, fiber.HeaderCacheControl), fieldOf(h, fiber.HeaderVary)
@@ -38,17 +48,35 @@ func apply(c *fiber.Ctx, reply *adapter.Reply) {
 	vary.set(h, reply.Vary(vary.value))
 }
 
-// cookieToSet returns the Set-Cookie value of the reply. If the header has lost the cookie that
-// [Commit] set, it returns that: fasthttp resets the response when it answers 304 Not Modified to
+// cookiesToSet returns the Set-Cookie values of the reply. If the header has lost those that
+// [Commit] set, it returns them: fasthttp resets the response when it answers 304 Not Modified to
 // a request for a file, for instance.
-func cookieToSet(c *fiber.Ctx, reply *adapter.Reply) string {
-	lost := reply.NoStore && reply.SetCookie == "" &&
-		c.Response().Header.PeekCookie(reply.Cookie) == nil
-	if !lost {
-		return reply.SetCookie
+func cookiesToSet(h *fasthttp.ResponseHeader, c *fiber.Ctx, reply *adapter.Reply) replyCookies {
+	if reply.NoStore && reply.SetCookie == "" && h.PeekCookie(reply.Cookie) == nil {
+		committed, _ := c.Context().UserValue(committedCookie(reply.Cookie)).(replyCookies)
+		return committed
 	}
-	cookie, _ := c.Context().UserValue(committedCookie(reply.Cookie)).(string)
-	return cookie
+	return replyCookies{reply.SetCookie, reply.FormerCookies}
+}
+
+// setCookie adds a Set-Cookie value in place of those for the same cookie. fasthttp takes all
+// cookies of one name for the same.
+func setCookie(h *fasthttp.ResponseHeader, value string) {
+	name, _, _ := strings.Cut(value, "=")
+	if h.PeekCookie(name) != nil {
+		var others []string
+		h.VisitAllCookie(func(key, line []byte) {
+			other := string(line)
+			if string(key) == name && !adapter.SameCookie(other, value) {
+				others = append(others, other)
+			}
+		})
+		h.DelCookie(name)
+		for _, other := range others {
+			h.Add(fiber.HeaderSetCookie, other)
+		}
+	}
+	h.Add(fiber.HeaderSetCookie, value)
 }
 
 // field is a field of a response header, whose name is in canonical form.

@@ -56,11 +56,11 @@ func Middleware(m *Manager) fiber.Handler {
 		if outer.Of(m) != nil {
 			return c.Next()
 		}
-		scope, err := open(c, outer, m)
+		r, err := open(c, outer, m)
 		if err != nil {
 			return reject(c, err)
 		}
-		return serve(c, scope)
+		return r.serve()
 	}
 }
 

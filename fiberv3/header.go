@@ -26,15 +26,44 @@ func cookieFields(c fiber.Ctx, m *Manager) [][]byte {
 	return h.PeekAll(fiber.HeaderCookie)
 }
 
-// committedCookie is the key of a Set-Cookie value that [Commit] has set, among the user values of
-// the request. It is the name of the cookie.
+// fetchOf returns why the browser sends the request, in strings that Fiber does not reuse.
+func fetchOf(c fiber.Ctx) adapter.Fetch {
+	h, f := &c.Request().Header, adapter.Fetch{Method: c.Method()}
+	if !keepsSpelling(c) {
+		f.Site = adapter.FetchValue(h.Peek("Sec-Fetch-Site"))
+		f.Mode = adapter.FetchValue(h.Peek("Sec-Fetch-Mode"))
+		f.Dest = adapter.FetchValue(h.Peek("Sec-Fetch-Dest"))
+		return f
+	}
+	for key, value := range h.All() {
+		switch name := utils.UnsafeString(key); {
+		case strings.EqualFold(name, "Sec-Fetch-Site"):
+			f.Site = adapter.FetchValue(value)
+		case strings.EqualFold(name, "Sec-Fetch-Mode"):
+			f.Mode = adapter.FetchValue(value)
+		case strings.EqualFold(name, "Sec-Fetch-Dest"):
+			f.Dest = adapter.FetchValue(value)
+		}
+	}
+	return f
+}
+
+// committedCookie is the key of the Set-Cookie values that [Commit] has set, among the user values
+// of the request. It is the name of the cookie.
 type committedCookie string
 
-// applyEarly is apply for a commit before the handler has returned. It also keeps the cookie.
+// replyCookies are the Set-Cookie values of a reply.
+type replyCookies struct {
+	current string
+	former  []string
+}
+
+// applyEarly is apply for a commit before the handler has returned. It also keeps the cookies.
 func applyEarly(c fiber.Ctx, reply *adapter.Reply) {
 	apply(c, reply)
 	if reply.SetCookie != "" {
-		c.RequestCtx().SetUserValue(committedCookie(reply.Cookie), reply.SetCookie)
+		committed := replyCookies{reply.SetCookie, reply.FormerCookies}
+		c.RequestCtx().SetUserValue(committedCookie(reply.Cookie), committed)
 	}
 }
 
@@ -44,27 +73,16 @@ func apply(c fiber.Ctx, reply *adapter.Reply) {
 		return // A reply with a cookie is private.
 	}
 	h := responseHeader(c)
-	if cookie := cookieToSet(c, reply); cookie != "" {
-		h.DelCookie(reply.Cookie)
-		h.Add(fiber.HeaderSetCookie, cookie)
+	if set := h.cookiesToSet(c, reply); set.current != "" {
+		h.setCookie(set.current)
+		for _, former := range set.former {
+			h.setCookie(former)
+		}
 	}
 	// Both are read first, because deleting a field may change the order of the others.
 	cacheControl, vary := h.field(fiber.HeaderCacheControl), h.field(fiber.HeaderVary)
 	h.set(cacheControl, reply.CacheControl(cacheControl.value))
 	h.set(vary, reply.Vary(vary.value))
-}
-
-// cookieToSet returns the Set-Cookie value of the reply. If the header has lost the cookie that
-// [Commit] set, it returns that: fasthttp resets the response when it answers 304 Not Modified to
-// a request for a file, for instance.
-func cookieToSet(c fiber.Ctx, reply *adapter.Reply) string {
-	lost := reply.NoStore && reply.SetCookie == "" &&
-		c.Response().Header.PeekCookie(reply.Cookie) == nil
-	if !lost {
-		return reply.SetCookie
-	}
-	cookie, _ := c.RequestCtx().UserValue(committedCookie(reply.Cookie)).(string)
-	return cookie
 }
 
 // header is the header of a response. Its methods take names in canonical form, and find fields
@@ -76,6 +94,49 @@ type header struct {
 
 func responseHeader(c fiber.Ctx) header {
 	return header{&c.Response().Header, keepsSpelling(c)}
+}
+
+// cookiesToSet returns the Set-Cookie values of the reply. If the header has lost those that
+// [Commit] set, it returns them: fasthttp resets the response when it answers 304 Not Modified to
+// a request for a file, for instance.
+func (h header) cookiesToSet(c fiber.Ctx, reply *adapter.Reply) replyCookies {
+	if reply.NoStore && reply.SetCookie == "" {
+		committed, _ := c.RequestCtx().UserValue(committedCookie(reply.Cookie)).(replyCookies)
+		if !h.sets(committed.current) {
+			return committed
+		}
+	}
+	return replyCookies{reply.SetCookie, reply.FormerCookies}
+}
+
+// sets reports whether the header sets the cookie of a Set-Cookie value.
+func (h header) sets(value string) bool {
+	for _, line := range h.Cookies() {
+		if adapter.SameCookie(utils.UnsafeString(line), value) {
+			return true
+		}
+	}
+	return false
+}
+
+// setCookie adds a Set-Cookie value in place of those for the same cookie. fasthttp takes all
+// cookies of one name for the same.
+func (h header) setCookie(value string) {
+	name, _, _ := strings.Cut(value, "=")
+	if h.PeekCookie(name) != nil {
+		var others []string
+		for key, line := range h.Cookies() {
+			other := string(line)
+			if string(key) == name && !adapter.SameCookie(other, value) {
+				others = append(others, other)
+			}
+		}
+		h.DelCookie(name)
+		for _, other := range others {
+			h.Add(fiber.HeaderSetCookie, other)
+		}
+	}
+	h.Add(fiber.HeaderSetCookie, value)
 }
 
 // field is a field of a response header, whose name is in canonical form.

@@ -83,6 +83,28 @@ func TestHeaderNormalizingDisabled(t *testing.T) {
 	}
 }
 
+// TestHeaderNormalizingDisabledKeptBack has another site cause requests, whose fields say so in any spelling.
+func TestHeaderNormalizingDisabledKeptBack(t *testing.T) {
+	t.Parallel()
+	app := fiber.New(fiber.Config{DisableHeaderNormalizing: true})
+	app.Use(sessions.New(quiet(sessions.Options{})))
+	app.Get("/count", count)
+	url := serve(t, app)
+	for _, spell := range []func(string) string{strings.ToLower, strings.ToUpper, func(name string) string { return name }} {
+		for dest, want := range map[string]int{"document": 1, "iframe": 0} {
+			answer := ask(t, url, "/count", spell("Sec-Fetch-Site")+": cross-site", spell("Sec-Fetch-Mode")+": navigate",
+				spell("Sec-Fetch-Dest")+": "+dest)
+			if got := len(fieldsOf(answer, "Set-Cookie")); got != want || !strings.HasSuffix(answer, "\r\n\r\n1") {
+				t.Errorf("%s: the answer is %q, want %d cookies", dest, answer, want)
+			}
+		}
+		answer := ask(t, url, "/count", spell("Sec-Fetch-Site")+": cross-site", spell("Sec-Fetch-Mode")+": no-cors")
+		if got := fieldsOf(answer, "Set-Cookie"); len(got) != 0 {
+			t.Errorf("no-cors: Set-Cookie is %q", got)
+		}
+	}
+}
+
 // TestHeaderNormalizingDisabledRejects removes the fields of a response that is replaced, in any spelling.
 func TestHeaderNormalizingDisabledRejects(t *testing.T) {
 	t.Parallel()
@@ -140,6 +162,40 @@ func TestCommittedCookieSurvivesAReset(t *testing.T) {
 	}
 	if set := fieldsOf(ask(t, url, "/removed"), "Set-Cookie"); len(set) != 1 || !strings.Contains(set[0], "Max-Age=0") {
 		t.Errorf("after the session has ended Set-Cookie is %q", set)
+	}
+}
+
+// TestCommittedCookiesSurviveAReset loses the cookies that Commit has set, with and without another cookie of the name in their
+// place: those and the removals of former cookies are sent once, and the application's cookie stays.
+func TestCommittedCookiesSurviveAReset(t *testing.T) {
+	t.Parallel()
+	app := newApp(nil)
+	app.Use(sessions.New(quiet(sessions.Options{FormerCookies: []sessions.FormerCookie{{Name: "sid"}}})))
+	app.Get("/*", func(c fiber.Ctx) error {
+		increment(c)
+		err := sessions.Commit(c)
+		if c.Path() != "/kept" {
+			c.Response().Reset()
+		}
+		if c.Path() != "/lost" {
+			setOthers(c)
+		}
+		return err
+	})
+	url := serve(t, app)
+	for path, want := range map[string][]string{
+		"/lost":     {"session=", "sid=; Path=/; Max-Age=0"},
+		"/replaced": {cleanup, rival},
+		"/kept":     {"session=", "sid=; Path=/; Max-Age=0", cleanup, rival},
+	} {
+		got := fieldsOf(ask(t, url, path), "Set-Cookie")
+		ok := len(got) == len(want)
+		for i := range want {
+			ok = ok && slices.ContainsFunc(got, func(line string) bool { return strings.HasPrefix(line, want[i]) })
+		}
+		if !ok {
+			t.Errorf("%s: Set-Cookie is %q, want lines that begin with %q", path, got, want)
+		}
 	}
 }
 

@@ -7,13 +7,15 @@ import (
 	"github.com/gofiber/utils/v2"
 
 	"github.com/cloakroom-go/sessions/core"
+	"github.com/cloakroom-go/sessions/core/adapter"
 )
 
 // request is what the middleware keeps for one request, in a single allocation. It is also the
-// adapter.Client of the scope.
+// [adapter.Client] of the scope.
 type request struct {
 	scope core.Scope
 	c     fiber.Ctx // Fiber reuses it when the request is over.
+	fetch adapter.Fetch
 }
 
 // lazyRequest is a request of a lazy manager.
@@ -24,8 +26,9 @@ type lazyRequest struct {
 
 // open returns a new request and opens its scope, which loads the session unless m is lazy.
 func open(c fiber.Ctx, outer *core.Scope, m *Manager) (*request, error) {
+	fetch := fetchOf(c) // Reading more of the header could overwrite the cookies.
 	r, cookies := newRequest(c, m, make([]string, 0, 4))
-	r.c = c
+	r.c, r.fetch = c, fetch
 	err := r.scope.Open(c.Context(), outer, m, r, cookies...)
 	return r, err
 }
@@ -92,3 +95,7 @@ func (r *request) publish() {
 func (r *request) Client() (ip, userAgent string) {
 	return r.c.IP(), r.c.Get(fiber.HeaderUserAgent)
 }
+
+// Fetch returns why the browser sends the request. It was read when the request began, because
+// any goroutine that uses the session may ask, and reading the header is for one at a time.
+func (r *request) Fetch() adapter.Fetch { return r.fetch }

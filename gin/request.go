@@ -6,29 +6,31 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/cloakroom-go/sessions/core"
+	"github.com/cloakroom-go/sessions/core/adapter"
 )
 
 // request is what the middleware keeps for one request, in a single allocation.
 type request struct {
+	gin    *gin.Context
 	scope  core.Scope
 	writer writer
 	http   http.Request // a copy of the server's request whose context is the scope
 }
 
 // open opens the scope, which loads the session unless m is lazy.
-func (r *request) open(c *gin.Context, outer *core.Scope, m *Manager) error {
-	r.writer = writer{ResponseWriter: c.Writer, scope: &r.scope}
-	cookies := c.Request.Header["Cookie"]
-	return r.scope.Open(c.Request.Context(), outer, m, (*client)(c), cookies...)
+func (r *request) open(outer *core.Scope, m *Manager) error {
+	sent := r.gin.Request
+	r.writer = writer{ResponseWriter: r.gin.Writer, scope: &r.scope}
+	return r.scope.Open(sent.Context(), outer, m, r, sent.Header["Cookie"]...)
 }
 
 // serve runs the handlers with the scope as the context of the request.
-func (r *request) serve(c *gin.Context) {
-	sent := c.Request
+func (r *request) serve() {
+	sent := r.gin.Request
 	r.http = *sent.WithContext(&r.scope)
-	c.Request = &r.http
-	defer returnForm(c, sent)
-	r.writer.serve(c)
+	r.gin.Request = &r.http
+	defer returnForm(r.gin, sent)
+	r.writer.serve(r.gin)
 }
 
 // returnForm gives sent, the request as the middleware found it, the form that the handlers have
@@ -54,11 +56,10 @@ func serveAgain(c *gin.Context, scope *core.Scope) {
 	}
 }
 
-// client implements [adapter.Client]. It trusts the proxies that the engine trusts.
-type client gin.Context
-
-// Client returns the client's address and its user agent.
-func (c *client) Client() (ip, userAgent string) {
-	g := (*gin.Context)(c)
-	return g.ClientIP(), g.Request.UserAgent()
+// Client implements [adapter.Client]. It trusts the proxies that the engine trusts.
+func (r *request) Client() (ip, userAgent string) {
+	return r.gin.ClientIP(), r.gin.Request.UserAgent()
 }
+
+// Fetch returns why the browser sends the request.
+func (r *request) Fetch() adapter.Fetch { return adapter.FetchOf(r.http.Method, r.http.Header) }

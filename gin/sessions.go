@@ -58,12 +58,12 @@ func Middleware(m *Manager) gin.HandlerFunc {
 			serveAgain(c, scope)
 			return
 		}
-		r := &request{}
-		if err := r.open(c, outer, m); err != nil {
+		r := &request{gin: c}
+		if err := r.open(outer, m); err != nil {
 			r.writer.abort(c, err)
 			return
 		}
-		r.serve(c)
+		r.serve()
 	}
 }
 

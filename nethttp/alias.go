@@ -2,7 +2,12 @@
 
 package sessions
 
-import "github.com/cloakroom-go/sessions/core"
+import (
+	"context"
+	"time"
+
+	"github.com/cloakroom-go/sessions/core"
+)
 
 // The types of package core that applications use.
 type (
@@ -15,6 +20,9 @@ type (
 	// hidden from scripts, and is not sent with most cross-site requests (RFC 6265bis,
 	// OWASP ASVS 5.0 chapter 3.3). See [core.Cookie].
 	Cookie = core.Cookie
+	// FormerCookie names a cookie that the application used before. Browsers tell cookies
+	// apart by these fields. See [core.FormerCookie].
+	FormerCookie = core.FormerCookie
 	// SameSite is the SameSite attribute of a cookie (RFC 6265bis, section 5.5.7). See
 	// [core.SameSite].
 	SameSite = core.SameSite
@@ -43,6 +51,12 @@ type (
 	// Auth says how a subject has proved who they are, for [core.Session.LoginWith] and
 	// [core.Session.StepUp]. See [core.Auth].
 	Auth = core.Auth
+	// SignIn says how a subject signs in, for [core.Session.SignIn]. The zero value is a
+	// login with a cookie that ends with the browser. See [core.SignIn].
+	SignIn = core.SignIn
+	// Lease is the value of a key for [Once]: which request does the work, and until when
+	// the others wait for it. See [core.Lease].
+	Lease = core.Lease
 	// Info describes a session in a list. It authenticates nobody. See [core.Info].
 	Info = core.Info
 	// Stats counts what a manager has done since it was created. The counters are read one
@@ -64,7 +78,8 @@ type (
 	Event = core.Event
 	// EventKind says what an [Event] reports. See [core.EventKind].
 	EventKind = core.EventKind
-	// Reason says why a session was ended from outside, in [core.Event.Reason]. See
+	// Reason says why a session was ended, in [core.Event.Reason], or why a request's
+	// ticket no longer opens it, in the result of [core.Session.Overtaken]. See
 	// [core.Reason].
 	Reason = core.Reason
 )
@@ -137,7 +152,7 @@ const (
 	// EventDestroyed reports that a session was ended by Destroy.
 	EventDestroyed = core.EventDestroyed
 	// EventGone reports that another request ended the session, or signed in with it, while
-	// this one ran, and that the changes of this one were dropped.
+	// this one ran or shortly before, and that the changes of this one were dropped.
 	EventGone = core.EventGone
 	// EventExpired reports a ticket of a session that has expired by the current policy.
 	EventExpired = core.EventExpired
@@ -171,6 +186,14 @@ const (
 	// its duration, and Event.Err is its result, which may be [ErrNotFound] or
 	// [ErrConflict]. It requires [core.Options.StoreEvents].
 	EventStoreCalled = core.EventStoreCalled
+	// EventSeveral reports a request with valid tickets of several sessions, which a
+	// browser sends after a change of the cookie's domain or path. See
+	// [core.Options.FormerCookies].
+	EventSeveral = core.EventSeveral
+	// EventCrossSite reports a change that is not saved, because it would start a session
+	// in a request that another site has caused and for which the browser has kept the
+	// cookie back.
+	EventCrossSite = core.EventCrossSite
 )
 
 // The reasons.
@@ -186,6 +209,15 @@ const (
 	ReasonLimit = core.ReasonLimit
 	// ReasonReuse is the reason of an end by [core.Options.RevokeOnReuse].
 	ReasonReuse = core.ReasonReuse
+	// ReasonSignedOut says that a request of the same browser has called
+	// [core.Session.Destroy].
+	ReasonSignedOut = core.ReasonSignedOut
+	// ReasonSignedIn says that somebody has signed in with the session, in a request of the
+	// same browser.
+	ReasonSignedIn = core.ReasonSignedIn
+	// ReasonReplaced says that a request of the same browser has replaced the secret, by a
+	// renewal or a step-up, and that the browser has presented the new one since.
+	ReasonReplaced = core.ReasonReplaced
 )
 
 // NoGrace is the [core.Options.Grace] that makes a replaced secret invalid at once.
@@ -214,8 +246,13 @@ var (
 	// with the status 503.
 	ErrStore = core.ErrStore
 	// ErrGone is returned if another request ended the session, or signed in with it, while
-	// this one ran. Nothing was saved.
+	// this one ran or shortly before. Nothing was saved. Adapters answer with the status
+	// 409.
 	ErrGone = core.ErrGone
+	// ErrCrossSite is returned by [core.Session.Save] if the changes would start a session
+	// although another site has caused the request and the browser has kept the cookie
+	// back. They last for the response only. See docs/security.md.
+	ErrCrossSite = core.ErrCrossSite
 	// ErrLimit is returned if the subject already has [core.Options.MaxSessions] sessions
 	// and the manager refuses another.
 	ErrLimit = core.ErrLimit
@@ -224,3 +261,24 @@ var (
 	// ErrAnonymous is returned by operations that need a signed-in subject.
 	ErrAnonymous = core.ErrAnonymous
 )
+
+// Once runs work in one of the session's requests, such as the renewal of an access
+// token that the provider accepts once. The other requests that call Once with the key
+// meanwhile wait until it is done, on whichever server they run, and then see what it
+// has stored in the session. The work runs once for each time that nobody is at it:
+// begin it with a look at whether it is still to be done.
+//
+// The lease says how long the work may take. If the process that does it ends, or the
+// work takes longer, the next request takes over; so nothing stays locked. The clocks
+// of the servers must not differ by more than the lease.
+//
+// Once saves the session before and after the work. If work fails, Once returns its
+// error, and what it has changed is saved by the next commit. If ctx ends while another
+// request does the work, Once returns the error of ctx: go on with what there is, or
+// answer 503. It needs a session that is stored, and returns [ErrGone] if that has
+// ended. See [core.Once].
+func Once(
+	ctx context.Context, s *Session, key Key[Lease], lease time.Duration, work func() error,
+) error {
+	return core.Once(ctx, s, key, lease, work)
+}

@@ -50,8 +50,10 @@ func (r *request) end() {
 // log writes why the session could not be saved to the log of the server, where net/http writes
 // what goes wrong in a handler. It leaves out what the manager has logged, and refused logins.
 func (r *request) log(err error) {
-	if errors.Is(err, ErrStore) || errors.Is(err, ErrLate) || errors.Is(err, ErrLimit) {
-		return
+	for _, known := range []error{ErrStore, ErrLate, ErrLimit, ErrGone} {
+		if errors.Is(err, known) {
+			return
+		}
 	}
 	printf := log.Printf
 	server, ok := r.http.Context().Value(http.ServerContextKey).(*http.Server)
@@ -82,6 +84,9 @@ func (r *request) handBack(original *http.Request) {
 func (r *request) Client() (ip, userAgent string) {
 	return addressOf(r.http.RemoteAddr), r.http.UserAgent()
 }
+
+// Fetch returns why the browser sends the request.
+func (r *request) Fetch() adapter.Fetch { return adapter.FetchOf(r.http.Method, r.http.Header) }
 
 // addressOf returns the IP address in the RemoteAddr field of a request, or "" if there is none,
 // as on a Unix socket.

@@ -95,9 +95,10 @@ func Load(r *http.Request) (*Session, error) { return scopeOf(r).Load() }
 // which may wrap the writer that the middleware has passed on. Call it before you start to stream,
 // to find out whether the sessions could be saved. Later changes are saved as usual.
 //
-// Commit returns [ErrGone] if another request has ended a session. After any other error the
-// response has to be an error; [core.StatusCode] returns its status. The middleware then tries to
-// save once more, and replaces the handler's response if that fails as well.
+// After an error the response has to be an error; [core.StatusCode] returns its status, which is
+// 409 for [ErrGone]: another request has ended a session. After any other error the middleware
+// tries to save changes to a stored session once more, and replaces the handler's response if that
+// fails as well. A login, and the values of a new session, are dropped.
 func Commit(w http.ResponseWriter, r *http.Request) error {
 	return scopeOf(r).Commit(func(reply *adapter.Reply) { reply.Apply(w.Header()) })
 }

@@ -254,12 +254,16 @@ func TestLoadFailed(t *testing.T) {
 	}
 }
 
-// TestCommitFailed has a handler answer the error of Commit: the answer goes out if the middleware can save after all.
+// TestCommitFailed has a handler answer the error of Commit. The middleware saves changes to a stored session once more, and
+// the answer goes out if it can. The values of a new session are dropped, so there is nothing left to save.
 func TestCommitFailed(t *testing.T) {
 	t.Parallel()
-	m, store, _ := newDown(t, sessions.Options{})
+	m, store, cookie := newDown(t, sessions.Options{})
 	h := sessions.Middleware(m)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		increment(r)
+		if err := visits.Set(sessions.Get(r), 5); err != nil {
+			t.Error(err)
+		}
+		store.Fail(sessiontest.Fault{})
 		err := sessions.Commit(w, r)
 		if !errors.Is(err, sessions.ErrStore) {
 			t.Errorf("Commit returned %v, want ErrStore", err)
@@ -270,12 +274,28 @@ func TestCommitFailed(t *testing.T) {
 		http.Error(w, "sorry", core.StatusCode(err))
 	}))
 	url := serve(t, h)
-	for path, want := range map[string]string{"/": "Service Unavailable\n", "/mended": "sorry\n"} {
-		store.Fail(sessiontest.Fault{})
-		res, body := get(t, url+path, "")
-		if res.StatusCode != http.StatusServiceUnavailable || body != want {
-			t.Errorf("%s: answer is %d %q, want 503 %q", path, res.StatusCode, body, want)
+	for _, tc := range []struct{ path, cookie, want string }{
+		{"/", cookie, "Service Unavailable\n"},
+		{"/mended", cookie, "sorry\n"},
+		{"/", "", "sorry\n"},
+		{"/mended", "", "sorry\n"},
+	} {
+		store.Heal()
+		res, body := get(t, url+tc.path, tc.cookie)
+		if res.StatusCode != http.StatusServiceUnavailable || body != tc.want {
+			t.Errorf("%s: answer is %d %q, want 503 %q", tc.path, res.StatusCode, body, tc.want)
 		}
+		if got := res.Header["Set-Cookie"]; got != nil {
+			t.Errorf("%s: Set-Cookie is %q, want none", tc.path, got)
+		}
+		store.Heal()
+		if n, err := m.Count(t.Context()); err != nil || n != 1 {
+			t.Errorf("%s: there are %d records, %v, want the stored session alone", tc.path, n, err)
+		}
+	}
+	_, body := get(t, serve(t, sessions.Middleware(m)(http.HandlerFunc(read))), cookie)
+	if body != "5" {
+		t.Errorf("the stored session holds %q, want 5", body)
 	}
 }
 

@@ -12,6 +12,17 @@ type Client interface {
 	// Client returns the client's IP address and its User-Agent field. The strings may belong
 	// to the framework: core copies them.
 	Client() (ip, userAgent string)
+	// Fetch returns why the browser sends the request. Core calls it from any goroutine that
+	// uses the session, until the response has begun. It does not keep the strings.
+	Fetch() Fetch
+}
+
+// Fetch says why the browser sends a request: its method, and the Fetch Metadata fields.
+type Fetch struct {
+	Method string // the method of the request, in upper case
+	Site   string // the Sec-Fetch-Site field
+	Mode   string // the Sec-Fetch-Mode field
+	Dest   string // the Sec-Fetch-Dest field
 }
 
 // Reply is what a commit adds to the header of the response. The zero Reply adds nothing.
@@ -19,8 +30,11 @@ type Reply struct {
 	// Cookie is the name of the session cookie.
 	Cookie string
 	// SetCookie is the value of the Set-Cookie field, or "" if the response sets no cookie. It
-	// replaces any other value for the same cookie.
+	// replaces any other value for the same cookie; see [SameCookie].
 	SetCookie string
+	// FormerCookies are values of further Set-Cookie fields, which remove cookies that the
+	// application used before. It is empty if SetCookie is "".
+	FormerCookies []string
 	// Private says that the response depends on the session, so that no shared cache may store
 	// it. It is true whenever SetCookie is not "".
 	Private bool
@@ -38,7 +52,11 @@ func (r *Reply) Apply(header map[string][]string) {
 		return // A reply with a cookie is private.
 	}
 	if r.SetCookie != "" {
-		header["Set-Cookie"] = withCookie(header["Set-Cookie"], r.Cookie, r.SetCookie)
+		lines := withCookie(header["Set-Cookie"], r.SetCookie)
+		for _, former := range r.FormerCookies {
+			lines = withCookie(lines, former)
+		}
+		header["Set-Cookie"] = lines
 	}
 	values := r.Values
 	if values == nil {
@@ -50,12 +68,12 @@ func (r *Reply) Apply(header map[string][]string) {
 	header["Vary"] = values[1:2:2]
 }
 
-// withCookie returns the Set-Cookie values with those for name replaced by cookie, because a
-// response may set a cookie only once (RFC 6265bis, section 4.1.1).
-func withCookie(values []string, name, cookie string) []string {
+// withCookie returns the Set-Cookie values with cookie in place of those for the same cookie,
+// because a response may set a cookie only once (RFC 6265bis, section 4.1.1).
+func withCookie(values []string, cookie string) []string {
 	out := make([]string, 0, len(values)+1)
 	for _, v := range values {
-		if len(v) <= len(name) || v[:len(name)] != name || v[len(name)] != '=' {
+		if !SameCookie(v, cookie) {
 			out = append(out, v)
 		}
 	}

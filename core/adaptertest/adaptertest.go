@@ -40,6 +40,6 @@ func cases() []testCase {
 	return slices.Concat(
 		cacheCases(), commitCases(), secrecyCases(), reuseCases(), mountCases(),
 		failedCommitCases(), outageCases(), raceCases(), cookieCases(), floodCases(),
-		lazyCases(), identityCases(),
+		lazyCases(), identityCases(), browserCases(), formerCookieCases(),
 	)
 }

@@ -116,7 +116,7 @@ func cookieOnce(e *env) {
 	e.wantCookie(b.get("/twice"))
 	e.wantBody(b.get("/read"), "2")
 	e.wantRemoval(b.get("/ended"))
-	e.wantRecords(0)
+	e.wantSessions(0, 1)
 }
 
 func cookieOthers(e *env) {

@@ -45,7 +45,11 @@ func identityLogin(e *env) {
 	e.wantBody(b.get("/who"), "alice")
 	e.wantBody(b.get("/count"), "2")
 	e.wantBody(old.get("/who"), "")
-	e.wantBody(old.get("/count"), "1")
+	a := old.get("/count")
+	e.wantStatus(a, http.StatusOK)
+	e.wantNoCookie(a)
+	e.wantBody(b.get("/read"), "2")
+	e.wantRecords(1)
 }
 
 func identityElsewhere(e *env) {
@@ -87,9 +91,19 @@ func identityDestroyed(e *env) {
 	if line := e.wantCookie(a); !strings.HasPrefix(line, "session=;") {
 		e.Errorf("Set-Cookie is %q, want one that removes the cookie", line)
 	}
-	e.wantRecords(0)
-	e.wantBody(old.get("/read"), "0")
+	e.wantSessions(0, 1)
+	a = old.get("/read")
+	e.wantBody(a, "0")
+	e.wantNoCookie(a)
+	a = old.get("/count")
+	e.wantStatus(a, http.StatusOK)
+	e.wantNoCookie(a)
+	e.wantSessions(0, 1)
+	// After a while the ended session is forgotten.
 	before := old.token()
+	if err := e.store.forget(e.Context(), uuidOf(before)); err != nil {
+		e.Fatalf("Delete: %v", err)
+	}
 	e.wantBody(old.get("/count"), "1")
 	if idOf(old.token()) == idOf(before) {
 		e.Errorf("the ID of the ended session is used again")

@@ -110,10 +110,11 @@ func outageDisconnect(e *env) {
 func outageLogout(e *env) {
 	e.serve(core.Options{})
 	b := e.newVisitor()
-	e.store.fail("delete", errDown)
+	e.store.fail("save", errDown)
 	e.wantRefused(b.get("/logout"), http.StatusServiceUnavailable)
-	e.store.fail("delete", nil)
+	e.store.fail("save", nil)
+	e.wantSessions(1, 0)
 	e.wantBody(b.get("/read"), "1")
 	e.wantBody(b.get("/logout"), "signed out")
-	e.wantRecords(0)
+	e.wantSessions(0, 1)
 }

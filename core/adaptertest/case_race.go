@@ -79,7 +79,7 @@ func raceLogout(e *env, work Handler) {
 	a := held.release()
 	e.wantStatus(a, http.StatusOK)
 	e.wantNoCookie(a)
-	e.wantRecords(0)
+	e.wantSessions(0, 1)
 	e.wantBody(held.browser.get("/read"), "0")
 }
 

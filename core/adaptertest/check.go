@@ -1,8 +1,12 @@
 package adaptertest
 
 import (
+	"context"
+	"log/slog"
 	"net/http"
 	"strings"
+
+	"github.com/cloakroom-go/sessions/core"
 )
 
 // wantStatus checks the status.
@@ -102,7 +106,43 @@ func (e *env) wantCalls(n int) {
 	}
 }
 
-// wantRecords checks the number of stored sessions.
+// wantSessions checks the number of sessions that have not ended, and of the records that remember
+// for a while those that have.
+func (e *env) wantSessions(live, ended int) {
+	e.Helper()
+	got := e.liveSessions()
+	if got != live {
+		e.Errorf("there are %d sessions, want %d", got, live)
+	}
+	if marks := e.store.records() - got; marks != ended {
+		e.Errorf("there are %d other records in the store, want %d", marks, ended)
+	}
+}
+
+// liveSessions returns the number of sessions with the usual name of the cookie that have not
+// ended.
+func (e *env) liveSessions() (n int) {
+	e.Helper()
+	m, err := core.NewManager(core.Options{
+		Store: e.store.inner, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		e.Fatalf("NewManager: %v", err)
+	}
+	defer func() { _ = m.Close(context.WithoutCancel(e.Context())) }()
+	for cursor := ""; ; {
+		list, next, err := m.Page(e.Context(), cursor, 0)
+		if err != nil {
+			e.Fatalf("Page: %v", err)
+		}
+		if n += len(list); next == "" {
+			return n
+		}
+		cursor = next
+	}
+}
+
+// wantRecords checks the number of stored records.
 func (e *env) wantRecords(n int) {
 	e.Helper()
 	if got := e.store.records(); got != n {

@@ -130,3 +130,6 @@ func receive[T any](e *env, what string, ch <-chan T) (v T) {
 	}
 	return v
 }
+
+// indexed returns the store of the case with the index that a limit of sessions needs.
+func (e *env) indexed() core.Store { return indexedStore{e.store} }

@@ -38,6 +38,16 @@ func logOut(c Context) error {
 	return c.Body(http.StatusOK, "signed out")
 }
 
+// whoIs answers the signed-in user.
+func whoIs(c Context) error { return c.Body(http.StatusOK, c.Get().Subject()) }
+
+func stepUp(c Context) error {
+	if err := c.Get().StepUp(core.Auth{Level: 2}); err != nil {
+		return err
+	}
+	return c.Body(http.StatusOK, "confirmed")
+}
+
 func logIn(c Context) error {
 	if err := c.Get().Login("alice"); err != nil {
 		return err

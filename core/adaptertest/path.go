@@ -4,6 +4,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+
+	"github.com/cloakroom-go/sessions/core"
 )
 
 // path is one way to send a response.
@@ -64,7 +66,7 @@ func sendFlushed(c Context) error {
 // cookie to be sent.
 func sendUpgrade(c Context) error {
 	if err := c.Commit(); err != nil {
-		return err
+		return c.Fail(core.StatusCode(err))
 	}
 	return c.Upgrade(func(conn net.Conn) { _, _ = io.WriteString(conn, handlerBody) })
 }

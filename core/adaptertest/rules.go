@@ -69,6 +69,24 @@ const (
 	ruleSum = "Requests that change one session at the same time lose no update."
 )
 
+// Rules about what the browser ends up with.
+const (
+	ruleOvertaken = "A request whose token another request of the browser has replaced " +
+		"is no error. Its response has no cookie, neither a new one nor a removal."
+	ruleDouble = "If a login is submitted twice, both requests succeed, " +
+		"and the cookie of either opens the one session."
+	ruleStepUp = "Whoever could open the session a moment ago can still sign out."
+	ruleLost   = "If the answer of a renewal is lost, the old token goes on, and each response " +
+		"sends the new cookie again."
+	ruleSeveral = "If a request has the tokens of several sessions, that is an event, " +
+		"and a logout ends all of them."
+	ruleCrossSite = "If the browser has kept the cookie back because another site caused the " +
+		"request, no session starts except by a login."
+	ruleFormer = "A response that sets or removes the cookie also removes the former cookies."
+	ruleOwn    = "The application's own Set-Cookie for another domain or path passes untouched; " +
+		"one for the session cookie itself is replaced."
+)
+
 // Rules about mounting the middleware.
 const (
 	ruleMount = "A request has one session, whether the middleware is mounted on the engine, " +

@@ -65,6 +65,14 @@ func (s *spyStore) Delete(ctx context.Context, key string) error {
 	return s.inner.Delete(ctx, key)
 }
 
+// indexedStore is a spyStore with the index that a limit of sessions needs.
+type indexedStore struct{ *spyStore }
+
+// BySubject implements [core.Indexer].
+func (s indexedStore) BySubject(ctx context.Context, subject string) ([]core.Record, error) {
+	return s.inner.BySubject(ctx, subject)
+}
+
 // fail makes an operation return err from now on. A nil error makes it succeed again.
 func (s *spyStore) fail(op string, err error) {
 	s.mu.Lock()
@@ -86,6 +94,11 @@ func (s *spyStore) calls(ops ...string) (n int) {
 		n += count
 	}
 	return n
+}
+
+// forget deletes the record of the session that the token names, as if its time had come.
+func (s *spyStore) forget(ctx context.Context, id string) error {
+	return s.inner.Delete(ctx, "session:"+id)
 }
 
 // records returns the number of records stored.

@@ -37,6 +37,16 @@ func brokenAdapters() map[string]broken {
 		"KeepsFields":           {faults{keepsFields: true}, "A7/PathBody"},
 		"SessionsTwice":         {faults{committedTwice: true}, "A6/Twice"},
 		"ForgetsLateChanges":    {faults{forgetsLate: true}, "H2/LateChange"},
+		"RemovesOvertaken":      {faults{removesOvertaken: true}, "R2/OvertakenWrite"},
+		"RemovesEndedToken":     {faults{removesOvertaken: true}, "F6/DestroyedToken"},
+		"RefusesOvertaken":      {faults{refusesOvertaken: true}, "R2/DoubleLogin"},
+		"SkipsOvertaken":        {faults{skipsOvertaken: true}, "R2/LogoutAfterStepUp"},
+		"SendsATokenOnce":       {faults{sendsOnce: true}, "X3/LostAnswer"},
+		"FirstTokenOnly":        {faults{firstTokenOnly: true}, "C6/SeveralTickets"},
+		"ForgetsFetchMetadata":  {faults{forgetsFetch: true}, "C11/CrossSite"},
+		"ForgetsTheMethod":      {faults{forgetsMethod: true}, "C11/CrossSite"},
+		"ForgetsFormerCookies":  {faults{forgetsFormer: true}, "C12/FormerCookies"},
+		"OneCookieOfTheName":    {faults{oneOfTheName: true}, "C12/OtherDomainAndPath"},
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -34,6 +35,16 @@ type faults struct {
 	keepsFields     bool // a failed commit leaves the handler's fields
 	committedTwice  bool // mounted twice it makes two sessions
 	forgetsLate     bool // changes after the first byte are not saved
+
+	removesOvertaken bool // a cookie that was overtaken is removed
+	refusesOvertaken bool // so is the request, by an error
+	skipsOvertaken   bool // or it is not committed, because it has no session
+	sendsOnce        bool // a cookie that was sent is not sent again
+	firstTokenOnly   bool // only the first of several session cookies is read
+	forgetsFetch     bool // core is not told why the browser sends the request
+	forgetsMethod    bool // core is told everything but the method
+	forgetsFormer    bool // former cookies are not removed
+	oneOfTheName     bool // the application's cookies of the name are dropped, whatever their path
 }
 
 type mounted struct{ m *core.Manager }
@@ -48,9 +59,35 @@ type seat struct {
 	manager *core.Manager
 	scope   core.Scope
 	outer   *seat
+	request *http.Request
 	begun   bool
 	err     error
 	status  int
+}
+
+// Client implements [adapter.Client].
+func (s *seat) Client() (ip, userAgent string) { return s.request.RemoteAddr, s.request.UserAgent() }
+
+// Fetch implements [adapter.Client].
+func (s *seat) Fetch() adapter.Fetch {
+	method := s.request.Method
+	if s.forgetsMethod {
+		method = http.MethodGet
+	}
+	if s.forgetsFetch {
+		return adapter.Fetch{}
+	}
+	return adapter.FetchOf(method, s.request.Header)
+}
+
+// overtaken reports whether the request's token was overtaken.
+func (s *seat) overtaken() bool {
+	session, err := s.scope.Load()
+	if err != nil {
+		return false
+	}
+	_, overtaken := session.Overtaken()
+	return overtaken
 }
 
 func middleware(m *core.Manager, f faults, next http.Handler) http.Handler {
@@ -65,10 +102,17 @@ func middleware(m *core.Manager, f faults, next http.Handler) http.Handler {
 				panic("sessions: two managers use one cookie name")
 			}
 		}
-		s := &seat{ResponseWriter: w, faults: f, manager: m, outer: outer}
+		s := &seat{ResponseWriter: w, faults: f, manager: m, outer: outer, request: r}
 		if err := s.open(r.Context(), f.cookies(r)...); err != nil {
 			s.refuse(err)
 			return
+		}
+		if s.refusesOvertaken && s.overtaken() {
+			s.refuse(core.ErrGone)
+			return
+		}
+		if s.removesOvertaken && s.overtaken() {
+			w.Header().Set("Set-Cookie", m.CookieName()+"=; Path=/; Max-Age=0")
 		}
 		s.ctx = context.WithValue(context.WithValue(r.Context(), innermost{}, s), mounted{m}, s)
 		s.serve(next, r.WithContext(s.ctx)) //nolint:contextcheck // derived from the request's above
@@ -80,6 +124,10 @@ func (f *faults) cookies(r *http.Request) []string {
 	if f.firstLineOnly && len(fields) > 1 {
 		fields = fields[:1]
 	}
+	if f.firstTokenOnly {
+		first, _, _ := strings.Cut(strings.Join(fields, "; "), "; session=")
+		fields = []string{first}
+	}
 	if token := r.URL.Query().Get("session"); token != "" && f.queryToken {
 		fields = append(fields, "session="+token)
 	}
@@ -87,10 +135,10 @@ func (f *faults) cookies(r *http.Request) []string {
 }
 
 func (s *seat) open(ctx context.Context, cookieFields ...string) error {
-	err := s.scope.Open(ctx, nil, s.manager, nil, cookieFields...)
+	err := s.scope.Open(ctx, nil, s.manager, s, cookieFields...)
 	if err != nil && s.anonymousOutage {
 		s.scope = core.Scope{}
-		return s.scope.Open(ctx, nil, s.manager, nil)
+		return s.scope.Open(ctx, nil, s.manager, s)
 	}
 	return err
 }
@@ -118,6 +166,9 @@ func (s *seat) commit() error {
 	if s.err = s.ctx.Err(); s.err != nil && s.dropsOnHangUp {
 		return s.err
 	}
+	if s.skipsOvertaken && s.overtaken() {
+		return nil
+	}
 	reply, err := s.scope.CommitHeader()
 	if s.err = err; err == nil {
 		s.apply(&reply)
@@ -125,9 +176,23 @@ func (s *seat) commit() error {
 	return err
 }
 
+// sentCookies are those that the fault sendsOnce has sent.
+var sentCookies sync.Map //nolint:gochecknoglobals // It is part of the fault.
+
 func (s *seat) apply(reply *adapter.Reply) {
 	if s.forgetsCaches {
 		reply.Private = false
+	}
+	if s.forgetsFormer {
+		reply.FormerCookies = nil
+	}
+	if s.oneOfTheName && reply.SetCookie != "" {
+		s.Header().Del("Set-Cookie")
+	}
+	if s.sendsOnce && reply.SetCookie != "" {
+		if _, sent := sentCookies.LoadOrStore(reply.SetCookie, true); sent {
+			reply.SetCookie = ""
+		}
 	}
 	if s.twoCookies && reply.SetCookie != "" {
 		s.Header().Add("Set-Cookie", reply.SetCookie)

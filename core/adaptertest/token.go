@@ -1,6 +1,7 @@
 package adaptertest
 
 import (
+	"encoding/base64"
 	"fmt"
 	"strings"
 )
@@ -13,6 +14,15 @@ func secretOf(token string) string { return token[22:] }
 
 // idOf returns the part of a token that consists of its session ID alone.
 func idOf(token string) string { return token[:20] }
+
+// uuidOf returns the session ID of a token in its canonical form.
+func uuidOf(token string) string {
+	raw, _ := base64.RawURLEncoding.DecodeString(token)
+	if len(raw) < 16 {
+		return ""
+	}
+	return fmt.Sprintf("%x-%x-%x-%x-%x", raw[:4], raw[4:6], raw[6:8], raw[8:10], raw[10:16])
+}
 
 // unknownTokens returns n well-formed tokens that no store knows.
 func unknownTokens(n int) []string {

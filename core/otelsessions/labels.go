@@ -34,7 +34,8 @@ func operations() []string {
 func reasons() []core.Reason {
 	return []core.Reason{
 		core.ReasonRevoked, core.ReasonRevokedAll, core.ReasonRevokedEverything,
-		core.ReasonLimit, core.ReasonReuse, otherValue,
+		core.ReasonLimit, core.ReasonReuse, core.ReasonSignedOut, core.ReasonSignedIn,
+		core.ReasonReplaced, otherValue,
 	}
 }
 
@@ -67,10 +68,15 @@ type label struct {
 // labelOf returns the label of an event other than a call of the store.
 func labelOf(e *core.Event) label {
 	l := label{kind: e.Kind.String()}
-	if e.Kind == core.EventRevoked {
+	if hasReason(e.Kind) && (e.Reason != "" || e.Kind == core.EventRevoked) {
 		l.reason = string(knownOrOther(reasons(), e.Reason))
 	}
 	return l
+}
+
+// hasReason reports whether events of the kind have a reason. That of EventGone may be unknown.
+func hasReason(kind core.EventKind) bool {
+	return kind == core.EventRevoked || kind == core.EventGone
 }
 
 // attributes returns the attributes of the label.
@@ -101,6 +107,7 @@ func newSeriesOptions(common []attribute.KeyValue) seriesOptions {
 	}
 	for _, r := range reasons() {
 		add(label{kind: core.EventRevoked.String(), reason: string(r)})
+		add(label{kind: core.EventGone.String(), reason: string(r)})
 	}
 	for _, op := range operations() {
 		add(label{operation: op})

@@ -42,26 +42,29 @@ func TestEventsAreCounted(t *testing.T) {
 		must(t, ann.visit(ctx, login(t, "ann")))
 		thief := *ann
 		must(t, ann.visit(ctx, func(s *core.Session) { must(t, s.Renew()) }))
-		time.Sleep(time.Minute)
+		must(t, ann.visit(ctx, read)) // the new secret is delivered
+		time.Sleep(2 * time.Minute)
 		must(t, thief.visit(ctx, read)) // the session is revoked
 		must(t, ann.visit(ctx, login(t, "ann")))
 		other := &browser{m: r.m}
 		must(t, other.visit(ctx, login(t, "ann"))) // evicts the first
 		_, err := r.m.RevokeAll(ctx, "ann")
 		must(t, err)
+		must(t, other.visit(ctx, increment)) // the session is remembered
+		time.Sleep(2 * time.Minute)
 		must(t, other.visit(ctx, increment))
 		time.Sleep(30 * time.Minute)
 		must(t, other.visit(ctx, read)) // touches
 		must(t, other.visit(ctx, (*core.Session).Destroy))
 		r.close()
 		same(t, "events", r.counts("session.events"), map[string]int64{
-			"created": 4, "loaded": 5, "committed": 3, "touched": 1, "login": 3, "renewed": 1, "destroyed": 1,
+			"created": 4, "loaded": 6, "committed": 3, "touched": 2, "login": 3, "renewed": 1, "destroyed": 1,
 			"secret_reused": 1, "limit_reached": 1, "revoked secret_reused": 1,
-			"revoked limit_reached": 1, "revoked revoked_all": 1,
+			"revoked limit_reached": 1, "revoked revoked_all": 1, "gone revoked_all": 1,
 		})
 		same(t, "events of the application's hook", told, map[string]int64{
-			"created": 4, "loaded": 5, "committed": 3, "touched": 1, "login": 3, "renewed": 1, "destroyed": 1,
-			"secret reused": 1, "limit reached": 1, "revoked": 3,
+			"created": 4, "loaded": 6, "committed": 3, "touched": 2, "login": 3, "renewed": 1, "destroyed": 1,
+			"secret reused": 1, "limit reached": 1, "revoked": 3, "gone": 1,
 		})
 	})
 }
@@ -80,8 +83,17 @@ func TestStoreCallsAreMeasured(t *testing.T) {
 		must(t, b.visit(t.Context(), increment))
 		must(t, b.visit(t.Context(), increment))
 		stale := *b
-		must(t, b.visit(t.Context(), (*core.Session).Destroy))
+		must(t, b.visit(t.Context(), (*core.Session).Destroy)) // saves a mark
 		must(t, stale.visit(t.Context(), read))
+		must(t, (&browser{m: r.m}).visit(t.Context(), func(s *core.Session) {
+			increment(s)
+			must(t, s.Save(t.Context()))
+			s.Destroy() // deletes, because no cookie has left
+		}))
+		stranger := &browser{m: newRig(t, core.Options{}, otelsessions.Options{}).m}
+		must(t, stranger.visit(t.Context(), increment))
+		stranger.m = r.m
+		must(t, stranger.visit(t.Context(), read))
 		r.close()
 		calls := r.collect()["session.store.duration"]
 		equal(t, "unit", calls.Unit, "s")
@@ -91,7 +103,7 @@ func TestStoreCallsAreMeasured(t *testing.T) {
 			}
 		}
 		got := r.counts("session.store.duration")
-		same(t, "calls", got, map[string]int64{"load ok": 3, "load not_found": 1, "save ok": 2, "delete ok": 1})
+		same(t, "calls", got, map[string]int64{"load ok": 5, "load not_found": 1, "save ok": 4, "delete ok": 1})
 	})
 }
 
@@ -185,9 +197,11 @@ func TestUnknownValuesAreBounded(t *testing.T) {
 		text := fmt.Sprint("made up ", i)
 		hook(core.Event{Kind: core.EventStoreCalled, Operation: text})
 		hook(core.Event{Kind: core.EventRevoked, Reason: core.Reason(text)})
+		hook(core.Event{Kind: core.EventGone, Reason: core.Reason(text)})
+		hook(core.Event{Kind: core.EventGone})
 		hook(core.Event{Kind: core.EventKind(200 + i), Reason: core.Reason(text)})
 	}
-	same(t, "events", r.counts("session.events"), map[string]int64{"revoked other": 10, "unknown": 10})
+	same(t, "events", r.counts("session.events"), map[string]int64{"revoked other": 10, "gone other": 10, "gone": 10, "unknown": 10})
 	same(t, "calls", r.counts("session.store.duration"), map[string]int64{"other ok": 10})
 }
 

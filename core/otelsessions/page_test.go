@@ -45,11 +45,19 @@ func TestPageNamesEverything(t *testing.T) {
 	_, err := r.telemetry.Observe(t.Context(), r.m, 0)
 	must(t, err)
 	hook := r.telemetry.Instrument(core.Options{}).OnEvent
-	for k := core.EventKind(1); k < core.EventStoreCalled; k++ {
-		hook(core.Event{Kind: k, Dropped: 1})
+	kinds := 0
+	for k := core.EventKind(1); k.String() != core.EventKind(0).String(); k++ {
+		if kinds++; k != core.EventStoreCalled {
+			hook(core.Event{Kind: k, Dropped: 1})
+		}
 	}
-	for _, reason := range []core.Reason{core.ReasonRevoked, core.ReasonRevokedAll, core.ReasonRevokedEverything, core.ReasonLimit, core.ReasonReuse} {
+	equal(t, "kinds", kinds, int(core.EventCrossSite))
+	for _, reason := range []core.Reason{
+		core.ReasonRevoked, core.ReasonRevokedAll, core.ReasonRevokedEverything, core.ReasonLimit, core.ReasonReuse,
+		core.ReasonSignedOut, core.ReasonSignedIn, core.ReasonReplaced,
+	} {
 		hook(core.Event{Kind: core.EventRevoked, Reason: reason})
+		hook(core.Event{Kind: core.EventGone, Reason: reason})
 	}
 	for _, end := range append(endings(), ended{}) {
 		hook(core.Event{Kind: core.EventStoreCalled, Operation: "load", Err: end.err})

@@ -54,7 +54,7 @@ func hasSpan(kind core.EventKind) bool {
 	switch kind {
 	case core.EventLogin, core.EventRenewed, core.EventDestroyed, core.EventRevoked,
 		core.EventReused, core.EventLimitReached, core.EventRefused, core.EventExpired,
-		core.EventGone:
+		core.EventGone, core.EventSeveral, core.EventCrossSite:
 		return true
 	default:
 		return losesData(kind)

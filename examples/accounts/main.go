@@ -3,14 +3,19 @@
 package main
 
 import (
+	"crypto/rand"
 	"errors"
+	"io"
 	"log"
 	"net/http"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/cloakroom-go/sessions/core"
 	sessions "github.com/cloakroom-go/sessions/gin"
 )
 
@@ -44,7 +49,12 @@ func app(m *sessions.Manager) *gin.Engine {
 	r.Use(gin.Recovery(), sessions.Middleware(m))
 	r.POST("/login", a.login)
 	r.POST("/logout", a.logout)
+	r.GET("/connect", a.connect)
+	r.GET("/connected", a.connected)
 	in := r.Group("/", signedIn)
+	in.GET("/clock", a.clock)
+	in.GET("/live", a.live)
+	in.GET("/mail", a.mail)
 	in.GET("/me", a.me)
 	in.POST("/step-up", a.stepUp)
 	in.GET("/devices", a.devices)
@@ -55,7 +65,16 @@ func app(m *sessions.Manager) *gin.Engine {
 	return r
 }
 
-type accounts struct{ sessions *sessions.Manager }
+type accounts struct {
+	sessions  *sessions.Manager
+	refreshed atomic.Int64
+}
+
+const (
+	oauthState = sessions.Key[string]("oauth state")
+	token      = sessions.Key[string]("access token")
+	refresh    = sessions.Key[sessions.Lease]("refresh")
+)
 
 // passwordOK and codeOK take the place of the application's own checks.
 func passwordOK(user, password string) bool { return user != "" && password == "open sesame" }
@@ -64,7 +83,11 @@ func codeOK(code string) bool { return code == "123456" }
 
 func fail(c *gin.Context, err error) {
 	_ = c.Error(err)
-	c.AbortWithStatus(http.StatusInternalServerError)
+	if errors.Is(err, sessions.ErrLimit) { // only with OnLimit: RefuseLogin
+		c.String(http.StatusConflict, "signed in on too many devices; sign out on one first")
+		return
+	}
+	c.AbortWithStatus(core.StatusCode(err)) // 409: ended meanwhile; 503: the store failed
 }
 
 func (a *accounts) login(c *gin.Context) {
@@ -73,38 +96,18 @@ func (a *accounts) login(c *gin.Context) {
 		c.String(http.StatusUnauthorized, "wrong name or password")
 		return
 	}
-	if err := enter(s, user, c.PostForm("remember") != ""); err != nil {
-		fail(c, err)
-		return
+	how := sessions.SignIn{
+		Auth:     sessions.Auth{Methods: []string{"pwd"}, Level: 1},
+		Remember: c.PostForm("remember") != "",
 	}
-	err := sessions.Commit(c)
-	if errors.Is(err, sessions.ErrLimit) { // only with OnLimit: RefuseLogin
-		c.String(http.StatusConflict, "signed in on too many devices; sign out on one first")
-		return
+	if how.Remember {
+		how.Expiry = 30 * 24 * time.Hour
 	}
-	if err != nil { // ErrGone: another login or a logout was faster; else the store failed
+	if err := s.SignIn(c.Request.Context(), user, how); err != nil {
 		fail(c, err)
 		return
 	}
 	c.String(http.StatusOK, "signed in as "+user)
-}
-
-// enter logs in a user, without the data of another user who was logged in before.
-func enter(s *sessions.Session, user string, remember bool) error {
-	if s.Subject() != "" && s.Subject() != user {
-		if err := s.Clear(); err != nil { // what the one before kept is not for this one
-			return err
-		}
-	}
-	if err := s.LoginWith(user, sessions.Auth{Methods: []string{"pwd"}, Level: 1}); err != nil {
-		return err
-	}
-	var expiry time.Duration // 0: that of the options
-	if remember {
-		expiry = 30 * 24 * time.Hour
-	}
-	// Not only for who ticked the box: the choice of the login before would stay.
-	return errors.Join(s.Remember(remember), s.SetExpiry(expiry))
 }
 
 func (a *accounts) logout(c *gin.Context) {
@@ -134,7 +137,7 @@ func (a *accounts) stepUp(c *gin.Context) {
 		return
 	}
 	proof := sessions.Auth{Methods: []string{"otp"}, Level: 2}
-	if err := sessions.Get(c).StepUp(proof); err != nil {
+	if err := sessions.Get(c).Confirm(c.Request.Context(), proof); err != nil {
 		fail(c, err)
 		return
 	}
@@ -150,7 +153,8 @@ func (a *accounts) changePassword(c *gin.Context) {
 	}
 	// Typing the password was a proof of who they are. The new secret also shuts out anybody who
 	// has a copy of this device's cookie.
-	if err := s.StepUp(sessions.Auth{Methods: []string{"pwd"}}); err != nil {
+	proof := sessions.Auth{Methods: []string{"pwd"}}
+	if err := s.Confirm(c.Request.Context(), proof); err != nil {
 		fail(c, err)
 		return
 	}
@@ -200,4 +204,75 @@ func (a *accounts) me(c *gin.Context) {
 	s := sessions.Get(c)
 	remaining := s.Remaining().Round(time.Minute)
 	c.String(http.StatusOK, "%s, signed in for another %s", s.Subject(), remaining)
+}
+
+// connect sends the user to a provider, who sends them back with the state.
+func (a *accounts) connect(c *gin.Context) {
+	state := rand.Text()
+	if err := oauthState.Set(sessions.Get(c), state); err != nil {
+		fail(c, err)
+		return
+	}
+	c.String(http.StatusOK, "%s", state)
+}
+
+// connected is where the provider sends them. Each state is accepted once.
+func (a *accounts) connected(c *gin.Context) {
+	state, ok, err := oauthState.TakeOnce(c.Request.Context(), sessions.Get(c))
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	if !ok || state != c.Query("state") {
+		c.String(http.StatusForbidden, "please start again")
+		return
+	}
+	c.String(http.StatusOK, "connected")
+}
+
+// clock is asked by the page once a minute.
+func (a *accounts) clock(c *gin.Context) {
+	s := sessions.Get(c)
+	s.Passive() // The page asks, not the user: this keeps nobody signed in.
+	c.String(http.StatusOK, "signed in for another %s", s.Remaining().Round(time.Minute))
+}
+
+// live streams news until the session ends.
+func (a *accounts) live(c *gin.Context) {
+	s, ctx := sessions.Get(c), c.Request.Context()
+	c.Stream(func(w io.Writer) bool {
+		if err := s.KeepAlive(ctx); errors.Is(err, sessions.ErrGone) {
+			return false // signed out elsewhere
+		}
+		_, _ = io.WriteString(w, "still there\n")
+		select {
+		case <-time.After(newsEvery):
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	})
+}
+
+const newsEvery = 30 * time.Second
+
+// mail uses an access token, which is refreshed by one request even if several find it outdated.
+func (a *accounts) mail(c *gin.Context) {
+	s := sessions.Get(c)
+	err := sessions.Once(c.Request.Context(), s, refresh, 10*time.Second, func() error {
+		if token.Get(s) != "" { // Another request has refreshed it before this one began.
+			return nil
+		}
+		return token.Set(s, a.refreshToken())
+	})
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	c.String(http.StatusOK, "mail with token %s", token.Get(s))
+}
+
+// refreshToken takes the place of a call of the provider, who accepts each only once.
+func (a *accounts) refreshToken() string {
+	return strconv.FormatInt(a.refreshed.Add(1), 10)
 }

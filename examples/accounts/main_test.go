@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,6 +38,13 @@ func newDevice(t *testing.T, app *gin.Engine) *device {
 // do sends a request and wants that status and that text.
 func (d *device) do(method, path, form string, status int, text string) {
 	d.t.Helper()
+	if got, body := d.send(method, path, form); got != status || !strings.Contains(body, text) {
+		d.t.Errorf("%s %s: %d %q, want %d with %q", method, path, got, body, status, text)
+	}
+}
+
+func (d *device) send(method, path, form string) (status int, body string) {
+	d.t.Helper()
 	r := httptest.NewRequestWithContext(d.t.Context(), method, path, strings.NewReader(form))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if d.claims != "" {
@@ -53,9 +61,7 @@ func (d *device) do(method, path, form string, status int, text string) {
 			delete(d.cookies, c.Name)
 		}
 	}
-	if w.Code != status || !strings.Contains(w.Body.String(), text) {
-		d.t.Errorf("%s %s: %d %q, want %d with %q", method, path, w.Code, w.Body.String(), status, text)
-	}
+	return w.Code, w.Body.String()
 }
 
 func (d *device) post(path, form string, status int, text string) {
@@ -166,26 +172,29 @@ func TestRememberIsForOneLogin(t *testing.T) {
 	}
 }
 
-// TestParallelLogins has two requests of one browser sign in at once: the one that comes too late must not say that it did.
+// TestParallelLogins has two requests of one browser sign in at once. Neither is lost: the same user has one session, which
+// the cookies of both open, and another user has one of their own.
 func TestParallelLogins(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		store := sessiontest.NewStore(nil)
-		fast := newDevice(t, startWith(t, store))
-		fast.login("ann")
-		slow := newDevice(t, fast.app)
-		slow.cookies["session"] = fast.cookies["session"]
-		store.Fail(sessiontest.Fault{On: sessiontest.Save, Times: 1, Delay: time.Second})
-		var wg sync.WaitGroup
-		wg.Go(func() { slow.post("/login", "user=bob&password=open+sesame", http.StatusInternalServerError, "") })
-		synctest.Wait() // it waits for the store
-		fast.login("ann")
-		wg.Wait()
-		if cookie := slow.setCookie(); cookie != "" {
-			t.Errorf("a login that failed set %s", cookie)
-		}
-		fast.get("/me", http.StatusOK, "ann")
-	})
+	for _, second := range []string{"ann", "bob"} {
+		synctest.Test(t, func(t *testing.T) {
+			store := sessiontest.NewStore(nil)
+			fast := newDevice(t, startWith(t, store))
+			fast.login("ann")
+			slow := newDevice(t, fast.app)
+			slow.cookies["session"] = fast.cookies["session"]
+			store.Fail(sessiontest.Fault{On: sessiontest.Save, Times: 1, Delay: time.Second})
+			var wg sync.WaitGroup
+			wg.Go(func() { slow.post("/login", "user="+second+"&password=open+sesame", http.StatusOK, second) })
+			synctest.Wait() // it waits for the store
+			fast.login("ann")
+			wg.Wait()
+			slow.get("/me", http.StatusOK, second)
+			if second == "ann" {
+				fast.get("/me", http.StatusOK, "ann")
+			}
+		})
+	}
 }
 
 func TestLoginWhileTheStoreFails(t *testing.T) {
@@ -199,7 +208,9 @@ func TestLoginWhileTheStoreFails(t *testing.T) {
 	}
 	store.Heal()
 	store.Fail(sessiontest.Fault{On: sessiontest.Save, Times: 1})
-	d.post("/login", "user=ann&password=open+sesame", http.StatusInternalServerError, "")
+	d.post("/login", "user=ann&password=open+sesame", http.StatusServiceUnavailable, "")
+	d.get("/me", http.StatusUnauthorized, "")
+	d.login("ann")
 }
 
 // TestAddressIsTheConnections has a device write an address into its own requests. The page shows where it really is.
@@ -276,4 +287,55 @@ func TestLimit(t *testing.T) {
 	for _, d := range devices[1:] {
 		d.get("/me", http.StatusOK, "ann")
 	}
+}
+
+// TestOAuthState has eight requests redeem one state at the same time.
+func TestOAuthState(t *testing.T) {
+	t.Parallel()
+	d := newDevice(t, start(t))
+	_, state := d.send(http.MethodGet, "/connect", "")
+	var accepted atomic.Int32
+	var all sync.WaitGroup
+	for range 8 {
+		tab := newDevice(t, d.app)
+		tab.cookies["session"] = d.cookies["session"]
+		all.Go(func() {
+			if status, _ := tab.send(http.MethodGet, "/connected?state="+state, ""); status == http.StatusOK {
+				accepted.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if n := accepted.Load(); n != 1 {
+		t.Errorf("the state was accepted %d times", n)
+	}
+}
+
+// TestRefreshOnce has eight requests need a new access token at the same time.
+func TestRefreshOnce(t *testing.T) {
+	t.Parallel()
+	d := newDevice(t, start(t))
+	d.login("ann")
+	var all sync.WaitGroup
+	for range 8 {
+		tab := newDevice(t, d.app)
+		tab.cookies["session"] = d.cookies["session"]
+		all.Go(func() { tab.get("/mail", http.StatusOK, "mail with token 1") })
+	}
+	all.Wait()
+}
+
+// TestClockKeepsNobodySignedIn polls once a minute for longer than the idle timeout.
+func TestClockKeepsNobodySignedIn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDevice(t, start(t))
+		d.login("ann")
+		for range 59 {
+			time.Sleep(time.Minute)
+			d.get("/clock", http.StatusOK, "signed in for another")
+		}
+		time.Sleep(time.Minute)
+		d.get("/clock", http.StatusUnauthorized, "")
+	})
 }

@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -10,7 +9,11 @@ import (
 )
 
 // signIn signs in a user by name only. A real application checks a password or a passkey
-// first. Signing in changes the session's secret and keeps its data.
+// first. Signing in changes the session's secret and keeps the visitor's data, but not those of
+// another user who was signed in before. Submitting the form twice is no error.
+//
+// If the user is to be remembered, the cookie outlives the browser, and the idle timeout is
+// longer.
 func (a *App) signIn(s *core.Session, r Request) Response {
 	user, ok := parseName(r.Field("user"))
 	remember := r.Field("remember") != ""
@@ -21,7 +24,11 @@ func (a *App) signIn(s *core.Session, r Request) Response {
 				Error: "Please enter a name of up to 40 letters.",
 			})
 	}
-	if err := login(s, user, remember); err != nil {
+	how := core.SignIn{Remember: remember}
+	if remember {
+		how.Expiry = rememberedTimeout
+	}
+	if err := s.SignIn(r.Context, user, how); err != nil {
 		return a.changeFailed(s, err)
 	}
 	const text = "Welcome, %s. Your session has a new secret and kept everything else."
@@ -31,23 +38,8 @@ func (a *App) signIn(s *core.Session, r Request) Response {
 	return seeOther("/")
 }
 
-// login logs in a user, without the data of another user who was logged in before. If the user
-// is to be remembered, the cookie outlives the browser, and the idle timeout is longer.
-// Otherwise login resets both, since an earlier user may have been remembered.
-func login(s *core.Session, user string, remember bool) error {
-	var clearErr error
-	if before := s.Subject(); before != "" && before != user {
-		clearErr = s.Clear()
-	}
-	var expiry time.Duration // 0 means the one of the options
-	if remember {
-		expiry = rememberedTimeout
-	}
-	return errors.Join(clearErr, s.Login(user), s.Remember(remember), s.SetExpiry(expiry))
-}
-
-// signOut ends the session. The record and the cookie are deleted, and concurrent requests
-// cannot bring them back.
+// signOut ends the session. The data and the cookie are deleted, and concurrent requests cannot
+// bring them back.
 func (a *App) signOut(s *core.Session, _ Request) Response {
 	s.Destroy()
 	return seeOther("/goodbye")
@@ -106,14 +98,17 @@ func (a *App) confirmForm(s *core.Session, r Request) Response {
 }
 
 // confirm checks the pass phrase. A real application compares it with a slow hash, for each
-// user, and limits failures.
+// user, and limits failures. A double click is no error.
 func (a *App) confirm(s *core.Session, r Request) Response {
 	next := nextPage(r.Field("next"))
 	if r.Field("phrase") != passphrase {
 		return a.page(s, http.StatusUnprocessableEntity, "confirm",
 			confirmPage{next, passphrase, "That is not the pass phrase."})
 	}
-	if err := s.StepUp(proof()); err != nil {
+	if err := s.Confirm(r.Context, proof()); err != nil {
+		if otherClick(s) {
+			return seeOther(next)
+		}
 		return a.changeFailed(s, err)
 	}
 	err := flash.Set(s, "Thank you. You will not be asked again for five minutes.")
@@ -121,6 +116,13 @@ func (a *App) confirm(s *core.Session, r Request) Response {
 		return a.changeFailed(s, err)
 	}
 	return seeOther(next)
+}
+
+// otherClick reports whether the form was sent twice, as by a double click, and the browser has
+// the cookie of the other response already.
+func otherClick(s *core.Session) bool {
+	reason, _ := s.Overtaken()
+	return reason == core.ReasonReplaced
 }
 
 func proof() core.Auth { return core.Auth{Methods: []string{"pwd"}, Level: confirmedLevel} }
@@ -132,21 +134,24 @@ func (a *App) password(s *core.Session, _ Request) Response {
 	return a.page(s, http.StatusOK, "password", passwordPage{})
 }
 
-// changePassword ends all other sessions of the user, so that somebody who knows only the old
-// pass phrase does not stay signed in. It also changes the secret of this session, so that a
-// copy of this browser's cookie becomes useless.
+// changePassword changes the secret of this session, so that a copy of this browser's cookie
+// becomes useless. It then ends all other sessions of the user, so that somebody who knows only
+// the old pass phrase does not stay signed in.
 func (a *App) changePassword(s *core.Session, r Request) Response {
 	const minLength = 8
 	if len(r.Field("phrase")) < minLength {
 		return a.page(s, http.StatusUnprocessableEntity, "password",
 			passwordPage{"Please enter at least 8 characters."})
 	}
+	if err := s.Confirm(r.Context, proof()); err != nil {
+		if otherClick(s) {
+			return seeOther("/devices")
+		}
+		return a.changeFailed(s, err)
+	}
 	n, err := a.sessions.RevokeOthers(r.Context, s)
 	if err != nil {
 		return a.notRevoked(s, err)
-	}
-	if err = s.StepUp(proof()); err != nil {
-		return a.changeFailed(s, err)
 	}
 	text := signedOut(n) + " This one has a new secret. The pass phrase is still the demo’s."
 	if err = flash.Set(s, text); err != nil {

@@ -128,6 +128,7 @@ func (a *App) Routes() []Route {
 		{http.MethodGet, "/live/events", a.events},
 		{http.MethodGet, "/live/plain", a.plainEvents},
 		{http.MethodGet, "/session", a.session},
+		{http.MethodGet, "/session/left", a.sessionLeft},
 		{http.MethodPost, "/session/renew", a.renew},
 		{http.MethodGet, "/devices", a.devices},
 		{http.MethodPost, "/devices/revoke", confirmed(a.revoke)},

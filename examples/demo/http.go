@@ -161,6 +161,9 @@ func (a *App) errorResponse(s *core.Session, status int, title, text string) Res
 
 // changeFailed returns the response if the session could not be changed.
 func (a *App) changeFailed(s *core.Session, err error) Response {
+	if reason, overtaken := s.Overtaken(); overtaken {
+		return a.errorResponse(s, http.StatusConflict, "Your session has ended", endedText(reason))
+	}
 	return a.errorResponse(s, core.StatusCode(err), "That did not work",
 		"The session could not be changed. Please try again.")
 }

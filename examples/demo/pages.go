@@ -181,6 +181,40 @@ func (a *App) session(s *core.Session, _ Request) Response {
 	})
 }
 
+// timeLeft is the response to the session page, which asks every ten seconds.
+type timeLeft struct {
+	Seconds int    `json:"seconds"`
+	Ended   string `json:"ended"` // why the session has ended, or "" if it has not
+}
+
+// sessionLeft says how long the session lasts. The page asks by itself, so asking is no use of
+// the session: otherwise an open page would keep its user signed in.
+func (a *App) sessionLeft(s *core.Session, _ Request) Response {
+	s.Passive()
+	left := timeLeft{Seconds: int(s.Remaining().Seconds())}
+	if reason, overtaken := s.Overtaken(); overtaken {
+		left.Ended = endedText(reason)
+	} else if s.IsNew() {
+		left.Ended = "It has ended."
+	}
+	return asJSON(left)
+}
+
+// endedText says why a session has ended.
+func endedText(reason core.Reason) string {
+	switch reason {
+	case core.ReasonSignedOut:
+		return "You have signed out in another tab."
+	case core.ReasonSignedIn, core.ReasonReplaced:
+		return "You have signed in again in another tab. Please reload the page."
+	case core.ReasonLimit:
+		return "You have signed in on another device, and this was one too many."
+	case core.ReasonRevoked, core.ReasonRevokedAll, core.ReasonRevokedEverything, core.ReasonReuse:
+		return "This device was signed out from another one."
+	}
+	return "It has ended."
+}
+
 func (a *App) renew(s *core.Session, _ Request) Response {
 	if s.IsNew() {
 		return seeOther("/session")

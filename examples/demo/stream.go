@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -55,7 +56,7 @@ func (a *App) stream(s *core.Session, mediaType string, f format) Response {
 	res := newResponse(http.StatusOK, mediaType, nil)
 	res.Header["X-Accel-Buffering"] = "no" // keeps nginx from buffering the stream
 	res.Stream = func(ctx context.Context, send func(string) error) {
-		if !a.sendTicks(ctx, send, f) {
+		if !a.sendTicks(ctx, s, send, f) {
 			return
 		}
 		total := watched.Update(s, increment)
@@ -66,8 +67,11 @@ func (a *App) stream(s *core.Session, mediaType string, f format) Response {
 	return res
 }
 
-// sendTicks sends the ticks and reports whether all of them were sent.
-func (a *App) sendTicks(ctx context.Context, send func(string) error, f format) bool {
+// sendTicks sends the ticks and reports whether all of them were sent. Each counts as a use of
+// the session, as long as somebody watches. If the session ends meanwhile, so does the stream.
+func (a *App) sendTicks(
+	ctx context.Context, s *core.Session, send func(string) error, f format,
+) bool {
 	clock := time.NewTicker(a.tickInterval)
 	defer clock.Stop()
 	for n := range tickCount {
@@ -76,6 +80,9 @@ func (a *App) sendTicks(ctx context.Context, send func(string) error, f format) 
 		}
 		select {
 		case <-clock.C:
+			if errors.Is(s.KeepAlive(ctx), core.ErrGone) {
+				return false
+			}
 		case <-ctx.Done():
 			return false
 		case <-a.done:

@@ -138,7 +138,7 @@ func (app *application) run() {
 	if err := guest.visit(ctx, Action{Name: actionCount}.do); err != nil {
 		app.t.Fatal(err)
 	}
-	app.mustCount(4)
+	app.mustCount(4, 0)
 	both := []string{app.idOf(phone), app.idOf(desk)}
 	slices.Sort(both)
 	if got := app.ids("ann"); !slices.Equal(got, both) {
@@ -170,19 +170,20 @@ func (app *application) run() {
 	}
 	app.mustBeSignedIn(desk, "")
 	app.mustBeSignedIn(bob, "bob")
-	app.mustCount(2)
+	app.mustCount(2, 3)
 	if n, err := m.RevokeEverything(ctx); n != 2 || err != nil {
 		app.t.Errorf("RevokeEverything = %d, %v", n, err)
 	}
 	app.mustBeSignedIn(bob, "")
-	app.mustCount(0)
+	app.mustCount(0, 5)
 }
 
-// mustCount checks how many sessions Count and All find.
-func (app *application) mustCount(want int) {
+// mustCount checks how many sessions All finds, and that Count finds them and the marks of those
+// that were revoked.
+func (app *application) mustCount(want, marks int) {
 	app.t.Helper()
-	if n, err := app.manager.Count(app.t.Context()); n != want || err != nil {
-		app.t.Errorf("Count = %d, %v, want %d", n, err, want)
+	if n, err := app.manager.Count(app.t.Context()); n != want+marks || err != nil {
+		app.t.Errorf("Count = %d, %v, want %d and %d marks", n, err, want, marks)
 	}
 	seen := make(map[string]bool)
 	for info, err := range app.manager.All(app.t.Context()) {
@@ -215,9 +216,6 @@ func revokeAllWins(t *testing.T, a, b *remoteApp) {
 	}
 	var pending []request
 	for _, late := range append(writeActions(), Action{Name: actionRead}) {
-		if late.Name == actionLogin {
-			continue // a later login starts a session of another user
-		}
 		for _, app := range []*remoteApp{a, b} {
 			cookie := app.mustSetCookie(app.visit("", Action{actionLogin, "ann"}))
 			pending = append(pending, request{app, app.begin(cookie), late, cookie})
@@ -232,10 +230,17 @@ func revokeAllWins(t *testing.T, a, b *remoteApp) {
 		if reply.SetCookie != "" && r.late.Name != actionLogout {
 			t.Errorf("%s after all were revoked sets a cookie", r.late.Name)
 		}
+		if reply.Gone != (r.late.Name == actionLogin) {
+			t.Errorf("%s after all were revoked fails with ErrGone: %t", r.late.Name, reply.Gone)
+		}
 	}
 	for _, r := range append(pending, request{cookie: before}) {
-		if reply := b.visit(r.cookie, Action{Name: actionRead}); !reply.IsNew {
+		reply := b.visit(r.cookie, Action{Name: actionRead})
+		if !reply.IsNew || len(reply.Values) > 0 {
 			t.Errorf("a session survived %q after all were revoked", r.late.Name)
+		}
+		if reply.Overtaken != core.ReasonRevokedAll {
+			t.Errorf("its cookie is told %q after all were revoked", reply.Overtaken)
 		}
 	}
 	if reply := b.visit(after, Action{Name: actionRead}); reply.Subject != "ann" {
@@ -243,6 +248,9 @@ func revokeAllWins(t *testing.T, a, b *remoteApp) {
 	}
 	if ids := b.ids("ann"); len(ids) != 1 {
 		t.Errorf("the list has %d sessions, want the one that was started afterwards", len(ids))
+	}
+	if ids := b.ids("mallory"); len(ids) != 0 {
+		t.Errorf("%d logins in sessions that were revoked have succeeded", len(ids))
 	}
 }
 

@@ -160,6 +160,21 @@ func (p *process) Admin(c AdminCall, ids *[]string) error {
 	return err
 }
 
+// Walk returns how many sessions the application has.
+func (p *process) Walk(config AppConfig, sessions *int) error {
+	m, err := p.manager(config)
+	if err != nil {
+		return err
+	}
+	for _, err := range m.All(context.Background()) {
+		if err != nil {
+			return err
+		}
+		*sessions++
+	}
+	return nil
+}
+
 // BeginArgs are the arguments of Begin.
 type BeginArgs struct {
 	Config AppConfig
@@ -193,6 +208,9 @@ type EndArgs struct {
 type Reply struct {
 	SetCookie string
 	Refused   bool // the login exceeded the limit
+	Gone      bool // the login was refused, because the session was revoked meanwhile
+	Overtaken core.Reason
+	ID        string
 	IsNew     bool
 	Subject   string
 	Values    map[string]int
@@ -213,12 +231,18 @@ func (p *process) End(args EndArgs, r *Reply) error {
 		*r = Reply{Refused: true}
 		return nil
 	}
+	if errors.Is(err, core.ErrGone) {
+		*r = Reply{Gone: true}
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	*r = Reply{
-		SetCookie: setCookie, IsNew: s.IsNew(), Subject: s.Subject(), Values: make(map[string]int),
+		SetCookie: setCookie, ID: s.ID(), IsNew: s.IsNew(), Subject: s.Subject(),
+		Values: make(map[string]int),
 	}
+	r.Overtaken, _ = s.Overtaken()
 	for _, key := range s.Keys() {
 		r.Values[key] = core.Key[int](key).Get(s)
 	}

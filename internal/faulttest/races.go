@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/cloakroom-go/sessions/core"
 	"github.com/cloakroom-go/sessions/core/store"
 	"github.com/cloakroom-go/sessions/internal/testserver"
 )
@@ -23,6 +24,7 @@ func Processes(t *testing.T, address string) {
 		"R1LogoutWins":       logoutWins,
 		"R1LogoutWinsAtOnce": logoutWinsAtOnce,
 		"R2LoginWins":        loginWins,
+		"R2LoginsJoin":       loginsJoin,
 		"R4NothingIsLost":    nothingIsLost,
 		"R6OneRenewal":       oneRenewal,
 	} {
@@ -92,18 +94,24 @@ func (app *remoteApp) mustSetCookie(r Reply) string {
 	return b.cookie
 }
 
-// mustBeEnded checks in both processes that a cookie finds no session.
-func (p *appPair) mustBeEnded(cookie string) {
+// mustBeEnded checks in both processes that a cookie finds no session and is told why not.
+func (p *appPair) mustBeEnded(cookie string, why core.Reason) {
 	p.a.t.Helper()
 	for _, app := range []*remoteApp{p.a, p.b} {
-		if r := app.visit(cookie, Action{Name: actionRead}); !r.IsNew || len(r.Values) > 0 {
+		r := app.visit(cookie, Action{Name: actionRead})
+		if !r.IsNew || len(r.Values) > 0 || r.SetCookie != "" {
 			p.a.t.Errorf("the session that was ended is alive, with %v", r.Values)
+		}
+		if r.Overtaken != why {
+			p.a.t.Errorf("the session that was ended is overtaken by %q, want %q",
+				r.Overtaken, why)
 		}
 	}
 }
 
-// mustHaveRecords checks how many records are stored, if the store can list them.
-func (p *appPair) mustHaveRecords(want int) {
+// mustHaveRecords checks how many sessions and how many marks are stored, if the store can list
+// them.
+func (p *appPair) mustHaveRecords(sessions, marks int) {
 	p.a.t.Helper()
 	keys := make(map[string]bool)
 	for cursor, first := "", true; first || cursor != ""; first = false {
@@ -119,8 +127,11 @@ func (p *appPair) mustHaveRecords(want int) {
 		}
 		cursor = next
 	}
-	if len(keys) != want {
-		p.a.t.Errorf("%d records are stored, want %d", len(keys), want)
+	var walked int
+	p.a.call("Walk", p.a.config, &walked)
+	if walked != sessions || len(keys) != sessions+marks {
+		p.a.t.Errorf("%d sessions and %d other records are stored, want %d and %d marks",
+			walked, len(keys)-walked, sessions, marks)
 	}
 }
 
@@ -137,18 +148,35 @@ func logoutWins(t *testing.T, p *appPair) {
 		if r := p.b.visit(cookie, Action{Name: actionLogout}); !r.removesCookie() {
 			t.Error("the logout does not remove the cookie")
 		}
-		if r := p.a.end(number, late); r.SetCookie != "" && late.Name != actionLogout {
+		switch r := p.a.end(number, late); {
+		case late.Name == actionLogin:
+			p.mustBeOwn(&r, cookie)
+		case r.SetCookie != "" && late.Name != actionLogout:
 			t.Errorf("%s after a logout elsewhere sets a cookie", late.Name)
 		}
-		p.mustBeEnded(cookie)
+		p.mustBeEnded(cookie, core.ReasonSignedOut)
 	}
-	p.mustHaveRecords(0)
+	p.mustHaveRecords(1, len(writeActions())+1)
+}
+
+// mustBeOwn checks the reply of a login whose anonymous session another request had ended or
+// signed in with: it starts a session of its own with the data that it had loaded.
+func (p *appPair) mustBeOwn(login *Reply, before string) {
+	p.a.t.Helper()
+	own := p.a.mustSetCookie(*login)
+	r := p.b.visit(own, Action{Name: actionRead})
+	want := map[string]int{string(counter): 1}
+	if own == before || r.IsNew || r.Subject != "mallory" || !maps.Equal(r.Values, want) {
+		p.a.t.Errorf("a login whose session was overtaken leads to a session of %q with %v",
+			r.Subject, r.Values)
+	}
 }
 
 // logoutWinsAtOnce ends a session while many requests in the other process write to it.
 func logoutWinsAtOnce(t *testing.T, p *appPair) {
 	t.Helper()
-	for range 5 {
+	const rounds = 5
+	for range rounds {
 		cookie := p.a.startSession()
 		args := CountArgs{p.a.config, cookie, "", 4, 25}
 		count := p.a.client.Go("Process.Count", args, new(int), nil)
@@ -156,13 +184,13 @@ func logoutWinsAtOnce(t *testing.T, p *appPair) {
 			continue // until they are writing
 		}
 		p.b.visit(cookie, Action{Name: actionLogout})
-		p.mustBeEnded(cookie)
+		p.mustBeEnded(cookie, core.ReasonSignedOut)
 		if <-count.Done; count.Error != nil {
 			t.Errorf("counting while the session is ended = %v", count.Error)
 		}
-		p.mustBeEnded(cookie)
+		p.mustBeEnded(cookie, core.ReasonSignedOut)
 	}
-	p.mustHaveRecords(0)
+	p.mustHaveRecords(0, rounds)
 }
 
 // loginWins begins a request, logs in with its session in the other process, and ends the
@@ -174,10 +202,13 @@ func loginWins(t *testing.T, p *appPair) {
 		number := p.a.begin(cookie)
 		own := p.b.mustSetCookie(p.b.visit(cookie, Action{actionLogin, "alice"}))
 		p.b.visit(own, Action{actionMark, "kept"})
-		if r := p.a.end(number, late); r.SetCookie != "" {
+		switch r := p.a.end(number, late); {
+		case late.Name == actionLogin:
+			p.mustBeOwn(&r, cookie)
+		case r.SetCookie != "":
 			t.Errorf("%s under the old secret after a login sets a cookie", late.Name)
 		}
-		p.mustBeEnded(cookie)
+		p.mustBeEnded(cookie, core.ReasonSignedIn)
 		r := p.a.visit(own, Action{Name: actionRead})
 		want := map[string]int{string(counter): 1, "kept": 1}
 		if r.IsNew || r.Subject != "alice" || !maps.Equal(r.Values, want) {
@@ -185,7 +216,49 @@ func loginWins(t *testing.T, p *appPair) {
 				late.Name, r.Subject, r.Values)
 		}
 	}
-	p.mustHaveRecords(len(writeActions()) + 1)
+	p.mustHaveRecords(len(writeActions())+2, 0)
+}
+
+// loginsJoin lets four requests in two processes log in the same user concurrently from one
+// anonymous session. All must join one session, and the cookie of each must open it until one
+// of them has come back.
+func loginsJoin(t *testing.T, p *appPair) {
+	t.Helper()
+	const rounds = 5
+	for range rounds {
+		cookie := p.a.startSession()
+		id := p.a.visit(cookie, Action{Name: actionRead}).ID
+		var mu sync.Mutex
+		var cookies []string
+		var all sync.WaitGroup
+		for _, app := range []*remoteApp{p.a, p.b, p.a, p.b} {
+			args := EndArgs{app.begin(cookie), Action{actionLogin, "alice"}}
+			all.Go(func() {
+				var r Reply
+				if err := app.client.Call("Process.End", args, &r); err != nil {
+					t.Errorf("signing in = %v", err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				var b browser
+				b.storeCookie(r.SetCookie)
+				if cookies = append(cookies, b.cookie); r.ID != id {
+					t.Error("a login has not joined the session")
+				}
+			})
+		}
+		all.Wait()
+		for n, own := range cookies {
+			r := []*remoteApp{p.a, p.b}[n%2].visit(own, Action{Name: actionRead})
+			want := map[string]int{string(counter): 1}
+			if own == "" || r.ID != id || r.Subject != "alice" || !maps.Equal(r.Values, want) {
+				t.Errorf("one of four concurrent logins leads to a session of %q with %v",
+					r.Subject, r.Values)
+			}
+		}
+		p.mustBeEnded(cookie, core.ReasonSignedIn)
+	}
+	p.mustHaveRecords(rounds, 0)
 }
 
 // nothingIsLost lets 16 workers in two processes count 100 times each, in one common counter
@@ -215,7 +288,7 @@ func nothingIsLost(t *testing.T, p *appPair) {
 			}
 		}
 	}
-	p.mustHaveRecords(1)
+	p.mustHaveRecords(1, 0)
 }
 
 // oneRenewal lets four requests in two processes renew one session concurrently. All must get
@@ -258,5 +331,5 @@ func oneRenewal(t *testing.T, p *appPair) {
 			t.Errorf(text, r.Values)
 		}
 	}
-	p.mustHaveRecords(rounds)
+	p.mustHaveRecords(rounds, 0)
 }

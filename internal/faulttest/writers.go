@@ -2,6 +2,7 @@ package faulttest
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -55,7 +56,7 @@ func closeManager(t *testing.T, m *core.Manager) {
 // runThrough is Through with a manager. It returns how many requests have failed.
 func runThrough(t *testing.T, m *core.Manager, loss Loss, fault func()) (failed int) {
 	t.Helper()
-	ended := newEndedSessions(t, m)
+	ended := newEndedSessions(t, m, loss)
 	all := make([]*writer, writers)
 	var over atomic.Bool
 	var warm, done sync.WaitGroup
@@ -196,14 +197,15 @@ func (w *writer) check(s *core.Session) {
 type endedSessions struct {
 	t       *testing.T
 	manager *core.Manager
+	loss    Loss
 	cookies []string
 	pending map[Action]*core.Scope // requests that began before their session was ended
 }
 
 // newEndedSessions ends a session during each kind of request that writes.
-func newEndedSessions(t *testing.T, m *core.Manager) *endedSessions {
+func newEndedSessions(t *testing.T, m *core.Manager, loss Loss) *endedSessions {
 	t.Helper()
-	e := &endedSessions{t: t, manager: m, pending: make(map[Action]*core.Scope)}
+	e := &endedSessions{t: t, manager: m, loss: loss, pending: make(map[Action]*core.Scope)}
 	for _, action := range writeActions() {
 		cookie := startSession(t, m)
 		e.pending[action] = mustBegin(t, m, cookie)
@@ -269,16 +271,63 @@ func (e *endedSessions) check() {
 		if err := action.do(sc.Get()); err != nil {
 			e.t.Errorf("%s in a session that was ended = %v", action.Name, err)
 		}
+		endedID := sc.Get().ID()
 		setCookie, err := endRequest(sc)
-		if err != nil || setCookie != "" && action.Name != actionLogout {
+		switch {
+		case action.Name == actionLogin:
+			e.checkLogin(endedID, action.Text, setCookie, err)
+		case err != nil || setCookie != "" && action.Name != actionLogout:
 			e.t.Errorf("%s in a session that was ended = %v, want no error and no cookie",
 				action.Name, err)
 		}
 	}
 	for _, cookie := range e.cookies {
-		sc, err := beginRequest(e.t.Context(), e.manager, cookie)
-		if err != nil || !sc.Get().IsNew() {
-			e.t.Errorf("the cookie of a session that was ended = %v, want a new session", err)
+		e.checkEnded(cookie)
+	}
+}
+
+// checkLogin checks that a login in a session that was signed out meanwhile has started a
+// session of its own, with what the request had loaded, since that was anonymous.
+func (e *endedSessions) checkLogin(endedID, user, setCookie string, err error) {
+	e.t.Helper()
+	b := browser{manager: e.manager}
+	if b.storeCookie(setCookie); err != nil || b.cookie == "" {
+		e.t.Errorf("login in a session that was ended = %v, want a cookie", err)
+		return
+	}
+	err = b.visit(e.t.Context(), func(s *core.Session) error {
+		if s.Subject() != user || s.ID() == endedID || counter.Get(s) != 1 {
+			e.t.Errorf("login in a session that was ended has led to %v of %q, counted to %d: "+
+				"want another session of %q, counted to 1", s, s.Subject(), counter.Get(s), user)
 		}
+		return nil
+	})
+	if err != nil {
+		e.t.Errorf("a visit after a login in a session that was ended = %v", err)
+	}
+}
+
+// checkEnded checks that a cookie finds no session. Unless records may be lost, its bearer is
+// also told why, and can write nothing.
+func (e *endedSessions) checkEnded(cookie string) {
+	e.t.Helper()
+	sc, err := beginRequest(e.t.Context(), e.manager, cookie)
+	if err != nil || !sc.Get().IsNew() || sc.Get().Len() != 0 {
+		e.t.Errorf("the cookie of a session that was ended = %v, want an empty session", err)
+		return
+	}
+	if e.loss != Nothing {
+		return
+	}
+	reason, overtaken := sc.Get().Overtaken()
+	if !overtaken || reason != core.ReasonSignedOut {
+		e.t.Errorf("Overtaken = %q, %t after a logout", reason, overtaken)
+	}
+	if err := sc.Get().Set("late", 1); !errors.Is(err, core.ErrGone) {
+		e.t.Errorf("writing with the cookie of a session that was ended = %v", err)
+	}
+	if setCookie, err := endRequest(sc); setCookie != "" || err != nil {
+		e.t.Errorf("a request with the cookie of a session that was ended = %v and sets %q, "+
+			"want no error and no cookie", err, setCookie)
 	}
 }

@@ -144,7 +144,7 @@ func (w *worker) send(ctx context.Context, token *model.Token, plan planner) err
 	}
 	value := ""
 	if token != nil {
-		value = token.Value
+		value, r.sentID = token.Value, token.Session.ID
 	}
 	watchdog := time.AfterFunc(hangTimeout, func() {
 		s.fail(fmt.Errorf("a request of %s hangs", w.name))

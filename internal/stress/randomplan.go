@@ -31,6 +31,7 @@ func randomPlan(r *request, view *model.View, round int) commitPlan {
 			return []model.Op{{Kind: model.Destroy}}
 		}}
 		if n.IntN(3) == 0 {
+			r.sentID = "" // A login has no session to join.
 			s.writesAfterDestroy = r.firstWrites
 		}
 		return s
@@ -41,19 +42,36 @@ func randomPlan(r *request, view *model.View, round int) commitPlan {
 	}
 }
 
-// firstWrites returns the writes that start a session.
+// firstWrites returns the writes that start a session. If the request was overtaken, those before
+// a login are refused.
 func (r *request) firstWrites(id int64) []model.Op {
 	ops := []model.Op{{Kind: model.Set, Key: "s0", Value: id}}
-	if r.random.IntN(4) == 0 {
-		ops = append(ops, model.Op{Kind: model.Login, Key: subject(id)})
+	logins := 4 // one in so many
+	if r.overtaken {
+		logins = 2
+	}
+	if r.random.IntN(logins) > 0 {
+		return ops
+	}
+	ops = append(ops, model.Op{Kind: model.Login, Key: r.subject(id, r.sentID)})
+	if r.random.IntN(2) == 0 {
+		ops = append(ops, model.Op{Kind: model.Set, Key: "s1", Value: id})
 	}
 	return ops
 }
 
-func subject(id int64) string { return fmt.Sprintf("user-%d", id) }
+// subject returns the subject that a transaction logs in: one of its own, or the one that all
+// requests log in which have found the session with the given id, if they choose to.
+func (r *request) subject(id int64, session string) string {
+	if session != "" && r.random.IntN(2) == 0 {
+		return "home-" + session
+	}
+	return fmt.Sprintf("user-%d", id)
+}
 
 // randomWrites returns a function that returns one or more kinds of writes.
 func (r *request) randomWrites(view *model.View) func(id int64) []model.Op {
+	current := view
 	return func(id int64) []model.Op {
 		var ops []model.Op
 		if r.random.IntN(25) == 0 {
@@ -66,7 +84,7 @@ func (r *request) randomWrites(view *model.View) func(id int64) []model.Op {
 		for range 1 + r.random.IntN(2) {
 			ops = append(ops, r.loggedWrites(view, id)...)
 		}
-		return append(ops, r.identityChanges(id)...)
+		return append(ops, r.identityChanges(current, id)...)
 	}
 }
 
@@ -99,12 +117,16 @@ func (r *request) loggedWrites(view *model.View, id int64) []model.Op {
 }
 
 // identityChanges returns, sometimes, a change of the secret or the idle timeout.
-func (r *request) identityChanges(id int64) []model.Op {
+func (r *request) identityChanges(view *model.View, id int64) []model.Op {
 	switch n := r.random.IntN(30); {
 	case n < 3:
 		return []model.Op{{Kind: model.Renew}}
+	case n < 5 && view.Subject == "":
+		return []model.Op{{Kind: model.Login, Key: r.subject(id, view.ID)}}
+	case n < 4:
+		return []model.Op{{Kind: model.Login, Key: r.subject(id, "")}}
 	case n < 5:
-		return []model.Op{{Kind: model.Login, Key: subject(id)}}
+		return []model.Op{{Kind: model.Login, Key: view.Subject}}
 	case n < 6:
 		idle := []time.Duration{0, core.Permanent, time.Hour}
 		return []model.Op{{Kind: model.Expire, Value: int64(idle[r.random.IntN(len(idle))])}}

@@ -33,6 +33,9 @@ type request struct {
 	session    *core.Session
 	header     map[string][]string
 	headerSent bool
+	failed     bool   // the session has refused a change because it could not be loaded
+	overtaken  bool   // the token has been overtaken, so the session is empty
+	sentID     string // the id of the session whose token was sent
 }
 
 // run handles the request. It returns the cookie that the response sets, or nil if there is
@@ -89,8 +92,13 @@ func (r *request) observe() (*model.View, error) {
 		if r.session.Len() != 0 || r.session.Subject() != "" {
 			return nil, errors.New("a new session is not empty")
 		}
-		return nil, r.visit.SawNothing()
+		_, r.overtaken = r.session.Overtaken()
+		return nil, r.visit.SawNothing(r.overtaken)
 	}
+	if _, overtaken := r.session.Overtaken(); overtaken {
+		return nil, fmt.Errorf("%v is there and is overtaken", r.session)
+	}
+	r.overtaken = false
 	view := &model.View{
 		ID: r.session.ID(), Subject: r.session.Subject(), Values: map[string]int64{},
 	}
@@ -124,22 +132,15 @@ type planner func(r *request, view *model.View, round int) commitPlan
 // commitRound makes the changes of a plan and commits them. It reports whether another round
 // may follow.
 func (r *request) commitRound(n int, s commitPlan) (more bool, err error) {
-	var txs []*model.Tx
-	if s.writes != nil {
-		txs = append(txs, r.visit.Begin(s.writes))
-		r.apply(txs[0])
+	txs, err := r.applyPlan(s)
+	if err != nil {
+		return false, err
 	}
-	if s.writesAfterDestroy != nil {
-		r.visit.Start()
-		txs = append(txs, r.visit.Begin(s.writesAfterDestroy))
-		r.apply(txs[1])
-	}
-	live := len(txs) > 0 && s.writesAfterDestroy == nil && !r.session.IsNew()
-	commitErr := r.commit(s.beforeResponse && n == 0)
-	gone := errors.Is(commitErr, core.ErrGone)
-	if commitErr == nil && live && r.headerSent {
-		// Adapters do not report that the session has ended. Renew does, and has no other effect.
-		gone = errors.Is(r.session.Renew(), core.ErrGone)
+	early, before := s.beforeResponse && n == 0, r.header["Set-Cookie"]
+	commitErr := r.commit(early)
+	gone, err := r.isGone(early, commitErr, before)
+	if err != nil {
+		return false, err
 	}
 	for _, tx := range txs {
 		if err := r.recordOutcome(tx, commitErr, gone); err != nil {
@@ -150,6 +151,43 @@ func (r *request) commitRound(n int, s commitPlan) (more bool, err error) {
 		return false, r.expectUnavailable("commit", commitErr)
 	}
 	return !gone && (s.beforeResponse || s.continueAfter), nil
+}
+
+// applyPlan begins and applies the transactions of a plan. It returns those that a commit saves.
+func (r *request) applyPlan(s commitPlan) (txs []*model.Tx, err error) {
+	if s.writes != nil {
+		tx := r.visit.Begin(s.writes)
+		if saved, err := r.apply(tx); err != nil {
+			return nil, err
+		} else if saved {
+			txs = append(txs, tx)
+		}
+	}
+	if s.writesAfterDestroy == nil {
+		return txs, nil
+	}
+	r.visit.Start()
+	tx := r.visit.Begin(s.writesAfterDestroy)
+	_, err = r.apply(tx)
+	return append(txs, tx), err
+}
+
+// isGone reports whether the session is gone after a commit that returned err. Nothing was saved
+// then, and the response must not have got a cookie.
+func (r *request) isGone(early bool, err error, before []string) (gone bool, _ error) {
+	_, gone = r.session.Overtaken()
+	refused := errors.Is(err, core.ErrGone)
+	switch {
+	case err != nil && !refused:
+		return false, nil
+	case r.failed:
+		return false, errors.New("a session that could not be loaded is committed")
+	case refused != (gone && early):
+		return false, fmt.Errorf("a commit returns %w, but the session is gone: %t", err, gone)
+	case gone && !slices.Equal(before, r.header["Set-Cookie"]):
+		return false, errors.New("the response of a session that is gone sets a cookie")
+	}
+	return gone, nil
 }
 
 func (r *request) recordOutcome(tx *model.Tx, err error, gone bool) error {
@@ -184,36 +222,63 @@ func (r *request) commitHeader() error {
 	return err
 }
 
-// apply applies the operations of a transaction to the session.
-func (r *request) apply(tx *model.Tx) {
-	s := r.session
-	for _, op := range tx.Ops {
-		switch op.Kind {
-		case model.Set:
-			_ = core.Key[int64](op.Key).Set(s, op.Value)
-		case model.Add:
-			core.Key[int64](op.Key).Update(s, func(n int64) int64 { return n + 1 })
-		case model.Delete:
-			if op.Value == 0 {
-				_ = s.Delete(op.Key)
-			} else {
-				core.Key[int64](op.Key).Take(s)
-			}
-		case model.Clear:
-			_ = s.Clear()
-		case model.Renew:
-			_ = s.Renew()
-		case model.Login:
-			_ = s.Login(op.Key)
-		case model.Expire:
-			_ = s.SetExpiry(time.Duration(op.Value))
-		case model.Destroy:
-			s.Destroy()
+// apply applies the operations of a transaction to the session. If the request has been overtaken,
+// those before a login must be refused. It reports whether any operations are to be saved.
+func (r *request) apply(tx *model.Tx) (saved bool, err error) {
+	refused := 0
+	for n, op := range tx.Ops {
+		if op.Kind == model.Login {
+			r.overtaken = false
+		}
+		err := r.applyOp(op)
+		if err != nil && core.StatusCode(err) == 503 {
+			r.failed = true // The session was used before it was loaded, so the commit fails.
+			continue
+		}
+		if errors.Is(err, core.ErrGone) != r.overtaken || err != nil && !r.overtaken {
+			return false, fmt.Errorf("%s of %v returns %w, overtaken: %t",
+				op.Kind, tx, err, r.overtaken)
+		}
+		if r.overtaken {
+			refused = n + 1
 		}
 	}
-	if tx.Logged {
-		logKey.Update(s, func(ids []int64) []int64 { return append(slices.Clone(ids), tx.ID) })
+	if refused > 0 && !r.visit.Refuse(tx, refused) {
+		return false, nil
 	}
+	if tx.Logged {
+		logKey.Update(r.session, func(ids []int64) []int64 {
+			return append(slices.Clone(ids), tx.ID)
+		})
+	}
+	return true, nil
+}
+
+// applyOp applies an operation to the session. An update returns no error.
+func (r *request) applyOp(op model.Op) error {
+	s := r.session
+	switch op.Kind {
+	case model.Set:
+		return core.Key[int64](op.Key).Set(s, op.Value)
+	case model.Add:
+		core.Key[int64](op.Key).Update(s, func(n int64) int64 { return n + 1 })
+	case model.Delete:
+		if op.Value == 0 {
+			return s.Delete(op.Key)
+		}
+		core.Key[int64](op.Key).Take(s)
+	case model.Clear:
+		return s.Clear()
+	case model.Renew:
+		return s.Renew()
+	case model.Login:
+		return s.Login(op.Key)
+	case model.Expire:
+		return s.SetExpiry(time.Duration(op.Value))
+	case model.Destroy:
+		s.Destroy()
+	}
+	return nil
 }
 
 // expectUnavailable counts an error. It returns an error unless the status for it is 503.

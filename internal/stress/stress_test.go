@@ -90,6 +90,13 @@ func sometimes() func() bool {
 	}
 }
 
+// isMark reports whether a record is the mark of a session that has ended, which no other record
+// of a run expires like.
+func isMark(rec store.Record) bool {
+	left := time.Until(rec.Expires)
+	return left > markTime && left <= markTime+graceTime
+}
+
 // Each fault of a store ends a run with the trace of a session.
 func TestFaultsAreFound(t *testing.T) {
 	t.Parallel()
@@ -105,7 +112,18 @@ func TestFaultsAreFound(t *testing.T) {
 			}
 			return s.Save(ctx, rec)
 		}}, "is lost"},
-		"deletes nothing": {&faulty{remove: func(*memstore.Store, string) error { return nil }}, "dead before it came"},
+		"ends nothing": {&faulty{save: func(s *memstore.Store, rec store.Record) (store.Record, error) {
+			if isMark(rec) {
+				return rec, nil
+			}
+			return s.Save(ctx, rec)
+		}}, "dead before it came"},
+		"forgets what has ended": {&faulty{save: func(s *memstore.Store, rec store.Record) (store.Record, error) {
+			if isMark(rec) {
+				return rec, s.Delete(ctx, rec.Key)
+			}
+			return s.Save(ctx, rec)
+		}}, "taken for a stranger"},
 		"an outage is an absence": {&faulty{load: func() func(*memstore.Store, string) (store.Record, error) {
 			out := now()
 			return func(s *memstore.Store, key string) (store.Record, error) {

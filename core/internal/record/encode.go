@@ -38,7 +38,8 @@ func (s *Snapshot) Encode(h *Header, entries []Entry) {
 // sizeOf estimates the size of the encoded record. The estimate is close because the store
 // keeps the whole allocation: the fixed part with its times, and two lengths for each entry.
 func sizeOf(h *Header, entries []Entry) int {
-	size := 80 + len(h.CookieName) + len(h.Subject) + len(h.History) + len(h.Account)
+	size := 80 + len(h.CookieName) + len(h.Subject) + len(h.History) + len(h.Account) +
+		len(h.Past) + len(h.Ended) + len(h.Extensions)
 	for i := range entries {
 		size += len(entries[i].Key) + len(entries[i].Value) + 3
 	}

@@ -18,14 +18,16 @@ const (
 	flagAccount  = 1 << 2 // There is an account.
 	flagRemember = 1 << 3 // The cookie outlives the browser, whatever the manager's policy.
 	flagForget   = 1 << 4 // The cookie ends with the browser, whatever the manager's policy.
-	flagsKnown   = flagHistory | flagOwnIdle | flagAccount | flagRemember | flagForget
+	flagPast     = 1 << 5 // There are secrets of the past.
+	flagEnded    = 1 << 6 // The session has ended: the record is a mark.
+	flagExtended = 1 << 7 // There are extensions.
 )
 
 var (
 	// ErrDamaged is returned for a record whose bytes are not a valid encoding.
 	ErrDamaged = errors.New("sessions: record is damaged")
-	// ErrFormat is returned for a record of another format version.
-	ErrFormat = errors.New("sessions: record has an unknown format version")
+	// ErrFormat is returned for a record of a later format, which a later release has written.
+	ErrFormat = errors.New("sessions: record has a format of a later release")
 )
 
 // castagnoli is a variable because looking the table up for each record takes too long.

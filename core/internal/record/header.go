@@ -27,11 +27,24 @@ type Identity struct {
 	Subject    []byte
 	History    ticket.History
 	Account    Account
+	Past       ticket.Past
+	Ended      []byte     // why the session has ended; empty if it has not
+	Extensions Extensions // what later releases have added
 }
 
-func (id *Identity) valid(flags byte) bool {
-	return (flags&flagHistory == 0 || id.History.Valid()) &&
-		(flags&flagAccount == 0 || id.Account.valid())
+// check returns ErrDamaged or ErrFormat if a field is not one that this release can read.
+func (id *Identity) check(flags byte) error {
+	valid := (flags&flagHistory == 0 || id.History.Valid()) &&
+		(flags&flagAccount == 0 || id.Account.valid()) &&
+		(flags&flagPast == 0 || len(id.Past) != 0 && id.Past.Valid()) &&
+		(flags&flagEnded == 0 || len(id.Ended) != 0)
+	if !valid {
+		return ErrDamaged
+	}
+	if flags&flagExtended != 0 {
+		return id.Extensions.check()
+	}
+	return nil
 }
 
 func (h *Header) flags() (flags byte) {
@@ -43,6 +56,15 @@ func (h *Header) flags() (flags byte) {
 	}
 	if len(h.Account) != 0 {
 		flags |= flagAccount
+	}
+	if len(h.Past) != 0 {
+		flags |= flagPast
+	}
+	if len(h.Ended) != 0 {
+		flags |= flagEnded
+	}
+	if len(h.Extensions) != 0 {
+		flags |= flagExtended
 	}
 	return flags | h.Cookie.flag()
 }
@@ -102,12 +124,30 @@ func readIdentity(r *reader, flags byte) (id Identity) {
 	if flags&flagAccount != 0 {
 		id.Account = r.bytes()
 	}
+	if flags&(flagPast|flagEnded|flagExtended) != 0 {
+		readLaterFields(r, flags, &id)
+	}
 	return id
+}
+
+// readLaterFields reads the fields that few records have.
+func readLaterFields(r *reader, flags byte, id *Identity) {
+	if flags&flagPast != 0 {
+		id.Past = r.bytes()
+	}
+	if flags&flagEnded != 0 {
+		id.Ended = r.bytes()
+	}
+	if flags&flagExtended != 0 {
+		id.Extensions = r.bytes()
+	}
 }
 
 func (id *Identity) append(b []byte) []byte {
 	b = appendBytes(appendBytes(b, id.CookieName), id.Subject)
-	for _, part := range [...][]byte{id.History, id.Account} {
+	for _, part := range [...][]byte{
+		id.History, id.Account, id.Past, id.Ended, id.Extensions,
+	} {
 		if len(part) != 0 {
 			b = appendBytes(b, part)
 		}

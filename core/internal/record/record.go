@@ -1,6 +1,7 @@
 package record
 
 import (
+	"encoding/binary"
 	"math"
 
 	"github.com/cloakroom-go/sessions/core/internal/ticket"
@@ -19,18 +20,20 @@ type Snapshot struct {
 }
 
 // Decode reads s.Record.Data. It neither panics nor allocates, whatever the bytes are. If it
-// returns an error, only s.Record may be used.
+// returns an error, only s.Record may be used. ErrFormat means that a later release has written
+// the record: nothing may be done to it, except that it may be ended.
 func (s *Snapshot) Decode() error {
 	r := reader{data: s.Record.Data}
 	if version := r.byte(); version != formatVersion || len(r.data) > math.MaxInt32 {
-		return ErrFormat
+		return foreign(r.data)
 	}
 	flags := r.byte()
 	r.take(len(ticket.Digest{}))
 	s.Times = readTimes(&r, flags)
 	s.identity = r.offset()
 	identity := readIdentity(&r, flags)
-	if !identity.valid(flags) || s.Cookie > CookieForget || flags&^flagsKnown != 0 {
+	invalid := identity.check(flags)
+	if invalid == ErrDamaged || s.Cookie > CookieForget { //nolint:errorlint // It is not wrapped.
 		return ErrDamaged
 	}
 	s.count = uint32(r.length())
@@ -42,7 +45,19 @@ func (s *Snapshot) Decode() error {
 	if r.failed || stored != sum || len(r.data)-r.at != total {
 		return ErrDamaged
 	}
-	return nil
+	return invalid
+}
+
+// foreign returns what is wrong with data that is not of this format version. The records of
+// later versions end with the checksum of all bytes before it, in whichever way they are laid
+// out, so that they can be told from damaged ones.
+func foreign(data []byte) error {
+	n := len(data) - 4
+	if n > 0 && data[0] > formatVersion &&
+		binary.BigEndian.Uint32(data[n:]) == checksum(data[:n]) {
+		return ErrFormat
+	}
+	return ErrDamaged
 }
 
 // Stored reports whether the record has been stored.
@@ -66,6 +81,38 @@ func (s *Snapshot) CookieName() []byte {
 
 // Subject returns the signed-in user, or "" if nobody is signed in.
 func (s *Snapshot) Subject() string { return string(s.Identity().Subject) }
+
+// HasPast reports whether the record remembers other secrets than the current one.
+func (s *Snapshot) HasPast() bool {
+	if s.flags()&(flagHistory|flagPast) == 0 {
+		return false
+	}
+	id := s.Identity()
+	return id.History.Len() != 0 || len(id.Past) != 0
+}
+
+// HasEnded reports whether the record is a mark, which says that the session has ended.
+func (s *Snapshot) HasEnded() bool { return s.flags()&flagEnded != 0 }
+
+// Ended returns why the session has ended, or "" if it has not.
+func (s *Snapshot) Ended() string { return string(s.Identity().Ended) }
+
+// Undelivered reports whether the current secret has not been presented yet, while a secret from
+// before it is accepted.
+func (s *Snapshot) Undelivered() bool {
+	if s.flags()&(flagHistory|flagPast) == 0 {
+		return false
+	}
+	id := s.Identity()
+	return id.History.Undelivered() || id.Past.Undelivered()
+}
+
+func (s *Snapshot) flags() byte {
+	if len(s.Record.Data) == 0 {
+		return 0
+	}
+	return s.Record.Data[1]
+}
 
 // Digest returns the digest of the current secret.
 func (s *Snapshot) Digest() (d ticket.Digest) {

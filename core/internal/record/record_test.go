@@ -24,6 +24,15 @@ func sample() (store.Record, Header, []Entry) {
 			CookieName: []byte("session"), Subject: []byte("ann"),
 			History: ticket.History(nil).Append(ticket.Secret{2}, ticket.Secret{3}, 1_700_000_001_000, 1_700_000_031_000),
 			Account: NewAccount(&Proof{Methods: []string{"pwd", "otp"}, Level: 2}, Device{IP: "192.0.2.1", UserAgent: "browser"}),
+			Past: ticket.NewPast([]ticket.Line{
+				{Kind: ticket.Over, Until: 1_700_000_031_000, Digest: ticket.Digest{4}},
+				{
+					Kind: ticket.Former, Digest: ticket.Digest{5}, Authenticated: 1_700_000_000_500,
+					Proof: NewAccount(&Proof{Methods: []string{"pwd"}, Level: 1}, Device{}),
+				},
+			}),
+			Ended:      []byte("signed_out"),
+			Extensions: Extensions(nil).AppendExtension(2, []byte("later")).AppendExtension(300, nil),
 		},
 	}
 	entries := []Entry{{[]byte("visits"), []byte("1")}, {[]byte(""), []byte{}}, {[]byte("note"), []byte(`"x"`)}}
@@ -66,12 +75,16 @@ func TestEmptySnapshot(t *testing.T) {
 	equal(t, "digest", s.Digest(), ticket.Digest{})
 	equal(t, "secret since", s.SecretSince(), 0)
 	equal(t, "entries", s.Len(), 0)
+	equal(t, "has a past", s.HasPast(), false)
+	equal(t, "undelivered", s.Undelivered(), false)
+	equal(t, "has ended", s.HasEnded(), false)
+	equal(t, "reason", s.Ended(), "")
 	equal(t, "header", fmt.Sprintf("%+v", s.Header()), fmt.Sprintf("%+v", Header{}))
 	s.Each(func(_, _ []byte) { t.Error("it has an entry") })
 	if _, _, ok := s.Find(""); ok {
 		t.Error("it has a value")
 	}
-	want(t, s.Decode(), ErrFormat)
+	want(t, s.Decode(), ErrDamaged)
 }
 
 func TestSnapshotAccessors(t *testing.T) {
@@ -86,6 +99,12 @@ func TestSnapshotAccessors(t *testing.T) {
 	equal(t, "entries", s.Len(), len(entries))
 	equal(t, "history", string(s.Identity().History), string(h.History))
 	equal(t, "account", string(s.Identity().Account), string(h.Account))
+	equal(t, "past", string(s.Identity().Past), string(h.Past))
+	equal(t, "has a past", s.HasPast(), true)
+	equal(t, "undelivered", s.Undelivered(), true)
+	equal(t, "has ended", s.HasEnded(), true)
+	equal(t, "reason", s.Ended(), "signed_out")
+	equal(t, "extensions", string(s.Identity().Extensions), string(h.Extensions))
 	name, value, _ := s.Find("note")
 	equal(t, "room behind a key", cap(name), len(name))
 	equal(t, "room behind a value", cap(value), len(value))
@@ -137,15 +156,17 @@ func TestDecodeRefuses(t *testing.T) {
 	t.Parallel()
 	late := Times{Created: ticket.MaxMillis + 1}
 	for name, rec := range map[string]store.Record{
-		"unknown flag": func() store.Record {
-			r := encode(&store.Record{}, &Header{}, nil).Record
-			r.Data[1] |= 1 << 7
-			resum(&r, 0)
-			return r
-		}(),
-		"impossible time":    encode(&store.Record{}, &Header{Times: late}, nil).Record,
-		"impossible history": encode(&store.Record{}, &Header{Identity: Identity{History: make(ticket.History, 23)}}, nil).Record,
-		"impossible account": encode(&store.Record{}, &Header{Identity: Identity{Account: Account{1}}}, nil).Record,
+		"extensions that are missing": withFlags(flagExtended),
+		"past that is missing":        withFlags(flagPast),
+		"end that is missing":         withFlags(flagEnded),
+		"history that is missing":     withFlags(flagHistory),
+		"account that is missing":     withFlags(flagAccount),
+		"impossible time":             encode(&store.Record{}, &Header{Times: late}, nil).Record,
+		"impossible history":          encode(&store.Record{}, &Header{Identity: Identity{History: make(ticket.History, 23)}}, nil).Record,
+		"impossible account":          encode(&store.Record{}, &Header{Identity: Identity{Account: Account{1}}}, nil).Record,
+		"impossible past":             encode(&store.Record{}, &Header{Identity: Identity{Past: make(ticket.Past, 51)}}, nil).Record,
+		"past that is cut":            encode(&store.Record{}, &Header{Identity: Identity{Past: ticket.Past{1, 2}}}, nil).Record,
+		"past of nine lines":          encode(&store.Record{}, &Header{Identity: Identity{Past: nineLines()}}, nil).Record,
 	} {
 		if _, err := decodeRecord(rec); !errors.Is(err, ErrDamaged) {
 			t.Errorf("%s: error is %v, want %v", name, err, ErrDamaged)
@@ -153,6 +174,56 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 	_, err := decodeRecord(encode(&store.Record{}, &Header{Times: Times{Created: ticket.MaxMillis}}, nil).Record)
 	want(t, err, nil)
+}
+
+// withFlags returns a record whose flags announce a field that it does not have: in its place
+// stands the number of entries, which is read as an empty field.
+func withFlags(flags byte) store.Record {
+	rec := encode(&store.Record{}, &Header{}, nil).Record
+	rec.Data[1] |= flags
+	resum(&rec, 0)
+	return rec
+}
+
+func nineLines() ticket.Past {
+	line := ticket.Line{Kind: ticket.Twin, Until: 1, Digest: ticket.Digest{1}}
+	one := ticket.NewPast([]ticket.Line{line})
+	return bytes.Repeat(one, ticket.MaxLines+1)
+}
+
+// A record has a past if a secret from before is still remembered, and is undelivered if the time
+// of one has not begun.
+func TestHasPast(t *testing.T) {
+	t.Parallel()
+	const now = 1_700_000_000_000
+	renewed := func(until int64) ticket.History {
+		return ticket.History(nil).Append(ticket.Secret{2}, ticket.Secret{3}, now, until)
+	}
+	lines := func(kind ticket.Kind, until int64) ticket.Past {
+		return ticket.NewPast([]ticket.Line{{Kind: kind, Until: until, Digest: ticket.Digest{1}}})
+	}
+	for name, tc := range map[string]struct {
+		id                Identity
+		past, undelivered bool
+	}{
+		"nothing":              {Identity{}, false, false},
+		"account":              {Identity{Account: NewAccount(&Proof{Level: 1}, Device{})}, false, false},
+		"renewed":              {Identity{History: renewed(ticket.Undelivered)}, true, true},
+		"renewed, delivered":   {Identity{History: renewed(now + 1)}, true, false},
+		"renewed, no grace":    {Identity{History: renewed(now)}, false, false},
+		"stepped up":           {Identity{Past: lines(ticket.Former, ticket.Undelivered)}, true, true},
+		"stepped up, spent":    {Identity{Past: lines(ticket.Spent, now)}, true, false},
+		"over":                 {Identity{Past: lines(ticket.Over, now)}, true, false},
+		"twin":                 {Identity{Past: lines(ticket.Twin, ticket.Undelivered)}, true, true},
+		"twin and a renewal":   {Identity{History: renewed(now + 1), Past: lines(ticket.Twin, ticket.Undelivered)}, true, true},
+		"over and undelivered": {Identity{History: renewed(ticket.Undelivered), Past: lines(ticket.Over, now)}, true, true},
+	} {
+		s, err := decodeRecord(encode(&store.Record{}, &Header{Identity: tc.id}, nil).Record)
+		want(t, err, nil)
+		equal(t, name+": has a past", s.HasPast(), tc.past)
+		equal(t, name+": undelivered", s.Undelivered(), tc.undelivered)
+		equal(t, name+": has ended", s.HasEnded(), false)
+	}
 }
 
 // A touch changes only the expiry of the store's record. The times are derived from it.
@@ -248,6 +319,16 @@ func FuzzRecord(f *testing.F) {
 	f.Add(rec.Data, uint16(0), byte(0))
 	f.Add(rec.Data, uint16(40), byte(1))
 	f.Add([]byte{}, uint16(0), byte(0))
+	f.Add(laterVersion(2, rec.Data), uint16(1), byte(0x20))
+	h.Extensions = h.Extensions.AppendExtension(7, []byte("critical"))
+	f.Add(encode(&store.Record{}, &h, entries).Record.Data, uint16(1), byte(0x40))
+	h.Extensions = nil
+	f.Add(encode(&store.Record{}, &h, entries).Record.Data, uint16(1), byte(0x80))
+	h.Ended = nil
+	f.Add(encode(&store.Record{}, &h, entries).Record.Data, uint16(150), byte(4))
+	h.Past = ticket.NewPast(make([]ticket.Line, 1))
+	f.Add(encode(&store.Record{}, &h, entries).Record.Data, uint16(150), byte(1))
+	h.Past = nil
 	h.History, h.Account, h.OwnIdle, h.Subject = nil, nil, false, nil
 	f.Add(encode(&store.Record{}, &h, entries[:1]).Record.Data, uint16(3), byte(0x80))
 	end := headEnd(f, rec)

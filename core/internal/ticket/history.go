@@ -12,8 +12,8 @@ import (
 //
 //	family  16 bytes  digest of the half that all secrets of the history share
 //	rotated  8 bytes  when the secret was replaced last, in milliseconds since the Unix epoch
-//	retired           the secrets whose grace period was not over then, the oldest first, each as
-//	  until   8 bytes   when its grace period ends
+//	retired           the secrets that are still remembered, the oldest first, each as
+//	  until   8 bytes   when its grace period ends, or Undelivered
 //	  digest 32 bytes   its SHA-256
 //	  next   32 bytes   the secret that replaced it, readable only by the bearer of this one
 //
@@ -30,10 +30,6 @@ const (
 	// MaxRetired is how many retired secrets a history keeps. Beyond it the oldest is dropped.
 	MaxRetired = 4
 )
-
-// MaxMillis bounds the times in a record, in milliseconds since the Unix epoch, so that adding
-// a duration to one cannot overflow.
-const MaxMillis = math.MaxInt64 / 4
 
 // Valid reports whether h may have been returned by Append.
 func (h History) Valid() bool {
@@ -74,7 +70,7 @@ func (h History) Current(s Secret, current Digest, now int64) (Secret, bool) {
 		if !digest.Matches(&s) {
 			continue
 		}
-		if now >= h.retired(i).until() {
+		if ended(h.retired(i).until(), now) {
 			return Secret{}, false
 		}
 		return h.unseal(s, i, current)
@@ -95,10 +91,64 @@ func (h History) unseal(s Secret, i int, current Digest) (Secret, bool) {
 	return s, ok
 }
 
-// DropExpired returns h without the secrets whose grace period is over.
+// ended reports whether a time that ends at until is over.
+func ended(until, now int64) bool { return until != Undelivered && now >= until }
+
+// Find returns when the grace period of a retired secret ends, or ended.
+func (h History) Find(s *Secret) (until int64, ok bool) {
+	for i := range h.Len() {
+		if digest := h.retired(i).digest(); digest.Matches(s) {
+			return h.retired(i).until(), true
+		}
+	}
+	return 0, false
+}
+
+// Undelivered reports whether the grace period of a retired secret has not begun, because the
+// current secret has not been presented yet.
+func (h History) Undelivered() bool {
+	for i := range h.Len() {
+		if h.retired(i).until() == Undelivered {
+			return true
+		}
+	}
+	return false
+}
+
+// Deliver returns h after the current secret was presented for the first time: the grace periods
+// that had not begun end at until.
+func (h History) Deliver(until int64) History {
+	if !h.Undelivered() {
+		return h
+	}
+	h = append(History{}, h...)
+	for i := range h.Len() {
+		if r := h.retired(i); r.until() == Undelivered {
+			binary.BigEndian.PutUint64(r, uint64(until))
+		}
+	}
+	return h
+}
+
+// Lines returns the retired secrets as lines of a Past that end at until, or when their grace
+// period does if that is known.
+func (h History) Lines(kind Kind, until int64) (lines []Line) {
+	for i := range h.Len() {
+		r := h.retired(i)
+		end := until
+		if kind == Twin && r.until() != Undelivered {
+			end = r.until()
+		}
+		lines = append(lines, Line{Kind: kind, Until: end, Digest: r.digest()})
+	}
+	return lines
+}
+
+// DropExpired returns h without the secrets that need not be remembered any longer.
 func (h History) DropExpired(now int64) History {
 	n := 0
-	for n < h.Len() && now >= h.retired(n).until() {
+	for n < h.Len() && h.retired(n).until() != Undelivered &&
+		now >= h.retired(n).until()+Remembered {
 		n++
 	}
 	return h.dropOldest(n)
@@ -124,7 +174,7 @@ func (h History) Append(old, next Secret, now, until int64) History {
 	if len(h) > 0 {
 		out = append(out, h[headerSize:]...)
 	}
-	if until <= now {
+	if ended(until, now) {
 		return out
 	}
 	oldDigest, nextDigest := old.Digest(), next.Digest()

@@ -72,9 +72,10 @@ func TestHistoryOfOneRotation(t *testing.T) {
 		got, ok := h.Current(old, next.Digest(), now)
 		equal(t, "accepted at "+strconv.FormatInt(now, 10), ok && got == next, accepted)
 	}
-	equal(t, "Len after DropExpired(1999)", h.DropExpired(1999).Len(), 1)
-	equal(t, "Len after DropExpired(2000)", h.DropExpired(2000).Len(), 0)
-	equal(t, "Issued(old) after DropExpired", h.DropExpired(2000).Issued(&old), true)
+	const end = 2000 + Remembered
+	equal(t, "Len after DropExpired just before its end", h.DropExpired(end-1).Len(), 1)
+	equal(t, "Len after DropExpired at its end", h.DropExpired(end).Len(), 0)
+	equal(t, "Issued(old) after DropExpired", h.DropExpired(end).Issued(&old), true)
 	equal(t, "without a grace period, Len", History(nil).Append(old, next, 1000, 1000).Len(), 0)
 }
 
@@ -123,13 +124,14 @@ func TestHistoryOfManyRotations(t *testing.T) {
 	}
 }
 
+// A secret is dropped a minute after the end of its grace period.
 func TestHistoryDropExpired(t *testing.T) {
 	t.Parallel()
 	secrets, h := rotations(4, 10_000) // The grace periods end at 11, 12, 13 and 14 seconds.
 	current := secrets[4].Digest()
 	before := string(h)
 	for now, left := range map[int64]int{
-		0: 4, 10_999: 4, 11_000: 3, 12_000: 2, 12_999: 2, 13_000: 1, 14_000: 0, 1 << 50: 0,
+		0: 4, 14_000: 4, 70_999: 4, 71_000: 3, 72_000: 2, 72_999: 2, 73_000: 1, 74_000: 0, 1 << 50: 0,
 	} {
 		name := "at " + strconv.FormatInt(now, 10)
 		kept := h.DropExpired(now)
@@ -153,10 +155,12 @@ func TestHistoryAppendCopies(t *testing.T) {
 	memory := append(append(History{}, h...), make(History, 500)...)
 	part := memory[:len(h)]
 	next := secrets[2].Rotate()
-	longer := part.Append(secrets[2], next, 11_500, 21_500)
-	equal(t, "Len", longer.Len(), 2) // The first has expired.
+	longer := part.Append(secrets[2], next, 71_500, 81_500)
+	equal(t, "Len", longer.Len(), 2) // The first is dropped.
 	got, ok := longer.Current(secrets[1], next.Digest(), 11_500)
 	equal(t, "the second leads to the current one", ok && got == next, true)
+	delivered := part.Append(secrets[2], next, 11_500, Undelivered).Deliver(30_000)
+	equal(t, "Len of another", delivered.Len(), 3)
 	equal(t, "the history", string(part), string(h))
 	equal(t, "the memory behind it", string(memory[len(h):]), string(make(History, 500)))
 }
@@ -176,4 +180,70 @@ func TestHistoryWithImpossibleTimes(t *testing.T) {
 	} {
 		equal(t, name, History(nil).Append(old, next, tc.now, tc.until).Valid(), tc.valid)
 	}
+}
+
+// The grace period of a secret begins when the one that replaced it is presented.
+func TestHistoryDeliver(t *testing.T) {
+	t.Parallel()
+	first := NewSecret()
+	second := first.Rotate()
+	third := second.Rotate()
+	h := History(nil).Append(first, second, 1000, 11_000).Append(second, third, 2000, Undelivered)
+	current := third.Digest()
+	equal(t, "Undelivered", h.Undelivered(), true)
+	equal(t, "Valid", h.Valid(), true)
+	for _, now := range []int64{2000, 10_999, 1 << 50} {
+		_, ok := h.Current(first, current, now)
+		equal(t, "the first is accepted at "+strconv.FormatInt(now, 10), ok, now < 11_000)
+		got, ok := h.Current(second, current, now)
+		equal(t, "the second is accepted before the delivery", ok && got == third, true)
+	}
+	equal(t, "Len after DropExpired", h.DropExpired(1<<50).Len(), 1)
+	before := string(h)
+	d := h.Deliver(50_000)
+	equal(t, "the history itself", string(h), before)
+	equal(t, "Undelivered after it", d.Undelivered(), false)
+	equal(t, "Valid after it", d.Valid(), true)
+	for secret, wanted := range map[*Secret]int64{&first: 11_000, &second: 50_000, &third: -1} {
+		until, ok := d.Find(secret)
+		equal(t, "Find", ok, wanted >= 0)
+		if ok {
+			equal(t, "end of the grace period", until, wanted)
+		}
+	}
+	_, ok := d.Current(second, current, 49_999)
+	equal(t, "the second is accepted in its grace period", ok, true)
+	_, ok = d.Current(second, current, 50_000)
+	equal(t, "the second is accepted after it", ok, false)
+	equal(t, "a second delivery changes nothing", string(d.Deliver(90_000)), string(d))
+	equal(t, "of an empty history", History(nil).Undelivered() || len(History(nil).Deliver(1)) != 0, false)
+	_, ok = History(nil).Find(&first)
+	equal(t, "found in an empty history", ok, false)
+}
+
+// The lines of a history name its secrets. A twin keeps the end of its grace period.
+func TestHistoryLines(t *testing.T) {
+	t.Parallel()
+	secrets, h := rotations(2, 10_000) // The grace periods end at 11 and 12 seconds.
+	last := secrets[2].Rotate()
+	h = h.Append(secrets[2], last, 3000, Undelivered)
+	for _, tc := range []struct {
+		kind  Kind
+		until int64
+		ends  [3]int64
+	}{
+		{Twin, Undelivered, [3]int64{11_000, 12_000, Undelivered}},
+		{Twin, 40_000, [3]int64{11_000, 12_000, 40_000}},
+		{Over, 40_000, [3]int64{40_000, 40_000, 40_000}},
+	} {
+		lines := h.Lines(tc.kind, tc.until)
+		equal(t, "lines", len(lines), 3)
+		for i := range lines {
+			equal(t, "kind", lines[i].Kind, tc.kind)
+			equal(t, "digest", lines[i].Digest, secrets[i].Digest())
+			equal(t, "end", lines[i].Until, tc.ends[i])
+			equal(t, "proof", lines[i].Authenticated != 0 || len(lines[i].Proof) != 0, false)
+		}
+	}
+	equal(t, "lines of an empty history", len(History(nil).Lines(Twin, 1)), 0)
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"math"
 )
 
 // A Secret is the part of a ticket that authenticates its bearer: 32 random bytes. It exists in
@@ -53,3 +54,7 @@ func seal(old, next Secret, nextDigest Digest) Secret {
 	subtle.XORBytes(pad[:], pad[:], next[:])
 	return pad
 }
+
+// MaxMillis bounds the times in a record, in milliseconds since the Unix epoch, so that adding
+// a duration to one cannot overflow.
+const MaxMillis = math.MaxInt64 / 4

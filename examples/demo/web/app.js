@@ -52,6 +52,16 @@ function watch() {
   source.onerror = stop;
 }
 
+// showLeft says how long the session lasts. The server does not count the request as a use of it.
+async function showLeft() {
+  const response = await fetch("/session/left");
+  if (!response.ok) return;
+  const { seconds, ended } = await response.json();
+  find("left").textContent = ended || `in ${Math.round(seconds / 60)} minutes, unless you go on`;
+}
+
+if (find("left")) setInterval(() => showLeft().catch(() => {}), 10_000);
+
 for (const [id, action] of [["parallel", sendTwenty], ["watch", watch]]) {
   const button = find(id);
   if (!button) continue;

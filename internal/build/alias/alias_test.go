@@ -12,6 +12,7 @@ func demo() names {
 	return names{
 		types:     []string{"Options", "Manager", "Key", "Store", "Limit"},
 		constants: []string{"Never"},
+		functions: []string{"Wait", "Stop"},
 		own:       []string{"NewManager"},
 	}
 }
@@ -33,9 +34,12 @@ func TestGenerate(t *testing.T) {
 
 func TestNamesThatCoreDoesNotHave(t *testing.T) {
 	t.Parallel()
-	_, err := generate("testdata/core", names{types: []string{"Session"}, constants: []string{"Always"}})
-	if err == nil || err.Error() != "package core has no type Session\npackage core has no constant Always" {
-		t.Errorf("err = %v, want both names", err)
+	_, err := generate("testdata/core", names{
+		types: []string{"Session"}, constants: []string{"Always"}, functions: []string{"Twice"},
+	})
+	want := "package core has no type Session\npackage core has no constant Always\npackage core has no function Twice"
+	if err == nil || err.Error() != want {
+		t.Errorf("err = %v, want all names", err)
 	}
 }
 

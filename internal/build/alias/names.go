@@ -1,9 +1,10 @@
 package main
 
 // names says what applications get. A type brings its constants along, and every exported error
-// of core is included, so only types and constants of other types are listed.
+// of core is included, so only types, constants of other types, and functions are listed. A function
+// must not be generic.
 type names struct {
-	types, constants []string
+	types, constants, functions []string
 	// own are names that each adapter declares by hand. Links to them stay within the adapter.
 	own []string
 }
@@ -12,10 +13,12 @@ type names struct {
 func published() names {
 	return names{
 		types: []string{
-			"Options", "Cookie", "SameSite", "Manager", "Session", "Key", "Store", "Auth", "Info", "Stats",
-			"LimitPolicy", "Preset", "Codec", "Event", "EventKind", "Reason",
+			"Options", "Cookie", "FormerCookie", "SameSite", "Manager", "Session", "Key", "Store", "Auth",
+			"SignIn", "Lease", "Info", "Stats", "LimitPolicy", "Preset", "Codec", "Event", "EventKind",
+			"Reason",
 		},
 		constants: []string{"Permanent", "NoGrace"},
+		functions: []string{"Once"},
 		own:       []string{"NewManager", "FromContext"},
 	}
 }

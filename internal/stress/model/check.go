@@ -3,8 +3,9 @@ package model
 import "slices"
 
 // check compares what a request that began at start has found with everything that is known.
-func (s *Session) check(view *View, start, now int64) error {
-	txs, err := s.resolve(view.Log)
+func (h *History) check(s *Session, view *View, start, now int64) error {
+	view = &View{view.ID, view.Subject, view.Values, h.translate(s, view.Log)}
+	txs, err := h.resolve(s, view.Log)
 	if err != nil {
 		return err
 	}
@@ -23,14 +24,14 @@ func (s *Session) check(view *View, start, now int64) error {
 }
 
 // resolve returns the transactions of a log.
-func (s *Session) resolve(log []int64) ([]*Tx, error) {
+func (h *History) resolve(s *Session, log []int64) ([]*Tx, error) {
 	if len(log) == 0 {
 		return nil, s.violated("its log is missing")
 	}
 	txs := make([]*Tx, 0, len(log))
 	seen := map[int64]bool{}
 	for n, id := range log {
-		t := s.byID[id]
+		t := h.adopt(s, id)
 		switch {
 		case t == nil || !t.Logged:
 			return nil, s.violated("tx %d is in its log and not its own", id)
@@ -134,15 +135,26 @@ func (s *Session) checkRegisters(txs []*Tx, view *View, start, now int64) error 
 	}
 	for key, n := range view.Values {
 		if isUnlogged(key) && key != UnloggedCounter {
-			s.byID[n].knownSince = min(s.byID[n].knownSince, now)
+			t := s.writer(key, n)
+			t.knownSince = min(t.knownSince, now)
 		}
 	}
 	return nil
 }
 
+// writer returns the transaction that has written the value of a register.
+func (s *Session) writer(key string, n int64) *Tx {
+	if s.own != nil && s.own.begun != nil {
+		if v, ok := s.own.begun.value(key); ok && v == n {
+			return s.own.begun
+		}
+	}
+	return s.byID[n]
+}
+
 // checkRegister checks that the value of a key was written to it since the last clear.
 func (s *Session) checkRegister(head *Tx, key string, n int64) error {
-	t := s.byID[n]
+	t := s.writer(key, n)
 	if t == nil || t.outcome == Gone {
 		return s.violated("%s holds %d, which nobody has written", key, n)
 	}

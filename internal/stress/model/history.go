@@ -42,12 +42,15 @@ type History struct {
 	mu       sync.Mutex
 	lastTick int64
 	lastTx   int64
+	txs      map[int64]*Tx
 	sessions []*Session
 	orphans  int
 }
 
 // NewHistory returns a history without sessions.
-func NewHistory(r Rules) *History { return &History{rules: r, began: time.Now()} }
+func NewHistory(r Rules) *History {
+	return &History{rules: r, began: time.Now(), txs: map[int64]*Tx{}}
+}
 
 // Session is what is known about one session.
 type Session struct {
@@ -61,8 +64,10 @@ type Session struct {
 	superseded map[int64]int64         // by head: since when it is known to be replaced
 	counters   map[int64]counterSample // by head: the largest value of the unlogged counter
 	lastSaved  time.Time
+	idle       time.Duration
 	customIdle bool      // whether it may have an idle timeout of its own
 	expiresAt  time.Time // when it expires; zero unless it is abandoned
+	own        *ownSession
 	trace      []string
 }
 
@@ -80,10 +85,26 @@ type Token struct {
 
 	name       string
 	subject    string
+	twin       bool // it comes from a login that may have been one of several at the same time
 	created    int64
 	createdBy  *Visit
-	deadSince  int64     // since when it is known to be dead
-	replacedAt time.Time // when a request with it got another token
+	deadSince  int64 // since when it is known to be dead
+	parents    []parent
+	uses       []use     // the requests that came with it
+	delivered  time.Time // when a request with it had first saved
+	deliveryAt int64     // the instant of delivered
+}
+
+// use is when a request came with a token.
+type use struct {
+	tick int64
+	at   time.Time
+}
+
+// parent is a token of the same subject with which a request got another one.
+type parent struct {
+	token *Token
+	login bool // the request has logged in again
 }
 
 // Violation is an error that reports an impossible observation of a session.
@@ -105,8 +126,8 @@ func IsViolation(err error) bool {
 }
 
 func (s *Session) violated(format string, args ...any) error {
-	if len(s.trace) > 150 {
-		s.trace = append([]string{"..."}, s.trace[len(s.trace)-150:]...)
+	if len(s.trace) > 300 {
+		s.trace = append([]string{"..."}, s.trace[len(s.trace)-300:]...)
 	}
 	return &Violation{s, fmt.Sprintf(format, args...), strings.Join(s.trace, "\n")}
 }
@@ -130,7 +151,7 @@ func (h *History) Sessions() []*Session {
 	return append([]*Session(nil), h.sessions...)
 }
 
-// Orphans returns how many transactions that create a session have an unknown outcome. Each
+// Orphans returns how many transactions that may create a session have an unknown outcome. Each
 // may have left a record that no cookie finds.
 func (h *History) Orphans() int {
 	h.mu.Lock()
@@ -158,10 +179,22 @@ func (h *History) Ended(s *Session) bool {
 	return false
 }
 
+// MayHaveEnded reports whether a request may have destroyed the session.
+func (h *History) MayHaveEnded(s *Session) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, t := range s.txs {
+		if t.has(Destroy) && t.mayApply() {
+			return true
+		}
+	}
+	return false
+}
+
 // isCurrent reports whether no login may have replaced the subject.
 func (s *Session) isCurrent(subject string) bool {
 	for _, t := range s.txs {
-		if t.has(Login) && t.mayApply() && t.cookieSubject == subject {
+		if t.changesIdentity() && t.mayApply() && t.cookieSubject == subject {
 			return false
 		}
 	}
@@ -170,11 +203,11 @@ func (s *Session) isCurrent(subject string) bool {
 
 // Abandon records that the session will not be used any more until it expires. Its idle
 // timeout is d; 0 means that of the rules. It returns false if it is not known when the
-// session expires.
+// session expires, or if a login with a cookie of another session may join it.
 func (h *History) Abandon(s *Session, d time.Duration) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if d == 0 && s.customIdle {
+	if d == 0 && s.customIdle || s.own != nil {
 		return false
 	}
 	if d == 0 {

@@ -70,8 +70,16 @@ type Tx struct {
 	start, end    int64
 	notAfter      int64 // from when on it cannot be applied any more
 	knownSince    int64 // since when it is known to have been applied
-	definite      bool  // a Destroy whose cookie was certainly valid
+	definite      bool  // a Destroy that has certainly ended the session
+	loaded        *View // what its request had loaded, if that was anonymous
 }
+
+// changesIdentity reports whether the transaction logs in another subject than the one that its
+// request had found.
+func (t *Tx) changesIdentity() bool { return t.has(Login) && t.subject("") != t.cookieSubject }
+
+// unsettled reports whether it is not known where the transaction was applied, if at all.
+func (t *Tx) unsettled() bool { return t.outcome == Running || t.outcome == Unknown }
 
 func (t *Tx) has(kind OpKind) bool {
 	for _, op := range t.Ops {
@@ -147,11 +155,12 @@ type state struct {
 }
 
 // replay applies transactions one after another. It returns an error unless the cookie of each
-// was valid at that point.
+// was valid at that point, or the transaction logs in the subject that is signed in: it then joins
+// the session that overtook it.
 func replay(txs []*Tx) (state, error) {
 	s := state{subject: txs[0].cookieSubject, values: map[string]int64{}}
 	for _, t := range txs {
-		if t.cookieSubject != s.subject {
+		if t.cookieSubject != s.subject && (!t.has(Login) || t.subject("") != s.subject) {
 			return s, fmt.Errorf("%v was applied with a cookie of %q when %q was signed in",
 				t, t.cookieSubject, s.subject)
 		}

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -23,6 +24,10 @@ type Visit struct {
 	began     time.Time
 	subject   string // of the session, as far as the visit knows
 	session   *Session
+	origin    *Session // the session of the token with which the request came; nil without one
+	loaded    *View    // what it has found last; nil if that was not anonymous
+	again     bool     // the subject that was signed in has logged in again
+	joined    bool     // it has logged in, and others may have done so at the same time
 }
 
 // Visit begins a request. The token is nil if the request has no cookie.
@@ -31,7 +36,8 @@ func (h *History) Visit(token *Token, label string) *Visit {
 	defer h.mu.Unlock()
 	v := &Visit{history: h, token: token, label: label, startTick: h.now(), began: time.Now()}
 	if token != nil {
-		v.subject, v.session = token.subject, token.Session
+		v.subject, v.session, v.origin = token.subject, token.Session, token.Session
+		token.uses = append(token.uses, use{v.startTick, v.began})
 		h.note(v.session, v, "comes with %s of %q", token.name, token.subject)
 	}
 	return v
@@ -46,17 +52,28 @@ func (v *Visit) Note(format string, args ...any) {
 	}
 }
 
-// SawNothing records that the request found no session, and checks that this is possible.
-func (v *Visit) SawNothing() error {
+// SawNothing records that the request found no session, and checks that this is possible. If the
+// request was told that its token was overtaken, nothing it writes is saved before it logs in.
+// Otherwise its writes start a new session, whose cookie replaces the browser's, so that must not
+// happen while the token is to be remembered.
+func (v *Visit) SawNothing(overtaken bool) error {
 	h := v.history
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	v.loaded = nil
 	if v.token == nil {
+		if overtaken && v.origin == nil {
+			return &Violation{&Session{}, "a request without a cookie is overtaken", ""}
+		}
 		return nil
 	}
-	h.note(v.session, v, "sees no session")
-	err := h.checkDead(v.token, nil, "sees no session")
-	v.session, v.token, v.subject = nil, nil, "" // its writes start a new session
+	t, s := v.token, v.session
+	h.note(s, v, "sees no session, overtaken: %t", overtaken)
+	err := h.checkDead(t, nil, "sees no session")
+	v.session, v.token, v.subject = nil, nil, ""
+	if err == nil && !overtaken && !h.mayBeForgotten(t) {
+		err = s.violated("a request with %s, which was overtaken, is taken for a stranger", t.name)
+	}
 	return err
 }
 
@@ -81,6 +98,10 @@ func (v *Visit) Saw(view *View) error {
 	s := v.session
 	at := h.now()
 	h.note(s, v, "sees %q %v log %v", view.Subject, sorted(view.Values), view.Log)
+	v.loaded = nil
+	if view.Subject == "" {
+		v.loaded = &View{Values: maps.Clone(view.Values), Log: slices.Clone(view.Log)}
+	}
 	switch {
 	case view.ID != s.ID:
 		return s.violated("its id has become %s", view.ID)
@@ -91,7 +112,7 @@ func (v *Visit) Saw(view *View) error {
 		const text = "the cookie is of %q and opens the session of %q"
 		return s.violated(text, v.subject, view.Subject)
 	}
-	return s.check(view, v.startTick, at)
+	return h.check(s, view, v.startTick, at)
 }
 
 // Begin records that the request is about to commit a transaction. It calls plan with the
@@ -104,8 +125,9 @@ func (v *Visit) Begin(plan func(id int64) []Op) *Tx {
 	t := &Tx{
 		ID: h.lastTx, Ops: plan(h.lastTx),
 		visit: v, session: v.session, token: v.token, cookieSubject: v.subject,
-		start: h.now(), end: forever, notAfter: forever, knownSince: forever,
+		start: h.now(), end: forever, notAfter: forever, knownSince: forever, loaded: v.loaded,
 	}
+	h.txs[t.ID] = t
 	logged := func(op Op) bool { return !op.Unlogged() }
 	t.Logged = !t.has(Destroy) && slices.ContainsFunc(t.Ops, logged)
 	if v.session != nil {
@@ -121,16 +143,38 @@ func (s *Session) add(t *Tx) {
 	s.customIdle = s.customIdle || t.has(Expire)
 }
 
+// Refuse records that the first n operations of a transaction were refused, because the request's
+// token had been overtaken. It reports whether any are left.
+func (v *Visit) Refuse(t *Tx, n int) (left bool) {
+	v.history.mu.Lock()
+	defer v.history.mu.Unlock()
+	t.Ops = t.Ops[n:]
+	if len(t.Ops) == 0 {
+		t.outcome, t.notAfter = Gone, v.history.now()
+	}
+	return len(t.Ops) > 0
+}
+
 // Start records that the visit has no session, or has destroyed it. Its next transaction
 // creates one.
 func (v *Visit) Start() {
 	v.history.mu.Lock()
 	defer v.history.mu.Unlock()
-	v.session, v.token, v.subject = nil, nil, ""
+	v.session, v.token, v.subject, v.loaded, v.origin = nil, nil, "", nil, nil
 }
 
-// Settle records the outcome of a commit. If the transaction creates the session, id is the id
-// of the new session.
+// Definite records that a Destroy has certainly ended the session if its commit succeeds, because
+// no login follows it.
+func (v *Visit) Definite(t *Tx) {
+	v.history.mu.Lock()
+	defer v.history.mu.Unlock()
+	t.definite = true
+}
+
+// Settle records the outcome of a commit. After a success, id is the id of the session: that which
+// the transaction has created or joined, if it is another than that of the request; a Destroy has
+// always ended the session of the request. A login is never lost because another request was
+// faster.
 func (v *Visit) Settle(t *Tx, outcome Outcome, id string) error {
 	h := v.history
 	h.mu.Lock()
@@ -138,22 +182,42 @@ func (v *Visit) Settle(t *Tx, outcome Outcome, id string) error {
 	t.end, t.outcome = h.now(), outcome
 	s := t.session
 	switch {
-	case s == nil:
-		return v.recordCreated(t, id)
+	case outcome == Gone && t.has(Login):
+		return cmp.Or(s, &Session{ID: id}).violated("%v was refused: %s", t, v.label)
+	case outcome == Acked && !t.has(Destroy) && (s == nil || s.ID != id):
+		return v.recordElsewhere(t, id)
 	case outcome == Acked:
 		h.note(s, v, "is told that %d is done", t.ID)
 		return v.recordAcked(t)
-	case outcome == Gone:
-		h.note(s, v, "is told that the session ended before %d", t.ID)
-		t.notAfter = t.end
-		if t.token == nil {
-			return s.violated("the request that has just created it is told that it ended")
+	case outcome == Unknown:
+		if s == nil || t.has(Login) {
+			h.orphans++ // A login may have started a session of its own.
 		}
-		what := fmt.Sprintf("is told that the session ended before tx %d", t.ID)
-		return h.checkDead(t.token, t, what)
+		if s != nil {
+			h.note(s, v, "does not know about %d", t.ID)
+		}
+		return nil
+	case s == nil: // The writes after a Destroy that has ended nothing.
+		t.notAfter = t.end
+		return nil
 	}
-	h.note(s, v, "does not know about %d", t.ID)
-	return nil
+	h.note(s, v, "is told that the session ended before %d", t.ID)
+	t.notAfter = t.end
+	if t.token == nil {
+		if s.own != nil && s.endedByOthers(v) {
+			return nil
+		}
+		return s.violated("the request that has just created it is told that it ended")
+	}
+	what := fmt.Sprintf("is told that the session ended before tx %d", t.ID)
+	return h.checkDead(t.token, t, what)
+}
+
+// endedByOthers reports whether another request may have ended the session or logged in with it.
+func (s *Session) endedByOthers(v *Visit) bool {
+	return slices.ContainsFunc(s.txs, func(t *Tx) bool {
+		return t.visit != v && t.mayApply() && (t.has(Login) || t.has(Destroy))
+	})
 }
 
 // recordAcked records that a transaction has been applied. Earlier ones with an unknown
@@ -163,46 +227,34 @@ func (v *Visit) recordAcked(t *Tx) error {
 	s := t.session
 	t.notAfter, t.knownSince = t.end, t.end
 	if t.has(Destroy) {
-		t.definite = t.token == nil || !v.history.mayBeRenewedAway(t.token)
+		// A Destroy that ends nothing is not acknowledged, unless a login follows it.
+		t.definite = t.definite || t.token == nil || !v.history.mayBeReplaced(t.token)
 		return nil
 	}
+	if s != v.session { // It was seen there before its request was told.
+		if v.token != nil {
+			if err := v.history.checkDead(v.token, t, "has logged in elsewhere"); err != nil {
+				return err
+			}
+		}
+		v.session, v.token = s, nil
+	}
 	s.lastSaved = v.began
+	if t.token != nil && t.token.delivered.IsZero() {
+		t.token.delivered, t.token.deliveryAt = time.Now(), t.end
+	}
 	for _, u := range s.txs {
 		if u.end < t.start && !u.has(Destroy) {
 			u.notAfter = min(u.notAfter, t.end)
 		}
 	}
 	v.subject = t.subject(v.subject)
+	v.joined = v.joined || t.has(Login)
+	v.again = v.again || t.has(Login) && !t.changesIdentity()
 	if t.token != nil && v.history.mustBeDead(t.token, v.startTick, v.began) {
 		const text = "a request with %s, which was dead before it came, changes the session by %v"
 		return s.violated(text, t.token.name, t)
 	}
-	return nil
-}
-
-// recordCreated records the outcome of a transaction that creates its session.
-func (v *Visit) recordCreated(t *Tx, id string) error {
-	h := v.history
-	if t.outcome != Acked {
-		h.orphans++
-		return nil
-	}
-	t.notAfter, t.knownSince = t.end, t.end
-	s := &Session{
-		ID: id, byID: map[int64]*Tx{}, logs: map[int64][]int64{},
-		superseded: map[int64]int64{}, heads: map[int64]int64{},
-		counters: map[int64]counterSample{}, lastSaved: v.began,
-	}
-	s.add(t)
-	t.session = s
-	v.session, v.subject = s, t.subject("")
-	for _, other := range h.sessions {
-		if other.ID == id {
-			return other.violated("another session was created with its id")
-		}
-	}
-	h.sessions = append(h.sessions, s)
-	h.note(s, v, "creates it by %v", t)
 	return nil
 }
 
@@ -226,7 +278,7 @@ func (v *Visit) Cookie(value, id string) (*Token, error) {
 	}
 	t := &Token{
 		Session: s, Value: value, name: fmt.Sprintf("k%d", len(s.tokens)+1), subject: v.subject,
-		created: v.startTick, createdBy: v, deadSince: forever,
+		created: v.startTick, createdBy: v, deadSince: forever, twin: v.joined,
 	}
 	s.tokens = append(s.tokens, t)
 	v.replaceToken(t)
@@ -234,15 +286,18 @@ func (v *Visit) Cookie(value, id string) (*Token, error) {
 	return t, nil
 }
 
-// replaceToken records that the visit's token has been replaced, so that its grace begins.
+// replaceToken records that the visit got a token in place of its own.
 func (v *Visit) replaceToken(next *Token) {
 	old := v.token
-	if old == nil || old == next {
+	if old == nil || old == next || old.subject != next.subject || old.Session != next.Session {
 		return
 	}
-	if old.subject == next.subject && old.replacedAt.IsZero() {
-		old.replacedAt = time.Now()
+	if older, _ := old.descendsFrom(next); older || slices.ContainsFunc(next.parents,
+		func(p parent) bool { return p.token == old }) {
+		return
 	}
+	next.parents = append(next.parents, parent{old, v.again})
+	next.twin = next.twin || old.twin
 }
 
 // Trace returns what happened to the session.

@@ -2,7 +2,9 @@
 package core
 
 import (
+	"context"
 	"errors"
+	"time"
 
 	"github.com/cloakroom-go/sessions/core/store"
 )
@@ -70,3 +72,16 @@ var (
 
 // ErrAlone stands alone.
 var ErrAlone = errors.New("alone")
+
+// Wait waits for the work of a [Manager], as [Manager.List] does, or returns [ErrFull].
+func Wait(
+	ctx context.Context, m *Manager, key Key[string, int], limit time.Duration, work func() error,
+) error {
+	return nil
+}
+
+// Stop stops managers, unlike [Begin].
+func Stop(first *Manager, others ...*Manager) {}
+
+// Begin is not published.
+func Begin() {}

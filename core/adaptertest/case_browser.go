@@ -1,0 +1,173 @@
+package adaptertest
+
+import (
+	"net/http"
+
+	"github.com/cloakroom-go/sessions/core"
+)
+
+// browserCases returns the cases about what a browser ends up with that sends requests side by
+// side, loses answers, and is sent on by other sites.
+func browserCases() []testCase {
+	return []testCase{
+		{"R2/OvertakenWrite", ruleOvertaken, browserOvertaken},
+		{"R2/DoubleLogin", ruleDouble, browserDoubleLogin},
+		{"R2/LogoutAfterStepUp", ruleStepUp, browserLogoutAfterStepUp},
+		{"X3/LostAnswer", ruleLost, browserLostAnswer},
+		{"C6/SeveralTickets", ruleSeveral, browserSeveral},
+		{"C11/CrossSite", ruleCrossSite, browserCrossSite},
+	}
+}
+
+// browserOvertaken writes with the token from before a login, from before the end of a session,
+// and from before a step-up that has been delivered.
+func browserOvertaken(e *env) {
+	e.handleGet("/step-up", stepUp)
+	e.serve(core.Options{})
+	b := e.newVisitor()
+	for _, next := range []string{"/login", "/step-up", "/logout"} {
+		old := b.clone()
+		e.wantStatus(b.get(next), http.StatusOK)
+		e.wantStatus(b.get("/read"), http.StatusOK) // It presents the new token.
+		for range 2 {
+			a := old.get("/count")
+			e.wantStatus(a, http.StatusOK)
+			e.wantNoCookie(a)
+			e.wantPrivate(a)
+			a = old.get("/read")
+			e.wantBody(a, "0")
+			e.wantNoCookie(a)
+		}
+		if next != "/logout" {
+			e.wantBody(b.get("/read"), "1")
+			e.wantSessions(1, 0)
+		}
+	}
+	e.wantSessions(0, 1)
+}
+
+// browserDoubleLogin submits a login twice, while the first is under way and after it.
+func browserDoubleLogin(e *env) {
+	held := e.hold(logIn)
+	e.handleGet("/who", whoIs)
+	e.serve(core.Options{MaxSessions: 1, OnLimit: core.RefuseLogin, Store: e.indexed()})
+	first := e.newVisitor()
+	late := first.clone()
+	held.start(first)
+	e.wantCookie(first.get("/login"))
+	a := held.release()
+	e.wantBody(a, "signed in")
+	e.wantCookie(a)
+	e.wantCookie(late.get("/login"))
+	for _, b := range []*browser{first, held.browser, late} {
+		e.wantBody(b.get("/who"), "alice")
+		e.wantBody(b.get("/read"), "1")
+		if idOf(b.token()) != idOf(first.token()) {
+			e.Errorf("a double submit has started another session")
+		}
+	}
+	e.wantSessions(1, 0)
+}
+
+// browserLogoutAfterStepUp signs out with the token from before a step-up, before and after the
+// new token has come back.
+func browserLogoutAfterStepUp(e *env) {
+	e.handleGet("/step-up", stepUp)
+	e.handleGet("/who", whoIs)
+	e.serve(core.Options{})
+	for n, delivered := range []bool{false, true} {
+		b := e.newVisitor()
+		e.wantCookie(b.get("/login"))
+		old := b.clone()
+		e.wantCookie(b.get("/step-up"))
+		if delivered {
+			e.wantBody(b.get("/who"), "alice")
+		}
+		a := old.get("/logout")
+		e.wantBody(a, "signed out")
+		e.wantRemoval(a)
+		e.wantBody(b.get("/who"), "")
+		e.wantSessions(0, n+1)
+	}
+}
+
+func browserLostAnswer(e *env) {
+	e.handleGet("/renew", func(c Context) error {
+		if err := c.Get().Renew(); err != nil {
+			return err
+		}
+		return c.Body(200, "renewed")
+	})
+	e.serve(core.Options{})
+	b := e.newVisitor()
+	lost := b.clone()
+	e.wantCookie(lost.get("/renew"))
+	for range 2 {
+		again := b.clone()
+		a := again.get("/read")
+		e.wantBody(a, "1")
+		e.wantCookie(a)
+		if again.token() != lost.token() {
+			e.Errorf("the browser was not told the token of the lost answer")
+		}
+	}
+	a := b.get("/count")
+	e.wantBody(a, "2")
+	e.wantCookie(a)
+	e.wantBody(b.get("/read"), "2")
+	if b.token() != lost.token() {
+		e.Errorf("the browser was not told the token of the lost answer")
+	}
+	e.wantSessions(1, 0)
+}
+
+func browserSeveral(e *env) {
+	e.serve(core.Options{})
+	one, two := e.newVisitor(), e.newVisitor()
+	e.wantBody(two.get("/count"), "2")
+	both := one.token() + "; session=" + two.token()
+	b := e.newBrowser()
+	b.cookies["session"] = both
+	e.wantBody(b.get("/read"), "1")
+	e.waitUntil("the event about several tickets", func() bool {
+		return e.sawEvent(core.EventSeveral)
+	})
+	e.wantSessions(2, 0)
+	e.wantRemoval(b.get("/logout"))
+	e.wantSessions(0, 2)
+	e.wantBody(one.get("/read"), "0")
+	e.wantBody(two.get("/read"), "0")
+}
+
+// fetchFields returns the Fetch Metadata fields of a request.
+func fetchFields(site, mode, dest string) []string {
+	return []string{"Sec-Fetch-Site", site, "Sec-Fetch-Mode", mode, "Sec-Fetch-Dest", dest}
+}
+
+func browserCrossSite(e *env) {
+	e.handle(http.MethodPost, "/count", countVisit)
+	e.handle(http.MethodPost, "/login", logIn)
+	e.serve(core.Options{})
+	send := func(method, target string, fields []string) *answer {
+		b := e.newBrowser()
+		a := b.do(b.request(e.Context(), method, target, fields...))
+		e.wantStatus(a, http.StatusOK)
+		return a
+	}
+	navigation := fetchFields("cross-site", "navigate", "document")
+	// With SameSite=Lax the browser sends the cookie with links only.
+	e.wantNoCookie(send(http.MethodPost, "/count", navigation))
+	e.wantNoCookie(send(http.MethodGet, "/count", fetchFields("cross-site", "no-cors", "image")))
+	frame := fetchFields("cross-site", "navigate", "iframe")
+	e.wantNoCookie(send(http.MethodGet, "/count", frame))
+	e.wantRecords(0)
+	e.waitUntil("the event about another site", func() bool {
+		return e.sawEvent(core.EventCrossSite)
+	})
+	e.wantCookie(send(http.MethodGet, "/count", navigation))
+	ours := fetchFields("same-origin", "navigate", "document")
+	e.wantCookie(send(http.MethodPost, "/count", ours))
+	e.wantCookie(send(http.MethodPost, "/count", nil))
+	e.wantCookie(send(http.MethodPost, "/login", navigation))
+	e.wantRecords(4)
+}

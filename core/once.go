@@ -1,0 +1,132 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Lease is the value of a key for [Once]: which request does the work, and until when the others
+// wait for it.
+type Lease struct {
+	Owner string
+	Until time.Time
+}
+
+// Once runs work in one of the session's requests, such as the renewal of an access token that
+// the provider accepts once. The other requests that call Once with the key meanwhile wait until
+// it is done, on whichever server they run, and then see what it has stored in the session. The
+// work runs once for each time that nobody is at it: begin it with a look at whether it is still
+// to be done.
+//
+// The lease says how long the work may take. If the process that does it ends, or the work takes
+// longer, the next request takes over; so nothing stays locked. The clocks of the servers must
+// not differ by more than the lease.
+//
+// Once saves the session before and after the work. If work fails, Once returns its error, and
+// what it has changed is saved by the next commit. If ctx ends while another request does the
+// work, Once returns the error of ctx: go on with what there is, or answer 503. It needs a
+// session that is stored, and returns [ErrGone] if that has ended.
+func Once(
+	ctx context.Context, s *Session, key Key[Lease], lease time.Duration, work func() error,
+) error {
+	owner := uuid.NewString()
+	for wait := shortestWait; ; wait = min(2*wait, longestWait) {
+		mine, err := acquire(ctx, s, key, Lease{owner, time.Now().Add(lease)})
+		if err != nil {
+			return err
+		}
+		if mine {
+			break
+		}
+		if !sleep(ctx, jitter(wait)) {
+			return ctx.Err()
+		}
+		if err := s.reload(ctx); err != nil {
+			return err
+		}
+		if _, taken := key.Lookup(s); !taken {
+			return nil // Another request has done it.
+		}
+	}
+	err := work()
+	if releaseErr := release(s, key, owner); err == nil {
+		err = releaseErr
+	}
+	if saveErr := s.Save(context.WithoutCancel(ctx)); err == nil {
+		err = saveErr
+	}
+	return err
+}
+
+const (
+	shortestWait = 5 * time.Millisecond
+	longestWait  = 100 * time.Millisecond
+)
+
+// acquire stores the lease unless another one is valid, and reports whether it is stored.
+func acquire(ctx context.Context, s *Session, key Key[Lease], l Lease) (bool, error) {
+	key.Update(s, func(current Lease) Lease {
+		if time.Now().Before(current.Until) {
+			return current
+		}
+		return l
+	})
+	if err := s.Save(ctx); err != nil {
+		return false, err
+	}
+	return key.Get(s).Owner == l.Owner, nil
+}
+
+// release removes the lease of the owner, unless it has ended and another request has taken over.
+func release(s *Session, key Key[Lease], owner string) error {
+	data, ok := s.read(string(key))
+	if !ok || key.Get(s).Owner != owner {
+		return nil
+	}
+	_, err := s.planTake(string(key), &take{value: data})
+	return err
+}
+
+// reload replaces the base by the record that is stored now. Pending changes stay.
+func (s *Session) reload(ctx context.Context) error {
+	s.commitMu.Lock()
+	defer s.commitMu.Unlock()
+	s.mu.Lock()
+	ref, live := s.ref(), s.status == statusLive
+	s.mu.Unlock()
+	if !live {
+		return s.unusable()
+	}
+	r := &s.manager.records
+	callCtx, cancel := r.withTimeout(ctx)
+	defer cancel()
+	rec, err := r.load(callCtx, ref.key)
+	if err != nil {
+		return goneIfNotFound(r.loadError(callCtx, ref.key, err))
+	}
+	var base verified
+	if err = r.verifyRecord(callCtx, &base, &rec, &ref.ticket); err != nil {
+		return goneIfNotFound(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.status == statusLive && s.key() == ref.key {
+		if s.standing == standingIssued {
+			base.standing = standingIssued
+		}
+		s.setBase(&base.snap, &base.ticket, base.standing)
+		s.rebaseNeeded = !s.pending.empty()
+	}
+	return nil
+}
+
+// goneIfNotFound returns ErrGone in place of ErrNotFound.
+func goneIfNotFound(err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return ErrGone
+	}
+	return err
+}

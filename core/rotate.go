@@ -1,0 +1,175 @@
+package core
+
+import (
+	"slices"
+	"time"
+
+	"github.com/cloakroom-go/sessions/core/internal/record"
+	"github.com/cloakroom-go/sessions/core/internal/ticket"
+)
+
+// What becomes of the secrets of a session when one of them is replaced or presented. A new
+// secret is delivered when a request presents it: until then its cookie may have been lost, so
+// those from before are accepted.
+
+// undelivered returns the end of the time of a secret that has just been replaced: unknown until
+// the new one is delivered, or now if there is no grace.
+func (p *policy) undelivered(now int64) int64 {
+	if p.grace == 0 {
+		return now
+	}
+	return ticket.Undelivered
+}
+
+// deliver changes a header because the request has presented the secret that the record's last
+// change issued: the time of those from before begins to run, and the presented one becomes the
+// current one.
+func (c *composer) deliver(h *record.Header, base *verified, now int64, out *composed) {
+	if !base.undelivered() {
+		return
+	}
+	until := now + c.grace.Milliseconds()
+	var lines []ticket.Line
+	presented := base.ticket.Secret.Digest()
+	all := h.Past.Lines()
+	i := slices.IndexFunc(all, func(l ticket.Line) bool { return l.Digest == presented })
+	if i >= 0 && (all[i].Until != ticket.Undelivered || all[i].Kind == ticket.LesserTwin) {
+		// The current secret was presented first, and yet the browser has kept this one, or it had
+		// sent this request before. The next request shows which of them it keeps.
+		all[i].Until = ticket.Undelivered
+		h.Past = ticket.NewPast(all)
+		return
+	}
+	out.standing = standingCurrent
+	h.History = h.History.Deliver(until)
+	for _, line := range all {
+		if line.Digest == presented {
+			continue
+		}
+		if line.Until == ticket.Undelivered {
+			line.Until = until
+			if line.Kind == ticket.Former {
+				line = ticket.Line{Kind: ticket.Spent, Until: until, Digest: line.Digest}
+			}
+		}
+		lines = append(lines, line)
+	}
+	h.Past = ticket.NewPast(lines)
+	c.makeCurrent(h, presented, now)
+}
+
+// makeCurrent makes the secret of a twin the current one, whose twin the one before becomes. It
+// does nothing if the secret is the current one.
+func (c *composer) makeCurrent(h *record.Header, digest ticket.Digest, now int64) {
+	if digest == h.Digest {
+		return
+	}
+	until := now + c.grace.Milliseconds()
+	lines := slices.DeleteFunc(h.Past.Lines(), func(l ticket.Line) bool {
+		return l.Digest == digest
+	})
+	lines = append(lines, h.History.Lines(ticket.Twin, until)...)
+	lines = append(lines, ticket.Line{Kind: ticket.Twin, Until: until, Digest: h.Digest})
+	h.Digest, h.History, h.Past = digest, nil, ticket.NewPast(lines)
+}
+
+// replaceByLogin keeps the secrets from before a login or step-up, by a ticket of the given
+// standing, for what they may still do.
+func (c *composer) replaceByLogin(h *record.Header, by standing, l *login, now int64) {
+	lines, until := h.Past.Lines(), now+c.grace.Milliseconds()
+	replaced := append(h.History.Lines(ticket.Twin, ticket.Undelivered),
+		ticket.Line{Kind: ticket.Twin, Until: ticket.Undelivered, Digest: h.Digest})
+	switch {
+	case len(h.Subject) == 0 || l.subject != string(h.Subject):
+		lines = over(append(lines, replaced...), until)
+	case by > standingFormer:
+		lines = c.former(append(lines, replaced...), h, now)
+	case !proves(h, l):
+		lines = c.lesser(append(lines, replaced...), h, now)
+	default:
+		// Another request has signed in or stepped up at the same time. The cookies of both open
+		// the session, because only the browser knows which of them it keeps.
+		lines = append(lines, replaced...)
+	}
+	h.Past, h.History = ticket.NewPast(lines), nil
+}
+
+// proves reports whether the proof in the record is as good as that of a login or step-up.
+func proves(h *record.Header, l *login) bool {
+	before := h.Account.Proof()
+	after := l.proofAfter(&before)
+	missing := func(m string) bool { return !slices.Contains(before.Methods, m) }
+	return before.Level >= after.Level && !slices.ContainsFunc(after.Methods, missing)
+}
+
+// over turns the secrets into those from before a login by another identity.
+func over(lines []ticket.Line, until int64) []ticket.Line {
+	for i, line := range lines {
+		if line.Until == ticket.Undelivered || line.Kind >= ticket.Twin {
+			line.Until = until
+		}
+		lines[i] = ticket.Line{Kind: ticket.Over, Until: line.Until, Digest: line.Digest}
+	}
+	return lines
+}
+
+// former turns the secrets that open the session into those from before a step-up: until the new
+// one is delivered, they open it with the proof that there was.
+func (c *composer) former(lines []ticket.Line, h *record.Header, now int64) []ticket.Line {
+	for i, line := range lines {
+		switch {
+		case line.Kind < ticket.Twin:
+		case line.Ended(now):
+			lines[i] = ticket.Line{Kind: ticket.Spent, Until: line.Until, Digest: line.Digest}
+		case c.grace == 0:
+			lines[i] = ticket.Line{Kind: ticket.Spent, Until: now, Digest: line.Digest}
+		case line.Kind == ticket.Twin:
+			lines[i] = withProof(&line, ticket.Former, h)
+		default:
+			lines[i].Kind, lines[i].Until = ticket.Former, ticket.Undelivered
+		}
+	}
+	return lines
+}
+
+// lesser turns the secrets of logins at the same time as a login or step-up with a better proof
+// into those that keep their own.
+func (c *composer) lesser(lines []ticket.Line, h *record.Header, now int64) []ticket.Line {
+	for i, line := range lines {
+		if line.Kind == ticket.Twin && !line.Ended(now) {
+			lines[i] = withProof(&line, ticket.LesserTwin, h)
+		}
+	}
+	return lines
+}
+
+// withProof returns the line as one of the kind that opens the session with the proof in h.
+func withProof(line *ticket.Line, kind ticket.Kind, h *record.Header) ticket.Line {
+	proof := h.Account.Proof()
+	return ticket.Line{
+		Kind: kind, Until: ticket.Undelivered, Digest: line.Digest,
+		Authenticated: h.Authenticated, Proof: record.NewAccount(&proof, record.Device{}),
+	}
+}
+
+// remembered returns the lines that are not forgotten yet.
+func remembered(p ticket.Past, now int64) ticket.Past {
+	if len(p) == 0 {
+		return nil
+	}
+	lines := p.Lines()
+	kept := lines[:0]
+	for _, line := range lines {
+		if !line.Forgotten(now) {
+			kept = append(kept, line)
+		}
+	}
+	return ticket.NewPast(kept)
+}
+
+// formerProof returns when and how the subject had proved who they are when a ticket of the
+// standing standingFormer was current.
+func (v *verified) formerProof() (at time.Time, proof record.Proof) {
+	line, _ := v.snap.Identity().Past.Find(&v.ticket.Secret)
+	return timeOf(line.Authenticated), record.Account(line.Proof).Proof()
+}
