@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,32 +31,15 @@ func browser(t *testing.T) (open func(*testing.T) context.Context) {
 // browserTabs is like browser, for a test that needs several jars.
 func browserTabs(t *testing.T) (open func(t *testing.T, n int) []context.Context) {
 	t.Helper()
-	path := os.Getenv("CHROME_PATH")
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path == "" {
-			path, _ = exec.LookPath(name)
-		}
-	}
+	path := findBrowser(t)
 	if path == "" {
-		const hint = "no browser; get one with apt-get install chromium, or set CHROME_PATH"
-		if os.Getenv("CI") == "true" {
-			t.Fatal(hint)
-		}
 		return func(t *testing.T, _ int) []context.Context {
 			t.Helper()
-			t.Skip(hint)
+			t.Skip(noBrowser)
 			return nil
 		}
 	}
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), chromedp.ExecPath(path), chromedp.Headless, chromedp.NoSandbox,
-		chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.UserDataDir(t.TempDir()))
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(func() { _ = chromedp.Cancel(ctx); cancel() })
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatal(err)
-	}
+	ctx, _ := startBrowser(t, path, t.TempDir())
 	return func(t *testing.T, n int) []context.Context {
 		t.Helper()
 		atWork <- struct{}{}
@@ -66,6 +50,39 @@ func browserTabs(t *testing.T) (open func(t *testing.T, n int) []context.Context
 		}
 		return tabs
 	}
+}
+
+const noBrowser = "no browser; get one with apt-get install chromium, or set CHROME_PATH"
+
+// findBrowser returns where Chromium is, or "" if there is none.
+func findBrowser(t *testing.T) (path string) {
+	t.Helper()
+	path = os.Getenv("CHROME_PATH")
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path == "" {
+			path, _ = exec.LookPath(name)
+		}
+	}
+	if path == "" && os.Getenv("CI") == "true" {
+		t.Fatal(noBrowser)
+	}
+	return path
+}
+
+// startBrowser starts Chromium with the profile in the directory, until the test ends or closes it.
+func startBrowser(t *testing.T, path, profile string) (ctx context.Context, closeBrowser func() error) {
+	t.Helper()
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), chromedp.ExecPath(path), chromedp.Headless, chromedp.NoSandbox,
+		chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.UserDataDir(profile))
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	closeBrowser = sync.OnceValue(func() error { return chromedp.Cancel(ctx) })
+	t.Cleanup(func() { _ = closeBrowser(); cancel() })
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return ctx, closeBrowser
 }
 
 // atWork limits how many tests use a browser at the same time. More would wait for a processor, until their deadlines.
