@@ -56,6 +56,7 @@ func (r *records) mark(
 	ctx context.Context, snap record.Snapshot, reason Reason, ref *sessionRef,
 ) error {
 	var m Record
+	before := snap
 	for range markAttempts {
 		deleteIt, err := r.mayMark(ctx, &snap, ref)
 		if err != nil {
@@ -83,8 +84,17 @@ func (r *records) mark(
 			}
 			return err
 		}
+		if reason == ReasonRevokedAll && hasOtherSubject(&snap, &before) {
+			return nil
+		}
 	}
 	return r.delete(ctx, snap.Record.Key)
+}
+
+// hasOtherSubject reports whether another subject has signed in with a session, which has ended
+// that of the subject before.
+func hasOtherSubject(now, before *record.Snapshot) bool {
+	return now.Decode() == nil && !now.HasEnded() && now.Subject() != before.Subject()
 }
 
 // lookAfterMark returns what is stored after a mark could not be saved: another request has saved

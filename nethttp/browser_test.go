@@ -43,7 +43,7 @@ func browserSite(t *testing.T, m *sessions.Manager) string {
 		sessions.Get(r).Destroy()
 	})
 	mux.HandleFunc("/refused", func(w http.ResponseWriter, r *http.Request) {
-		revoke(t, m, sessions.Get(r))
+		revoke(t, m, sessions.Get(r)) //nolint:contextcheck // An operator does it.
 		if err := sessions.Get(r).Login("ann"); err != nil {
 			t.Error(err)
 		}
@@ -51,7 +51,7 @@ func browserSite(t *testing.T, m *sessions.Manager) string {
 		_, _ = io.WriteString(w, "handler")
 	})
 	mux.HandleFunc("/gone", func(w http.ResponseWriter, r *http.Request) {
-		revoke(t, m, sessions.Get(r))
+		revoke(t, m, sessions.Get(r)) //nolint:contextcheck // An operator does it.
 		increment(r)
 		w.WriteHeader(core.StatusCode(sessions.Commit(w, r)))
 	})

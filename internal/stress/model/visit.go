@@ -201,16 +201,22 @@ func (v *Visit) Settle(t *Tx, outcome Outcome, id string) error {
 		t.notAfter = t.end
 		return nil
 	}
+	return v.recordGone(t)
+}
+
+// recordGone records that a request was told that its session had ended before a transaction.
+func (v *Visit) recordGone(t *Tx) error {
+	h, s := v.history, t.session
 	h.note(s, v, "is told that the session ended before %d", t.ID)
 	t.notAfter = t.end
-	if t.token == nil {
-		if s.own != nil && s.endedByOthers(v) {
-			return nil
-		}
-		return s.violated("the request that has just created it is told that it ended")
+	if t.token != nil {
+		what := fmt.Sprintf("is told that the session ended before tx %d", t.ID)
+		return h.checkDead(t.token, t, what)
 	}
-	what := fmt.Sprintf("is told that the session ended before tx %d", t.ID)
-	return h.checkDead(t.token, t, what)
+	if s.own != nil && s.endedByOthers(v) {
+		return nil
+	}
+	return s.violated("the request that has just created it is told that it ended")
 }
 
 // endedByOthers reports whether another request may have ended the session or logged in with it.
@@ -231,13 +237,8 @@ func (v *Visit) recordAcked(t *Tx) error {
 		t.definite = t.definite || t.token == nil || !v.history.mayBeReplaced(t.token)
 		return nil
 	}
-	if s != v.session { // It was seen there before its request was told.
-		if v.token != nil {
-			if err := v.history.checkDead(v.token, t, "has logged in elsewhere"); err != nil {
-				return err
-			}
-		}
-		v.session, v.token = s, nil
+	if err := v.moveTo(s, t); err != nil {
+		return err
 	}
 	s.lastSaved = v.began
 	if t.token != nil && t.token.delivered.IsZero() {
@@ -255,6 +256,21 @@ func (v *Visit) recordAcked(t *Tx) error {
 		const text = "a request with %s, which was dead before it came, changes the session by %v"
 		return s.violated(text, t.token.name, t)
 	}
+	return nil
+}
+
+// moveTo makes s the session of the visit, after a transaction that was seen there before its
+// request was told.
+func (v *Visit) moveTo(s *Session, t *Tx) error {
+	if s == v.session {
+		return nil
+	}
+	if v.token != nil {
+		if err := v.history.checkDead(v.token, t, "has logged in elsewhere"); err != nil {
+			return err
+		}
+	}
+	v.session, v.token = s, nil
 	return nil
 }
 
