@@ -26,6 +26,7 @@ func Processes(t *testing.T, address string) {
 		"R2LoginWins":        loginWins,
 		"R2LoginsJoin":       loginsJoin,
 		"R4NothingIsLost":    nothingIsLost,
+		"R4TakenOnce":        takenOnce,
 		"R6OneRenewal":       oneRenewal,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -259,6 +260,32 @@ func loginsJoin(t *testing.T, p *appPair) {
 		p.mustBeEnded(cookie, core.ReasonSignedIn)
 	}
 	p.mustHaveRecords(rounds, 0)
+}
+
+// takenOnce lets eight requests in two processes take one value.
+func takenOnce(t *testing.T, p *appPair) {
+	t.Helper()
+	for round := range 10 {
+		cookie := p.a.startSession()
+		p.a.visit(cookie, Action{actionMark, "code"})
+		before := p.a.visit(cookie, Action{Name: actionRead}).Values[string(counter)]
+		var all sync.WaitGroup
+		for n := range 8 {
+			app := []*remoteApp{p.a, p.b}[n%2]
+			args := EndArgs{app.begin(cookie), Action{actionTake, "code"}}
+			all.Go(func() {
+				var r Reply
+				if err := app.client.Call("Process.End", args, &r); err != nil {
+					t.Errorf("taking a value = %v", err)
+				}
+			})
+		}
+		all.Wait()
+		r := p.b.visit(cookie, Action{Name: actionRead})
+		if _, left := r.Values["code"]; left || r.Values[string(counter)] != before+1 {
+			t.Errorf("round %d: the session holds %v, want a counter of %d", round, r.Values, before+1)
+		}
+	}
 }
 
 // nothingIsLost lets 16 workers in two processes count 100 times each, in one common counter

@@ -35,6 +35,7 @@ const (
 	actionRead   = "read"
 	actionCount  = "count"  // increment the counter, and the one with the key Text if that is set
 	actionMark   = "mark"   // set the key Text
+	actionTake   = "take"   // take the value under the key Text once, and count that
 	actionRenew  = "renew"  // renew the secret
 	actionLogin  = "login"  // log in the user Text
 	actionLogout = "logout" // destroy the session
@@ -53,6 +54,12 @@ func (a Action) do(s *core.Session) error {
 		}
 	case actionMark:
 		return s.Set(a.Text, 1)
+	case actionTake:
+		_, ok, err := core.Key[int](a.Text).TakeOnce(context.Background(), s)
+		if ok {
+			counter.Update(s, increment)
+		}
+		return err
 	case actionRenew:
 		return s.Renew()
 	case actionLogin:
