@@ -195,7 +195,7 @@ func (sc *Scope) CommitHeader() (reply adapter.Reply, err error) {
 	}
 	sc.response.begun = true
 	defer sc.response.headersSent.Store(true) // The commit may panic.
-	if sc.session.CompareAndSwap(nil, noSession) {
+	if sc.session.Load() == nil && sc.session.CompareAndSwap(nil, noSession) {
 		return reply, nil
 	}
 	err = sc.session.Load().commitHeader(sc.Context, &reply)
