@@ -194,7 +194,7 @@ func (sc *Scope) CommitHeader() (reply adapter.Reply, err error) {
 		return reply, sc.CommitErr()
 	}
 	sc.response.begun = true
-	defer sc.response.headersSent.Store(true) // The commit may panic.
+	defer sc.response.markSent() // The commit may panic.
 	if sc.session.Load() == nil && sc.session.CompareAndSwap(nil, noSession) {
 		return reply, nil
 	}

@@ -80,6 +80,13 @@ type response struct {
 	client      adapter.Client // sent the request; valid until headersSent; may be nil
 }
 
+// markSent sets headersSent. It looks first, because a load takes less time than a store.
+func (r *response) markSent() {
+	if !r.headersSent.Load() {
+		r.headersSent.Store(true)
+	}
+}
+
 // pendingLoad is a load that has not succeeded yet.
 type pendingLoad struct {
 	tickets cookie.Tickets // what the request presented

@@ -131,7 +131,8 @@ func (p *pair) lists(n int) {
 // has come, and reports whether that looks as it should.
 func (p *pair) meanwhile(what string, begin func() (pending, over func() bool)) {
 	p.Helper()
-	for range 5 {
+	for range 10 {
+		p.open(p.ada, "/devices") // Now, so that only the button is left to press.
 		pending, over := begin()
 		before, brought := p.cookie(p.second).Value, p.setCookies.Load()
 		p.revokes()
@@ -152,10 +153,9 @@ func (p *pair) meanwhile(what string, begin func() (pending, over func() bool)) 
 	p.Fatalf("%s: it was over each time before the other browser had pressed a button", what)
 }
 
-// revokes signs the second browser out from the first.
+// revokes signs the second browser out from the devices page, which the first shows.
 func (p *pair) revokes() {
 	p.Helper()
-	p.open(p.ada, "/devices")
 	do(p.ada, p.T, chromedp.Click(chromedp.CSS("li:not(:has(.tag)) button")), chromedp.WaitVisible(chromedp.CSS(".flash")))
 	if flash := text(p.ada, p.T, ".flash"); flash != "That device is signed out." {
 		p.Errorf("after the button: %q", flash)
