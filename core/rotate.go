@@ -68,7 +68,12 @@ func (c *composer) makeCurrent(h *record.Header, digest ticket.Digest, now int64
 	lines := slices.DeleteFunc(h.Past.Lines(), func(l ticket.Line) bool {
 		return l.Digest == digest
 	})
-	lines = append(lines, h.History.Lines(ticket.Twin, until)...)
+	for _, retired := range h.History.Lines(ticket.Twin, until) {
+		// It opens the session for the rest of its grace, which its use does not prolong.
+		former := withProof(&retired, ticket.Former, h)
+		former.Until = retired.Until
+		lines = append(lines, former)
+	}
 	lines = append(lines, ticket.Line{Kind: ticket.Twin, Until: until, Digest: h.Digest})
 	h.Digest, h.History, h.Past = digest, nil, ticket.NewPast(lines)
 }

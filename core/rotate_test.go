@@ -145,8 +145,8 @@ func TestDeliver(t *testing.T) {
 		"a lesser twin, by another": {"3; ; lesser 2@- level 1 at 0", 3, "3; ; lesser 2@130 level 1 at 0", false},
 		"a lesser twin, later":      {"3; ; lesser 2@130 level 1 at 0", 2, "3; ; lesser 2@- level 1 at 0", false},
 		"a twin of a renewed one":   {"4; 3@-; twin 2@130", 2, "4; 3@-; twin 2@-", false},
-		"it takes over a renewed":   {"4; 3@-; twin 2@-", 2, "2; ; twin 3@130, twin 4@130", false},
-		"it keeps what ended":       {"4; 3@90; twin 2@-", 2, "2; ; twin 3@90, twin 4@130", false},
+		"it takes over a renewed":   {"4; 3@-; twin 2@-", 2, "2; ; former 3@130 level 1 at 0, twin 4@130", false},
+		"it keeps what ended":       {"4; 3@90; twin 2@-", 2, "2; ; former 3@90 level 1 at 0, twin 4@130", false},
 		"without a grace":           {"2; 1@-; ", 2, "2; 1@100; ", true},
 		"a step-up, no grace":       {"2; ; former 1@- level 1 at 0", 2, "2; ; spent 1@100", true},
 	} {
