@@ -103,20 +103,14 @@ func (s *Session) reload(ctx context.Context) error {
 	r := &s.manager.records
 	callCtx, cancel := r.withTimeout(ctx)
 	defer cancel()
-	rec, err := r.load(callCtx, ref.key)
-	if err != nil {
-		return goneIfNotFound(r.loadError(callCtx, ref.key, err))
-	}
 	var base verified
-	if err = r.verifyRecord(callCtx, &base, &rec, &ref.ticket); err != nil {
+	if err := r.reopen(callCtx, &base, &ref.ticket); err != nil {
 		return goneIfNotFound(err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.status == statusLive && s.key() == ref.key {
-		if s.standing == standingIssued {
-			base.standing = standingIssued
-		}
+		base.keepUnpresented(s.standing)
 		s.setBase(&base.snap, &base.ticket, base.standing)
 		s.rebaseNeeded = !s.pending.empty()
 	}

@@ -20,21 +20,27 @@ type records struct {
 	revokeOnReuse bool
 }
 
-// open loads the session of a ticket into v. If the ticket opens none, it returns ErrNotFound,
-// or errReused if its secret was replaced.
+// open loads the session of a ticket into v. If the ticket opens none, it returns ErrNotFound, or
+// errReused or errOvertaken if its secret was replaced.
 func (r *records) open(ctx context.Context, v *verified, t *ticket.Ticket) error {
 	if r.memory != nil {
 		return r.openFromMemory(ctx, v, t)
 	}
+	err := r.reopen(ctx, v, t)
+	if err == nil {
+		r.emitAbout(ctx, EventLoaded, &v.snap)
+	}
+	return err
+}
+
+// reopen is open for a request that has opened the session before, so it is no use of it.
+func (r *records) reopen(ctx context.Context, v *verified, t *ticket.Ticket) error {
 	key := r.key(t.ID)
 	rec, err := r.load(ctx, key)
 	if err != nil {
 		return r.loadError(ctx, key, err)
 	}
-	if err = r.verifyRecord(ctx, v, &rec, t); err == nil {
-		r.emitAbout(ctx, EventLoaded, &v.snap)
-	}
-	return err
+	return r.verifyRecord(ctx, v, &rec, t)
 }
 
 // openFromMemory is open for the memory store. It looks at the clock once, and it needs no key,
@@ -64,8 +70,9 @@ func (r *records) verifyRecord(
 	return nil
 }
 
-// reject reports why verify refused a ticket. It returns ErrNotFound, because to the client
-// there is no such session; only errReused is returned as it is, for the caller to report.
+// reject reports why verify refused a ticket. It returns ErrNotFound, because to the client there
+// is no such session. The errors errReused and errOvertaken are returned as they are, for the
+// caller to handle, and a record of a later release is a failure of the store.
 func (r *records) reject(ctx context.Context, snap *record.Snapshot, reason error) error {
 	switch {
 	case errors.Is(reason, errReused), errors.Is(reason, errOvertaken):

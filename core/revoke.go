@@ -100,13 +100,7 @@ func (s *Session) signedInRef() (ref *sessionRef, stored bool, err error) {
 func (m *Manager) checkAlive(ctx context.Context, ref *sessionRef) error {
 	ctx, cancel := m.records.detached(ctx)
 	defer cancel()
-	rec, err := m.records.load(ctx, ref.key)
-	if err != nil {
-		err = m.records.loadError(ctx, ref.key, err)
-	} else {
-		err = m.records.verifyRecord(ctx, &verified{}, &rec, &ref.ticket)
-	}
-	return goneIfNotFound(err)
+	return goneIfNotFound(m.records.reopen(ctx, &verified{}, &ref.ticket))
 }
 
 // RevokeEverything ends every session of this manager that exists when it is called, signed in

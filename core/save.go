@@ -221,11 +221,11 @@ func (x *executor) merge(
 	base := verified{ticket: p.ticket}
 	if current.Version == 0 {
 		current, err = x.load(ctx, key)
-		if err = x.mergeLoadError(ctx, key, err); errors.Is(err, ErrNotFound) {
-			return false, x.planOvertaken(p, o, &base, err)
-		}
-		if err != nil {
-			return false, err
+		switch {
+		case errors.Is(err, ErrNotFound):
+			return false, x.planOvertaken(p, o, &base, ErrNotFound)
+		case err != nil:
+			return false, x.loadError(ctx, key, err)
 		}
 	}
 	if current.Version == p.snap.Record.Version {
@@ -251,14 +251,6 @@ func (x *executor) merge(
 	return x.rebase(p, o, &base)
 }
 
-// mergeLoadError is loadError for a result that may be a success.
-func (x *executor) mergeLoadError(ctx context.Context, key string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return x.loadError(ctx, key, err)
-}
-
 // planOvertaken changes the plan because its ticket no longer opens the session. It returns err
 // unless the plan is a login, which goes on.
 func (x *executor) planOvertaken(p *commitPlan, o *outcome, base *verified, err error) error {
@@ -279,11 +271,7 @@ func (x *executor) rebase(p *commitPlan, o *outcome, base *verified) (done bool,
 		return false, err
 	}
 	p.delta = d
-	if p.standing.holdsUnpresented() && base.standing.presented() {
-		// The secret is one that an earlier commit has issued, or that a merge has found for a
-		// retired one. The browser has not presented it.
-		base.standing = p.standing
-	}
+	base.keepUnpresented(p.standing)
 	if base.standing == standingRetired {
 		// Another request renewed the session first. This one takes the new cookie.
 		p.sendCookie = true

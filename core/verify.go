@@ -173,6 +173,15 @@ func (v *verified) undelivered() bool {
 	return v.standing == standingTwin || v.standing == standingCurrent && v.snap.Undelivered()
 }
 
+// keepUnpresented corrects the standing of a ticket that is verified again in one request, whose
+// standing was before. If an earlier commit has issued its secret, or the load has found it for a
+// retired one, the browser has not presented it.
+func (v *verified) keepUnpresented(before standing) {
+	if before.holdsUnpresented() && v.standing.presented() {
+		v.standing = before
+	}
+}
+
 // reason returns why a ticket that was overtaken no longer opens its session.
 func (v *verified) reason() Reason {
 	if v.standing == standingEnded {
