@@ -26,7 +26,12 @@ func newID(now time.Time) (id uuid.UUID) {
 	_, _ = rand.Read(id[:]) // It never fails.
 	var ms [8]byte
 	binary.BigEndian.PutUint64(ms[:], uint64(now.UnixMilli()))
-	copy(id[:6], ms[2:])
-	id[6], id[8] = id[6]&0x0f|0x70, id[8]&0x3f|0x80
+	setTimeV7(&id, ms[2:])
 	return id
+}
+
+// setTimeV7 makes id a UUIDv7 of a time, which is its first six bytes.
+func setTimeV7(id *uuid.UUID, ms []byte) {
+	copy(id[:6], ms)
+	id[6], id[8] = id[6]&0x0f|0x70, id[8]&0x3f|0x80
 }

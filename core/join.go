@@ -96,8 +96,7 @@ func ownID(t ticket.Ticket, subject string) uuid.UUID {
 	mac.Write(t.ID[:])
 	mac.Write([]byte(subject))
 	id := uuid.UUID(mac.Sum(nil)[:16])
-	copy(id[:6], t.ID[:6]) // the time
-	id[6], id[8] = id[6]&0x0f|0x70, id[8]&0x3f|0x80
+	setTimeV7(&id, t.ID[:6])
 	return id
 }
 

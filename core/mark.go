@@ -56,8 +56,8 @@ func (r *records) mark(
 	ctx context.Context, snap record.Snapshot, reason Reason, ref *sessionRef,
 ) error {
 	var m Record
-	before := snap
-	for range markAttempts {
+	var subject string
+	for n := range markAttempts {
 		deleteIt, err := r.mayMark(ctx, &snap, ref)
 		if err != nil {
 			return err
@@ -67,6 +67,12 @@ func (r *records) mark(
 		}
 		if deleteIt {
 			break
+		}
+		if n == 0 {
+			subject = snap.Subject()
+		}
+		if reason == ReasonRevokedAll && snap.Subject() != subject {
+			return nil // A login of another subject has ended the session of this one.
 		}
 		m = markOf(&snap, reason, time.Now().Add(r.grace).Add(rememberedFor))
 		_, err = r.save(ctx, &m)
@@ -84,17 +90,8 @@ func (r *records) mark(
 			}
 			return err
 		}
-		if reason == ReasonRevokedAll && hasOtherSubject(&snap, &before) {
-			return nil
-		}
 	}
 	return r.delete(ctx, snap.Record.Key)
-}
-
-// hasOtherSubject reports whether another subject has signed in with a session, which has ended
-// that of the subject before.
-func hasOtherSubject(now, before *record.Snapshot) bool {
-	return now.Decode() == nil && !now.HasEnded() && now.Subject() != before.Subject()
 }
 
 // lookAfterMark returns what is stored after a mark could not be saved: another request has saved

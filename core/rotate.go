@@ -43,9 +43,6 @@ func (c *composer) deliver(h *record.Header, base *verified, now int64, out *com
 	out.standing = standingCurrent
 	h.History = h.History.Deliver(until)
 	for _, line := range all {
-		if line.Digest == presented {
-			continue
-		}
 		if line.Until == ticket.Undelivered {
 			line.Until = until
 			if line.Kind == ticket.Former {

@@ -65,17 +65,34 @@ func (h History) Issued(s *Secret) bool {
 // Current returns the session's current secret, whose digest is given, if s is a retired secret
 // in its grace period.
 func (h History) Current(s Secret, current Digest, now int64) (Secret, bool) {
-	for i := range h.Len() {
-		digest := h.retired(i).digest()
-		if !digest.Matches(&s) {
-			continue
-		}
-		if ended(h.retired(i).until(), now) {
-			return Secret{}, false
-		}
-		return h.unseal(s, i, current)
+	i := h.index(&s)
+	if i < 0 || ended(h.retired(i).until(), now) {
+		return Secret{}, false
 	}
-	return Secret{}, false
+	return h.unseal(s, i, current)
+}
+
+// Find returns when the grace period of a retired secret ends, or ended.
+func (h History) Find(s *Secret) (until int64, ok bool) {
+	i := h.index(s)
+	if i < 0 {
+		return 0, false
+	}
+	return h.retired(i).until(), true
+}
+
+// index returns the place of a retired secret, or -1 if s is none.
+func (h History) index(s *Secret) int {
+	if h.Len() == 0 {
+		return -1
+	}
+	own := s.Digest()
+	for i := range h.Len() {
+		if digest := h.retired(i).digest(); digest.Equal(&own) {
+			return i
+		}
+	}
+	return -1
 }
 
 // unseal follows the replacements of s, the retired secret i, up to the current secret.
@@ -89,19 +106,6 @@ func (h History) unseal(s Secret, i int, current Digest) (Secret, bool) {
 	}
 	ok := current.Matches(&s)
 	return s, ok
-}
-
-// ended reports whether a time that ends at until is over.
-func ended(until, now int64) bool { return until != Undelivered && now >= until }
-
-// Find returns when the grace period of a retired secret ends, or ended.
-func (h History) Find(s *Secret) (until int64, ok bool) {
-	for i := range h.Len() {
-		if digest := h.retired(i).digest(); digest.Matches(s) {
-			return h.retired(i).until(), true
-		}
-	}
-	return 0, false
 }
 
 // Undelivered reports whether the grace period of a retired secret has not begun, because the
@@ -147,8 +151,7 @@ func (h History) Lines(kind Kind, until int64) (lines []Line) {
 // DropExpired returns h without the secrets that need not be remembered any longer.
 func (h History) DropExpired(now int64) History {
 	n := 0
-	for n < h.Len() && h.retired(n).until() != Undelivered &&
-		now >= h.retired(n).until()+Remembered {
+	for n < h.Len() && forgotten(h.retired(n).until(), now) {
 		n++
 	}
 	return h.dropOldest(n)

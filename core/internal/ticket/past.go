@@ -101,8 +101,12 @@ func (p Past) Lines() (lines []Line) {
 
 // Find returns the line of the secret.
 func (p Past) Find(s *Secret) (Line, bool) {
+	if len(p) == 0 {
+		return Line{}, false
+	}
+	digest := s.Digest()
 	for line, rest, ok := p.next(); ok; line, rest, ok = rest.next() {
-		if line.Digest.Matches(s) {
+		if line.Digest.Equal(&digest) {
 			return line, true
 		}
 	}
@@ -139,10 +143,14 @@ func (l *Line) append(p Past) Past {
 	return append(p, l.Proof...)
 }
 
-// Forgotten reports whether the line may be dropped.
-func (l *Line) Forgotten(now int64) bool {
-	return l.Until != Undelivered && now >= l.Until+Remembered
-}
-
 // Ended reports whether the time of the line is over.
-func (l *Line) Ended(now int64) bool { return l.Until != Undelivered && now >= l.Until }
+func (l *Line) Ended(now int64) bool { return ended(l.Until, now) }
+
+// Forgotten reports whether the line may be dropped.
+func (l *Line) Forgotten(now int64) bool { return forgotten(l.Until, now) }
+
+// ended reports whether a time that ends at until is over.
+func ended(until, now int64) bool { return until != Undelivered && now >= until }
+
+// forgotten reports whether a secret whose time ends at until need not be remembered any longer.
+func forgotten(until, now int64) bool { return until != Undelivered && now >= until+Remembered }

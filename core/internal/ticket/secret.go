@@ -38,14 +38,18 @@ func (s *Secret) Rotate() Secret {
 func (s *Secret) Digest() Digest { return sha256.Sum256(s[:]) }
 
 // Matches reports whether d is the digest of s. It takes the same time whatever the answer.
-//
-// It compares words, because subtle.ConstantTimeCompare compares bytes and each request that reads
-// pays for it.
 func (d *Digest) Matches(s *Secret) bool {
 	digest := s.Digest()
+	return d.Equal(&digest)
+}
+
+// Equal reports whether d and other are equal. It takes the same time whatever the answer. It
+// compares words, because subtle.ConstantTimeCompare compares bytes and each request that reads
+// pays for it.
+func (d *Digest) Equal(other *Digest) bool {
 	var differ uint64
-	for i := 0; i < len(digest); i += 8 {
-		differ |= binary.NativeEndian.Uint64(digest[i:]) ^ binary.NativeEndian.Uint64(d[i:])
+	for i := 0; i < len(d); i += 8 {
+		differ |= binary.NativeEndian.Uint64(d[i:]) ^ binary.NativeEndian.Uint64(other[i:])
 	}
 	return differ == 0
 }
