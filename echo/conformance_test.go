@@ -76,7 +76,9 @@ func (r request) Context() context.Context                      { return r.c.Req
 func (r request) Query(name string) string                      { return r.c.QueryParam(name) }
 func (r request) Header(name string) string                     { return r.c.Request().Header.Get(name) }
 
-func (r request) SetHeader(name, value string)             { r.c.Response().Header().Set(name, value) }
+func (r request) SetHeader(name, value string) { r.c.Response().Header().Set(name, value) }
+
+func (r request) AddHeader(name, value string)             { r.c.Response().Header().Add(name, value) }
 func (r request) Body(status int, body string) error       { return r.c.String(status, body) }
 func (r request) Status(status int) error                  { return r.c.NoContent(status) }
 func (r request) Redirect(status int, target string) error { return r.c.Redirect(status, target) }

@@ -87,9 +87,11 @@ func (r request) Context() context.Context                      { return r.c.Use
 func (r request) Query(name string) string                      { return r.c.Query(name) }
 func (r request) Header(name string) string                     { return r.c.Get(name) }
 func (r request) SetHeader(name, value string)                  { r.c.Set(name, value) }
-func (r request) Redirect(status int, target string) error      { return r.c.Redirect(target, status) }
-func (r request) Fail(status int) error                         { return fiber.NewError(status) }
-func (r request) EarlyHints() error                             { return fiber.ErrNotImplemented }
+func (r request) AddHeader(name, value string)                  { r.c.Response().Header.Add(name, value) }
+
+func (r request) Redirect(status int, target string) error { return r.c.Redirect(target, status) }
+func (r request) Fail(status int) error                    { return fiber.NewError(status) }
+func (r request) EarlyHints() error                        { return fiber.ErrNotImplemented }
 
 func (r request) Body(status int, body string) error { return r.c.Status(status).SendString(body) }
 

@@ -4,75 +4,12 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/gofiber/fiber/v3"
 
-	"github.com/cloakroom-go/sessions/core/sessiontest"
 	sessions "github.com/cloakroom-go/sessions/fiberv3"
 )
-
-// An application's own cookies: one of the session cookie's name that it had before, and one that is the session cookie.
-const (
-	cleanup = "session=; Domain=old.example; Max-Age=0; Path=/"
-	rival   = "session=theirs; Path=/"
-)
-
-// browserSite serves handlers that differ in what the browser is sent.
-func browserSite(t *testing.T, m *sessions.Manager) string {
-	t.Helper()
-	app := newApp(nil)
-	app.Use(sessions.Middleware(m))
-	app.All("/read", func(c fiber.Ctx) error {
-		setOthers(c)
-		return read(c)
-	})
-	app.All("/count", func(c fiber.Ctx) error {
-		setOthers(c)
-		return count(c)
-	})
-	app.Get("/renewed", func(c fiber.Ctx) error {
-		setOthers(c)
-		if err := errors.Join(sessions.Get(c).Renew(), sessions.Commit(c)); err != nil {
-			return err
-		}
-		return count(c)
-	})
-	app.Get("/out", func(c fiber.Ctx) error {
-		setOthers(c)
-		sessions.Get(c).Destroy()
-		return nil
-	})
-	app.Get("/refused", func(c fiber.Ctx) error {
-		revoke(t, m, sessions.Get(c))
-		if err := sessions.Get(c).Login("ann"); err != nil {
-			t.Error(err)
-		}
-		c.Set("Etag", "handler")
-		return c.SendString("handler")
-	})
-	app.Get("/gone", func(c fiber.Ctx) error {
-		revoke(t, m, sessions.Get(c))
-		increment(c)
-		return sessions.Commit(c)
-	})
-	return serve(t, app)
-}
-
-func setOthers(c fiber.Ctx) {
-	c.Response().Header.Add("Set-Cookie", cleanup)
-	c.Response().Header.Add("Set-Cookie", rival)
-}
-
-// revoke ends the session from outside, while its request is under way.
-func revoke(t *testing.T, m *sessions.Manager, s *sessions.Session) {
-	t.Helper()
-	if err := m.RevokeByID(t.Context(), s.ID()); err != nil {
-		t.Error(err)
-	}
-}
 
 // browse sends a request with these fields and reads its answer.
 func browse(t *testing.T, method, url string, fields map[string]string) (head *answer, body string) {
@@ -94,103 +31,6 @@ func browse(t *testing.T, method, url string, fields map[string]string) (head *a
 		t.Fatal(err)
 	}
 	return &answer{res.StatusCode, res.Header}, string(text)
-}
-
-// TestOtherCookies shows that the application's cookie for another domain passes beside ours, which is sent once, and that
-// the former cookies are removed with each of ours and not otherwise.
-func TestOtherCookies(t *testing.T) {
-	t.Parallel()
-	m, err := sessions.NewManager(quiet(sessions.Options{
-		FormerCookies: []sessions.FormerCookie{{Name: "sid"}, {Domain: "former.example", Path: "/app"}},
-	}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	const removed = "Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; Secure; SameSite=Lax"
-	former := []string{"sid=; Path=/; " + removed, "session=; Path=/app; Domain=former.example; " + removed}
-	url := browserSite(t, m)
-	cookie := ""
-	for _, step := range []struct{ path, ours string }{
-		{"/read", ""},
-		{"/count", "; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=Lax"},
-		{"/read", ""},
-		{"/renewed", "; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=Lax"},
-		{"/out", "=; Path=/; " + removed},
-	} {
-		res, _ := get(t, url+step.path, cookie)
-		lines := slices.Clone(res.Header["Set-Cookie"])
-		want := []string{cleanup, rival}
-		if step.ours != "" {
-			want = append([]string{cleanup}, former...)
-			i := slices.IndexFunc(lines, func(line string) bool {
-				return strings.HasPrefix(line, "session=") && strings.HasSuffix(line, step.ours) && !slices.Contains(former, line)
-			})
-			if i < 0 {
-				t.Fatalf("%s: Set-Cookie is %q, without ours", step.path, lines)
-			}
-			cookie, _, _ = strings.Cut(lines[i], ";")
-			lines = slices.Delete(lines, i, i+1)
-		}
-		slices.Sort(lines)
-		slices.Sort(want)
-		if !slices.Equal(lines, want) {
-			t.Errorf("%s: beside ours Set-Cookie is %q, want %q", step.path, lines, want)
-		}
-	}
-}
-
-// TestKeptBack has another site cause requests. Where the browser keeps the cookie back, no session starts.
-func TestKeptBack(t *testing.T) {
-	t.Parallel()
-	url := browserSite(t, newManager(t, "session"))
-	for _, tc := range []struct {
-		method, site, mode, dest string
-		starts                   bool
-	}{
-		{http.MethodGet, "", "", "", true},
-		{http.MethodPost, "", "", "", true},
-		{http.MethodPost, "same-origin", "cors", "empty", true},
-		{http.MethodPost, "same-site", "navigate", "document", true},
-		{http.MethodGet, "cross-site", "navigate", "document", true},
-		{http.MethodHead, "cross-site", "navigate", "document", true},
-		{http.MethodGet, "cross-site", "navigate", "iframe", false},
-		{http.MethodGet, "cross-site", "no-cors", "image", false},
-		{http.MethodPost, "cross-site", "navigate", "document", false},
-	} {
-		fields := map[string]string{}
-		for name, value := range map[string]string{"Site": tc.site, "Mode": tc.mode, "Dest": tc.dest} {
-			if value != "" {
-				fields["Sec-Fetch-"+name] = value
-			}
-		}
-		res, body := browse(t, tc.method, url+"/count", fields)
-		if got := len(res.Header["Set-Cookie"]) == 2 && res.Header["Set-Cookie"][1] != rival; got != tc.starts {
-			t.Errorf("%+v: Set-Cookie is %q", tc, res.Header["Set-Cookie"])
-		}
-		if res.StatusCode != http.StatusOK || body != "1" && tc.method != http.MethodHead {
-			t.Errorf("%+v: the answer is %d %q, want 200 and 1", tc, res.StatusCode, body)
-		}
-	}
-}
-
-// TestRevokedMeanwhile revokes a session while its request signs in: the login is refused with the status 409, and nothing
-// of the handler's response goes out. So does a handler that answers the error of Commit.
-func TestRevokedMeanwhile(t *testing.T) {
-	t.Parallel()
-	for _, path := range []string{"/refused", "/gone"} {
-		m := newManager(t, "session")
-		c := sessiontest.Cookie(t, m, func(s *sessions.Session) error { return visits.Set(s, 1) })
-		res, body := get(t, browserSite(t, m)+path, c.Name+"="+c.Value)
-		if res.StatusCode != http.StatusConflict || strings.Contains(body, "handler") {
-			t.Errorf("%s: the answer is %d %q, want 409 without the handler's text", path, res.StatusCode, body)
-		}
-		if got := res.Header["Set-Cookie"]; got != nil {
-			t.Errorf("%s: Set-Cookie is %q, want none", path, got)
-		}
-		if got := res.Header.Get("Etag"); got != "" {
-			t.Errorf("%s: Etag is %q, want none", path, got)
-		}
-	}
 }
 
 // TestSetBesideTheHandler starts a session on another goroutine, while the handler reads and changes the request's header.

@@ -106,6 +106,8 @@ func (r request) Context() context.Context                      { return r.c.Con
 func (r request) Query(name string) string                      { return r.c.Query(name) }
 func (r request) Header(name string) string                     { return r.c.Get(name) }
 func (r request) SetHeader(name, value string)                  { r.c.Set(name, value) }
+func (r request) AddHeader(name, value string)                  { r.c.Response().Header.Add(name, value) }
+
 func (r request) Redirect(status int, target string) error {
 	return r.c.Redirect().Status(status).To(target)
 }

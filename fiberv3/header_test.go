@@ -165,6 +165,18 @@ func TestCommittedCookieSurvivesAReset(t *testing.T) {
 	}
 }
 
+// An application's own cookies: one of the session cookie's name for another domain, and one
+// that is the session cookie.
+const (
+	cleanup = "session=; Domain=old.example; Max-Age=0; Path=/"
+	rival   = "session=theirs; Path=/"
+)
+
+func setOthers(c fiber.Ctx) {
+	c.Response().Header.Add("Set-Cookie", cleanup)
+	c.Response().Header.Add("Set-Cookie", rival)
+}
+
 // TestCommittedCookiesSurviveAReset loses the cookies that Commit has set, with and without another cookie of the name in their
 // place: those and the removals of former cookies are sent once, and the application's cookie stays.
 func TestCommittedCookiesSurviveAReset(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/cloakroom-go/sessions/core"
 	"github.com/cloakroom-go/sessions/core/adaptertest"
 	sessions "github.com/cloakroom-go/sessions/gin"
 )
@@ -74,7 +75,7 @@ func handler(h adaptertest.Handler) gin.HandlerFunc {
 		if err == nil {
 			return
 		}
-		status := failure(http.StatusInternalServerError)
+		status := failure(core.StatusCode(err))
 		errors.As(err, &status)
 		_ = c.AbortWithError(int(status), err)
 	}
@@ -91,6 +92,7 @@ func (r request) Context() context.Context                      { return r.c.Req
 func (r request) Query(name string) string                      { return r.c.Query(name) }
 func (r request) Header(name string) string                     { return r.c.GetHeader(name) }
 func (r request) SetHeader(name, value string)                  { r.c.Header(name, value) }
+func (r request) AddHeader(name, value string)                  { r.c.Writer.Header().Add(name, value) }
 
 func (r request) Body(status int, body string) error {
 	r.c.String(status, "%s", body)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cloakroom-go/sessions/core"
 	"github.com/cloakroom-go/sessions/core/adaptertest"
 	sessions "github.com/cloakroom-go/sessions/nethttp"
 )
@@ -80,7 +81,7 @@ func handler(h adaptertest.Handler) http.Handler {
 		if err == nil {
 			return
 		}
-		status := failure(http.StatusInternalServerError)
+		status := failure(core.StatusCode(err))
 		errors.As(err, &status)
 		http.Error(w, status.Error(), int(status))
 	})
@@ -100,6 +101,7 @@ func (e exchange) Context() context.Context                      { return e.r.Co
 func (e exchange) Query(name string) string                      { return e.r.URL.Query().Get(name) }
 func (e exchange) Header(name string) string                     { return e.r.Header.Get(name) }
 func (e exchange) SetHeader(name, value string)                  { e.w.Header().Set(name, value) }
+func (e exchange) AddHeader(name, value string)                  { e.w.Header().Add(name, value) }
 
 func (e exchange) Body(status int, body string) error {
 	e.w.WriteHeader(status)

@@ -1,6 +1,7 @@
 package adaptertest
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/cloakroom-go/sessions/core"
@@ -16,6 +17,7 @@ func browserCases() []testCase {
 		{"X3/LostAnswer", ruleLost, browserLostAnswer},
 		{"C6/SeveralTickets", ruleSeveral, browserSeveral},
 		{"C11/CrossSite", ruleCrossSite, browserCrossSite},
+		{"R1/RevokedMeanwhile", ruleRevoked, browserRevoked},
 	}
 }
 
@@ -146,6 +148,7 @@ func fetchFields(site, mode, dest string) []string {
 
 func browserCrossSite(e *env) {
 	e.handle(http.MethodPost, "/count", countVisit)
+	e.handle(http.MethodHead, "/counted", countVisit)
 	e.handle(http.MethodPost, "/login", logIn)
 	e.serve(core.Options{})
 	send := func(method, target string, fields []string) *answer {
@@ -154,20 +157,68 @@ func browserCrossSite(e *env) {
 		e.wantStatus(a, http.StatusOK)
 		return a
 	}
-	navigation := fetchFields("cross-site", "navigate", "document")
-	// With SameSite=Lax the browser sends the cookie with links only.
-	e.wantNoCookie(send(http.MethodPost, "/count", navigation))
-	e.wantNoCookie(send(http.MethodGet, "/count", fetchFields("cross-site", "no-cors", "image")))
-	frame := fetchFields("cross-site", "navigate", "iframe")
-	e.wantNoCookie(send(http.MethodGet, "/count", frame))
-	e.wantRecords(0)
+	started := 0
+	for _, tc := range []struct {
+		method, target string
+		fields         []string
+		starts         bool
+	}{
+		// With SameSite=Lax the browser sends the cookie with links only.
+		{http.MethodPost, "/count", fetchFields("cross-site", "navigate", "document"), false},
+		{http.MethodGet, "/count", fetchFields("cross-site", "no-cors", "image"), false},
+		{http.MethodGet, "/count", fetchFields("cross-site", "navigate", "iframe"), false},
+		{http.MethodGet, "/count", fetchFields("cross-site", "navigate", "document"), true},
+		{http.MethodHead, "/counted", fetchFields("cross-site", "navigate", "document"), true},
+		{http.MethodPost, "/count", fetchFields("same-origin", "navigate", "document"), true},
+		{http.MethodPost, "/count", fetchFields("same-origin", "cors", "empty"), true},
+		{http.MethodPost, "/count", fetchFields("same-site", "navigate", "document"), true},
+		{http.MethodPost, "/count", nil, true},
+		{http.MethodGet, "/count", nil, true},
+	} {
+		a := send(tc.method, tc.target, tc.fields)
+		if tc.method != http.MethodHead {
+			e.wantBody(a, "1") // What is not saved lasts for the response.
+		}
+		if tc.starts {
+			e.wantCookie(a)
+			started++
+		} else {
+			e.wantNoCookie(a)
+		}
+		e.wantRecords(started)
+	}
 	e.waitUntil("the event about another site", func() bool {
 		return e.sawEvent(core.EventCrossSite)
 	})
-	e.wantCookie(send(http.MethodGet, "/count", navigation))
-	ours := fetchFields("same-origin", "navigate", "document")
-	e.wantCookie(send(http.MethodPost, "/count", ours))
-	e.wantCookie(send(http.MethodPost, "/count", nil))
-	e.wantCookie(send(http.MethodPost, "/login", navigation))
-	e.wantRecords(4)
+	login := send(http.MethodPost, "/login", fetchFields("cross-site", "navigate", "document"))
+	e.wantCookie(login)
+	e.wantRecords(started + 1)
+}
+
+// browserRevoked revokes a session while its request signs in, and while it changes a value and
+// asks for the commit.
+func browserRevoked(e *env) {
+	var m *core.Manager
+	revoke := func(c Context) error { return m.RevokeByID(e.Context(), c.Get().ID()) }
+	e.handleGet("/refused", func(c Context) error {
+		if err := errors.Join(revoke(c), c.Get().Login("ann")); err != nil {
+			return err
+		}
+		for name, value := range contentFields() {
+			c.SetHeader(name, value)
+		}
+		return c.Body(http.StatusOK, handlerBody)
+	})
+	e.handleGet("/gone", func(c Context) error {
+		if err := errors.Join(revoke(c), addVisit(c)); err != nil {
+			return err
+		}
+		return c.Commit()
+	})
+	m = e.serve(core.Options{})
+	e.wantRefused(e.newVisitor().get("/refused"), http.StatusConflict)
+	a := e.newVisitor().get("/gone")
+	e.wantStatus(a, http.StatusConflict)
+	e.wantNoCookie(a)
+	e.wantSessions(0, 2)
 }

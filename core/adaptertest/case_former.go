@@ -1,6 +1,7 @@
 package adaptertest
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -13,6 +14,7 @@ func formerCookieCases() []testCase {
 	return []testCase{
 		{"C12/FormerCookies", ruleFormer, formerCookies},
 		{"C12/OtherDomainAndPath", ruleOwn, formerOwn},
+		{"C12/AllAtOnce", ruleOwn, formerAllAtOnce},
 	}
 }
 
@@ -108,4 +110,76 @@ func formerOwn(e *env) {
 				target, len(lines), want, lines)
 		}
 	}
+}
+
+// formerAllAtOnce has the application set a cookie for another domain and one in place of ours, in
+// every response, and compares what the browser is sent with ours and without.
+func formerAllAtOnce(e *env) {
+	const (
+		cleanup = "session=; Domain=old.example; Max-Age=0; Path=/"
+		rival   = "session=theirs; Path=/"
+		flags   = "; HttpOnly; Secure; SameSite=Lax"
+		removed = "Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT" + flags
+		set     = "; Path=/; Max-Age=2592000" + flags
+	)
+	former := []string{
+		"sid=; Path=/; " + removed, "session=; Path=/app; Domain=former.example; " + removed,
+	}
+	for target, h := range map[string]Handler{
+		"/own/read": readVisits, "/own/count": countVisit, "/own/logout": logOut,
+		"/own/renew": func(c Context) error {
+			if err := errors.Join(c.Get().Renew(), c.Commit()); err != nil {
+				return err
+			}
+			return countVisit(c)
+		},
+	} {
+		e.handleGet(target, func(c Context) error {
+			c.AddHeader("Set-Cookie", cleanup)
+			c.AddHeader("Set-Cookie", rival)
+			return h(c)
+		})
+	}
+	e.serve(core.Options{FormerCookies: []core.FormerCookie{
+		{Name: "sid"}, {Domain: "former.example", Path: "/app"},
+	}})
+	b := e.newBrowser()
+	for _, step := range []struct{ target, ours string }{
+		{"/own/read", ""},
+		{"/own/count", set},
+		{"/own/read", ""},
+		{"/own/renew", set},
+		{"/own/logout", "=; Path=/; " + removed},
+	} {
+		token := b.token()
+		lines := b.get(step.target).header.Values("Set-Cookie")
+		want := []string{cleanup, rival}
+		if step.ours != "" {
+			want = append([]string{cleanup}, former...)
+			lines, token = withoutOurs(e, step.target, lines, step.ours)
+		}
+		b.cookies["session"] = token // The browser has cookies of other domains apart.
+		slices.Sort(lines)
+		slices.Sort(want)
+		if !slices.Equal(lines, want) {
+			e.Errorf("%s: beside ours Set-Cookie is %q, want %q", step.target, lines, want)
+		}
+	}
+}
+
+// withoutOurs returns the lines without that of the session cookie, which ends with attributes,
+// and the token in it.
+func withoutOurs(
+	e *env, target string, lines []string, attributes string,
+) (others []string, token string) {
+	e.Helper()
+	i := slices.IndexFunc(lines, func(line string) bool {
+		value, found := strings.CutSuffix(line, attributes)
+		return found && strings.HasPrefix(line, "session=") && !strings.Contains(value, ";")
+	})
+	if i < 0 {
+		e.Fatalf("%s: Set-Cookie is %q, without ours", target, lines)
+	}
+	token, _, _ = strings.Cut(strings.TrimPrefix(lines[i], "session="), ";")
+	return slices.Delete(slices.Clone(lines), i, i+1), token
 }

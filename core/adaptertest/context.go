@@ -27,8 +27,9 @@ type Context interface {
 	Query(name string) string
 	Header(name string) string
 
-	// SetHeader sets a header field of the response.
+	// SetHeader sets a header field of the response. AddHeader adds a line to one.
 	SetHeader(name, value string)
+	AddHeader(name, value string)
 	// Body sends a status and a body.
 	Body(status int, body string) error
 	// Status sends a status without a body.

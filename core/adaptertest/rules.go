@@ -82,6 +82,8 @@ const (
 		"and a logout ends all of them."
 	ruleCrossSite = "If the browser has kept the cookie back because another site caused the " +
 		"request, no session starts except by a login."
+	ruleRevoked = "A login whose session is revoked while its request runs is refused with the " +
+		"status 409, and so is any other change whose commit the handler asks for."
 	ruleFormer = "A response that sets or removes the cookie also removes the former cookies."
 	ruleOwn    = "The application's own Set-Cookie for another domain or path passes untouched; " +
 		"one for the session cookie itself is replaced."

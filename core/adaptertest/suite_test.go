@@ -47,6 +47,8 @@ func brokenAdapters() map[string]broken {
 		"ForgetsTheMethod":      {faults{forgetsMethod: true}, "C11/CrossSite"},
 		"ForgetsFormerCookies":  {faults{forgetsFormer: true}, "C12/FormerCookies"},
 		"OneCookieOfTheName":    {faults{oneOfTheName: true}, "C12/OtherDomainAndPath"},
+		"OneCookieAtOnce":       {faults{oneOfTheName: true}, "C12/AllAtOnce"},
+		"SendsARefusedLogin":    {faults{sendsBody: true}, "R1/RevokedMeanwhile"},
 	}
 }
 

@@ -305,6 +305,7 @@ func (c request) Context() context.Context     { return c.r.Context() }
 func (c request) Query(name string) string     { return c.r.URL.Query().Get(name) }
 func (c request) Header(name string) string    { return c.r.Header.Get(name) }
 func (c request) SetHeader(name, value string) { c.w.Header().Set(name, value) }
+func (c request) AddHeader(name, value string) { c.w.Header().Add(name, value) }
 
 func (c request) Body(status int, body string) error {
 	c.w.WriteHeader(status)
@@ -402,7 +403,7 @@ func handler(h adaptertest.Handler) http.Handler {
 		if err == nil {
 			return
 		}
-		status := statusError(http.StatusInternalServerError)
+		status := statusError(core.StatusCode(err))
 		errors.As(err, &status)
 		http.Error(w, status.Error(), int(status))
 	})
