@@ -52,11 +52,21 @@ func apply(c *fiber.Ctx, reply *adapter.Reply) {
 // [Commit] set, it returns them: fasthttp resets the response when it answers 304 Not Modified to
 // a request for a file, for instance.
 func cookiesToSet(h *fasthttp.ResponseHeader, c *fiber.Ctx, reply *adapter.Reply) replyCookies {
-	if reply.NoStore && reply.SetCookie == "" && h.PeekCookie(reply.Cookie) == nil {
+	if reply.NoStore && reply.SetCookie == "" {
 		committed, _ := c.Context().UserValue(committedCookie(reply.Cookie)).(replyCookies)
-		return committed
+		if !sets(h, committed.current) {
+			return committed
+		}
 	}
 	return replyCookies{reply.SetCookie, reply.FormerCookies}
+}
+
+// sets reports whether the header sets the cookie of a Set-Cookie value.
+func sets(h *fasthttp.ResponseHeader, value string) (found bool) {
+	h.VisitAllCookie(func(_, line []byte) {
+		found = found || adapter.SameCookie(utils.UnsafeString(line), value)
+	})
+	return found
 }
 
 // setCookie adds a Set-Cookie value in place of those for the same cookie. fasthttp takes all

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -63,6 +64,55 @@ func TestCommittedCookieSurvivesAReset(t *testing.T) {
 	res, _ = get(t, url+"/removed", "")
 	if set := res.Header["Set-Cookie"]; len(set) != 1 || !strings.Contains(strings.ToLower(set[0]), "max-age=0") {
 		t.Errorf("after the session has ended Set-Cookie is %q", set)
+	}
+}
+
+// An application's own cookies: one of the session cookie's name for another domain, and one
+// that is the session cookie.
+const (
+	cleanup = "session=; Domain=old.example; Max-Age=0; Path=/"
+	rival   = "session=theirs; Path=/"
+)
+
+// TestCommittedCookiesSurviveAReset loses the cookies that Commit has set, with and without another cookie of the name in their
+// place: those and the removals of former cookies are sent once, and the application's cookie stays.
+func TestCommittedCookiesSurviveAReset(t *testing.T) {
+	t.Parallel()
+	app := newApp(nil)
+	app.Use(sessions.New(quiet(sessions.Options{FormerCookies: []sessions.FormerCookie{{Name: "sid"}}})))
+	app.Get("/*", func(c *fiber.Ctx) error {
+		increment(c)
+		err := sessions.Commit(c)
+		if c.Path() != "/kept" {
+			c.Response().Reset()
+		}
+		switch c.Path() {
+		case "/cleaned":
+			c.Response().Header.Add("Set-Cookie", cleanup)
+		case "/replaced", "/kept":
+			c.Response().Header.Add("Set-Cookie", cleanup)
+			c.Response().Header.Add("Set-Cookie", rival)
+		}
+		return err
+	})
+	url := serve(t, app)
+	for path, want := range map[string][]string{
+		"/lost":     {"session=", "sid=; Path=/; Max-Age=0"},
+		"/cleaned":  {"session=", "sid=; Path=/; Max-Age=0", cleanup},
+		"/replaced": {cleanup, rival},
+		"/kept":     {"session=", "sid=; Path=/; Max-Age=0", cleanup, rival},
+	} {
+		res, _ := get(t, url+path, "")
+		got := res.Header["Set-Cookie"]
+		ok := len(got) == len(want)
+		for i := range want {
+			ok = ok && slices.ContainsFunc(got, func(line string) bool {
+				return strings.HasPrefix(line, want[i]) && (want[i] == cleanup || line != cleanup)
+			})
+		}
+		if !ok {
+			t.Errorf("%s: Set-Cookie is %q, want lines that begin with %q", path, got, want)
+		}
 	}
 }
 
