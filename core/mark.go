@@ -31,9 +31,9 @@ func (r *records) end(ctx context.Context, snap *record.Snapshot, reason Reason)
 	return nil
 }
 
-// endIfOwned ends a session that was destroyed, provided that the ticket of the request that
-// destroyed it may still end it: a secret that another identity's login has replaced signs
-// nobody out.
+// endIfOwned ends a session for a request that has called [Session.Destroy]. It leaves the session
+// alone if another identity has signed in since: the ticket of the request must not sign that one
+// out.
 func (r *records) endIfOwned(ctx context.Context, ref *sessionRef) error {
 	rec, err := r.load(ctx, ref.key)
 	if errors.Is(err, ErrNotFound) {

@@ -75,8 +75,8 @@ func (c *composer) makeCurrent(h *record.Header, digest ticket.Digest, now int64
 	h.Digest, h.History, h.Past = digest, nil, ticket.NewPast(lines)
 }
 
-// replaceByLogin keeps the secrets from before a login or step-up, by a ticket of the given
-// standing, for what they may still do.
+// replaceByLogin remembers the secrets that a login or step-up replaces. What each of them still
+// opens depends on who signs in, and on the standing of the ticket that does.
 func (c *composer) replaceByLogin(h *record.Header, by standing, l *login, now int64) {
 	lines, until := h.Past.Lines(), now+c.grace.Milliseconds()
 	replaced := append(h.History.Lines(ticket.Twin, ticket.Undelivered),
@@ -104,7 +104,7 @@ func proves(h *record.Header, l *login) bool {
 	return before.Level >= after.Level && !slices.ContainsFunc(after.Methods, missing)
 }
 
-// over turns the secrets into those from before a login by another identity.
+// over returns the lines as ones that open nothing, because another identity has signed in.
 func over(lines []ticket.Line, until int64) []ticket.Line {
 	for i, line := range lines {
 		if line.Until == ticket.Undelivered || line.Kind >= ticket.Twin {
@@ -134,8 +134,8 @@ func (c *composer) former(lines []ticket.Line, h *record.Header, now int64) []ti
 	return lines
 }
 
-// lesser turns the secrets of logins at the same time as a login or step-up with a better proof
-// into those that keep their own.
+// lesser returns the lines for secrets that were issued at the same time as that of a login with
+// a better proof. They open the session with the proof that they were issued for.
 func (c *composer) lesser(lines []ticket.Line, h *record.Header, now int64) []ticket.Line {
 	for i, line := range lines {
 		if line.Kind == ticket.Twin && !line.Ended(now) {

@@ -265,8 +265,9 @@ var (
 // Once runs work in one of the session's requests, such as the renewal of an access
 // token that the provider accepts once. The other requests that call Once with the key
 // meanwhile wait until it is done, on whichever server they run, and then see what it
-// has stored in the session. The work runs once for each time that nobody is at it:
-// begin it with a look at whether it is still to be done.
+// has stored in the session; their own work does not run. A request that calls Once
+// after that runs its work, so work must first check whether there is anything left to
+// do.
 //
 // The lease says how long the work may take. If the process that does it ends, or the
 // work takes longer, the next request takes over; so nothing stays locked. The clocks
