@@ -17,7 +17,7 @@ func (c *composer) compose(base *verified, d *delta, at *moment, out *composed) 
 	c.applyDuration(&h, d)
 	c.applyUse(&h, base, d, at, out)
 	if isNew {
-		out.standing = standingIssued
+		out.standing = standingHeld
 	} else {
 		c.deliver(&h, base, now, out)
 		c.applySecret(&h, base.standing, d, now, out)
@@ -108,7 +108,7 @@ func (c *composer) applySecret(
 		h.History = h.History.Append(old, out.ticket.Secret, now, c.undelivered(now))
 	}
 	h.Digest = out.ticket.Secret.Digest()
-	out.renewal, out.sendCookie, out.standing = true, true, standingIssued
+	out.renewal, out.sendCookie, out.standing = true, true, standingHeld
 }
 
 // applyLogin records who has signed in and how, and where a signed-in session is used from.

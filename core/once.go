@@ -110,7 +110,7 @@ func (s *Session) reload(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.status == statusLive && s.key() == ref.key {
-		base.keepUnpresented(s.standing)
+		base.keepUnpresented(&s.verified)
 		s.setBase(&base.snap, &base.ticket, base.standing)
 		s.rebaseNeeded = !s.pending.empty()
 	}

@@ -28,31 +28,38 @@ func (c *composer) deliver(h *record.Header, base *verified, now int64, out *com
 	if !base.undelivered() {
 		return
 	}
-	until := now + c.grace.Milliseconds()
-	var lines []ticket.Line
-	presented := base.ticket.Secret.Digest()
-	all := h.Past.Lines()
-	i := slices.IndexFunc(all, func(l ticket.Line) bool { return l.Digest == presented })
-	if i >= 0 && (all[i].Until != ticket.Undelivered || all[i].Kind == ticket.LesserTwin) {
+	if base.standing.presented() {
+		out.standing = standingHeld
+	}
+	presented, lines := base.ticket.Secret.Digest(), h.Past.Lines()
+	i := slices.IndexFunc(lines, func(l ticket.Line) bool { return l.Digest == presented })
+	if i >= 0 && (lines[i].Until != ticket.Undelivered || lines[i].Kind == ticket.LesserTwin) {
 		// The current secret was presented first, and yet the browser has kept this one, or it had
 		// sent this request before. The next request shows which of them it keeps.
-		all[i].Until = ticket.Undelivered
-		h.Past = ticket.NewPast(all)
+		lines[i].Until = ticket.Undelivered
+		h.Past = ticket.NewPast(lines)
 		return
 	}
-	out.standing = standingCurrent
-	h.History = h.History.Deliver(until)
-	for _, line := range all {
-		if line.Until == ticket.Undelivered {
-			line.Until = until
-			if line.Kind == ticket.Former {
-				line = ticket.Line{Kind: ticket.Spent, Until: until, Digest: line.Digest}
-			}
-		}
-		lines = append(lines, line)
-	}
-	h.Past = ticket.NewPast(lines)
+	until := now + c.grace.Milliseconds()
+	h.History, h.Past = h.History.Deliver(until), ticket.NewPast(delivered(lines, now, until))
 	c.makeCurrent(h, presented, now)
+}
+
+// delivered returns the lines after the secret that replaced them was presented. If a step-up has
+// replaced them, they may only end the session from now on; otherwise their time ends at until.
+func delivered(lines []ticket.Line, now, until int64) []ticket.Line {
+	stepUp := slices.ContainsFunc(lines, func(l ticket.Line) bool {
+		return l.Kind == ticket.Former && l.Until == ticket.Undelivered
+	})
+	for i, line := range lines {
+		switch {
+		case stepUp && line.Kind == ticket.Former && !line.Ended(now):
+			lines[i] = ticket.Line{Kind: ticket.Spent, Until: until, Digest: line.Digest}
+		case line.Until == ticket.Undelivered:
+			lines[i].Until = until
+		}
+	}
+	return lines
 }
 
 // makeCurrent makes the secret of a twin the current one, whose twin the one before becomes. It
@@ -61,33 +68,40 @@ func (c *composer) makeCurrent(h *record.Header, digest ticket.Digest, now int64
 	if digest == h.Digest {
 		return
 	}
-	until := now + c.grace.Milliseconds()
 	lines := slices.DeleteFunc(h.Past.Lines(), func(l ticket.Line) bool {
 		return l.Digest == digest
 	})
-	for _, retired := range h.History.Lines(ticket.Twin, until) {
-		// It opens the session for the rest of its grace, which its use does not prolong.
-		former := withProof(&retired, ticket.Former, h)
-		former.Until = retired.Until
-		lines = append(lines, former)
-	}
-	lines = append(lines, ticket.Line{Kind: ticket.Twin, Until: until, Digest: h.Digest})
+	lines = append(append(lines, retiredLines(h)...), ticket.Line{
+		Kind: ticket.Twin, Until: now + c.grace.Milliseconds(), Digest: h.Digest,
+	})
 	h.Digest, h.History, h.Past = digest, nil, ticket.NewPast(lines)
+}
+
+// retiredLines returns the secrets that a renewal has replaced, as lines that open the session
+// with the proof in h for as long as they have opened it so far. Because they are older than the
+// secrets that remain, one that is presented does not show which of those the browser keeps.
+func retiredLines(h *record.Header) []ticket.Line {
+	lines := h.History.Lines()
+	for i := range lines {
+		lines[i] = withProof(&lines[i], ticket.Former, h, lines[i].Until)
+	}
+	return lines
 }
 
 // replaceByLogin remembers the secrets that a login or step-up replaces. What each of them still
 // opens depends on who signs in, and on the standing of the ticket that does.
 func (c *composer) replaceByLogin(h *record.Header, by standing, l *login, now int64) {
 	lines, until := h.Past.Lines(), now+c.grace.Milliseconds()
-	replaced := append(h.History.Lines(ticket.Twin, ticket.Undelivered),
-		ticket.Line{Kind: ticket.Twin, Until: ticket.Undelivered, Digest: h.Digest})
+	replaced := append(retiredLines(h), ticket.Line{
+		Kind: ticket.Twin, Until: ticket.Undelivered, Digest: h.Digest,
+	})
 	switch {
 	case len(h.Subject) == 0 || l.subject != string(h.Subject):
 		lines = over(append(lines, replaced...), until)
 	case by > standingFormer:
 		lines = c.former(append(lines, replaced...), h, now)
 	case !proves(h, l):
-		lines = c.lesser(append(lines, replaced...), h, now)
+		lines = lesser(append(lines, replaced...), h, now)
 	default:
 		// Another request has signed in or stepped up at the same time. The cookies of both open
 		// the session, because only the browser knows which of them it keeps.
@@ -107,7 +121,7 @@ func proves(h *record.Header, l *login) bool {
 // over returns the lines as ones that open nothing, because another identity has signed in.
 func over(lines []ticket.Line, until int64) []ticket.Line {
 	for i, line := range lines {
-		if line.Until == ticket.Undelivered || line.Kind >= ticket.Twin {
+		if line.Kind >= ticket.Former {
 			line.Until = until
 		}
 		lines[i] = ticket.Line{Kind: ticket.Over, Until: line.Until, Digest: line.Digest}
@@ -120,14 +134,12 @@ func over(lines []ticket.Line, until int64) []ticket.Line {
 func (c *composer) former(lines []ticket.Line, h *record.Header, now int64) []ticket.Line {
 	for i, line := range lines {
 		switch {
-		case line.Kind < ticket.Twin:
-		case line.Ended(now):
-			lines[i] = ticket.Line{Kind: ticket.Spent, Until: line.Until, Digest: line.Digest}
+		case line.Kind < ticket.Former || line.Ended(now):
 		case c.grace == 0:
 			lines[i] = ticket.Line{Kind: ticket.Spent, Until: now, Digest: line.Digest}
 		case line.Kind == ticket.Twin:
-			lines[i] = withProof(&line, ticket.Former, h)
-		default:
+			lines[i] = withProof(&line, ticket.Former, h, ticket.Undelivered)
+		case line.Kind == ticket.LesserTwin:
 			lines[i].Kind, lines[i].Until = ticket.Former, ticket.Undelivered
 		}
 	}
@@ -136,20 +148,23 @@ func (c *composer) former(lines []ticket.Line, h *record.Header, now int64) []ti
 
 // lesser returns the lines for secrets that were issued at the same time as that of a login with
 // a better proof. They open the session with the proof that they were issued for.
-func (c *composer) lesser(lines []ticket.Line, h *record.Header, now int64) []ticket.Line {
+func lesser(lines []ticket.Line, h *record.Header, now int64) []ticket.Line {
 	for i, line := range lines {
 		if line.Kind == ticket.Twin && !line.Ended(now) {
-			lines[i] = withProof(&line, ticket.LesserTwin, h)
+			lines[i] = withProof(&line, ticket.LesserTwin, h, ticket.Undelivered)
 		}
 	}
 	return lines
 }
 
-// withProof returns the line as one of the kind that opens the session with the proof in h.
-func withProof(line *ticket.Line, kind ticket.Kind, h *record.Header) ticket.Line {
+// withProof returns the line as one of the kind that opens the session with the proof in h until
+// the given end.
+func withProof(
+	line *ticket.Line, kind ticket.Kind, h *record.Header, until int64,
+) ticket.Line {
 	proof := h.Account.Proof()
 	return ticket.Line{
-		Kind: kind, Until: ticket.Undelivered, Digest: line.Digest,
+		Kind: kind, Until: until, Digest: line.Digest,
 		Authenticated: h.Authenticated, Proof: record.NewAccount(&proof, record.Device{}),
 	}
 }

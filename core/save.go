@@ -271,7 +271,7 @@ func (x *executor) rebase(p *commitPlan, o *outcome, base *verified) (done bool,
 		return false, err
 	}
 	p.delta = d
-	base.keepUnpresented(p.standing)
+	base.keepUnpresented(&p.verified)
 	if base.standing == standingRetired {
 		// Another request renewed the session first. This one takes the new cookie.
 		p.sendCookie = true

@@ -31,7 +31,7 @@ const (
 	standingEnded                   // the session has ended
 
 	standingFormer  // a secret that opens the session with a former or lesser proof
-	standingIssued  // this request has issued the secret, and no request has presented it
+	standingHeld    // this request has issued the secret, or has shown before that it arrived
 	standingRetired // a renewal replaced its secret, and its time is not over
 	standingTwin    // one of several secrets, which were issued to logins at the same time
 	standingCurrent
@@ -51,7 +51,7 @@ func (st standing) mayEnd() bool {
 }
 
 // mayRenew reports whether the request may replace the secret, which takes the current one.
-func (st standing) mayRenew() bool { return st.presented() || st == standingIssued }
+func (st standing) mayRenew() bool { return st.presented() || st == standingHeld }
 
 // presented reports whether the request has presented a secret that the record's last change
 // issued, which shows that its cookie has arrived.
@@ -59,7 +59,7 @@ func (st standing) presented() bool { return st >= standingTwin }
 
 // holdsUnpresented reports whether the ticket has the secret of a cookie that the browser may not
 // have got yet.
-func (st standing) holdsUnpresented() bool { return st == standingIssued || st == standingRetired }
+func (st standing) holdsUnpresented() bool { return st == standingHeld || st == standingRetired }
 
 // verifier judges whether a ticket opens a record. It does no I/O.
 type verifier struct {
@@ -173,12 +173,17 @@ func (v *verified) undelivered() bool {
 	return v.standing == standingTwin || v.standing == standingCurrent && v.snap.Undelivered()
 }
 
-// keepUnpresented corrects the standing of a ticket that is verified again in one request, whose
-// standing was before. If an earlier commit has issued its secret, or the load has found it for a
-// retired one, the browser has not presented it.
-func (v *verified) keepUnpresented(before standing) {
-	if before.holdsUnpresented() && v.standing.presented() {
-		v.standing = before
+// keepUnpresented corrects the standing of a ticket that is verified again in one request, which
+// was before. Its secret does not count as presented if an earlier commit has issued it, or if the
+// load has found it for a retired one. Nor does it if another request has replaced the current
+// secret meanwhile: this one was sent before, so it shows nothing about that one's cookie.
+func (v *verified) keepUnpresented(before *verified) {
+	switch {
+	case !v.standing.presented():
+	case before.standing.holdsUnpresented():
+		v.standing = before.standing
+	case before.snap.Digest() != v.snap.Digest():
+		v.standing = standingHeld
 	}
 }
 

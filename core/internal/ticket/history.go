@@ -134,16 +134,12 @@ func (h History) Deliver(until int64) History {
 	return h
 }
 
-// Lines returns the retired secrets as lines of a Past that end at until, or when their grace
-// period does if that is known.
-func (h History) Lines(kind Kind, until int64) (lines []Line) {
+// Lines returns the retired secrets as lines of a Past, which end when their grace periods do.
+// They have no proof.
+func (h History) Lines() (lines []Line) {
 	for i := range h.Len() {
 		r := h.retired(i)
-		end := until
-		if kind == Twin && r.until() != Undelivered {
-			end = r.until()
-		}
-		lines = append(lines, Line{Kind: kind, Until: end, Digest: r.digest()})
+		lines = append(lines, Line{Kind: Former, Until: r.until(), Digest: r.digest()})
 	}
 	return lines
 }

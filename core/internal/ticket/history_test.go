@@ -221,29 +221,18 @@ func TestHistoryDeliver(t *testing.T) {
 	equal(t, "found in an empty history", ok, false)
 }
 
-// The lines of a history name its secrets. A twin keeps the end of its grace period.
+// The lines of a history name its secrets, which keep the ends of their grace periods.
 func TestHistoryLines(t *testing.T) {
 	t.Parallel()
 	secrets, h := rotations(2, 10_000) // The grace periods end at 11 and 12 seconds.
-	last := secrets[2].Rotate()
-	h = h.Append(secrets[2], last, 3000, Undelivered)
-	for _, tc := range []struct {
-		kind  Kind
-		until int64
-		ends  [3]int64
-	}{
-		{Twin, Undelivered, [3]int64{11_000, 12_000, Undelivered}},
-		{Twin, 40_000, [3]int64{11_000, 12_000, 40_000}},
-		{Over, 40_000, [3]int64{40_000, 40_000, 40_000}},
-	} {
-		lines := h.Lines(tc.kind, tc.until)
-		equal(t, "lines", len(lines), 3)
-		for i := range lines {
-			equal(t, "kind", lines[i].Kind, tc.kind)
-			equal(t, "digest", lines[i].Digest, secrets[i].Digest())
-			equal(t, "end", lines[i].Until, tc.ends[i])
-			equal(t, "proof", lines[i].Authenticated != 0 || len(lines[i].Proof) != 0, false)
-		}
+	h = h.Append(secrets[2], secrets[2].Rotate(), 3000, Undelivered)
+	lines := h.Lines()
+	equal(t, "lines", len(lines), 3)
+	for i, end := range []int64{11_000, 12_000, Undelivered} {
+		equal(t, "kind", lines[i].Kind, Former)
+		equal(t, "digest", lines[i].Digest, secrets[i].Digest())
+		equal(t, "end", lines[i].Until, end)
+		equal(t, "proof", lines[i].Authenticated != 0 || len(lines[i].Proof) != 0, false)
 	}
-	equal(t, "lines of an empty history", len(History(nil).Lines(Twin, 1)), 0)
+	equal(t, "lines of an empty history", len(History(nil).Lines()), 0)
 }
