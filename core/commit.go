@@ -186,7 +186,7 @@ func (s *Session) setCookie() string {
 		return m.cookies.SetForBrowserSession(&s.ticket)
 	}
 	left := cookie.MaxAge
-	if end := m.timeouts.expiresAt(t, t.Seen); end != 0 {
+	if end := m.timeouts.cookieEndsAt(t); end != 0 {
 		// The time left is limited before it becomes a Duration: if another machine's clock is
 		// ahead, the longest timeout would overflow.
 		ms := min(end-time.Now().UnixMilli(), cookie.MaxAge.Milliseconds())

@@ -3,6 +3,8 @@ package core
 import (
 	"context"
 	"time"
+
+	"github.com/cloakroom-go/sessions/core/internal/record"
 )
 
 // KeepAlive counts as a use of the session, without a change: it extends the session in the store
@@ -10,8 +12,11 @@ import (
 // want to know that the session is still valid. It costs one call of the store; once in a tenth
 // of the idle timeout it writes. It saves pending changes, too.
 //
-// KeepAlive cannot extend the cookie, which was sent ahead of the stream. The browser keeps the
-// cookie for as long as it was told then, unless other requests of the page extend it.
+// The cookie is sent ahead of the stream, and nothing can extend it later. So call KeepAlive for
+// the first time before the response begins: the browser then keeps the cookie of this session for
+// as long as it can, which is 400 days, or [Options.Lifetime]. When the session ends does not
+// depend on that. It costs one save for each session, and it changes nothing if the cookie ends
+// with the browser.
 //
 // KeepAlive returns [ErrGone] if the session has ended or its secret is no longer valid, and
 // [ErrStore] if the store failed. It does nothing for a new session.
@@ -21,10 +26,26 @@ func (s *Session) KeepAlive(ctx context.Context) error {
 	live, ref := s.status == statusLive && s.failure == nil, s.ref()
 	due := live && s.manager.timeouts.useDue(&s.snap.Times, time.Now().UnixMilli())
 	s.keepAlive = due
+	if live {
+		s.makeCookieLast()
+	}
 	unchanged := s.pending.empty() && s.toDelete == nil
 	s.mu.Unlock()
 	if live && !due && unchanged {
 		return s.manager.checkAlive(ctx, ref)
 	}
 	return s.Save(ctx)
+}
+
+// makeCookieLast makes a persistent cookie outlive the idle timeout, unless it is too late for
+// that. It expects s.mu to be held.
+func (s *Session) makeCookieLast() {
+	t := s.snap.Times
+	if s.pending != nil && s.pending.cookie != record.CookiePolicy {
+		t.Cookie = s.pending.cookie
+	}
+	if t.Cookie != record.CookieLasting && !s.response.headersSent.Load() &&
+		s.manager.timeouts.persistent(&t) {
+		s.change().cookie = record.CookieLasting
+	}
 }

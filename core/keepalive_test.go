@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -52,6 +53,77 @@ func TestKeepAlive(t *testing.T) {
 		time.Sleep(time.Hour)
 		want(t, s.KeepAlive(t.Context()), ErrGone)
 		equal(t, "IsNew", c.load().IsNew(), true)
+	})
+}
+
+// Called before the response begins, KeepAlive makes the cookie last for as long as a browser keeps
+// it, because nothing can extend it during the stream. The session ends when it would have.
+func TestKeepAliveMakesTheCookieLast(t *testing.T) {
+	t.Parallel()
+	const lasting, anHour = "Max-Age=34560000", "Max-Age=3600"
+	for name, tc := range map[string]struct {
+		options Options
+		before  func(s *Session)
+		cookie  string // of the response that becomes a stream; "" if it sets none
+		later   string // of the next response that extends the cookie
+	}{
+		"idle timeout":     {Options{}, read, lasting, lasting},
+		"absolute timeout": {Options{Lifetime: 10 * time.Hour}, read, "Max-Age=36000", "Max-Age=35100"},
+		"permanent":        {Options{Expiry: Permanent}, read, lasting, ""},
+		"of the browser":   {Options{Cookie: Cookie{SessionOnly: true}}, read, "", ""},
+		"remembered": {
+			Options{Cookie: Cookie{SessionOnly: true}},
+			func(s *Session) { _ = s.Remember(true) }, lasting, lasting,
+		},
+		"forgotten": {Options{}, func(s *Session) { _ = s.Remember(false) }, "session=", ""},
+	} {
+		eachStoreInBubble(t, func(t *testing.T, store Store) {
+			t.Helper()
+			if tc.options.Store = store; tc.options.Expiry == 0 {
+				tc.options.Expiry = time.Hour
+			}
+			c := newClient(t, newTestManager(t, tc.options))
+			c.request(set(t, 1))
+			begun := time.Now()
+			reply := c.request(func(s *Session) {
+				tc.before(s)
+				want(t, s.KeepAlive(t.Context()), nil)
+				want(t, s.KeepAlive(t.Context()), nil)
+			})
+			equal(t, name+": cookie", strings.Contains(reply.SetCookie, tc.cookie), true)
+			equal(t, name+": there is one", reply.SetCookie != "", tc.cookie != "")
+			equal(t, name+": it lasts", strings.Contains(reply.SetCookie, "Max-Age"), strings.Contains(tc.cookie, "Max-Age"))
+			if _, _, expires := c.times(store); !expires.IsZero() {
+				equal(t, name+": expires", expires.UnixMilli(), begun.Add(time.Hour).UnixMilli())
+			}
+			time.Sleep(15 * time.Minute)
+			reply = c.request(read)
+			equal(t, name+": later cookie", strings.Contains(reply.SetCookie, tc.later), true)
+			equal(t, name+": there is a later one", reply.SetCookie != "", tc.later != "")
+		})
+	}
+	inBubble(t, newTouchSpy, func(t *testing.T, store touchSpy) {
+		t.Helper()
+		c := newClient(t, newTestManager(t, Options{Store: store, Expiry: time.Hour}))
+		c.request(set(t, 1))
+		for n, saves := range []int{1, 0, 0} {
+			store.reset()
+			c.request(func(s *Session) { want(t, s.KeepAlive(t.Context()), nil) })
+			equal(t, "saves by the stream "+strconv.Itoa(n), store.count("save"), saves)
+		}
+		// The choice is this user's.
+		c.request(signInAs(t, "ann"))
+		reply := c.request(signInAs(t, "bob"))
+		equal(t, "the cookie of another user", strings.Contains(reply.SetCookie, anHour), true)
+	})
+	// The former secret never gets a cookie.
+	inBubble(t, newSpy, func(t *testing.T, store *spy) {
+		t.Helper()
+		c := newSignedIn(t, newTestManager(t, Options{Store: store, Expiry: time.Hour}), "ann")
+		former := c.clone()
+		c.request(func(s *Session) { want(t, s.StepUp(Auth{}), nil) })
+		reply := former.request(func(s *Session) { want(t, s.KeepAlive(t.Context()), nil) })
+		equal(t, "cookie for a former secret", reply.SetCookie, "")
 	})
 }
 

@@ -38,12 +38,28 @@ func (p *policy) expiresAt(t *record.Times, seen int64) int64 {
 	if idle := p.idleTimeout(t); idle > 0 {
 		end = seen + idle
 	}
-	if p.lifetime > 0 {
-		if limit := t.Created + p.lifetime.Milliseconds(); end == 0 || limit < end {
-			end = limit
-		}
+	if limit := p.lifetimeEnd(t); limit != 0 && (end == 0 || limit < end) {
+		end = limit
 	}
 	return end
+}
+
+// lifetimeEnd returns when the absolute timeout ends the session, in milliseconds, or 0 if there
+// is none.
+func (p *policy) lifetimeEnd(t *record.Times) int64 {
+	if p.lifetime == 0 {
+		return 0
+	}
+	return t.Created + p.lifetime.Milliseconds()
+}
+
+// cookieEndsAt returns when the browser may drop a persistent cookie, in milliseconds, or 0 if it
+// is to keep it for as long as it can.
+func (p *policy) cookieEndsAt(t *record.Times) int64 {
+	if t.Cookie == record.CookieLasting {
+		return p.lifetimeEnd(t)
+	}
+	return p.expiresAt(t, t.Seen)
 }
 
 // expired reports whether a session has expired, by its record or by the current policy.
@@ -114,7 +130,14 @@ func (p *policy) nextDueAt(s *record.Snapshot, now time.Time) (at time.Duration,
 
 // persistent reports whether the cookie of the session outlives the browser.
 func (p *policy) persistent(t *record.Times) bool {
-	return t.Cookie == record.CookieRemember || t.Cookie == record.CookiePolicy && p.remember
+	switch t.Cookie {
+	case record.CookieRemember, record.CookieLasting:
+		return true
+	case record.CookiePolicy:
+		return p.remember
+	case record.CookieForget:
+	}
+	return false
 }
 
 // timeOf converts milliseconds since the Unix epoch to a time. It converts 0 to the zero time.

@@ -17,7 +17,7 @@ const (
 	flagOwnIdle  = 1 << 1 // The session has an idle timeout of its own.
 	flagAccount  = 1 << 2 // There is an account.
 	flagRemember = 1 << 3 // The cookie outlives the browser, whatever the manager's policy.
-	flagForget   = 1 << 4 // The cookie ends with the browser, whatever the manager's policy.
+	flagForget   = 1 << 4 // The cookie ends with the browser, unless flagRemember is set too.
 	flagPast     = 1 << 5 // There are secrets of the past.
 	flagEnded    = 1 << 6 // The session has ended: the record is a mark.
 	flagExtended = 1 << 7 // There are extensions.

@@ -80,8 +80,8 @@ const (
 	CookieRemember
 	// CookieForget makes the cookie end with the browser.
 	CookieForget
-
-	cookieInvalid // Both flags are set.
+	// CookieLasting makes the cookie outlive the browser, and the idle timeout as well.
+	CookieLasting
 )
 
 func (p CookiePersistence) flag() byte {
@@ -90,7 +90,9 @@ func (p CookiePersistence) flag() byte {
 		return flagRemember
 	case CookieForget:
 		return flagForget
-	case CookiePolicy, cookieInvalid:
+	case CookieLasting:
+		return flagRemember | flagForget
+	case CookiePolicy:
 	}
 	return 0
 }
@@ -104,7 +106,7 @@ func cookiePersistenceOf(flags byte) CookiePersistence {
 	case flagForget:
 		return CookieForget
 	}
-	return cookieInvalid
+	return CookieLasting
 }
 
 func readTimes(r *reader, flags byte) (t Times) {

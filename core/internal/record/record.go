@@ -33,7 +33,7 @@ func (s *Snapshot) Decode() error {
 	s.identity = r.offset()
 	identity := readIdentity(&r, flags)
 	invalid := identity.check(flags)
-	if invalid == ErrDamaged || s.Cookie > CookieForget { //nolint:errorlint // It is not wrapped.
+	if invalid == ErrDamaged { //nolint:errorlint // It is not wrapped.
 		return ErrDamaged
 	}
 	s.count = uint32(r.length())
