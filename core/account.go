@@ -189,7 +189,7 @@ func (s *Session) wantsDevice() bool {
 	if s.pending.getLogin() != nil {
 		return true
 	}
-	return s.status == statusLive && len(s.snap.Identity().Subject) != 0 &&
+	return s.status == statusLive && s.snap.SignedIn() &&
 		m.timeouts.touchDue(&s.snap.Times, time.Now().UnixMilli())
 }
 

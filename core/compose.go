@@ -13,7 +13,8 @@ import (
 func (c *composer) compose(base *verified, d *delta, at *moment, out *composed) error {
 	now, isNew := at.now.UnixMilli(), !base.snap.Stored()
 	*out = composed{ticket: base.ticket, standing: base.standing, login: d.login != nil}
-	h := c.header(base, now)
+	var h record.Header
+	c.setHeader(&h, base, now)
 	c.applyDuration(&h, d)
 	c.applyUse(&h, base, d, at, out)
 	if isNew {
@@ -59,20 +60,16 @@ func (c *composer) applyUse(
 	}
 }
 
-// header returns the header of the base, without the secrets that need not be remembered any
-// longer.
-func (c *composer) header(base *verified, now int64) record.Header {
-	if base.snap.Stored() {
-		h := base.snap.Header()
-		h.History = h.History.DropExpired(now)
-		h.Past = remembered(h.Past, now)
-		return h
+// setHeader sets h, which is zero, to the header of the base, without the secrets that need not be
+// remembered any longer.
+func (c *composer) setHeader(h *record.Header, base *verified, now int64) {
+	if !base.snap.Stored() {
+		h.Created, h.CookieName, h.Digest = now, c.cookieNameBytes, base.ticket.Secret.Digest()
+		return
 	}
-	return record.Header{
-		Times:    record.Times{Created: now},
-		Identity: record.Identity{CookieName: c.cookieNameBytes},
-		Digest:   base.ticket.Secret.Digest(),
-	}
+	base.snap.ReadHeader(h)
+	h.History = h.History.DropExpired(now)
+	h.Past = remembered(h.Past, now)
 }
 
 // applyDuration sets the idle timeout, which is the session's own or that of today's policy,

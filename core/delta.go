@@ -60,11 +60,21 @@ const (
 // change is what a request does to one key: it sets or deletes the key, or it updates the
 // value. An update runs again if the base changes.
 type change struct {
-	key     []byte // immutable
-	value   []byte
-	present bool   // false if the key is deleted
-	update  update // if not nil, value is its result for the base
-	take    *take  // if not nil, the key is deleted only if it has this value
+	key    []byte // immutable
+	value  []byte // nil if the key is deleted; see notNil
+	update update // if not nil, value is its result for the base
+	take   *take  // if not nil, the key is deleted only if it has this value
+}
+
+// sets reports whether the change sets the key.
+func (c *change) sets() bool { return c.value != nil }
+
+// notNil returns an encoded value as a change has it. It need not have any bytes.
+func notNil(value []byte) []byte {
+	if value == nil {
+		return []byte{}
+	}
+	return value
 }
 
 // take is a value that only one of several requests may remove.
@@ -107,7 +117,7 @@ func (d *delta) startsSession() bool {
 	if d == nil {
 		return false
 	}
-	setsKey := func(c change) bool { return c.present }
+	setsKey := func(c change) bool { return c.sets() }
 	return d.secret == secretLogin || slices.ContainsFunc(d.keys, setsKey)
 }
 
@@ -166,11 +176,11 @@ func (d *delta) putUpdate(key []byte, fn update, value []byte) {
 	old := d.findBytes(key)
 	switch {
 	case old == nil && d.cleared, old != nil && old.update == nil:
-		d.put(change{key: key, value: value, present: true})
+		d.put(change{key: key, value: notNil(value)})
 	case old == nil:
-		d.put(change{key: key, value: value, present: true, update: fn})
+		d.put(change{key: key, value: notNil(value), update: fn})
 	default:
-		old.value, old.present = value, true
+		old.value = notNil(value)
 		old.update = old.update.then(fn)
 	}
 }
@@ -210,7 +220,7 @@ func (d *delta) addChange(c change) {
 	case old == nil || c.update == nil:
 		d.put(c)
 	default:
-		old.value, old.present = c.value, c.present
+		old.value = c.value
 		if old.update != nil {
 			old.update = old.update.then(c.update)
 		}
@@ -234,7 +244,7 @@ func (d *delta) reapply(base *record.Snapshot) (*delta, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.value, c.present = value, true
+		c.value = notNil(value)
 	}
 	return &out, nil
 }
@@ -254,7 +264,7 @@ func (d *delta) onto(base *record.Snapshot) (*delta, error) {
 	entries := out.appendEntries(nil, base)
 	out.keys = make([]change, len(entries))
 	for i, e := range entries {
-		out.keys[i] = change{key: e.Key, value: e.Value, present: true}
+		out.keys[i] = change{key: e.Key, value: notNil(e.Value)}
 	}
 	out.cleared = false
 	return out, nil
@@ -282,14 +292,14 @@ func (d *delta) appendEntries(dst []record.Entry, base *record.Snapshot) []recor
 			switch c := d.findBytes(key); {
 			case c == nil:
 				dst = append(dst, record.Entry{Key: key, Value: value})
-			case c.present:
+			case c.sets():
 				dst = append(dst, record.Entry{Key: key, Value: c.value})
 			}
 		})
 	}
 	for i := range d.keys {
 		c := &d.keys[i]
-		if !c.present {
+		if !c.sets() {
 			continue
 		}
 		if _, _, exists := base.Find(string(c.key)); d.cleared || !exists {
@@ -305,7 +315,7 @@ func (d *delta) appendKeys(keys []string, later *delta) []string {
 		return keys
 	}
 	for i := range d.keys {
-		if c := &d.keys[i]; c.present && later.findBytes(c.key) == nil {
+		if c := &d.keys[i]; c.sets() && later.findBytes(c.key) == nil {
 			keys = append(keys, string(c.key))
 		}
 	}

@@ -12,7 +12,7 @@ import (
 
 // setTo returns the change that sets a key.
 func setTo(key, value string) change {
-	return change{key: []byte(key), value: []byte(value), present: true}
+	return change{key: []byte(key), value: []byte(value)}
 }
 
 // deletionOf returns the change that deletes a key.
@@ -30,7 +30,7 @@ func appending(suffix string) update {
 
 // updateOf returns the change that appends a suffix to a value by an update.
 func updateOf(key, old, suffix string) change {
-	return change{key: []byte(key), value: []byte(old + suffix), present: true, update: appending(suffix)}
+	return change{key: []byte(key), value: []byte(old + suffix), update: appending(suffix)}
 }
 
 // deltaOf returns a delta with these changes.
@@ -50,7 +50,7 @@ func changesOf(d *delta) string {
 	}
 	for _, c := range d.keys {
 		text := string(c.key)
-		if c.present {
+		if c.sets() {
 			text += "=" + string(c.value)
 		}
 		if c.update != nil {
@@ -289,8 +289,8 @@ func TestS2DuplicateKey(t *testing.T) {
 	base := record.Snapshot{Record: twice.Record}
 	want(t, base.Decode(), nil)
 	d := &delta{}
-	d.put(change{key: []byte("a"), value: []byte("3"), present: true})
-	d.put(change{key: []byte("b"), value: []byte("4"), present: true})
+	d.put(change{key: []byte("a"), value: []byte("3")})
+	d.put(change{key: []byte("b"), value: []byte("4")})
 	if out := d.appendEntries(nil, &base); len(out) != 3 || string(out[2].Key) != "b" {
 		t.Errorf("the new key is not there: %q", out)
 	}

@@ -27,22 +27,21 @@ func (s *Session) load(ctx context.Context) error {
 	s.inFlight.Store(true)
 	defer s.inFlight.Store(false)
 	var found verified
-	others, err := s.manager.records.openFirst(ctx, &s.toLoad.tickets, &found)
+	others, err := s.manager.records.openFirst(ctx, &s.beside.tickets, &found)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.verified, s.others = found, others
-	return s.loaded(err)
+	s.verified = found
+	return s.loaded(others, err)
 }
 
 // loadUnshared is load for a session that no other goroutine can reach yet. It needs no lock,
 // and no copy of what it finds.
 func (s *Session) loadUnshared(ctx context.Context, presented *cookie.Tickets) error {
-	var err error
-	s.others, err = s.manager.records.openFirst(ctx, presented, &s.verified)
+	others, err := s.manager.records.openFirst(ctx, presented, &s.verified)
 	if err != nil { // The handler may try again.
 		s.keepTickets(*presented)
 	}
-	return s.loaded(err)
+	return s.loaded(others, err)
 }
 
 // setTickets takes the tickets from the request's Cookie fields, for a session that is loaded
@@ -51,7 +50,7 @@ func (s *Session) setTickets(cookieFields ...string) {
 	var presented cookie.Tickets
 	if presented.Find(s.manager.keyspace.cookieName, cookieFields); presented.Len() == 0 {
 		s.ticketless = true
-		_ = s.loaded(nil)
+		_ = s.loaded(nil, nil)
 		return
 	}
 	s.keepTickets(presented)
@@ -60,25 +59,28 @@ func (s *Session) setTickets(cookieFields ...string) {
 // keepTickets keeps the tickets for a load that is still to come. It takes a copy, so that the
 // caller's tickets stay on the stack if there is nothing to keep.
 func (s *Session) keepTickets(presented cookie.Tickets) {
-	s.toLoad = &pendingLoad{tickets: presented}
+	s.beside = &besideBase{tickets: presented}
 	s.unloaded.Store(true)
 }
 
 // loaded sets the state of the session after a load, and returns err.
-func (s *Session) loaded(err error) error {
-	switch {
-	case err != nil:
-		s.toLoad.err, s.verified = err, verified{}
+func (s *Session) loaded(others []sessionRef, err error) error {
+	if err != nil {
+		s.beside.loadErr, s.verified = err, verified{}
 		return err
+	}
+	if s.beside = nil; len(others) != 0 {
+		s.beside = &besideBase{others: others}
+	}
+	switch {
 	case s.standing.overtaken():
-		s.status, s.overtaker, s.verified = statusGone, new(s.verified), verified{}
-		s.startedLate = true
+		s.setOvertaker(new(s.verified))
+		s.status, s.verified, s.startedLate = statusGone, verified{}, true
 	case s.snap.Stored():
 		s.becomeLive()
 	default:
 		s.status = statusNew
 	}
-	s.toLoad = nil
 	if s.unloaded.Load() { // Usually it is false already, and a read is cheaper.
 		s.unloaded.Store(false)
 	}
@@ -94,6 +96,33 @@ func (s *Session) becomeLive() {
 	if s.standing == standingRetired {
 		s.cookie = cookieSet
 	}
+}
+
+// overtaker returns the record whose ticket was overtaken, or nil if there is none.
+func (s *Session) overtaker() *verified {
+	if s.beside == nil {
+		return nil
+	}
+	return s.beside.overtaker
+}
+
+// setOvertaker sets what overtaker returns.
+func (s *Session) setOvertaker(v *verified) {
+	if s.beside == nil {
+		if v == nil {
+			return
+		}
+		s.beside = new(besideBase)
+	}
+	s.beside.overtaker = v
+}
+
+// others returns the sessions of the other tickets that the request presented.
+func (s *Session) others() []sessionRef {
+	if s.beside == nil {
+		return nil
+	}
+	return s.beside.others
 }
 
 // openFirst loads the session of the first ticket that opens one into v. If none does, it leaves

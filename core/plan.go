@@ -72,10 +72,10 @@ func (s *Session) plan(p *commitPlan) {
 		p.loaded = new(s.snap)
 		switch {
 		case s.status != statusGone:
-		case s.overtaker == nil:
+		case s.overtaker() == nil:
 			p.standing = standingUnknown
 		default:
-			p.verified, p.late = *s.overtaker, s.startedLate
+			p.verified, p.late = *s.overtaker(), s.startedLate
 		}
 	}
 	switch kind {

@@ -135,7 +135,7 @@ func (r *records) byID(ctx context.Context, id string) (record.Snapshot, error) 
 func (r *records) ofSubject(ctx context.Context, subject string) ([]record.Snapshot, error) {
 	recs, err := r.bySubject(ctx, subject)
 	return slices.DeleteFunc(r.live(ctx, recs), func(s record.Snapshot) bool {
-		return string(s.Identity().Subject) != subject
+		return s.Subject() != subject
 	}), err
 }
 

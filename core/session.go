@@ -31,9 +31,7 @@ type Session struct {
 
 	mu        sync.Mutex
 	verified                 // the base, as last loaded or saved, and the ticket that opens it
-	toLoad    *pendingLoad   // what is still to be loaded; nil once the session is loaded
-	overtaker *verified      // the record whose ticket was overtaken, if the status is statusGone
-	others    []sessionRef   // the sessions of the other tickets that the request presented
+	beside    *besideBase    // what there is to know beside the base; usually nil
 	toDelete  *sessionRef    // the session that Destroy has ended, until it is deleted
 	pending   *delta         // changes that no commit has begun to save
 	saving    *delta         // changes that a commit is saving
@@ -87,10 +85,12 @@ func (r *response) markSent() {
 	}
 }
 
-// pendingLoad is a load that has not succeeded yet.
-type pendingLoad struct {
-	tickets cookie.Tickets // what the request presented
-	err     error          // why the last attempt failed
+// besideBase is what few sessions need. It keeps a Session small, because every request has one.
+type besideBase struct {
+	tickets   cookie.Tickets // what the request presented, if the session is still to be loaded
+	loadErr   error          // why the last attempt to load it failed
+	overtaker *verified      // the record whose ticket was overtaken, if the status is statusGone
+	others    []sessionRef   // the sessions of the other tickets that the request presented
 }
 
 type sessionStatus uint8
@@ -277,7 +277,10 @@ func (s *Session) Destroy() {
 	}
 	// A commit that is running notices by the key.
 	s.verified, s.pending, s.saving, s.cookieOutdated = verified{}, nil, nil, false
-	s.others, s.undeliveredYet, s.issued = nil, false, false
+	s.undeliveredYet, s.issued = false, false
+	if s.beside != nil {
+		s.beside.others = nil
+	}
 }
 
 // refToEnd returns what Destroy has to end, or nil if there is nothing.
@@ -286,12 +289,12 @@ func (s *Session) refToEnd() *sessionRef {
 	case s.status == statusLive:
 		return &sessionRef{
 			key: s.key(), subject: s.snap.Subject(), ticket: s.ticket,
-			unsent: s.issued, others: s.others,
+			unsent: s.issued, others: s.others(),
 		}
-	case s.status == statusGone && s.overtaker != nil && s.overtaker.standing.mayEnd():
+	case s.status == statusGone && s.overtaker() != nil && s.overtaker().standing.mayEnd():
+		v := s.overtaker()
 		return &sessionRef{
-			key: s.overtaker.snap.Record.Key, subject: s.overtaker.snap.Subject(),
-			ticket: s.overtaker.ticket,
+			key: v.snap.Record.Key, subject: v.snap.Subject(), ticket: v.ticket,
 		}
 	}
 	return nil
@@ -314,10 +317,10 @@ func (s *Session) Overtaken() (Reason, bool) {
 	if s.status != statusGone || s.pending.getLogin() != nil {
 		return "", false
 	}
-	if s.overtaker == nil {
-		return "", true // The store has dropped the record.
+	if v := s.overtaker(); v != nil {
+		return v.reason(), true
 	}
-	return s.overtaker.reason(), true
+	return "", true // The store has dropped the record.
 }
 
 // Passive says that the request is not use of the session, as a poll or a clock that the page
@@ -352,7 +355,7 @@ func (s *Session) LogValue() slog.Value { return slog.StringValue(s.String()) }
 func (s *Session) access() {
 	s.accessed = true
 	if s.status == statusUnloaded && s.failure == nil {
-		s.fail(cmp.Or(s.toLoad.err, errNotLoaded))
+		s.fail(cmp.Or(s.beside.loadErr, errNotLoaded))
 	}
 }
 
@@ -478,9 +481,8 @@ func (s *Session) unlock() {
 	}
 	s.refused = refusedNothing
 	e := Event{SessionID: s.currentID(), Subject: s.currentSubject()}
-	if s.overtaker != nil {
-		e.SessionID = s.manager.keyspace.idOf(s.overtaker.snap.Record.Key)
-		e.Reason = s.overtaker.reason()
+	if v := s.overtaker(); v != nil {
+		e.SessionID, e.Reason = s.manager.keyspace.idOf(v.snap.Record.Key), v.reason()
 	}
 	s.mu.Unlock()
 	switch refused {

@@ -72,7 +72,8 @@ func (s *Session) onSaved(ctx context.Context, p *commitPlan, o *outcome) {
 		return
 	}
 	s.setBase(&o.snap, &o.ticket, o.standing)
-	s.status, s.saving, s.overtaker = statusLive, nil, nil
+	s.status, s.saving = statusLive, nil
+	s.setOvertaker(nil)
 	s.undeliveredYet = s.undeliveredYet && s.undelivered()
 	s.issued = s.issued || p.kind == planCreate
 	s.cookieOutdated = s.cookieOutdated && !o.renewal
@@ -125,7 +126,8 @@ func (s *Session) onGone(ctx context.Context, p *commitPlan, o *outcome) {
 	s.mu.Lock()
 	if s.key() == p.keyAtStart {
 		s.status, s.saving, s.pending, s.cookie = statusGone, nil, nil, cookieKeep
-		s.overtaker, s.goneReported, s.undeliveredYet = o.overtaker, true, false
+		s.goneReported, s.undeliveredYet = true, false
+		s.setOvertaker(o.overtaker)
 		s.dirty.Store(s.failure != nil || s.toDelete != nil)
 	}
 	s.mu.Unlock()

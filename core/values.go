@@ -112,7 +112,7 @@ func (s *Session) write(key string, data []byte) error {
 	if err := s.writable(false); err != nil {
 		return err
 	}
-	s.change().put(change{key: ownKey(name, key), value: data, present: true})
+	s.change().put(change{key: ownKey(name, key), value: notNil(data)})
 	return nil
 }
 
@@ -235,7 +235,7 @@ func encodeError(key string, err error) error {
 func (s *Session) lookup(key string) (name, value []byte, ok bool) {
 	for _, d := range [...]*delta{s.pending, s.saving} {
 		if c := d.find(key); c != nil {
-			return c.key, c.value, c.present
+			return c.key, c.value, c.sets()
 		}
 		if d.clearsAll() {
 			return nil, nil, false

@@ -200,8 +200,8 @@ func TestKeysOfManyKeys(t *testing.T) {
 	}
 	s := newClient(t, newTestManager(t, Options{})).load()
 	s.status, s.snap = statusLive, encodeRecord(&Record{Version: 1}, &record.Header{}, entries)
-	s.saving = &delta{keys: []change{{key: []byte("0")}, {key: []byte("1"), present: true}, {key: []byte("2"), present: true}, {key: []byte("saved"), present: true}}}
-	s.pending = &delta{keys: []change{{key: []byte("2")}, {key: []byte("saved")}, {key: []byte("added"), present: true}}}
+	s.saving = &delta{keys: []change{{key: []byte("0")}, setTo("1", ""), setTo("2", ""), setTo("saved", "")}}
+	s.pending = &delta{keys: []change{{key: []byte("2")}, {key: []byte("saved")}, setTo("added", "")}}
 	equal(t, "number of keys", s.Len(), n-1)
 	equal(t, "first key", s.Keys()[0], "1")
 	s.saving.cleared = true

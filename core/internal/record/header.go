@@ -117,8 +117,8 @@ func readTimes(r *reader, flags byte) (t Times) {
 	return t
 }
 
-// readIdentity reads the fields that the flags announce.
-func readIdentity(r *reader, flags byte) (id Identity) {
+// read sets id, which is zero, to the fields that the flags announce.
+func (id *Identity) read(r *reader, flags byte) {
 	id.CookieName, id.Subject = r.bytes(), r.bytes()
 	if flags&flagHistory != 0 {
 		id.History = r.bytes()
@@ -127,13 +127,12 @@ func readIdentity(r *reader, flags byte) (id Identity) {
 		id.Account = r.bytes()
 	}
 	if flags&(flagPast|flagEnded|flagExtended) != 0 {
-		readLaterFields(r, flags, &id)
+		id.readLaterFields(r, flags)
 	}
-	return id
 }
 
 // readLaterFields reads the fields that few records have.
-func readLaterFields(r *reader, flags byte, id *Identity) {
+func (id *Identity) readLaterFields(r *reader, flags byte) {
 	if flags&flagPast != 0 {
 		id.Past = r.bytes()
 	}

@@ -31,7 +31,8 @@ func (s *Snapshot) Decode() error {
 	r.take(len(ticket.Digest{}))
 	s.Times = readTimes(&r, flags)
 	s.identity = r.offset()
-	identity := readIdentity(&r, flags)
+	var identity Identity
+	identity.read(&r, flags)
 	invalid := identity.check(flags)
 	if invalid == ErrDamaged { //nolint:errorlint // It is not wrapped.
 		return ErrDamaged
@@ -65,12 +66,17 @@ func (s *Snapshot) Stored() bool { return s.Record.Version != 0 }
 
 // Identity returns the identity, whose slices point into the record's data. It is zero for a
 // record without data.
-func (s *Snapshot) Identity() Identity {
+func (s *Snapshot) Identity() (id Identity) {
+	s.readIdentity(&id)
+	return id
+}
+
+func (s *Snapshot) readIdentity(id *Identity) {
 	if len(s.Record.Data) == 0 {
-		return Identity{}
+		return
 	}
 	r := reader{data: s.Record.Data, at: int(s.identity)}
-	return readIdentity(&r, s.Record.Data[1])
+	id.read(&r, s.Record.Data[1])
 }
 
 // CookieName returns the name of the cookie that the session was made for.
@@ -80,7 +86,20 @@ func (s *Snapshot) CookieName() []byte {
 }
 
 // Subject returns the signed-in user, or "" if nobody is signed in.
-func (s *Snapshot) Subject() string { return string(s.Identity().Subject) }
+func (s *Snapshot) Subject() string { return string(s.subject()) }
+
+// SignedIn reports whether a user is signed in.
+func (s *Snapshot) SignedIn() bool { return len(s.subject()) != 0 }
+
+// subject reads no more of the identity than it needs.
+func (s *Snapshot) subject() []byte {
+	if len(s.Record.Data) == 0 {
+		return nil
+	}
+	r := reader{data: s.Record.Data, at: int(s.identity)}
+	r.bytes() // the name of the cookie
+	return r.bytes()
+}
 
 // HasPast reports whether the record remembers other secrets than the current one.
 func (s *Snapshot) HasPast() bool {
@@ -123,7 +142,16 @@ func (s *Snapshot) Digest() (d ticket.Digest) {
 }
 
 // Header returns everything that the record says about itself.
-func (s *Snapshot) Header() Header { return Header{s.Times, s.Identity(), s.Digest()} }
+func (s *Snapshot) Header() (h Header) {
+	s.ReadHeader(&h)
+	return h
+}
+
+// ReadHeader sets h, which is zero, to what Header returns. It saves a copy.
+func (s *Snapshot) ReadHeader(h *Header) {
+	h.Times, h.Digest = s.Times, s.Digest()
+	s.readIdentity(&h.Identity)
+}
 
 // SecretSince returns when the current secret was made, in milliseconds since the Unix epoch.
 func (s *Snapshot) SecretSince() int64 {
