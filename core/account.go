@@ -166,31 +166,36 @@ func (s *Session) Auth() Auth {
 // login, and when a signed-in session is extended. Other requests do not ask, because finding
 // the address takes the framework time.
 func (s *Session) noteDevice() {
-	if s.response.headersSent.Load() { // Afterwards the framework may reuse the client.
-		return
-	}
-	c := s.response.client
-	if c == nil || !s.wantsDevice() {
-		return
-	}
-	d := newDevice(c.Client()) // Without the lock, because it may run code of the application.
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.device = d
+	wanted := s.wantsDevice()
+	s.mu.Unlock()
+	if wanted {
+		s.askDevice()
+	}
 }
 
+// wantsDevice reports whether noteDevice has to ask. It expects s.mu to be held.
 func (s *Session) wantsDevice() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	m := s.manager
-	if m.executor.noDevice || s.device != nil || s.passive {
+	switch {
+	case m.executor.noDevice, s.device != nil, s.passive, s.response.client == nil:
 		return false
-	}
-	if s.pending.getLogin() != nil {
+	case s.response.headersSent.Load(): // The framework may reuse the client.
+		return false
+	case s.pending.getLogin() != nil:
 		return true
 	}
 	return s.status == statusLive && s.snap.SignedIn() &&
 		m.timeouts.touchDue(&s.snap.Times, time.Now().UnixMilli())
+}
+
+// askDevice asks the client. It does not hold s.mu meanwhile, because the client may run code of
+// the application.
+func (s *Session) askDevice() {
+	d := newDevice(s.response.client.Client())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.device = d
 }
 
 const (

@@ -56,10 +56,13 @@ func (s *Session) commitEarly(ctx context.Context) (r adapter.Reply, err error) 
 // notes that no cookie can be sent afterwards. It is no error here if another request ended the
 // session: the response goes out without a cookie.
 func (s *Session) commitHeader(ctx context.Context, r *adapter.Reply) error {
-	if s.commitUnchanged(ctx, r) {
+	done, wantsDevice := s.commitUnchanged(ctx, r)
+	if done {
 		return nil
 	}
-	s.noteDevice()
+	if wantsDevice {
+		s.askDevice()
+	}
 	s.commitMu.Lock() // No other goroutine's save may come between the reply and headersSent.
 	defer s.commitMu.Unlock()
 	err := s.flush(ctx)
@@ -78,16 +81,18 @@ func (s *Session) commitHeader(ctx context.Context, r *adapter.Reply) error {
 }
 
 // commitUnchanged is the fast path of commitHeader for a session with nothing to commit. It
-// reports whether it applies.
-func (s *Session) commitUnchanged(ctx context.Context, r *adapter.Reply) bool {
+// reports whether it applies, or else whether the commit wants to know the device.
+func (s *Session) commitUnchanged(
+	ctx context.Context, r *adapter.Reply,
+) (done, wantsDevice bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if nothing, err := s.nothingToCommit(ctx, true); !nothing || err != nil || s.inFlight.Load() {
-		return false // The save in flight may need the cookie sent.
+		return false, s.wantsDevice() // A save in flight may need the cookie sent.
 	}
 	s.fillLastReply(r)
 	s.response.headersSent.Store(true)
-	return true
+	return true, false
 }
 
 // commitLate saves changes that were made after the header was sent. The client has its answer,
@@ -108,12 +113,6 @@ func (s *Session) commitLate(ctx context.Context) error {
 // running is carried out after it. It expects s.commitMu to be held.
 func (s *Session) flush(ctx context.Context) error {
 	for {
-		s.mu.Lock()
-		nothing, err := s.nothingToCommit(ctx, false)
-		s.mu.Unlock()
-		if nothing {
-			return err
-		}
 		if again, err := s.flushOnce(ctx); !again || err != nil {
 			return err
 		}
@@ -122,10 +121,12 @@ func (s *Session) flush(ctx context.Context) error {
 
 // flushOnce runs one commit through its phases. It reports whether another is needed.
 func (s *Session) flushOnce(ctx context.Context) (again bool, err error) {
-	defer s.inFlight.Store(false)
 	var p commitPlan
+	if nothing, err := s.plan(ctx, &p); nothing {
+		return false, err
+	}
+	defer s.inFlight.Store(false)
 	var o outcome
-	s.plan(&p)
 	// The save must not be lost if the client disconnects.
 	storeCtx, cancel := s.manager.records.detached(ctx)
 	defer cancel()
@@ -141,6 +142,9 @@ func (s *Session) flushOnce(ctx context.Context) (again bool, err error) {
 		err = x.execute(storeCtx, &p, &o)
 	}
 	err = s.settle(storeCtx, &p, &o, err)
+	if !s.dirty.Load() {
+		return false, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.toDelete != nil, err

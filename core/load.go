@@ -74,7 +74,7 @@ func (s *Session) loaded(others []sessionRef, err error) error {
 	}
 	switch {
 	case s.standing.overtaken():
-		s.setOvertaker(new(s.verified))
+		s.beside = s.beside.withOvertaker(new(s.verified))
 		s.status, s.verified, s.startedLate = statusGone, verified{}, true
 	case s.snap.Stored():
 		s.becomeLive()
@@ -96,33 +96,6 @@ func (s *Session) becomeLive() {
 	if s.standing == standingRetired {
 		s.cookie = cookieSet
 	}
-}
-
-// overtaker returns the record whose ticket was overtaken, or nil if there is none.
-func (s *Session) overtaker() *verified {
-	if s.beside == nil {
-		return nil
-	}
-	return s.beside.overtaker
-}
-
-// setOvertaker sets what overtaker returns.
-func (s *Session) setOvertaker(v *verified) {
-	if s.beside == nil {
-		if v == nil {
-			return
-		}
-		s.beside = new(besideBase)
-	}
-	s.beside.overtaker = v
-}
-
-// others returns the sessions of the other tickets that the request presented.
-func (s *Session) others() []sessionRef {
-	if s.beside == nil {
-		return nil
-	}
-	return s.beside.others
 }
 
 // openFirst loads the session of the first ticket that opens one into v. If none does, it leaves

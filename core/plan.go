@@ -52,16 +52,20 @@ func (s *Session) savesPending() bool {
 	return false
 }
 
-// plan takes the pending changes and sets p, which is zero, to what a commit has to do.
-func (s *Session) plan(p *commitPlan) {
+// plan takes the pending changes and sets p, which is zero, to what a commit has to do. It
+// reports true if there is nothing to do, with the error of nothingToCommit.
+func (s *Session) plan(ctx context.Context, p *commitPlan) (nothing bool, err error) {
 	s.mu.Lock()
 	defer s.unlock()
+	if nothing, err := s.nothingToCommit(ctx, false); nothing {
+		return true, err
+	}
 	s.inFlight.Store(true)
 	p.now, p.device, p.passive = time.Now(), s.device, s.passive
 	p.headersSent = s.response.headersSent.Load()
 	p.keyAtStart, p.toDelete = s.key(), s.toDelete
 	if p.err = s.failure; p.err != nil {
-		return
+		return false, nil
 	}
 	kind, renew := s.due(p.now.UnixMilli())
 	if s.keepAlive {
@@ -72,10 +76,10 @@ func (s *Session) plan(p *commitPlan) {
 		p.loaded = new(s.snap)
 		switch {
 		case s.status != statusGone:
-		case s.overtaker() == nil:
+		case s.beside.getOvertaker() == nil:
 			p.standing = standingUnknown
 		default:
-			p.verified, p.late = *s.overtaker(), s.startedLate
+			p.verified, p.late = *s.beside.getOvertaker(), s.startedLate
 		}
 	}
 	switch kind {
@@ -89,6 +93,7 @@ func (s *Session) plan(p *commitPlan) {
 		}
 		s.takeChanges(p)
 	}
+	return false, nil
 }
 
 // due returns what the next commit has to do, and whether the secret has to be renewed because

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/sessions/core/adapter"
-	"github.com/cloakroom-go/sessions/core/internal/cookie"
 	"github.com/cloakroom-go/sessions/core/internal/record"
 )
 
@@ -83,14 +82,6 @@ func (r *response) markSent() {
 	if !r.headersSent.Load() {
 		r.headersSent.Store(true)
 	}
-}
-
-// besideBase is what few sessions need. It keeps a Session small, because every request has one.
-type besideBase struct {
-	tickets   cookie.Tickets // what the request presented, if the session is still to be loaded
-	loadErr   error          // why the last attempt to load it failed
-	overtaker *verified      // the record whose ticket was overtaken, if the status is statusGone
-	others    []sessionRef   // the sessions of the other tickets that the request presented
 }
 
 type sessionStatus uint8
@@ -285,14 +276,14 @@ func (s *Session) Destroy() {
 
 // refToEnd returns what Destroy has to end, or nil if there is nothing.
 func (s *Session) refToEnd() *sessionRef {
+	v := s.beside.getOvertaker()
 	switch {
 	case s.status == statusLive:
 		return &sessionRef{
 			key: s.key(), subject: s.snap.Subject(), ticket: s.ticket,
-			unsent: s.issued, others: s.others(),
+			unsent: s.issued, others: s.beside.getOthers(),
 		}
-	case s.status == statusGone && s.overtaker() != nil && s.overtaker().standing.mayEnd():
-		v := s.overtaker()
+	case s.status == statusGone && v != nil && v.standing.mayEnd():
 		return &sessionRef{
 			key: v.snap.Record.Key, subject: v.snap.Subject(), ticket: v.ticket,
 		}
@@ -317,7 +308,7 @@ func (s *Session) Overtaken() (Reason, bool) {
 	if s.status != statusGone || s.pending.getLogin() != nil {
 		return "", false
 	}
-	if v := s.overtaker(); v != nil {
+	if v := s.beside.getOvertaker(); v != nil {
 		return v.reason(), true
 	}
 	return "", true // The store has dropped the record.
@@ -481,7 +472,7 @@ func (s *Session) unlock() {
 	}
 	s.refused = refusedNothing
 	e := Event{SessionID: s.currentID(), Subject: s.currentSubject()}
-	if v := s.overtaker(); v != nil {
+	if v := s.beside.getOvertaker(); v != nil {
 		e.SessionID, e.Reason = s.manager.keyspace.idOf(v.snap.Record.Key), v.reason()
 	}
 	s.mu.Unlock()

@@ -73,11 +73,11 @@ func (s *Session) onSaved(ctx context.Context, p *commitPlan, o *outcome) {
 	}
 	s.setBase(&o.snap, &o.ticket, o.standing)
 	s.status, s.saving = statusLive, nil
-	s.setOvertaker(nil)
+	s.beside = s.beside.withOvertaker(nil)
 	s.undeliveredYet = s.undeliveredYet && s.undelivered()
 	s.issued = s.issued || p.kind == planCreate
 	s.cookieOutdated = s.cookieOutdated && !o.renewal
-	if s.pending == nil && s.failure == nil {
+	if s.pending == nil && s.failure == nil && s.toDelete == nil {
 		s.dirty.Store(false)
 	}
 	// Updates that other goroutines have made meanwhile were computed from the base before the
@@ -127,7 +127,7 @@ func (s *Session) onGone(ctx context.Context, p *commitPlan, o *outcome) {
 	if s.key() == p.keyAtStart {
 		s.status, s.saving, s.pending, s.cookie = statusGone, nil, nil, cookieKeep
 		s.goneReported, s.undeliveredYet = true, false
-		s.setOvertaker(o.overtaker)
+		s.beside = s.beside.withOvertaker(o.overtaker)
 		s.dirty.Store(s.failure != nil || s.toDelete != nil)
 	}
 	s.mu.Unlock()
