@@ -13,6 +13,8 @@ type (
 	Toucher = store.Toucher
 	// Indexer finds the records of a subject. See [store.Indexer].
 	Indexer = store.Indexer
+	// SubjectPager walks the keys of a subject's records. See [store.SubjectPager].
+	SubjectPager = store.SubjectPager
 	// Lister lists all records. See [store.Lister].
 	Lister = store.Lister
 	// Purger deletes expired records. See [store.Purger].

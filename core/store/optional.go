@@ -26,6 +26,26 @@ type Indexer interface {
 	BySubject(ctx context.Context, subject string) ([]Record, error)
 }
 
+// SubjectPager walks the keys of one subject's records, so that a subject with very many can be
+// handled in little memory. Without it, or if it returns [errors.ErrUnsupported], the manager
+// gets all the records at once from an [Indexer].
+type SubjectPager interface {
+	// SubjectKeys returns the keys of some of the records whose Subject equals subject and that
+	// have not expired, about limit of them, and the cursor of the next page. The first call
+	// passes "", and the last page returns "". If limit is zero or less, the store chooses.
+	//
+	//   - a record that Indexer.BySubject would have to return throughout the walk is returned at
+	//     least once; one that is created, removed or saved under another subject during the
+	//     walk may or may not be
+	//   - a walk during which records that were returned are deleted, or saved under another
+	//     subject, misses none of the others
+	//   - a page may be empty without being the last, and its order is the store's own
+	//   - the result for the empty subject is empty; a cursor that the store did not return is an
+	//     error
+	SubjectKeys(ctx context.Context, subject, cursor string, limit int) (
+		keys []string, next string, err error)
+}
+
 // Lister walks all records. Without it the manager returns [errors.ErrUnsupported] from
 // every method that needs it.
 type Lister interface {
