@@ -19,9 +19,14 @@ type Auth struct {
 	// Level is the assurance level that the application assigns to the methods, from 1 to 255,
 	// such as the levels 1 to 3 of NIST SP 800-63B. The default, 0, states none.
 	Level int
-	// At is when the subject proved it, if that was before the call. A time in the future counts
-	// as now. The default is now.
+	// At is when the subject proved it, or when the proof began, if that was before the call, such
+	// as the auth_time of a single sign-on. A time in the future counts as now. The default is
+	// now. A login is refused if the sessions of its subject were revoked after At; by default,
+	// after the request arrived.
 	At time.Time
+	// Start is the result of [Manager.StartProof]. It makes exact which revocations refuse the
+	// login, whatever the clocks of several servers say. The default is to go by At.
+	Start ProofStart
 }
 
 // valid reports whether a record can hold a.
@@ -107,6 +112,10 @@ func (s *Session) authenticate(l *login, how *Auth) error {
 		}
 	}
 	l.at = how.at(time.Now())
+	l.began, l.earlier = l.at, !how.At.IsZero()
+	if start := how.Start; start.revocation != nil {
+		l.start = &start
+	}
 	d := s.change()
 	d.secret, d.login = secretLogin, d.login.then(l)
 	return nil

@@ -21,6 +21,7 @@ type backend struct {
 	store   Store
 	toucher Toucher         // nil if a touch has to save the record
 	indexer Indexer         // nil if the store cannot list the sessions of a subject
+	pager   SubjectPager    // nil if it cannot list their keys in pages
 	lister  Lister          // nil if the store cannot list all sessions
 	counter Counter         // nil if sessions are counted by listing them
 	memory  *memstore.Store // the store, if it is a memstore and there is no hook
@@ -33,6 +34,7 @@ func newBackend(s Store, o *observer, timeout time.Duration, measure bool) backe
 	b := backend{observer: o, store: s, timeout: timeout, measure: measure}
 	b.toucher, _ = s.(Toucher)
 	b.indexer, _ = s.(Indexer)
+	b.pager, _ = s.(SubjectPager)
 	b.lister, _ = s.(Lister)
 	b.counter, _ = s.(Counter)
 	_, b.instant = s.(store.Instant)
@@ -114,9 +116,6 @@ func (b *backend) bySubject(ctx context.Context, subject string) ([]Record, erro
 	if b.indexer == nil {
 		return nil, unsupported("find a subject's sessions")
 	}
-	if subject == "" {
-		return nil, nil
-	}
 	start := b.startCall()
 	recs, err := b.indexer.BySubject(ctx, b.subjectKey(subject))
 	b.endCall(ctx, start, "list subject", "", err)
@@ -124,6 +123,19 @@ func (b *backend) bySubject(ctx context.Context, subject string) ([]Record, erro
 		return nil, b.listError(ctx, "list subject", err)
 	}
 	return recs, nil
+}
+
+// subjectKeys returns a page of the keys of a subject's records.
+func (b *backend) subjectKeys(
+	ctx context.Context, subject, cursor string, limit int,
+) (keys []string, next string, err error) {
+	start := b.startCall()
+	keys, next, err = b.pager.SubjectKeys(ctx, b.subjectKey(subject), cursor, limit)
+	b.endCall(ctx, start, "list subject", "", err)
+	if err != nil {
+		return nil, "", b.listError(ctx, "list subject", err)
+	}
+	return keys, next, nil
 }
 
 // page returns a page of the records under the manager's prefix.

@@ -28,6 +28,9 @@ type login struct {
 	proof   record.Proof
 	at      int64 // in milliseconds since the Unix epoch
 	stepUp  bool  // the subject was signed in already, so proof is added to the one before
+	earlier bool  // the application has said when the proof began
+	began   int64 // when that was, or else when the handler called Login
+	start   *ProofStart
 }
 
 // then returns the login with the effect of l, which may be nil, followed by next.
@@ -35,9 +38,9 @@ func (l *login) then(next *login) *login {
 	if l == nil || !next.stepUp {
 		return next
 	}
-	return &login{
-		subject: next.subject, proof: l.proof.Add(&next.proof), at: next.at, stepUp: l.stepUp,
-	}
+	out := *l // It began when the first proof did.
+	out.subject, out.proof, out.at = next.subject, l.proof.Add(&next.proof), next.at
+	return &out
 }
 
 // proofAfter returns the proof after l, given the proof before it.

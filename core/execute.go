@@ -23,9 +23,17 @@ func (x *executor) execute(ctx context.Context, p *commitPlan, o *outcome) error
 			return err
 		}
 	}
-	switch {
-	case p.kind == planTouch:
+	if p.kind == planTouch {
 		return x.touchOrSave(ctx, p, o)
+	}
+	if err := x.saveChanges(ctx, p, o); err != nil {
+		return err
+	}
+	return x.refuseRevoked(ctx, p, o)
+}
+
+func (x *executor) saveChanges(ctx context.Context, p *commitPlan, o *outcome) error {
+	switch {
 	case x.takesPlace(p):
 		return x.saveWithinLimit(ctx, p, o)
 	case p.kind == planCreate:

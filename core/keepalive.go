@@ -37,6 +37,31 @@ func (s *Session) KeepAlive(ctx context.Context) error {
 	return s.Save(ctx)
 }
 
+// Check looks again whether the session is still valid: before something that must not be done for
+// a user who was signed out meanwhile, such as at the end of a long upload, and in streams and
+// websockets. The methods that tell what the session holds, such as [Session.Subject], go on to
+// tell what was loaded. Check costs one call of the store, changes nothing, and does not count as
+// use of the session; see [Session.KeepAlive].
+//
+// Check returns [ErrGone] if the session has ended or expired, or if its secret is not valid any
+// longer, and [ErrStore] if the store failed, so that nothing is known. It returns nil for a
+// visitor who has no session.
+func (s *Session) Check(ctx context.Context) error {
+	s.mu.Lock()
+	s.access()
+	failure, status, ref := s.failure, s.status, s.ref()
+	s.mu.Unlock()
+	switch {
+	case failure != nil:
+		return failure
+	case status == statusGone:
+		return ErrGone
+	case status == statusLive:
+		return s.manager.checkAlive(ctx, ref)
+	}
+	return nil
+}
+
 // makeCookieLast makes a persistent cookie outlive the idle timeout, unless it is too late for
 // that. It expects s.mu to be held.
 func (s *Session) makeCookieLast() {

@@ -25,8 +25,13 @@ func (ks *keyspace) key(id uuid.UUID) string {
 	return string(buf[:n+uuidtext.Length])
 }
 
-// idOf returns the session id in a store key.
-func (ks *keyspace) idOf(key string) string { return key[len(ks.prefix):] }
+// idOf returns the session id in a store key, or "" if there is no key.
+func (ks *keyspace) idOf(key string) string {
+	if key == "" {
+		return ""
+	}
+	return key[len(ks.prefix):]
+}
 
 // contains reports whether a store key that starts with the prefix can be one of this
 // manager's. Otherwise it belongs to a manager with a longer prefix.

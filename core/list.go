@@ -52,8 +52,12 @@ func (m *Manager) infos(snaps []record.Snapshot) []Info {
 
 // List returns the sessions of a subject, the most recently used first: the user's devices. It
 // includes every session that has not ended and whose login was committed before the call. It
-// returns [errors.ErrUnsupported] if the store has no index of subjects.
+// is an error if subject is "". List returns [errors.ErrUnsupported] if the store has no index of
+// subjects.
 func (m *Manager) List(ctx context.Context, subject string) ([]Info, error) {
+	if subject == "" {
+		return nil, errNoSubject
+	}
 	ctx, cancel := m.records.withTimeout(ctx)
 	defer cancel()
 	snaps, err := m.records.ofSubject(ctx, subject)

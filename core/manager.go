@@ -78,6 +78,7 @@ func (m *Manager) connect(o *Options) {
 		backend:       &backend,
 		verifier:      verifier{keyspace: &m.keyspace, policy: &m.timeouts},
 		revokeOnReuse: o.RevokeOnReuse,
+		revocations:   newRevocationCount(),
 	}
 	m.executor = executor{
 		records: &m.records,

@@ -141,9 +141,12 @@ func TestMarks(t *testing.T) {
 			wantTicketOvertaken(t, name+", at the end", c, tc.reason)
 			time.Sleep(time.Millisecond)
 			wantStranger(t, name+", after it", c)
+			wantRecords(t, name+", in the end", store, 0, 0)
+			// A revocation is remembered for a day.
+			time.Sleep(24 * time.Hour)
 			count, err := m.Count(t.Context())
 			want(t, err, nil)
-			equal(t, name+": records in the end", count, 0)
+			equal(t, name+": records after a day", count, 0)
 		})
 	}
 }

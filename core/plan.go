@@ -62,7 +62,7 @@ func (s *Session) plan(ctx context.Context, p *commitPlan) (nothing bool, err er
 	}
 	s.inFlight.Store(true)
 	p.now, p.device, p.passive = time.Now(), s.device, s.passive
-	p.headersSent = s.response.headersSent.Load()
+	p.headersSent, p.arrival = s.response.headersSent.Load(), s.response.arrival
 	p.keyAtStart, p.toDelete = s.key(), s.toDelete
 	if p.err = s.failure; p.err != nil {
 		return false, nil

@@ -18,6 +18,7 @@ type records struct {
 	*backend
 	verifier
 	revokeOnReuse bool
+	revocations   *revocationCount
 }
 
 // open loads the session of a ticket into v. If the ticket opens none, it returns ErrNotFound, or

@@ -4,10 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"slices"
-	"time"
-
-	"github.com/cloakroom-go/sessions/core/internal/record"
 )
 
 // Revoke ends one session of a subject for good, by its public id. It returns [ErrNotFound],
@@ -43,18 +39,27 @@ func (m *Manager) revokeIf(ctx context.Context, id string, allowed func(owner st
 
 // RevokeAll ends the sessions of a subject for good, except for those whose ids are given, and
 // returns how many it ended. All sessions that exist when RevokeAll is called end; concurrent
-// requests cannot save or renew them. If it returns an error, some sessions may be left: call
-// it again. A client that disconnects does not stop it. It returns [errors.ErrUnsupported] if
-// the store has no index of subjects.
+// requests cannot save or renew them. A login of the subject whose proof began before the call is
+// refused when it commits; see [Auth.At].
+//
+// If a session cannot be ended, RevokeAll goes on with the others. It then returns an error that
+// names the first few failures, and some sessions may be left: call it again. A client that
+// disconnects does not stop it. It is an error if subject is "".
+//
+// If the store has no index of subjects, RevokeAll refuses the logins that are under way, ends
+// nothing, and returns [errors.ErrUnsupported].
 func (m *Manager) RevokeAll(ctx context.Context, subject string, except ...string) (int, error) {
-	listCtx, cancel := m.records.detached(ctx)
-	defer cancel()
-	recs, err := m.records.bySubject(listCtx, subject)
-	if err != nil {
-		return 0, err
+	if subject == "" {
+		return 0, errNoSubject
 	}
-	return m.revokeRecords(ctx, recs, ReasonRevokedAll, except)
+	r := revoker{m: m, reason: ReasonRevokedAll, except: except}
+	r.note(m.records.noteRevocation(ctx, subject, except))
+	r.note(r.endAllOf(ctx, subject))
+	return r.ended, r.err()
 }
+
+var errNoSubject = errors.New("sessions: the subject is empty; " +
+	"pass the one that was given to Login")
 
 // RevokeOthers ends all sessions of the signed-in subject except for s, such as after a change
 // of password (OWASP ASVS 5.0, 7.4.3), and returns how many it ended. It returns [ErrGone], and
@@ -104,56 +109,17 @@ func (m *Manager) checkAlive(ctx context.Context, ref *sessionRef) error {
 }
 
 // RevokeEverything ends every session of this manager that exists when it is called, signed in
-// or not, and returns how many it ended (OWASP ASVS 5.0, 7.4.5). If it returns an error, some
-// sessions may be left: call it again. It returns [errors.ErrUnsupported] if the store cannot
-// list sessions.
-func (m *Manager) RevokeEverything(ctx context.Context) (n int, err error) {
-	for cursor := ""; ; {
+// or not, and returns how many it ended (OWASP ASVS 5.0, 7.4.5). If a session cannot be ended,
+// RevokeEverything goes on with the others, as [Manager.RevokeAll] does. It returns
+// [errors.ErrUnsupported] if the store cannot list sessions.
+func (m *Manager) RevokeEverything(ctx context.Context) (int, error) {
+	r := revoker{m: m, reason: ReasonRevokedEverything}
+	r.note(r.walk(func(cursor string) (next string, err error) {
 		pageCtx, cancel := m.records.detached(ctx)
 		recs, next, err := m.records.page(pageCtx, cursor, 0)
 		cancel()
-		if err != nil {
-			return n, err
-		}
-		ended, err := m.revokeRecords(ctx, recs, ReasonRevokedEverything, nil)
-		n += ended
-		if err != nil || next == "" {
-			return n, err
-		}
-		cursor = next
-	}
-}
-
-// revokeRecords ends the sessions of records from a list, except for those whose ids are given,
-// each with a timeout of its own. A record that has expired by the policy of this process, or
-// that it cannot decode, may be a live session to a process of another release: it is deleted
-// too, and not counted.
-func (m *Manager) revokeRecords(
-	ctx context.Context, recs []Record, reason Reason, except []string,
-) (n int, err error) {
-	for i := range recs {
-		snap := record.Snapshot{Record: recs[i]}
-		status := m.records.inspect(ctx, &snap, time.Now())
-		if status <= recordMark || slices.Contains(except, m.keyspace.idOf(snap.Record.Key)) {
-			continue
-		}
-		if err := m.revokeRecord(ctx, &snap, status, reason); err != nil {
-			return n, err
-		}
-		if status == recordLive {
-			n++
-		}
-	}
-	return n, nil
-}
-
-func (m *Manager) revokeRecord(
-	ctx context.Context, snap *record.Snapshot, status recordStatus, reason Reason,
-) error {
-	ctx, cancel := m.records.detached(ctx)
-	defer cancel()
-	if status == recordLive {
-		return m.records.end(ctx, snap, reason)
-	}
-	return m.records.delete(ctx, snap.Record.Key)
+		r.endRecords(ctx, recs)
+		return next, err
+	}))
+	return r.ended, r.err()
 }

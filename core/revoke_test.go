@@ -206,18 +206,21 @@ func TestRevokeAllFailsInTheMiddle(t *testing.T) {
 	for range 5 {
 		newSignedIn(t, m, "ann")
 	}
-	for name, revoke := range map[string]func() (int, error){
-		"all":        func() (int, error) { return m.RevokeAll(t.Context(), "ann") },
-		"everything": func() (int, error) { return m.RevokeEverything(t.Context()) },
+	for name, tc := range map[string]struct {
+		revoke func() (int, error)
+		saves  int // RevokeAll first saves that it was called
+	}{
+		"all":        {func() (int, error) { return m.RevokeAll(t.Context(), "ann") }, 3},
+		"everything": {func() (int, error) { return m.RevokeEverything(t.Context()) }, 2},
 	} {
 		store.reset()
 		store.onCall(func(_ context.Context, op, _ string) error {
-			if op == "save" && store.count("save") > 2 {
+			if op == "save" && store.count("save") > tc.saves {
 				return errDown
 			}
 			return nil
 		})
-		n, err := revoke()
+		n, err := tc.revoke()
 		want(t, err, ErrStore)
 		equal(t, name+": ended", n, 2)
 	}

@@ -74,6 +74,7 @@ const (
 type response struct {
 	begun       bool           // the commit before the first byte has begun
 	headersSent atomic.Bool    // set by CommitHeader and HeaderSent
+	arrival     uint32         // how many revocations there were when the request arrived
 	client      adapter.Client // sent the request; valid until headersSent; may be nil
 }
 

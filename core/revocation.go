@@ -1,0 +1,205 @@
+package core
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/cloakroom-go/sessions/core/internal/record"
+)
+
+// A login whose password was right before the password was changed may commit after RevokeAll has
+// ended all sessions. So RevokeAll first saves a record that says that it was called, and a login
+// reads that after its own save: either RevokeAll finds the session of the login, or the login
+// finds the record and takes itself back. Every store can keep the record, since it has a key
+// like a session's.
+
+// revocation is what the record of a subject's last revocation says.
+type revocation struct {
+	at     int64    // when RevokeAll was called, in milliseconds
+	by     []byte   // what revocationCount.next has returned
+	spared [][]byte // the ids of the sessions that were spared
+}
+
+// revokedByKey is the key of revocation.by. The other keys of the record are the ids of spared
+// sessions, which are longer.
+const revokedByKey = "by"
+
+// revocationCount counts the revocations of one manager, which orders them and the requests of the
+// manager without a clock.
+type revocationCount struct {
+	manager [8]byte // random, so that it tells the managers of all processes apart
+	n       atomic.Uint32
+}
+
+func newRevocationCount() *revocationCount {
+	c := &revocationCount{}
+	_, _ = rand.Read(c.manager[:]) // It never fails.
+	return c
+}
+
+// next returns a value that names a new revocation.
+func (c *revocationCount) next() []byte {
+	return binary.BigEndian.AppendUint32(slices.Clone(c.manager[:]), c.n.Add(1))
+}
+
+// number returns the number in a value that next has returned.
+func (c *revocationCount) number(by []byte) (n uint32, ok bool) {
+	if len(by) != len(c.manager)+4 || !bytes.Equal(by[:len(c.manager)], c.manager[:]) {
+		return 0, false
+	}
+	return binary.BigEndian.Uint32(by[len(c.manager):]), true
+}
+
+// defaultProofLife is for how long a login may refer to a proof if there is no absolute timeout.
+const defaultProofLife = 24 * time.Hour
+
+// proofLife is for how long after its proof a login may commit, and so for how long a revocation
+// is remembered.
+func (p *policy) proofLife() time.Duration {
+	if p.lifetime > 0 {
+		return p.lifetime
+	}
+	return defaultProofLife
+}
+
+// revocationKey returns the key of the record of a subject's last revocation. It is that of a
+// UUIDv8, which no session has.
+func (ks *keyspace) revocationKey(subject string) string {
+	sum := sha256.Sum256([]byte("cloakroom revocation v1 " + ks.subjectKey(subject)))
+	id := uuid.UUID(sum[:16])
+	id[6], id[8] = id[6]&0x0f|0x80, id[8]&0x3f|0x80
+	return ks.key(id)
+}
+
+// noteRevocation saves that the sessions of a subject end now, except for those with the ids.
+func (r *records) noteRevocation(ctx context.Context, subject string, spared []string) error {
+	ctx, cancel := r.detached(ctx)
+	defer cancel()
+	key := r.revocationKey(subject)
+	err := ErrConflict
+	for n := 0; n < markAttempts && errors.Is(err, ErrConflict); n++ {
+		var rec Record
+		if rec, err = r.load(ctx, key); err != nil && !errors.Is(err, ErrNotFound) {
+			return r.loadError(ctx, key, err)
+		}
+		rec = r.revocationRecord(key, rec.Version, spared)
+		if _, err = r.save(ctx, &rec); errors.Is(err, ErrNotFound) {
+			err = ErrConflict // It has expired since it was loaded.
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	return r.storeFailure(ctx, "save", key, err)
+}
+
+func (r *records) revocationRecord(key string, version uint64, spared []string) Record {
+	now := time.Now()
+	snap := record.Snapshot{Record: Record{
+		Key: key, Version: version, Expires: now.Add(r.proofLife() + maxClockSkew),
+	}}
+	h := record.Header{
+		Times: record.Times{Created: now.UnixMilli(), Seen: now.UnixMilli()},
+		Identity: record.Identity{
+			CookieName: []byte(r.cookieName), Ended: []byte(ReasonRevokedAll),
+		},
+	}
+	entries := []record.Entry{{Key: []byte(revokedByKey), Value: r.revocations.next()}}
+	for _, id := range spared {
+		entries = append(entries, record.Entry{Key: []byte(id)})
+	}
+	snap.Encode(&h, entries)
+	return snap.Record
+}
+
+// lastRevocation returns the last revocation of a subject that is remembered. It is zero if there
+// is none.
+func (r *records) lastRevocation(
+	ctx context.Context, subject string,
+) (last revocation, err error) {
+	key := r.revocationKey(subject)
+	rec, err := r.load(ctx, key)
+	if errors.Is(err, ErrNotFound) {
+		return last, nil
+	}
+	if err != nil {
+		return last, r.loadError(ctx, key, err)
+	}
+	snap := record.Snapshot{Record: rec}
+	if err := snap.Decode(); err != nil {
+		return last, r.storeFailure(ctx, "load", key, err)
+	}
+	last.at = snap.Created
+	snap.Each(func(name, value []byte) {
+		if string(name) == revokedByKey {
+			last.by = value
+		} else {
+			last.spared = append(last.spared, name)
+		}
+	})
+	return last, nil
+}
+
+// refuses reports whether the revocation refuses a login to the session with the id, in a request
+// that arrived after so many revocations of this manager. The time of another process may be
+// ahead, so a login that began within a minute after the revocation is refused, too: it can be
+// tried again.
+func (v *revocation) refuses(l *login, id string, arrival uint32, c *revocationCount) bool {
+	spared := slices.ContainsFunc(v.spared, func(s []byte) bool { return string(s) == id })
+	switch {
+	case v.at == 0 || spared:
+		return false
+	case l.start != nil:
+		return !bytes.Equal(v.by, l.start.revocation)
+	}
+	n, own := c.number(v.by)
+	if !own {
+		return l.began <= v.at+maxClockSkew.Milliseconds()
+	}
+	return n > arrival || l.earlier && l.began <= v.at
+}
+
+// refuseRevoked takes back a login that was saved, if the sessions of its subject have been
+// revoked since its proof began.
+func (x *executor) refuseRevoked(ctx context.Context, p *commitPlan, o *outcome) error {
+	l := p.delta.getLogin()
+	if l == nil || p.signedIn() {
+		return nil
+	}
+	last, err := x.lastRevocation(ctx, l.subject)
+	if err != nil {
+		return x.undoLoginAndFail(ctx, p, o, err)
+	}
+	if !last.refuses(l, x.idOf(o.snap.Record.Key), p.arrival, x.revocations) {
+		return nil
+	}
+	return x.undoLoginAndFail(ctx, p, o, errRevokedMeanwhile)
+}
+
+// ProofStart says when the proof of a subject began, for [Auth.Start]; see [Manager.StartProof].
+// The zero value says nothing.
+type ProofStart struct{ revocation []byte }
+
+// StartProof notes that the proof of a subject begins: that the application is about to check a
+// password, for instance. Pass the result in [Auth.Start]: the login is then refused exactly if
+// [Manager.RevokeAll] or [Manager.RevokeOthers] were called for the subject since. Without it a
+// login that another process may have overtaken is judged by the clock, and refused if that was
+// less than a minute ago. StartProof makes one call of the store.
+func (m *Manager) StartProof(ctx context.Context, subject string) (ProofStart, error) {
+	ctx, cancel := m.records.withTimeout(ctx)
+	defer cancel()
+	last, err := m.records.lastRevocation(ctx, subject)
+	if err != nil {
+		return ProofStart{}, err
+	}
+	return ProofStart{revocation: append([]byte{}, last.by...)}, nil
+}

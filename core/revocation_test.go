@@ -1,0 +1,380 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cloakroom-go/sessions/core/store"
+)
+
+// A login whose proof began before the sessions of its subject were revoked is refused, whichever
+// process has revoked them, and whatever the browser came with. Nothing is left of it.
+func TestLoginFromBeforeARevocation(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		before func(s *Session) // what the browser has done, if anything
+		others bool             // RevokeOthers, in another session of the user
+		other  bool             // another process revokes
+	}{
+		"no cookie":                {},
+		"a visitor":                {before: set(t, 1)},
+		"another user":             {before: signInAs(t, "bob")},
+		"no cookie, others":        {others: true},
+		"a visitor, others":        {before: set(t, 1), others: true},
+		"no cookie, elsewhere":     {other: true},
+		"a visitor, elsewhere":     {before: set(t, 1), other: true},
+		"a visitor, others, there": {before: set(t, 1), others: true, other: true},
+	} {
+		eachIndexedInBubble(t, func(t *testing.T, store Store) {
+			t.Helper()
+			m := newTestManager(t, Options{Store: store})
+			by := m
+			if tc.other {
+				by = newTestManager(t, Options{Store: store})
+			}
+			user := newSignedIn(t, by, "ann")
+			c := newClient(t, m)
+			if tc.before != nil {
+				c.request(tc.before)
+			}
+			sc := openRequest(t.Context(), t, m, nil, c.cookie)
+			time.Sleep(10 * time.Second) // The password is checked.
+			if tc.others {
+				_, err := by.RevokeOthers(t.Context(), user.load())
+				want(t, err, nil)
+			} else {
+				_, err := by.RevokeAll(t.Context(), "ann")
+				want(t, err, nil)
+			}
+			time.Sleep(10 * time.Second)
+			s := sc.Get()
+			err := signIn(s, SignIn{})
+			want(t, err, ErrGone)
+			equal(t, name+": status", StatusCode(err), 409)
+			h := map[string][]string{}
+			want(t, commitInto(sc, h), nil)
+			equal(t, name+": cookies", len(h["Set-Cookie"]), 0)
+			left := map[bool]int{true: 1}[tc.others]
+			equal(t, name+": sessions of the user", liveSessions(t, m), left)
+			if tc.before != nil {
+				equal(t, name+": subject", c.load().Subject(), "")
+				// That of another user may have been revoked while ann had it, so it ends.
+				equal(t, name+": the browser's session", c.load().IsNew(), name == "another user")
+			}
+			// A new try is accepted: at once where the clock is the same, or after a minute.
+			if tc.other {
+				want(t, signIn(c.load(), SignIn{}), ErrGone)
+				time.Sleep(time.Minute)
+			}
+			c.request(func(s *Session) { want(t, signIn(s, SignIn{}), nil) })
+			equal(t, name+": subject in the end", c.load().Subject(), "ann")
+		})
+	}
+}
+
+// A login that names the beginning of its proof is judged by it.
+func TestLoginNamesItsProof(t *testing.T) {
+	t.Parallel()
+	for _, elsewhere := range []bool{false, true} {
+		eachIndexedInBubble(t, func(t *testing.T, store Store) {
+			t.Helper()
+			m := newTestManager(t, Options{Store: store})
+			by := m
+			if elsewhere {
+				by = newTestManager(t, Options{Store: store})
+			}
+			start := func() ProofStart {
+				p, err := m.StartProof(t.Context(), "ann")
+				want(t, err, nil)
+				return p
+			}
+			first, began := start(), time.Now()
+			time.Sleep(time.Hour)
+			_, err := by.RevokeAll(t.Context(), "ann")
+			want(t, err, nil)
+			second := start()
+			for n, auth := range []Auth{{Start: first}, {At: began}, {At: time.Now().Add(-time.Millisecond)}} {
+				err := signIn(newClient(t, m).load(), SignIn{Auth: auth})
+				want(t, err, ErrGone)
+				equal(t, "login refused "+fmt.Sprint(n), liveSessions(t, m), 0)
+			}
+			want(t, signIn(newClient(t, m).load(), SignIn{Auth: Auth{Start: second}}), nil)
+			time.Sleep(2 * time.Minute)
+			want(t, signIn(newClient(t, m).load(), SignIn{Auth: Auth{Start: start()}}), nil)
+			want(t, signIn(newClient(t, m).load(), SignIn{Auth: Auth{At: time.Now().Add(-time.Second)}}), nil)
+			want(t, signIn(newClient(t, m).load(), SignIn{Auth: Auth{Start: first}}), ErrGone)
+			equal(t, "sessions", liveSessions(t, m), 3)
+			// A revocation is remembered for a day.
+			time.Sleep(24*time.Hour - 3*time.Minute)
+			want(t, signIn(newClient(t, m).load(), SignIn{Auth: Auth{At: began}}), ErrGone)
+			time.Sleep(4 * time.Minute)
+			want(t, signIn(newClient(t, m).load(), SignIn{Auth: Auth{At: began}}), nil)
+		})
+	}
+}
+
+// The request that revokes the others may sign in, or step up, before or after that.
+func TestLoginByWhoRevokesTheOthers(t *testing.T) {
+	t.Parallel()
+	revoke := func(s *Session) {
+		_, err := s.manager.RevokeOthers(t.Context(), s)
+		want(t, err, nil)
+	}
+	for name, handler := range map[string]func(s *Session){
+		"login":         func(s *Session) { want(t, s.Login("ann"), nil); revoke(s) },
+		"login saved":   func(s *Session) { want(t, signIn(s, SignIn{}), nil); revoke(s) },
+		"then step-up":  func(s *Session) { want(t, signIn(s, SignIn{}), nil); revoke(s); want(t, s.StepUp(Auth{}), nil) },
+		"step-up first": func(s *Session) { want(t, signIn(s, SignIn{}), nil); want(t, s.StepUp(Auth{}), nil); revoke(s) },
+		"login again":   func(s *Session) { want(t, signIn(s, SignIn{}), nil); revoke(s); want(t, s.Login("ann"), nil) },
+	} {
+		for _, before := range []bool{false, true} {
+			eachIndexedInBubble(t, func(t *testing.T, store Store) {
+				t.Helper()
+				m := newTestManager(t, Options{Store: store})
+				other := newSignedIn(t, m, "ann")
+				c := newClient(t, m)
+				if before {
+					c.request(set(t, 1))
+				}
+				c.request(handler)
+				equal(t, name+": subject", c.load().Subject(), "ann")
+				equal(t, name+": the other", other.load().Subject(), "")
+				equal(t, name+": sessions", liveSessions(t, m), 1)
+			})
+		}
+	}
+}
+
+// Where the store has no index, logins that are under way are refused all the same.
+func TestRevokeAllWithoutAnIndex(t *testing.T) {
+	t.Parallel()
+	m := newTestManager(t, Options{Store: newSpy()})
+	s := newClient(t, m).load()
+	_, err := m.RevokeAll(t.Context(), "ann")
+	want(t, err, errors.ErrUnsupported)
+	want(t, signIn(s, SignIn{}), ErrGone)
+	want(t, signIn(newClient(t, m).load(), SignIn{}), nil)
+}
+
+// If the revocation cannot be read, nobody is signed in, and what the visitor had stays.
+func TestLoginWhoseRevocationCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for _, stored := range []bool{false, true} {
+		store := newFullSpy()
+		m := newTestManager(t, Options{Store: store})
+		c := newClient(t, m)
+		if stored {
+			c.request(set(t, 1))
+		}
+		s := c.load()
+		store.onCall(func(_ context.Context, op, key string) error {
+			if op == "load" && key == m.keyspace.revocationKey("ann") {
+				return errDown
+			}
+			return nil
+		})
+		want(t, signIn(s, SignIn{}), ErrStore)
+		equal(t, "cookie", c.respond(s).SetCookie, "")
+		store.onCall(nil)
+		equal(t, "sessions of the user", liveSessions(t, m), 0)
+		equal(t, "the visitor's session", c.load().IsNew(), !stored)
+		wantRecords(t, "in the end", store.spy, map[bool]int{true: 1}[stored], 0)
+	}
+}
+
+// RevokeAll goes on after a session that cannot be ended, says so, and ends it the next time.
+func TestRevokeGoesOnAfterAFailure(t *testing.T) {
+	t.Parallel()
+	const sessions = 20
+	for name, revoke := range map[string]func(m *Manager) (int, error){
+		"all":        func(m *Manager) (int, error) { return m.RevokeAll(t.Context(), "ann") },
+		"everything": func(m *Manager) (int, error) { return m.RevokeEverything(t.Context()) },
+	} {
+		store := newFullSpy()
+		m := newTestManager(t, Options{Store: store})
+		for range sessions {
+			newSignedIn(t, m, "ann")
+		}
+		bad := map[string]bool{}
+		list, err := m.List(t.Context(), "ann")
+		want(t, err, nil)
+		for _, info := range list[:sessions-1] {
+			bad["session:"+info.ID] = true
+		}
+		store.onCall(func(_ context.Context, op, key string) error {
+			if (op == "save" || op == "delete") && bad[key] {
+				return errDown
+			}
+			return nil
+		})
+		n, err := revoke(m)
+		want(t, err, ErrStore)
+		equal(t, name+": ended", n, 1)
+		equal(t, name+": left", liveSessions(t, m), sessions-1)
+		store.onCall(nil)
+		n, err = revoke(m)
+		want(t, err, nil)
+		equal(t, name+": ended by the next", n, sessions-1)
+	}
+}
+
+// If the store hangs, RevokeAll gives up after some time, and says that sessions may be left.
+func TestRevokeGivesUp(t *testing.T) {
+	t.Parallel()
+	inBubble(t, newFullSpy, func(t *testing.T, store fullSpy) {
+		t.Helper()
+		m := newTestManager(t, Options{Store: store, StoreTimeout: time.Second})
+		for range 100 {
+			newSignedIn(t, m, "ann")
+		}
+		store.onCall(func(ctx context.Context, op, _ string) error {
+			if op != "save" {
+				return nil
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		start := time.Now()
+		_, err := m.RevokeAll(t.Context(), "ann")
+		want(t, err, errGivenUp)
+		want(t, err, ErrStore)
+		equal(t, "seconds", time.Since(start).Round(time.Second), 11*time.Second)
+	})
+}
+
+// pagingSpy is a store that walks the keys of a subject.
+type pagingSpy struct {
+	fullSpy
+	pages *int
+}
+
+func (s pagingSpy) BySubject(context.Context, string) ([]Record, error) {
+	return nil, errors.New("all records at once")
+}
+
+func (s pagingSpy) SubjectKeys(
+	ctx context.Context, subject, cursor string, limit int,
+) (keys []string, next string, err error) {
+	*s.pages++
+	recs, err := s.fullSpy.BySubject(ctx, subject)
+	for i := range recs {
+		if recs[i].Key > cursor {
+			keys = append(keys, recs[i].Key)
+		}
+	}
+	if slices.Sort(keys); len(keys) > limit {
+		keys, next = keys[:limit], keys[limit-1]
+	}
+	return keys, next, err
+}
+
+var _ store.SubjectPager = pagingSpy{}
+
+// Where the store can walk the keys of a subject, RevokeAll never has all records at once.
+func TestRevokeAllInPages(t *testing.T) {
+	t.Parallel()
+	pages := 0
+	store := pagingSpy{newFullSpy(), &pages}
+	m := newTestManager(t, Options{Store: store})
+	var kept string
+	for range 2*revokePage + 3 {
+		kept = newSignedIn(t, m, "ann").id()
+	}
+	newSignedIn(t, m, "bob")
+	n, err := m.RevokeAll(t.Context(), "ann", kept)
+	want(t, err, nil)
+	equal(t, "ended", n, 2*revokePage+2)
+	equal(t, "pages", pages >= 3, true)
+	equal(t, "left", pagedSessions(t, m), 2)
+}
+
+// R3: of logins that run beside RevokeAll, none that began before it has returned lives.
+func TestR3RevokeAllAgainstLogins(t *testing.T) {
+	t.Parallel()
+	m := newTestManager(t, Options{})
+	for range 50 {
+		var wg sync.WaitGroup
+		begin := make(chan struct{})
+		for range 8 {
+			sc := openRequest(t.Context(), t, m, nil, "")
+			wg.Go(func() {
+				<-begin
+				_ = signIn(sc.Get(), SignIn{})
+			})
+		}
+		wg.Go(func() {
+			<-begin
+			_, err := m.RevokeAll(t.Context(), "ann")
+			want(t, err, nil)
+		})
+		close(begin)
+		wg.Wait()
+		equal(t, "sessions", liveSessions(t, m), 0)
+	}
+}
+
+// Check tells a stream or a long request that its session has ended, whatever ended it.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		meanwhile func(c *client)
+		err       error
+	}{
+		"nothing":    {func(*client) {}, nil},
+		"another":    {func(c *client) { c.request(increment) }, nil},
+		"a renewal":  {func(c *client) { c.request(renew) }, nil},
+		"a logout":   {func(c *client) { c.request((*Session).Destroy) }, ErrGone},
+		"revoked":    {func(c *client) { want(c.t, c.m.RevokeByID(c.t.Context(), c.id()), nil) }, ErrGone},
+		"all":        {func(c *client) { _, err := c.m.RevokeAll(c.t.Context(), "ann"); want(c.t, err, nil) }, ErrGone},
+		"expired":    {func(*client) { time.Sleep(2 * time.Hour) }, ErrGone},
+		"signed in":  {func(c *client) { c.request(signInAs(c.t, "bob")) }, ErrGone},
+		"long since": {func(c *client) { c.request((*Session).Destroy); time.Sleep(time.Hour) }, ErrGone},
+	} {
+		for _, streams := range []bool{false, true} {
+			eachIndexedInBubble(t, func(t *testing.T, store Store) {
+				t.Helper()
+				c := newSignedIn(t, newTestManager(t, Options{Store: store, Expiry: time.Hour}), "ann")
+				s := c.load()
+				if streams {
+					c.respond(s)
+				}
+				want(t, s.Check(t.Context()), nil)
+				tc.meanwhile(c.clone())
+				want(t, s.Check(t.Context()), tc.err)
+				if name == "a logout" || name == "revoked" { // The next request comes too late.
+					want(t, c.load().Check(t.Context()), ErrGone)
+				}
+				equal(t, name+": subject that was loaded", s.Subject(), "ann")
+			})
+		}
+	}
+}
+
+// Check makes one call of the store, counts as no use, and tells an outage from an end.
+func TestCheckCalls(t *testing.T) {
+	t.Parallel()
+	inBubble(t, newTouchSpy, func(t *testing.T, store touchSpy) {
+		t.Helper()
+		c := newSignedIn(t, newTestManager(t, Options{Store: store, Expiry: time.Hour}), "ann")
+		begun := time.Now()
+		s := c.stream()
+		time.Sleep(30 * time.Minute)
+		store.reset()
+		want(t, s.Check(canceledContext(t)), nil)
+		equal(t, "calls", store.count(""), 1)
+		equal(t, "loads", store.count("load"), 1)
+		store.failOn("load", errDown)
+		want(t, s.Check(t.Context()), ErrStore)
+		store.onCall(nil)
+		seen, _, _ := c.times(store.store)
+		equal(t, "seen", seen.UnixMilli(), begun.UnixMilli())
+		store.reset()
+		want(t, newClient(t, c.m).load().Check(t.Context()), nil)
+		equal(t, "calls for a visitor", store.count(""), 0)
+	})
+}
