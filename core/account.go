@@ -21,7 +21,8 @@ type Auth struct {
 	Level int
 	// At is when the subject proved it, or when the proof began, if that was before the call, such
 	// as the auth_time of a single sign-on. A time in the future counts as now. The default is
-	// now. A login is refused if the sessions of its subject were revoked after At; by default,
+	// now. [Options.Lifetime] counts from At, so an older proof is refused with [ErrStaleProof].
+	// A login is refused if the sessions of its subject were revoked after At; by default,
 	// after the request arrived.
 	At time.Time
 	// Start is the result of [Manager.StartProof]. It makes exact which revocations refuse the
@@ -47,9 +48,12 @@ func (a *Auth) at(now time.Time) int64 {
 	return max(a.At.UnixMilli(), 1)
 }
 
-// proof returns a copy whose strings do not belong to the caller, or to the framework.
-func (a *Auth) proof() record.Proof {
-	p := record.Proof{Level: a.Level}
+// proof returns a copy whose strings do not belong to the caller, or to the framework. The time of
+// the proof is given in milliseconds.
+func (a *Auth) proof(at int64) (p record.Proof) {
+	if a.Level > 0 {
+		p.Levels = []record.LevelTime{{Level: a.Level, At: at}}
+	}
 	for _, m := range a.Methods {
 		p.Methods = append(p.Methods, strings.Clone(m))
 	}
@@ -95,7 +99,15 @@ func (s *Session) authenticate(l *login, how *Auth) error {
 		return fmt.Errorf("sessions: Auth takes at most %d methods of 1 to %d bytes "+
 			"and a level of 0 to %d", record.MaxMethods, record.MaxMethodLen, record.MaxLevel)
 	}
-	l.proof = how.proof()
+	l.at = how.at(time.Now())
+	if life := s.manager.timeouts.lifetime; life > 0 && time.Since(timeOf(l.at)) >= life {
+		return ErrStaleProof
+	}
+	l.proof = how.proof(l.at)
+	l.began, l.earlier = l.at, !how.At.IsZero()
+	if start := how.Start; start.revocation != nil {
+		l.start = &start
+	}
 	s.mu.Lock()
 	defer s.unlock()
 	s.access()
@@ -110,11 +122,6 @@ func (s *Session) authenticate(l *login, how *Auth) error {
 		if l.subject = s.currentSubject(); l.subject == "" {
 			return ErrAnonymous
 		}
-	}
-	l.at = how.at(time.Now())
-	l.began, l.earlier = l.at, !how.At.IsZero()
-	if start := how.Start; start.revocation != nil {
-		l.start = &start
 	}
 	d := s.change()
 	d.secret, d.login = secretLogin, d.login.then(l)
@@ -148,7 +155,26 @@ func (s *Session) AuthenticatedAt() time.Time {
 // Fresh reports whether the subject proved who they are within the last maxAge, for handlers
 // that ask again before something sensitive. An anonymous session is never fresh.
 func (s *Session) Fresh(maxAge time.Duration) bool {
-	at := s.AuthenticatedAt()
+	return isFresh(s.AuthenticatedAt(), maxAge)
+}
+
+// FreshLevel is like [Session.Fresh] for a proof of at least the given level. A step-up with a
+// lower level does not count, although it leaves the session its level: the time of each level is
+// kept. With a level of 0 it is Fresh.
+func (s *Session) FreshLevel(level int, maxAge time.Duration) bool {
+	if level <= 0 {
+		return s.Fresh(maxAge)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.access()
+	proof := s.proof()
+	at, ok := proof.LevelAt(level)
+	return ok && isFresh(timeOf(at), maxAge)
+}
+
+// isFresh reports whether something was proved within the last maxAge.
+func isFresh(at time.Time, maxAge time.Duration) bool {
 	age := time.Since(at) // It is negative if another server's clock is ahead.
 	return !at.IsZero() && age <= maxAge && age >= -max(maxAge, maxClockSkew)
 }
@@ -159,6 +185,12 @@ func (s *Session) Auth() Auth {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.access()
+	proof := s.proof()
+	return Auth{Methods: slices.Clone(proof.Methods), Level: proof.Level()}
+}
+
+// proof returns how the subject has proved who they are. It expects s.mu to be held.
+func (s *Session) proof() record.Proof {
 	proof := s.snap.Identity().Account.Proof()
 	if s.standing == standingFormer {
 		_, proof = s.formerProof()
@@ -168,7 +200,7 @@ func (s *Session) Auth() Auth {
 			proof = l.proofAfter(&proof)
 		}
 	}
-	return Auth{Methods: slices.Clone(proof.Methods), Level: proof.Level}
+	return proof
 }
 
 // noteDevice asks the client where the request came from, if the commit is to record that: at a

@@ -2,6 +2,7 @@ package core
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -244,6 +245,65 @@ func TestStepUpAnonymous(t *testing.T) {
 		nothing("destroyed", s)
 	})
 	equal(t, "after Destroy", c.load().IsNew(), true)
+}
+
+// Each level has a time of its own: proving a lower one makes no higher one fresh.
+func TestFreshLevel(t *testing.T) {
+	t.Parallel()
+	eachStoreInBubble(t, func(t *testing.T, store Store) {
+		t.Helper()
+		c := newClient(t, newTestManager(t, Options{Store: store}))
+		fresh := func(what string, s *Session, wanted ...bool) {
+			t.Helper()
+			for level, wanted := range wanted {
+				equal(t, what+": level "+strconv.Itoa(level), s.FreshLevel(level, time.Minute), wanted)
+			}
+		}
+		c.request(func(s *Session) {
+			fresh("anonymous", s, false, false, false, false)
+			want(t, s.LoginWith("ann", Auth{Level: 2}), nil)
+			fresh("with the login", s, true, true, true, false)
+		})
+		time.Sleep(time.Hour)
+		former := c.clone()
+		c.request(func(s *Session) {
+			fresh("an hour later", s, false, false, false, false)
+			want(t, s.StepUp(Auth{Level: 1}), nil)
+			fresh("with a lower step-up", s, true, true, false, false)
+			equal(t, "level", s.Auth().Level, 2)
+		})
+		fresh("under the former secret", former.load(), false, false, false, false)
+		time.Sleep(time.Minute)
+		c.request(func(s *Session) { fresh("after it", s, true, true, false, false) })
+		c.request(func(s *Session) { want(t, s.StepUp(Auth{Level: 3, At: time.Now().Add(-2 * time.Minute)}), nil) })
+		time.Sleep(time.Millisecond)
+		c.request(func(s *Session) {
+			fresh("an older step-up", s, false, false, false, false)
+			equal(t, "level 3, of three minutes", s.FreshLevel(3, 3*time.Minute), true)
+			want(t, s.Login("bob"), nil)
+			fresh("another user", s, true, false, false, false)
+		})
+		fresh("in the end", c.load(), true, false, false, false)
+	})
+}
+
+// A single sign-on of this morning is no fresh proof.
+func TestFreshAfterASingleSignOn(t *testing.T) {
+	t.Parallel()
+	inBubble(t, newSpy, func(t *testing.T, store *spy) {
+		t.Helper()
+		c := newClient(t, newTestManager(t, Options{Store: store}))
+		at := time.Now().Add(-8 * time.Hour)
+		want(t, signIn(c.load(), SignIn{Auth: Auth{At: at, Level: 2}}), nil)
+		c.request(func(s *Session) {
+			want(t, s.LoginWith("ann", Auth{At: at, Level: 2}), nil)
+			equal(t, "fresh", s.Fresh(time.Hour) || s.FreshLevel(2, time.Hour), false)
+			equal(t, "fresh in eight hours", s.Fresh(8*time.Hour) && s.FreshLevel(2, 8*time.Hour), true)
+		})
+		s := c.load()
+		equal(t, "fresh", s.Fresh(time.Hour) || s.FreshLevel(2, time.Hour), false)
+		equal(t, "time", s.AuthenticatedAt().UnixMilli(), at.UnixMilli())
+	})
 }
 
 func TestFresh(t *testing.T) {

@@ -75,8 +75,9 @@ func (c *composer) setHeader(h *record.Header, base *verified, now int64) {
 // applyDuration sets the idle timeout, which is the session's own or that of today's policy,
 // and the persistence of the cookie.
 func (c *composer) applyDuration(h *record.Header, d *delta) {
-	if d.login != nil && len(h.Subject) != 0 && d.login.subject != string(h.Subject) {
-		h.OwnIdle, h.Cookie = false, record.CookiePolicy // They were another user's choice.
+	if d.login != nil && d.login.subject != string(h.Subject) {
+		// They were chosen by another user, or by a visitor who may be another person.
+		h.OwnIdle, h.Cookie = false, record.CookiePolicy
 	}
 	if d.expiry != nil {
 		h.OwnIdle = *d.expiry != followPolicy

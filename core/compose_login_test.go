@@ -96,17 +96,17 @@ func TestComposeDropsExpiredSecrets(t *testing.T) {
 
 func TestComposeLogin(t *testing.T) {
 	t.Parallel()
-	otp := record.Proof{Methods: []string{"otp"}, Level: 2}
+	otp := record.Proof{Methods: []string{"otp"}, Levels: atLevel(2)}
 	for name, tc := range map[string]struct {
 		anonymous bool
 		login     login
 		proof     string
 		ip        string // of the device; the request's is not to be recorded
 	}{
-		"first login":      {true, login{subject: "ann", proof: otp}, "{[otp] 2}", ""},
-		"login again":      {false, login{subject: "ann", proof: otp}, "{[otp] 2}", ""},
-		"step-up":          {false, login{subject: "ann", proof: otp, stepUp: true}, "{[pwd otp] 2}", "192.0.2.1"},
-		"login of another": {false, login{subject: "bob"}, "{[] 0}", ""},
+		"first login":      {true, login{subject: "ann", proof: otp}, "{[otp] [{2 1767225600000}]}", ""},
+		"login again":      {false, login{subject: "ann", proof: otp}, "{[otp] [{2 1767225600000}]}", ""},
+		"step-up":          {false, login{subject: "ann", proof: otp, stepUp: true}, "{[pwd otp] [{2 1767225600000}]}", "192.0.2.1"},
+		"login of another": {false, login{subject: "bob"}, "{[] []}", ""},
 	} {
 		s := newRotatedSession()
 		h := signedIn(s.current)
@@ -170,7 +170,7 @@ func TestComposeDevice(t *testing.T) {
 		out := composeOK(t, c, storedBase(secret, &h), d, at)
 		equal(t, name+": IP", out.snap.Identity().Account.Device().IP, tc.wanted)
 		if tc.login == nil && tc.subject != "" {
-			equal(t, name+": proof", fmt.Sprint(out.snap.Identity().Account.Proof()), "{[pwd] 1}")
+			equal(t, name+": proof", fmt.Sprint(out.snap.Identity().Account.Proof()), "{[pwd] [{1 1767225600000}]}")
 		}
 	}
 }

@@ -164,10 +164,18 @@ func TestComposeDuration(t *testing.T) {
 		"limited by a preset":       {"", byPolicy, time.Hour, &delta{expiry: &twoHours}, choice{own: true, idle: time.Hour}},
 		"permanent, limited":        {"", byPolicy, time.Hour, &delta{expiry: &permanent}, choice{own: true, idle: time.Hour}},
 		"limited by a later preset": {"", chosen, time.Hour, &delta{}, choice{true, time.Hour, record.CookieRemember}},
-		"login":                     {"", chosen, 0, signIn("ann", false), chosen},
-		"login of the same":         {"ann", chosen, 0, signIn("ann", false), chosen},
-		"step-up":                   {"ann", chosen, 0, signIn("ann", true), chosen},
-		"login of another":          {"ann", chosen, 0, signIn("bob", false), byPolicy},
+		"login":                     {"", chosen, 0, signIn("ann", false), byPolicy},
+		"login, by choice": {
+			"", chosen, 0,
+			&delta{
+				secret: secretLogin, login: &login{subject: "ann", at: testTime},
+				expiry: &hour, cookie: record.CookieForget,
+			},
+			choice{true, time.Hour, record.CookieForget},
+		},
+		"login of the same": {"ann", chosen, 0, signIn("ann", false), chosen},
+		"step-up":           {"ann", chosen, 0, signIn("ann", true), chosen},
+		"login of another":  {"ann", chosen, 0, signIn("bob", false), byPolicy},
 		"login of another, by choice": {
 			"ann", chosen, 0,
 			&delta{

@@ -162,8 +162,8 @@ func deltasWithoutValues() (all []*delta) {
 	hour, permanent, follow := ms(time.Hour), int64(0), int64(followPolicy)
 	for _, l := range []*login{
 		nil,
-		{subject: "ann", at: testTime + 1, proof: record.Proof{Methods: []string{"otp"}, Level: 2}},
-		{subject: "ann", at: testTime + 2, proof: record.Proof{Methods: []string{"hwk"}, Level: 3}, stepUp: true},
+		{subject: "ann", at: testTime + 1, proof: record.Proof{Methods: []string{"otp"}, Levels: atLevel(2)}},
+		{subject: "ann", at: testTime + 2, proof: record.Proof{Methods: []string{"hwk"}, Levels: atLevel(3)}, stepUp: true},
 	} {
 		for _, expiry := range []*int64{nil, &hour, &permanent, &follow} {
 			for _, cookie := range []record.CookiePersistence{

@@ -182,8 +182,8 @@ func describeLogin(l *login) string {
 
 func TestLoginThen(t *testing.T) {
 	t.Parallel()
-	pwd := record.Proof{Methods: []string{"pwd"}, Level: 1}
-	otp := record.Proof{Methods: []string{"otp"}, Level: 2}
+	pwd := record.Proof{Methods: []string{"pwd"}, Levels: atLevel(1)}
+	otp := record.Proof{Methods: []string{"otp"}, Levels: atLevel(2)}
 	annLogin := &login{subject: "ann", proof: pwd, at: 10}
 	annStepUp := &login{subject: "ann", proof: otp, at: 20, stepUp: true}
 	bobLogin := &login{subject: "bob", proof: otp, at: 30}
@@ -191,15 +191,15 @@ func TestLoginThen(t *testing.T) {
 		first, next *login
 		wanted      string
 	}{
-		"login":                   {nil, annLogin, "ann {[pwd] 1} at 10, step-up false"},
-		"step-up":                 {nil, annStepUp, "ann {[otp] 2} at 20, step-up true"},
-		"step-up after login":     {annLogin, annStepUp, "ann {[pwd otp] 2} at 20, step-up false"},
-		"login after step-up":     {annStepUp, bobLogin, "bob {[otp] 2} at 30, step-up false"},
-		"login after login":       {annLogin, bobLogin, "bob {[otp] 2} at 30, step-up false"},
-		"login of the same again": {annStepUp, annLogin, "ann {[pwd] 1} at 10, step-up false"},
+		"login":                   {nil, annLogin, "ann {[pwd] [{1 1767225600000}]} at 10, step-up false"},
+		"step-up":                 {nil, annStepUp, "ann {[otp] [{2 1767225600000}]} at 20, step-up true"},
+		"step-up after login":     {annLogin, annStepUp, "ann {[pwd otp] [{2 1767225600000}]} at 20, step-up false"},
+		"login after step-up":     {annStepUp, bobLogin, "bob {[otp] [{2 1767225600000}]} at 30, step-up false"},
+		"login after login":       {annLogin, bobLogin, "bob {[otp] [{2 1767225600000}]} at 30, step-up false"},
+		"login of the same again": {annStepUp, annLogin, "ann {[pwd] [{1 1767225600000}]} at 10, step-up false"},
 		"step-up after step-up": {
 			&login{subject: "ann", proof: pwd, at: 10, stepUp: true}, annStepUp,
-			"ann {[pwd otp] 2} at 20, step-up true",
+			"ann {[pwd otp] [{2 1767225600000}]} at 20, step-up true",
 		},
 	} {
 		equal(t, name, describeLogin(tc.first.then(tc.next)), tc.wanted)
@@ -208,17 +208,17 @@ func TestLoginThen(t *testing.T) {
 		d.add(&delta{})
 		equal(t, name+", as deltas", describeLogin(d.login), tc.wanted)
 	}
-	equal(t, "the first stays as it was", describeLogin(annLogin), "ann {[pwd] 1} at 10, step-up false")
+	equal(t, "the first stays as it was", describeLogin(annLogin), "ann {[pwd] [{1 1767225600000}]} at 10, step-up false")
 }
 
 func TestLoginAfter(t *testing.T) {
 	t.Parallel()
-	before := record.Proof{Methods: []string{"pwd"}, Level: 3}
-	l := login{proof: record.Proof{Methods: []string{"otp"}, Level: 2}}
-	equal(t, "login", fmt.Sprint(l.proofAfter(&before)), "{[otp] 2}")
+	before := record.Proof{Methods: []string{"pwd"}, Levels: atLevel(3)}
+	l := login{proof: record.Proof{Methods: []string{"otp"}, Levels: atLevel(2)}}
+	equal(t, "login", fmt.Sprint(l.proofAfter(&before)), "{[otp] [{2 1767225600000}]}")
 	l.stepUp = true
-	equal(t, "step-up", fmt.Sprint(l.proofAfter(&before)), "{[pwd otp] 3}")
-	equal(t, "the proof before", fmt.Sprint(before), "{[pwd] 3}")
+	equal(t, "step-up", fmt.Sprint(l.proofAfter(&before)), "{[pwd otp] [{3 1767225600000}]}")
+	equal(t, "the proof before", fmt.Sprint(before), "{[pwd] [{3 1767225600000}]}")
 }
 
 func TestReapply(t *testing.T) {

@@ -14,7 +14,7 @@ func (m *Manager) Policy() string {
 		"preset: " + m.preset.String(),
 		"idle timeout: " + spell(p.expiry, "none, sessions are permanent") +
 			m.describeOwnTimeout(),
-		"absolute timeout: " + spell(p.lifetime, "none"),
+		"absolute timeout: " + p.describeLifetime(),
 		"secret renewed: at login and step-up" + m.describeRenewal(),
 		"grace for a former secret after renewal: " + spell(p.grace, "none"),
 		"a former secret used after its grace: " +
@@ -47,7 +47,18 @@ func (m *Manager) describeLimit() string {
 	if m.executor.maxSessions == 0 {
 		return "any number"
 	}
-	return fmt.Sprintf("at most %d, beyond it %s", m.executor.maxSessions, m.executor.onLimit)
+	limit := fmt.Sprintf("at most %d, beyond it %s", m.executor.maxSessions, m.executor.onLimit)
+	if m.executor.onLimit == RefuseLogin && !m.timeouts.remember {
+		limit += "; who closes the browser without signing out is refused until the idle timeout"
+	}
+	return limit
+}
+
+func (p *policy) describeLifetime() string {
+	if p.lifetime == 0 {
+		return "none"
+	}
+	return p.lifetime.String() + " after the last login or step-up, or the first use by a visitor"
 }
 
 func spell(d time.Duration, zero string) string { return choose(d == 0, zero, d.String()) }

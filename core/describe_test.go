@@ -28,7 +28,7 @@ IP address and user agent of signed-in sessions: kept in the session's record
 			NoDevice: true, Cookie: Cookie{SessionOnly: true, SameSite: SameSiteStrict},
 		}, `preset: OWASP ASVS 5.0 level 3
 idle timeout: 15m0s, at most 15m0s if set for a session
-absolute timeout: 12h0m0s
+absolute timeout: 12h0m0s after the last login or step-up, or the first use by a visitor
 secret renewed: at login and step-up, and every 5m0s
 grace for a former secret after renewal: none
 a former secret used after its grace: reported, and the session is ended
@@ -46,6 +46,18 @@ grace for a former secret after renewal: 30s
 a former secret used after its grace: reported
 sessions per subject: at most 1, beyond it a login is refused
 cookie: session; Path=/app; Domain=example.com; HttpOnly; Secure; SameSite=Lax, kept by the browser until the session ends
+IP address and user agent of signed-in sessions: kept in the session's record
+`},
+		"locked out": {Options{
+			Expiry: time.Hour, MaxSessions: 1, OnLimit: RefuseLogin, Store: memstore.New(memstore.Options{}), Cookie: Cookie{SessionOnly: true},
+		}, `preset: none
+idle timeout: 1h0m0s, unless a session has one of its own
+absolute timeout: none
+secret renewed: at login and step-up, and where the application asks for it
+grace for a former secret after renewal: 30s
+a former secret used after its grace: reported
+sessions per subject: at most 1, beyond it a login is refused; who closes the browser without signing out is refused until the idle timeout
+cookie: session; Path=/; HttpOnly; Secure; SameSite=Lax, dropped when the browser closes
 IP address and user agent of signed-in sessions: kept in the session's record
 `},
 	} {

@@ -34,6 +34,10 @@ var (
 	// ErrLimit is returned if the subject already has [Options.MaxSessions] sessions and the
 	// manager refuses another.
 	ErrLimit = errors.New("sessions: subject has as many sessions as allowed")
+	// ErrStaleProof is returned by logins and step-ups whose [Auth.At] is longer ago than
+	// [Options.Lifetime]. The user has to prove again who they are; the status is 409.
+	ErrStaleProof = errors.New("sessions: the proof is older than Lifetime; " +
+		"let the user sign in again")
 	// ErrLate is returned for a change that needs a cookie after the response has begun.
 	ErrLate = errors.New("sessions: response has begun, a cookie can no longer be sent; " +
 		"call Commit before the first byte")
@@ -43,13 +47,13 @@ var (
 
 // StatusCode returns the HTTP status for an error of a load or a commit. It is 503 if the store
 // failed, is full or is contended, so that a retry may succeed; 409 for a login that
-// [Options.MaxSessions] or a revocation refuses; 403 for [ErrCrossSite]; and 500 for errors that
-// need a change of the program. It is for adapters.
+// [Options.MaxSessions] or a revocation refuses, or whose proof is too old; 403 for
+// [ErrCrossSite]; and 500 for errors that need a change of the program. It is for adapters.
 func StatusCode(err error) int {
 	switch {
 	case errors.Is(err, ErrStore), errors.Is(err, ErrFull), errors.Is(err, ErrConflict):
 		return 503
-	case errors.Is(err, ErrLimit), errors.Is(err, ErrGone):
+	case errors.Is(err, ErrLimit), errors.Is(err, ErrGone), errors.Is(err, ErrStaleProof):
 		return 409
 	case errors.Is(err, ErrCrossSite):
 		return 403

@@ -20,6 +20,7 @@ func TestStatusCode(t *testing.T) {
 		{ErrGone, 409},
 		{errRevokedMeanwhile, 409},
 		{ErrLimit, 409},
+		{ErrStaleProof, 409},
 		{ErrLate, 500},
 		{ErrCrossSite, 403},
 		{errDown, 500},

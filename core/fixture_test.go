@@ -89,7 +89,12 @@ func signedIn(secret ticket.Secret) record.Header {
 	h := headerOf(secret)
 	h.Subject, h.Authenticated = []byte("ann"), testTime
 	h.Account = record.NewAccount(
-		&record.Proof{Methods: []string{"pwd"}, Level: 1}, record.Device{IP: "192.0.2.1", UserAgent: "old"},
+		&record.Proof{Methods: []string{"pwd"}, Levels: atLevel(1)}, record.Device{IP: "192.0.2.1", UserAgent: "old"},
 	)
 	return h
+}
+
+// atLevel returns the levels of a proof at the time testTime.
+func atLevel(level int) []record.LevelTime {
+	return []record.LevelTime{{Level: level, At: testTime}}
 }

@@ -43,9 +43,10 @@ type Options struct {
 	// Expiry, so a session ends between nine tenths of Expiry and Expiry after it.
 	Expiry time.Duration
 
-	// Lifetime is the absolute timeout: how long after its creation a session ends, however
-	// often it is used. Renewals and logins do not extend it. It must be at least Expiry; if
-	// Expiry is zero, it limits the default. The default is no absolute timeout.
+	// Lifetime is the absolute timeout: how long after the user last proved who they are a
+	// session ends, however often it is used. It counts from the login or the last step-up, and
+	// from the creation while nobody is signed in. Renewals do not extend it. It must be at
+	// least Expiry; if Expiry is zero, it limits the default. The default is no absolute timeout.
 	Lifetime time.Duration
 
 	// RenewEvery is the age at which the secret of a session is renewed when it is used, as

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/cloakroom-go/sessions/core/internal/cookie"
@@ -45,12 +46,13 @@ func (p *policy) expiresAt(t *record.Times, seen int64) int64 {
 }
 
 // lifetimeEnd returns when the absolute timeout ends the session, in milliseconds, or 0 if there
-// is none.
+// is none. It counts from the last proof of the user, or from the creation while nobody is signed
+// in.
 func (p *policy) lifetimeEnd(t *record.Times) int64 {
 	if p.lifetime == 0 {
 		return 0
 	}
-	return t.Created + p.lifetime.Milliseconds()
+	return cmp.Or(t.Authenticated, t.Created) + p.lifetime.Milliseconds()
 }
 
 // cookieEndsAt returns when the browser may drop a persistent cookie, in milliseconds, or 0 if it

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -125,7 +126,7 @@ func TestX2AbsoluteLimit(t *testing.T) {
 		for i, handler := range []func(s *Session){
 			read, increment,
 			func(s *Session) { want(t, s.Renew(), nil) },
-			func(s *Session) { want(t, s.Login("ann"), nil) },
+			increment,
 			func(s *Session) { want(t, s.SetExpiry(100*time.Hour), nil) },
 			func(s *Session) { want(t, s.SetExpiry(Permanent), nil) },
 		} {
@@ -142,6 +143,73 @@ func TestX2AbsoluteLimit(t *testing.T) {
 		equal(t, "a millisecond before, IsNew", s.IsNew(), false)
 		time.Sleep(time.Millisecond)
 		equal(t, "on the instant, IsNew", c.load().IsNew(), true)
+	})
+}
+
+// X2: the absolute timeout counts from the last proof of the user, so a guest of many hours who
+// signs in is not out after some minutes.
+func TestX2LifetimeCountsFromTheProof(t *testing.T) {
+	t.Parallel()
+	const lifetime = 12 * time.Hour
+	for name, tc := range map[string]struct {
+		prove func(s *Session) error
+		left  time.Duration
+	}{
+		"login":          {func(s *Session) error { return s.Login("bob") }, lifetime},
+		"login again":    {func(s *Session) error { return s.Login("ann") }, lifetime},
+		"step-up":        {func(s *Session) error { return s.StepUp(Auth{Level: 2}) }, lifetime},
+		"single sign-on": {func(s *Session) error { return s.LoginWith("ann", Auth{At: time.Now().Add(-8 * time.Hour)}) }, lifetime - 8*time.Hour},
+	} {
+		for _, signedIn := range []bool{false, true} {
+			eachStoreInBubble(t, func(t *testing.T, store Store) {
+				t.Helper()
+				if !signedIn && name == "step-up" {
+					return
+				}
+				c := newClient(t, newTestManager(t, Options{Store: store, Expiry: lifetime, Lifetime: lifetime}))
+				c.request(set(t, 1))
+				if signedIn {
+					c.request(signInAs(t, "ann"))
+				}
+				time.Sleep(lifetime - 10*time.Minute)
+				begun := time.Now()
+				reply := c.request(func(s *Session) {
+					want(t, tc.prove(s), nil)
+					equal(t, name+": expires, before the commit", s.Expires().Sub(begun), tc.left)
+				})
+				equal(t, name+": cookie", strings.Contains(reply.SetCookie, "Max-Age="+strconv.Itoa(int(tc.left.Seconds()))), true)
+				equal(t, name+": expires", c.load().Expires().Sub(begun), tc.left)
+				for time.Since(begun) < tc.left-time.Hour {
+					time.Sleep(time.Hour)
+					c.request(increment) // Use does not extend it.
+				}
+				time.Sleep(time.Until(begun.Add(tc.left - time.Millisecond)))
+				equal(t, name+": IsNew, a millisecond before", c.load().IsNew(), false)
+				time.Sleep(time.Millisecond)
+				equal(t, name+": IsNew then", c.load().IsNew(), true)
+			})
+		}
+	}
+}
+
+// A proof that is older than the absolute timeout signs nobody in.
+func TestX2ProofFromLongAgo(t *testing.T) {
+	t.Parallel()
+	inBubble(t, newSpy, func(t *testing.T, store *spy) {
+		t.Helper()
+		c := newClient(t, newTestManager(t, Options{Store: store, Lifetime: time.Hour}))
+		time.Sleep(24 * time.Hour)
+		c.request(func(s *Session) {
+			for _, at := range []time.Duration{time.Hour, 5 * time.Hour} {
+				err := s.LoginWith("ann", Auth{At: time.Now().Add(-at)})
+				want(t, err, ErrStaleProof)
+				equal(t, "status", StatusCode(err), 409)
+			}
+			equal(t, "subject", s.Subject(), "")
+			want(t, s.LoginWith("ann", Auth{At: time.Now().Add(time.Millisecond - time.Hour)}), nil)
+			want(t, s.StepUp(Auth{At: time.Now().Add(-time.Hour)}), ErrStaleProof)
+		})
+		equal(t, "subject", c.load().Subject(), "ann")
 	})
 }
 

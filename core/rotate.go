@@ -115,7 +115,7 @@ func proves(h *record.Header, l *login) bool {
 	before := h.Account.Proof()
 	after := l.proofAfter(&before)
 	missing := func(m string) bool { return !slices.Contains(before.Methods, m) }
-	return before.Level >= after.Level && !slices.ContainsFunc(after.Methods, missing)
+	return before.Level() >= after.Level() && !slices.ContainsFunc(after.Methods, missing)
 }
 
 // over returns the lines as ones that open nothing, because another identity has signed in.

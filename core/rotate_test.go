@@ -51,7 +51,7 @@ func secretsOf(h *record.Header) string {
 	for _, l := range h.Past.Lines() {
 		text := kindNames[l.Kind] + " " + secretOf(l.Digest) + "@" + sinceTestTime(l.Until)
 		if len(l.Proof) != 0 || l.Authenticated != 0 {
-			text += fmt.Sprintf(" level %d at %s", record.Account(l.Proof).Proof().Level, sinceTestTime(l.Authenticated))
+			text += fmt.Sprintf(" level %d at %s", record.Account(l.Proof).Proof().Level(), sinceTestTime(l.Authenticated))
 		}
 		past = append(past, text)
 	}
@@ -102,7 +102,7 @@ func withSecrets(tb testing.TB, h record.Header, text string) record.Header {
 		}
 		if n == 4 {
 			_, line.Authenticated = numbered("0@" + at)
-			line.Proof = record.NewAccount(&record.Proof{Level: level}, record.Device{})
+			line.Proof = record.NewAccount(&record.Proof{Levels: atLevel(level)}, record.Device{})
 		}
 		lines = append(lines, line)
 	}
@@ -182,7 +182,7 @@ func TestDeliver(t *testing.T) {
 func TestReplaceByLogin(t *testing.T) {
 	t.Parallel()
 	ann, eve := &login{subject: "ann", at: rotateNow}, &login{subject: "eve", at: rotateNow}
-	better := &login{subject: "ann", at: rotateNow, proof: record.Proof{Level: 2, Methods: []string{"pwd", "otp"}}}
+	better := &login{subject: "ann", at: rotateNow, proof: record.Proof{Levels: atLevel(2), Methods: []string{"pwd", "otp"}}}
 	stepUp := &login{subject: "ann", at: rotateNow, stepUp: true}
 	for name, tc := range map[string]struct {
 		before  string
@@ -290,14 +290,14 @@ func TestFormerProof(t *testing.T) {
 	t.Parallel()
 	secret := counting(1)
 	h := signedIn(secret)
-	stepUp := &login{subject: "ann", at: rotateNow, proof: record.Proof{Level: 3}, stepUp: true}
+	stepUp := &login{subject: "ann", at: rotateNow, proof: record.Proof{Levels: atLevel(3)}, stepUp: true}
 	rotateComposer(rotateGrace).replaceByLogin(&h, standingCurrent, stepUp, rotateNow)
 	h.Digest, h.Authenticated = ticket.Digest{9}, rotateNow
 	v := storedBase(secret, &h)
 	equal(t, "standing", v.standingAt(rotateNow, rotateGrace), standingFormer)
 	at, proof := v.formerProof()
 	equal(t, "time", at.UnixMilli(), testTime)
-	equal(t, "proof", fmt.Sprint(proof), "{[pwd] 1}")
+	equal(t, "proof", fmt.Sprint(proof), "{[pwd] [{1 1767225600000}]}")
 }
 
 // A proof is as good as another if it has its level and its methods.
@@ -309,16 +309,16 @@ func TestProves(t *testing.T) {
 		stepUp bool
 		wanted bool
 	}{
-		"the same":            {record.Proof{Level: 1, Methods: []string{"pwd"}}, false, true},
+		"the same":            {record.Proof{Levels: atLevel(1), Methods: []string{"pwd"}}, false, true},
 		"nothing":             {record.Proof{}, false, true},
 		"lower":               {record.Proof{Methods: []string{"pwd"}}, false, true},
-		"higher":              {record.Proof{Level: 2, Methods: []string{"pwd"}}, false, false},
-		"another method":      {record.Proof{Level: 1, Methods: []string{"otp"}}, false, false},
-		"one method more":     {record.Proof{Level: 1, Methods: []string{"pwd", "otp"}}, false, false},
+		"higher":              {record.Proof{Levels: atLevel(2), Methods: []string{"pwd"}}, false, false},
+		"another method":      {record.Proof{Levels: atLevel(1), Methods: []string{"otp"}}, false, false},
+		"one method more":     {record.Proof{Levels: atLevel(1), Methods: []string{"pwd", "otp"}}, false, false},
 		"step-up, nothing":    {record.Proof{}, true, true},
-		"step-up, the same":   {record.Proof{Level: 1, Methods: []string{"pwd"}}, true, true},
+		"step-up, the same":   {record.Proof{Levels: atLevel(1), Methods: []string{"pwd"}}, true, true},
 		"step-up, new method": {record.Proof{Methods: []string{"otp"}}, true, false},
-		"step-up, higher":     {record.Proof{Level: 2}, true, false},
+		"step-up, higher":     {record.Proof{Levels: atLevel(2)}, true, false},
 	} {
 		equal(t, name, proves(&h, &login{proof: tc.proof, stepUp: tc.stepUp}), tc.wanted)
 	}

@@ -417,9 +417,12 @@ func (s *Session) currentSubject() string {
 func (s *Session) expiresAt() int64 {
 	m, h := s.manager, s.snap.Header()
 	for _, d := range [...]*delta{s.saving, s.pending} {
-		if d.changesDuration() {
+		if l := d.getLogin(); l != nil || d.changesDuration() {
 			m.executor.applyDuration(&h, d)
 			h.Seen = time.Now().UnixMilli()
+			if l != nil {
+				h.Subject, h.Authenticated = []byte(l.subject), l.at
+			}
 		}
 	}
 	return m.timeouts.expiresAt(&h.Times, h.Seen)

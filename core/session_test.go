@@ -107,6 +107,8 @@ func TestRemember(t *testing.T) {
 				equal(t, what+": listed as persistent", c.info().Persistent, persistent)
 			}
 			exact("by the manager", c.request(set(t, 1)), !only)
+			c.request(func(s *Session) { want(t, s.Remember(only), nil) })
+			exact("another's choice", c.request(signInAs(t, "ann")), !only)
 			for _, choice := range []bool{only, !only, only} {
 				exact("chosen", c.request(func(s *Session) { want(t, s.Remember(choice), nil) }), choice)
 				exact("renewed", c.request(renew), choice)

@@ -23,12 +23,12 @@ func sample() (store.Record, Header, []Entry) {
 		Identity: Identity{
 			CookieName: []byte("session"), Subject: []byte("ann"),
 			History: ticket.History(nil).Append(ticket.Secret{2}, ticket.Secret{3}, 1_700_000_001_000, 1_700_000_031_000),
-			Account: NewAccount(&Proof{Methods: []string{"pwd", "otp"}, Level: 2}, Device{IP: "192.0.2.1", UserAgent: "browser"}),
+			Account: NewAccount(&Proof{Methods: []string{"pwd", "otp"}, Levels: at(2, 1_700_000_003_000)}, Device{IP: "192.0.2.1", UserAgent: "browser"}),
 			Past: ticket.NewPast([]ticket.Line{
 				{Kind: ticket.Over, Until: 1_700_000_031_000, Digest: ticket.Digest{4}},
 				{
 					Kind: ticket.Former, Digest: ticket.Digest{5}, Authenticated: 1_700_000_000_500,
-					Proof: NewAccount(&Proof{Methods: []string{"pwd"}, Level: 1}, Device{}),
+					Proof: NewAccount(&Proof{Methods: []string{"pwd"}, Levels: at(1, 1_700_000_000_500)}, Device{}),
 				},
 			}),
 			Ended:      []byte("signed_out"),
@@ -202,7 +202,7 @@ func TestHasPast(t *testing.T) {
 		past, undelivered bool
 	}{
 		"nothing":              {Identity{}, false, false},
-		"account":              {Identity{Account: NewAccount(&Proof{Level: 1}, Device{})}, false, false},
+		"account":              {Identity{Account: NewAccount(&Proof{Levels: at(1, 5)}, Device{})}, false, false},
 		"renewed":              {Identity{History: renewed(ticket.Undelivered)}, true, true},
 		"renewed, delivered":   {Identity{History: renewed(now + 1)}, true, false},
 		"renewed, no grace":    {Identity{History: renewed(now)}, false, false},
