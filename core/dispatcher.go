@@ -8,7 +8,8 @@ import (
 	"sync/atomic"
 )
 
-// eventQueue is how many events may wait for the hook.
+// eventQueue is how many events may wait for the hook. As many again may wait that are rare, so
+// that requests push no login and no revocation out, however many there are.
 const eventQueue = 1024
 
 // dispatcher calls the hook from its own goroutine, so that a slow or panicking hook does not
@@ -27,20 +28,34 @@ type dispatcher struct {
 func newDispatcher(hook func(Event), log *slog.Logger) *dispatcher {
 	d := &dispatcher{
 		hook: hook, log: log,
-		queue: make(chan Event, eventQueue), quit: make(chan struct{}), done: make(chan struct{}),
+		queue: make(chan Event, 2*eventQueue),
+		quit:  make(chan struct{}), done: make(chan struct{}),
 	}
 	go d.run()
 	return d
 }
 
-// send queues e, or drops and counts it if the queue is full.
-func (d *dispatcher) send(e Event) {
-	select {
-	case d.queue <- e:
+// rare reports whether the event takes a user who has proved who they are, or an operator.
+func (k EventKind) rare() bool {
+	switch k {
+	case EventLogin, EventDestroyed, EventRevoked, EventReused, EventLimitReached, EventLost:
+		return true
 	default:
-		d.unreported.Add(1)
-		d.dropped.Add(1)
+		return false
 	}
+}
+
+// send queues e, or drops and counts it if there is no room for its kind.
+func (d *dispatcher) send(e Event) {
+	if len(d.queue) < eventQueue || e.Kind.rare() {
+		select {
+		case d.queue <- e:
+			return
+		default:
+		}
+	}
+	d.unreported.Add(1)
+	d.dropped.Add(1)
 }
 
 func (d *dispatcher) run() {
@@ -58,13 +73,8 @@ func (d *dispatcher) run() {
 
 // drain delivers the events that were queued before the manager was closed.
 func (d *dispatcher) drain() {
-	for {
-		select {
-		case e := <-d.queue:
-			d.deliver(e)
-		default:
-			return
-		}
+	for range len(d.queue) {
+		d.deliver(<-d.queue)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // R7: a panic of the hook is logged and does not affect the request.
@@ -70,6 +71,55 @@ func TestCloseWithABlockedHook(t *testing.T) {
 	want(t, m.Close(t.Context()), nil)
 	want(t, m.Close(t.Context()), nil)
 	want(t, newTestManager(t, Options{}).Close(ctx), nil) // Without a hook there is nothing to wait for.
+}
+
+// However many requests there are, the hook is told of each login, logout and revocation.
+func TestRareEventsAreNotPushedOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		seen := map[EventKind]int{}
+		dropped := uint64(0)
+		m := newTestManager(t, Options{OnEvent: func(e Event) {
+			time.Sleep(time.Millisecond)
+			seen[e.Kind]++
+			dropped += e.Dropped
+		}})
+		visitor := newClient(t, m)
+		visitor.request(set(t, 1))
+		const users = 100
+		for range users {
+			c := newSignedIn(t, m, "ann")
+			for range 50 {
+				visitor.request(increment)
+			}
+			c.request((*Session).Destroy)
+		}
+		newSignedIn(t, m, "ann")
+		_, err := m.RevokeAll(t.Context(), "ann")
+		want(t, err, nil)
+		want(t, m.Close(t.Context()), nil)
+		equal(t, "logins", seen[EventLogin], users+1)
+		equal(t, "logouts", seen[EventDestroyed], users)
+		equal(t, "revocations", seen[EventRevoked], 1)
+		equal(t, "some were dropped", dropped > 0, true)
+	})
+}
+
+// Close delivers what waits, and not what comes meanwhile.
+func TestCloseUnderTraffic(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var c *client
+		m := newTestManager(t, Options{OnEvent: func(Event) {
+			if c != nil {
+				c.load() // The hook itself causes the next event.
+			}
+		}})
+		c = newClient(t, m)
+		c.request(set(t, 1))
+		c.load()
+		want(t, m.Close(t.Context()), nil)
+	})
 }
 
 // Events that the hook was too slow for are counted.

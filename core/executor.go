@@ -8,6 +8,6 @@ type executor struct {
 	entropy     entropy
 	maxSessions int // per subject; 0 for any number
 	onLimit     LimitPolicy
-	saveLocks   stripedMutexes // by session, for commits that met a conflict
-	loginLocks  stripedMutexes // by subject, for logins if sessions are limited
+	saveQueues  *queues // by session, for commits that met a conflict
+	loginQueues *queues // by subject, for logins if sessions are limited
 }

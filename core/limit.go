@@ -28,11 +28,11 @@ func (x *executor) takesPlace(p *commitPlan) bool {
 // subject in this process wait for each other. Logins elsewhere are detected after the save at
 // the latest, because the index includes every save that has returned.
 func (x *executor) saveWithinLimit(ctx context.Context, p *commitPlan, o *outcome) error {
-	lock := x.loginLocks.at(x.subjectKey(p.delta.login.subject)[0])
-	if _, err := x.acquire(ctx, lock); err != nil {
-		return x.storeFailure(ctx, "save", p.snap.Record.Key, err)
+	key := x.subjectKey(p.delta.login.subject)
+	if _, err := x.acquire(ctx, x.loginQueues, key); err != nil {
+		return x.queueError(ctx, p, err)
 	}
-	defer lock.release()
+	defer x.loginQueues.release(key)
 	if x.onLimit == RefuseLogin {
 		return x.saveOrRefuse(ctx, p, o)
 	}

@@ -88,7 +88,7 @@ func (m *Manager) connect(o *Options) {
 		},
 		entropy:     entropy{newID: newID},
 		maxSessions: o.MaxSessions, onLimit: o.OnLimit,
-		saveLocks: newStripedMutexes(), loginLocks: newStripedMutexes(),
+		saveQueues: new(queues), loginQueues: new(queues),
 	}
 	m.purger = startPurger(&backend, o.PurgeInterval)
 }

@@ -126,7 +126,8 @@ type Options struct {
 	// OnEvent is called with each event, one after the other, from a goroutine of the manager,
 	// after the operation and without a lock. A hook that panics or blocks does not harm a
 	// request: a panic is logged, and while the hook blocks, events beyond 1024 are dropped and
-	// counted in Event.Dropped. By default there is no hook and no goroutine.
+	// counted in Event.Dropped. For logins and ends of sessions there is room for another 1024,
+	// so that other requests push none of them out. By default there is no hook and no goroutine.
 	OnEvent func(Event)
 
 	// StoreEvents emits an EventStoreCalled for each call of the store, for metrics and traces.

@@ -63,19 +63,19 @@ var errStartsOwn = errors.New("sessions: the login starts a session of its own")
 // saveOrMerge is replace for one session, whose save lock it holds after a conflict.
 func (x *executor) saveOrMerge(ctx context.Context, p *commitPlan, o *outcome) error {
 	var current Record
-	lock := x.saveLocks.at(p.ticket.ID[15])
-	contended := lock.held() // An attempt would probably fail, or make the holder's fail.
+	key := p.snap.Record.Key
+	contended := x.saveQueues.held(key) // An attempt would probably fail, or the holder's would.
 	if !contended {
 		var err error
 		if current, err = x.attempt(ctx, p, o); !errors.Is(err, ErrConflict) {
 			return x.replaceError(p, o, err)
 		}
 	}
-	waited, err := x.acquire(ctx, lock)
+	waited, err := x.acquire(ctx, x.saveQueues, key)
 	if err != nil {
-		return x.storeFailure(ctx, "save", p.snap.Record.Key, err)
+		return x.queueError(ctx, p, err)
 	}
-	defer lock.release()
+	defer x.saveQueues.release(key)
 	if waited || contended {
 		current = Record{} // It is probably outdated.
 	}
@@ -117,13 +117,22 @@ func (x *executor) replaceError(p *commitPlan, o *outcome, err error) error {
 	return errStartsOwn
 }
 
-// acquire waits for a lock. Locks are held for as long as calls of the store take. If those
-// never wait, ctx is the request's own context, and its end must not lose the save.
-func (x *executor) acquire(ctx context.Context, l mutex) (waited bool, err error) {
+// acquire waits for the mutex of the key. Mutexes are held for as long as calls of the store take.
+// If those never wait, ctx is the request's own context, and its end must not lose the save.
+func (x *executor) acquire(ctx context.Context, q *queues, key string) (waited bool, err error) {
 	if x.instant {
 		ctx = context.WithoutCancel(ctx)
 	}
-	return l.acquire(ctx)
+	return q.acquire(ctx, key)
+}
+
+// queueError returns the error of acquire for a commit. That the clients of one session overfill
+// its queue is no failure of the store to report.
+func (x *executor) queueError(ctx context.Context, p *commitPlan, err error) error {
+	if errors.Is(err, errCrowded) {
+		return wrapStoreError("save", err)
+	}
+	return x.storeFailure(ctx, "save", p.snap.Record.Key, err)
 }
 
 // attempt composes and saves the record once. After a conflict it returns the record that is

@@ -256,6 +256,10 @@ var (
 	// ErrLimit is returned if the subject already has [core.Options.MaxSessions] sessions
 	// and the manager refuses another.
 	ErrLimit = core.ErrLimit
+	// ErrStaleProof is returned by logins and step-ups whose [core.Auth.At] is longer ago
+	// than [core.Options.Lifetime]. The user has to prove again who they are; the status is
+	// 409.
+	ErrStaleProof = core.ErrStaleProof
 	// ErrLate is returned for a change that needs a cookie after the response has begun.
 	ErrLate = core.ErrLate
 	// ErrAnonymous is returned by operations that need a signed-in subject.

@@ -56,6 +56,7 @@ func app(m *sessions.Manager) *gin.Engine {
 	in.GET("/live", a.live)
 	in.GET("/mail", a.mail)
 	in.GET("/me", a.me)
+	in.POST("/upload", a.upload)
 	in.POST("/step-up", a.stepUp)
 	in.GET("/devices", a.devices)
 	fresh := in.Group("/", confirmed)
@@ -83,31 +84,55 @@ func codeOK(code string) bool { return code == "123456" }
 
 func fail(c *gin.Context, err error) {
 	_ = c.Error(err)
-	if errors.Is(err, sessions.ErrLimit) { // only with OnLimit: RefuseLogin
-		c.String(http.StatusConflict, "signed in on too many devices; sign out on one first")
-		return
-	}
 	c.AbortWithStatus(core.StatusCode(err)) // 409: ended meanwhile; 503: the store failed
 }
 
 func (a *accounts) login(c *gin.Context) {
 	s, user := sessions.Get(c), c.PostForm("user")
+	start, err := a.sessions.StartProof(c.Request.Context(), user)
+	if err != nil {
+		fail(c, err)
+		return
+	}
 	if !passwordOK(user, c.PostForm("password")) {
 		c.String(http.StatusUnauthorized, "wrong name or password")
 		return
 	}
 	how := sessions.SignIn{
-		Auth:     sessions.Auth{Methods: []string{"pwd"}, Level: 1},
+		Auth:     sessions.Auth{Methods: []string{"pwd"}, Level: 1, Start: start},
 		Remember: c.PostForm("remember") != "",
 	}
 	if how.Remember {
 		how.Expiry = 30 * 24 * time.Hour
 	}
-	if err := s.SignIn(c.Request.Context(), user, how); err != nil {
+	if id := c.PostForm("instead"); id != "" { // The user has chosen which device gives way.
+		_ = a.sessions.Revoke(c.Request.Context(), user, id)
+	}
+	err = s.SignIn(c.Request.Context(), user, how)
+	if errors.Is(err, sessions.ErrLimit) { // only with OnLimit: RefuseLogin
+		c.String(http.StatusConflict, "signed in on too many devices; which one gives way?\n")
+		a.listDevices(c, user) // The password was right, so the list may be shown.
+		return
+	}
+	if err != nil {
 		fail(c, err)
 		return
 	}
 	c.String(http.StatusOK, "signed in as "+user)
+}
+
+// upload takes a long time. Meanwhile the user may have been signed out.
+func (a *accounts) upload(c *gin.Context) {
+	file, err := io.ReadAll(c.Request.Body)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	if err := sessions.Get(c).Check(c.Request.Context()); err != nil {
+		fail(c, err) // ErrGone: signed out meanwhile; ErrStore: it is not known
+		return
+	}
+	c.String(http.StatusOK, "%d bytes kept", len(file))
 }
 
 func (a *accounts) logout(c *gin.Context) {
@@ -161,9 +186,12 @@ func (a *accounts) changePassword(c *gin.Context) {
 	c.String(http.StatusOK, "password changed, other devices signed out")
 }
 
-func (a *accounts) devices(c *gin.Context) {
+func (a *accounts) devices(c *gin.Context) { a.listDevices(c, sessions.Get(c).Subject()) }
+
+// listDevices appends the user's devices to the page.
+func (a *accounts) listDevices(c *gin.Context, user string) {
 	s := sessions.Get(c)
-	list, err := a.sessions.List(c.Request.Context(), s.Subject())
+	list, err := a.sessions.List(c.Request.Context(), user)
 	if err != nil {
 		fail(c, err)
 		return
@@ -176,7 +204,7 @@ func (a *accounts) devices(c *gin.Context) {
 		}
 		page.WriteString(list[i].ID + " " + list[i].IP + " " + list[i].UserAgent + here + "\n")
 	}
-	c.String(http.StatusOK, "%s", page.String())
+	_, _ = c.Writer.WriteString(page.String())
 }
 
 func (a *accounts) revoke(c *gin.Context) {

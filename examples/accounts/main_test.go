@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -94,8 +95,14 @@ func start(t *testing.T) *gin.Engine {
 // startWith starts the program with its policy on a store; nil is one in memory.
 func startWith(t *testing.T, store sessions.Store) *gin.Engine {
 	t.Helper()
+	return startOptions(t, func(o *sessions.Options) { o.Store = store })
+}
+
+func startOptions(t *testing.T, change func(o *sessions.Options)) *gin.Engine {
+	t.Helper()
 	o := options()
-	o.Store, o.Logger = store, slog.New(slog.NewTextHandler(t.Output(), nil))
+	o.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+	change(&o)
 	m, err := sessions.NewManager(o)
 	if err != nil {
 		t.Fatal(err)
@@ -286,6 +293,67 @@ func TestLimit(t *testing.T) {
 	devices[0].get("/me", http.StatusUnauthorized, "please sign in")
 	for _, d := range devices[1:] {
 		d.get("/me", http.StatusOK, "ann")
+	}
+}
+
+// TestRefusedLogin has a user who is signed in on as many devices as allowed choose which one gives way.
+func TestRefusedLogin(t *testing.T) {
+	t.Parallel()
+	app := startOptions(t, func(o *sessions.Options) { o.MaxSessions, o.OnLimit = 2, sessions.RefuseLogin })
+	phone, desk, third, bob := newDevice(t, app), newDevice(t, app), newDevice(t, app), newDevice(t, app)
+	phone.login("ann")
+	desk.login("ann")
+	bob.login("bob")
+	_, bobs := bob.send(http.MethodGet, "/devices", "")
+	login := "user=ann&password=open+sesame"
+	third.post("/login", "user=ann&password=wrong", http.StatusUnauthorized, "wrong name or password")
+	third.post("/login", login, http.StatusConflict, "which one gives way?")
+	_, page := third.send(http.MethodPost, "/login", login)
+	ids := strings.Split(strings.TrimSpace(page), "\n")[1:]
+	if len(ids) != 2 {
+		t.Fatalf("the page offers %q", page)
+	}
+	theirs, _, _ := strings.Cut(bobs, " ")
+	third.post("/login", login+"&instead="+theirs, http.StatusConflict, "which one gives way?")
+	phones := ""
+	for _, line := range lines(t, app, phone) {
+		if id, here := strings.CutSuffix(line, " (this device)"); here {
+			phones, _, _ = strings.Cut(id, " ")
+		}
+	}
+	third.post("/login", "user=ann&password=wrong&instead="+phones, http.StatusUnauthorized, "wrong")
+	phone.get("/me", http.StatusOK, "ann")
+	third.post("/login", login+"&instead="+phones, http.StatusOK, "signed in as ann")
+	phone.get("/me", http.StatusUnauthorized, "please sign in")
+	desk.get("/me", http.StatusOK, "ann")
+	bob.get("/me", http.StatusOK, "bob")
+}
+
+// slowBody is the body of an upload during which something happens.
+type slowBody struct{ meanwhile func() }
+
+func (b *slowBody) Read([]byte) (int, error) {
+	b.meanwhile()
+	return 0, io.EOF
+}
+
+// TestUpload has a user signed out while a request of theirs takes its time.
+func TestUpload(t *testing.T) {
+	t.Parallel()
+	app := start(t)
+	d, other := newDevice(t, app), newDevice(t, app)
+	d.login("ann")
+	d.post("/upload", "12345", http.StatusOK, "5 bytes kept")
+	body := &slowBody{func() {
+		other.login("ann")
+		other.post("/password", "", http.StatusOK, "other devices signed out")
+	}}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/upload", body)
+	r.AddCookie(&http.Cookie{Name: "session", Value: d.cookies["session"]}) //nolint:gosec // likewise
+	w := httptest.NewRecorder()
+	app.ServeHTTP(w, r)
+	if w.Code != http.StatusConflict {
+		t.Errorf("an upload of a user who is signed out meanwhile: %d %q", w.Code, w.Body)
 	}
 }
 
