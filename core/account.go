@@ -1,6 +1,7 @@
 package core
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -28,6 +29,25 @@ type Auth struct {
 	// Start is the result of [Manager.StartProof]. It makes exact which revocations refuse the
 	// login, whatever the clocks of several servers say. The default is to go by At.
 	Start ProofStart
+}
+
+// ProofStart says when the proof of a subject began, for [Auth.Start]; see [Manager.StartProof].
+// The zero value says nothing.
+type ProofStart struct{ revocation []byte }
+
+// StartProof notes that the proof of a subject begins: that the application is about to check a
+// password, for instance. Pass the result in [Auth.Start]: the login is then refused exactly if
+// [Manager.RevokeAll] or [Manager.RevokeOthers] were called for the subject since. Without it a
+// login that another process may have overtaken is judged by the clock, and refused if that was
+// less than a minute ago. StartProof makes one call of the store.
+func (m *Manager) StartProof(ctx context.Context, subject string) (ProofStart, error) {
+	ctx, cancel := m.records.withTimeout(ctx)
+	defer cancel()
+	last, err := m.records.lastRevocation(ctx, subject)
+	if err != nil {
+		return ProofStart{}, err
+	}
+	return ProofStart{revocation: append([]byte{}, last.by...)}, nil
 }
 
 // valid reports whether a record can hold a.
@@ -105,9 +125,7 @@ func (s *Session) authenticate(l *login, how *Auth) error {
 	}
 	l.proof = how.proof(l.at)
 	l.began, l.earlier = l.at, !how.At.IsZero()
-	if start := how.Start; start.revocation != nil {
-		l.start = &start
-	}
+	l.start = how.Start.revocation
 	s.mu.Lock()
 	defer s.unlock()
 	s.access()

@@ -26,11 +26,11 @@ const followPolicy = -1
 type login struct {
 	subject string
 	proof   record.Proof
-	at      int64 // in milliseconds since the Unix epoch
-	stepUp  bool  // the subject was signed in already, so proof is added to the one before
-	earlier bool  // the application has said when the proof began
-	began   int64 // when that was, or else when the handler called Login
-	start   *ProofStart
+	at      int64  // in milliseconds since the Unix epoch
+	stepUp  bool   // the subject was signed in already, so proof is added to the one before
+	earlier bool   // the application has said when the proof began
+	began   int64  // when that was, or else when the handler called Login
+	start   []byte // the revocation that there was then; nil if that is not known
 }
 
 // then returns the login with the effect of l, which may be nil, followed by next.

@@ -15,9 +15,6 @@ import (
 // again.
 const refusedAttempts = 8
 
-// maxClockSkew is how far the clocks of several servers may be apart.
-const maxClockSkew = time.Minute
-
 // takesPlace reports whether the plan is a login that takes a place where sessions are limited.
 func (x *executor) takesPlace(p *commitPlan) bool {
 	return x.maxSessions != 0 && p.delta.login != nil &&

@@ -8,6 +8,9 @@ import (
 	"github.com/cloakroom-go/sessions/core/internal/record"
 )
 
+// maxClockSkew is how far the clocks of several servers may be apart.
+const maxClockSkew = time.Minute
+
 // policy decides how long sessions last, from the times in their records. It does no I/O.
 type policy struct {
 	expiry     time.Duration // the idle timeout; 0 if sessions are permanent

@@ -3,12 +3,9 @@ package core
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,32 +29,6 @@ type revocation struct {
 // revokedByKey is the key of revocation.by. The other keys of the record are the ids of spared
 // sessions, which are longer.
 const revokedByKey = "by"
-
-// revocationCount counts the revocations of one manager, which orders them and the requests of the
-// manager without a clock.
-type revocationCount struct {
-	manager [8]byte // random, so that it tells the managers of all processes apart
-	n       atomic.Uint32
-}
-
-func newRevocationCount() *revocationCount {
-	c := &revocationCount{}
-	_, _ = rand.Read(c.manager[:]) // It never fails.
-	return c
-}
-
-// next returns a value that names a new revocation.
-func (c *revocationCount) next() []byte {
-	return binary.BigEndian.AppendUint32(slices.Clone(c.manager[:]), c.n.Add(1))
-}
-
-// number returns the number in a value that next has returned.
-func (c *revocationCount) number(by []byte) (n uint32, ok bool) {
-	if len(by) != len(c.manager)+4 || !bytes.Equal(by[:len(c.manager)], c.manager[:]) {
-		return 0, false
-	}
-	return binary.BigEndian.Uint32(by[len(c.manager):]), true
-}
 
 // defaultProofLife is for how long a login may refer to a proof if there is no absolute timeout.
 const defaultProofLife = 24 * time.Hour
@@ -159,47 +130,11 @@ func (v *revocation) refuses(l *login, id string, arrival uint32, c *revocationC
 	case v.at == 0 || spared:
 		return false
 	case l.start != nil:
-		return !bytes.Equal(v.by, l.start.revocation)
+		return !bytes.Equal(v.by, l.start)
 	}
 	n, own := c.number(v.by)
 	if !own {
 		return l.began <= v.at+maxClockSkew.Milliseconds()
 	}
 	return n > arrival || l.earlier && l.began <= v.at
-}
-
-// refuseRevoked takes back a login that was saved, if the sessions of its subject have been
-// revoked since its proof began.
-func (x *executor) refuseRevoked(ctx context.Context, p *commitPlan, o *outcome) error {
-	l := p.delta.getLogin()
-	if l == nil || p.signedIn() {
-		return nil
-	}
-	last, err := x.lastRevocation(ctx, l.subject)
-	if err != nil {
-		return x.undoLoginAndFail(ctx, p, o, err)
-	}
-	if !last.refuses(l, x.idOf(o.snap.Record.Key), p.arrival, x.revocations) {
-		return nil
-	}
-	return x.undoLoginAndFail(ctx, p, o, errRevokedMeanwhile)
-}
-
-// ProofStart says when the proof of a subject began, for [Auth.Start]; see [Manager.StartProof].
-// The zero value says nothing.
-type ProofStart struct{ revocation []byte }
-
-// StartProof notes that the proof of a subject begins: that the application is about to check a
-// password, for instance. Pass the result in [Auth.Start]: the login is then refused exactly if
-// [Manager.RevokeAll] or [Manager.RevokeOthers] were called for the subject since. Without it a
-// login that another process may have overtaken is judged by the clock, and refused if that was
-// less than a minute ago. StartProof makes one call of the store.
-func (m *Manager) StartProof(ctx context.Context, subject string) (ProofStart, error) {
-	ctx, cancel := m.records.withTimeout(ctx)
-	defer cancel()
-	last, err := m.records.lastRevocation(ctx, subject)
-	if err != nil {
-		return ProofStart{}, err
-	}
-	return ProofStart{revocation: append([]byte{}, last.by...)}, nil
 }

@@ -26,11 +26,12 @@ type SignIn struct {
 //
 //   - nil: the subject is signed in. If two requests of a browser sign the same subject in at the
 //     same time, as after a double click, both succeed and share one session.
-//   - [ErrGone]: the session was revoked meanwhile. The status is 409.
+//   - [ErrGone]: the session, or all of the subject, were revoked meanwhile. The status is 409.
 //   - [ErrLimit]: the subject has as many sessions as allowed. The status is 409.
 //   - [ErrStore]: the store failed. The status is 503, and nobody is signed in.
 //
-// After an error the session is as it was before. [StatusCode] returns the status.
+// After an error the session is as it was before, except that it has ended after ErrGone.
+// [StatusCode] returns the status.
 func (s *Session) SignIn(ctx context.Context, subject string, how SignIn) error {
 	if _, err := expiryOf(how.Expiry); err != nil {
 		return err // Otherwise the subject would be signed in all the same.

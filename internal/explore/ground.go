@@ -13,6 +13,13 @@ func (r *request) undoes(g ground, b *browser) bool {
 		slices.Contains(r.revocation.ids, idOf(g.login.setCookie))
 }
 
+// endsByRefusal reports whether the request is a login of the user in the browser that was refused
+// because of a revocation. The session that it had taken ends, also if another login shares it.
+func (r *request) endsByRefusal(g ground, b *browser, w *world) bool {
+	return r.browser == b && r.action.login == g.subject && !r.ok() && r.lastSaveAt != 0 &&
+		w.mayRefuse(r)
+}
+
 // endsSessionsOf reports whether the request may end a session that the user has in the browser.
 func (r *request) endsSessionsOf(b *browser, subject string) bool {
 	if r.revocation != nil {
@@ -48,7 +55,7 @@ func (w *world) stands(b *browser, g ground) bool {
 		if r == g.login || r.overBefore(g.login) {
 			continue
 		}
-		if r.undoes(g, b) {
+		if r.undoes(g, b) || r.endsByRefusal(g, b, w) {
 			return false
 		}
 		other := r.browser == b && r.action.login != "" && r.action.login != g.subject
@@ -99,7 +106,16 @@ func (r *request) leftBefore(login *request) bool {
 	if r.replyLost && login.setCookie != "" && idOf(r.setCookie) != idOf(login.setCookie) {
 		return r.lastSaveAt < login.lastSaveAt
 	}
-	return r.lastCallAt < login.lastSaveAt
+	return r.decidedAt() < login.lastSaveAt
+}
+
+// decidedAt returns when the cookie of the answer was decided: by the last call, or by the last
+// save of a login, which then only looks whether its user was revoked.
+func (r *request) decidedAt() int {
+	if r.action.login != "" && r.lastSaveAt != 0 {
+		return r.lastSaveAt
+	}
+	return r.lastCallAt
 }
 
 // supersedes reports whether the cookie of the answer has taken the place of a ticket: that of a
@@ -121,18 +137,19 @@ func (r *request) supersedes(t *ticket, w *world) bool {
 }
 
 // lostToAnother reports whether another user has signed in with the session of the browser's
-// ticket, and the browser has not got the new ticket: the answer was lost, or the reply of the
-// store was, and a revocation has made the answer an error. The old ticket has to die all the
-// same, at once: somebody may have planted it.
+// ticket, and the browser has not got the new ticket: the answer was lost, or a revocation of the
+// other user has made it an error and ended the session. The old ticket has to die all the same,
+// at once: somebody may have planted it.
 func (w *world) lostToAnother(b *browser) bool {
 	t := b.kept
 	return t != nil && slices.ContainsFunc(w.of(b), func(r *request) bool {
 		if r.action.login == "" || r.action.login == t.subject || r.lastSaveAt == 0 {
 			return false
 		}
-		after := t.issuer == nil || t.issuer.lastCallAt < r.lastSaveAt
+		after := t.issuer == nil || t.issuer.decidedAt() < r.lastSaveAt
 		if !r.ok() {
-			return after && r.replyLost && r.presented != nil && r.presented.id == t.id
+			refused := r.replyLost || w.mayRefuse(r)
+			return after && refused && r.presented != nil && r.presented.id == t.id
 		}
 		return after && r.lost && idOf(r.setCookie) == t.id
 	})

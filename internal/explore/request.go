@@ -178,11 +178,14 @@ func (r *request) called(c *call, err error) {
 
 // sendOption appends the step that sends the request, if it can be sent now.
 //
-// A request is sent at the beginning or after an answer has reached its browser. To send it at
-// another time makes no difference, because it stops before its first call of the store.
+// A request is sent at the beginning, after an answer has reached its browser, or while sessions
+// are revoked. To send it at another time makes no difference, because it stops before its first
+// call of the store.
 func (r *request) sendOption(options []step) []step {
 	if r.state == waiting && r.world.sending {
-		options = append(options, r.step(startRequest))
+		s := r.step(startRequest)
+		s.moment = r.action.login != "" // Its request notes how many revocations there were.
+		options = append(options, s)
 	}
 	return options
 }

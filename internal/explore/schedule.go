@@ -111,7 +111,8 @@ func (w *world) lastChance(r *request) bool {
 // perform lets a step happen.
 func (w *world) perform(s *step) {
 	r := w.requests[s.request]
-	w.sending = w.everything || s.kind == startRequest || s.kind == deliverAnswer && !s.lost
+	w.sending = w.everything || s.kind == startRequest || s.kind == deliverAnswer && !s.lost ||
+		s.kind == storeCall && w.requests[s.request].revocation != nil
 	switch s.kind {
 	case startRequest:
 		r.start()

@@ -15,8 +15,8 @@ type step struct {
 	kind    stepKind
 	lost    bool // the reply of the store, or the answer to the browser, is lost
 	call    int  // the number of the store call within its request, for storeCall
-	// moment says that a login begins or that a revocation goes on, because the rules compare
-	// when, or that the manager has locks for all sessions of a user.
+	// moment says that a login arrives or begins or that a revocation goes on, because the rules
+	// compare when, or that the manager has locks for all sessions of a user.
 	moment bool
 
 	// What the step affects.
