@@ -68,8 +68,19 @@ func (x *executor) saveAndEvict(ctx context.Context, p *commitPlan, o *outcome) 
 	return err
 }
 
+// maxEvictions is how many sessions one login ends. There are more beyond the limit only if it is
+// new, or was raised and lowered.
+const maxEvictions = 64
+
+// runsOut reports whether so little of the commit's time is left that it had better end.
+func (x *executor) runsOut(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && time.Until(deadline) < x.timeout/2
+}
+
 // evict ends the sessions beyond the limit after a login. It returns ErrNotFound if the login's
-// own session is one of them.
+// own session is one of them. If there are very many, it ends those that would be ended last, so
+// that the limit holds for all logins from now on; later logins end the others.
 func (x *executor) evict(ctx context.Context, p *commitPlan, o *outcome) error {
 	all, err := x.ofSubject(ctx, p.delta.login.subject)
 	if err != nil || len(all) <= x.maxSessions {
@@ -77,7 +88,11 @@ func (x *executor) evict(ctx context.Context, p *commitPlan, o *outcome) error {
 	}
 	latest := max(p.now.Add(maxClockSkew).UnixMilli(), p.delta.login.at+time.Second.Milliseconds())
 	ended := false
-	for _, snap := range x.ranked(all, latest)[:len(all)-x.maxSessions] {
+	beyond := x.ranked(all, latest)[:len(all)-x.maxSessions]
+	for _, snap := range beyond[max(len(beyond)-maxEvictions, 0):] {
+		if x.runsOut(ctx) {
+			break
+		}
 		x.emitLimitReached(ctx, p, snap)
 		if err := x.end(ctx, snap, ReasonLimit); err != nil {
 			return err

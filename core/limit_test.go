@@ -346,3 +346,57 @@ func TestLoginStopsWaitingAtTheTimeout(t *testing.T) {
 		equal(t, "sessions", liveSessions(t, m), 1)
 	})
 }
+
+// MaxSessions that is switched on for a user with very many sessions fails no login. Each login
+// ends a bounded number, and the limit holds at once for those that come from then on.
+func TestLimitForAUserWithVeryMany(t *testing.T) {
+	t.Parallel()
+	for _, policy := range []LimitPolicy{EvictOldest, EvictIdle} {
+		inBubble(t, newFullSpy, func(t *testing.T, store fullSpy) {
+			t.Helper()
+			const before, limit = 300, 3
+			unlimited := newTestManager(t, Options{Store: store})
+			for range before {
+				newSignedIn(t, unlimited, "ann")
+				time.Sleep(time.Second)
+			}
+			m := newTestManager(t, Options{Store: store, MaxSessions: limit, OnLimit: policy})
+			store.onCall(func(ctx context.Context, _, _ string) error {
+				time.Sleep(10 * time.Millisecond)
+				return ctx.Err()
+			})
+			var clients []*client
+			for n := range 6 {
+				start := time.Now()
+				clients = append(clients, newSignedIn(t, m, "ann"))
+				equal(t, "a login takes long", time.Since(start) > 3*time.Second, false)
+				equal(t, "sessions", liveSessions(t, m), max(before+1-(n+1)*(maxEvictions-1)-1, limit))
+				for i, c := range clients {
+					equal(t, "a new one is signed in", c.load().Subject() == "ann", i > n-limit)
+				}
+			}
+		})
+	}
+}
+
+// On a slow store a login stops ending others while there is time left to answer.
+func TestLimitOnASlowStore(t *testing.T) {
+	t.Parallel()
+	inBubble(t, newFullSpy, func(t *testing.T, store fullSpy) {
+		t.Helper()
+		unlimited := newTestManager(t, Options{Store: store})
+		for range 50 {
+			newSignedIn(t, unlimited, "ann")
+			time.Sleep(time.Second)
+		}
+		m := newTestManager(t, Options{Store: store, MaxSessions: 1, StoreTimeout: 5 * time.Second})
+		store.onCall(func(ctx context.Context, _, _ string) error {
+			time.Sleep(200 * time.Millisecond)
+			return ctx.Err()
+		})
+		newSignedIn(t, m, "ann")
+		store.onCall(nil)
+		left := liveSessions(t, m)
+		equal(t, "some are left", left > 1 && left < 50, true)
+	})
+}
