@@ -16,8 +16,9 @@
 //
 // The server must not run with -C (--disable-cas): without CAS tokens there are no conditional
 // writes, and loads and replacing saves return an error. With -M the server evicts nothing; a
-// new session on a full server is then [store.ErrFull]. The protocol is not encrypted; see
-// [Options.Dial] for TLS.
+// new session on a full server is then [store.ErrFull]. A session that grows on a full server is
+// lost, and the save returns another error, because memcached deletes an item that it has no
+// room to replace. The protocol is not encrypted; see [Options.Dial] for TLS.
 //
 // # Round trips
 //

@@ -26,8 +26,9 @@
 //
 // # Round trips
 //
-// Load, Save, Touch, Delete, BySubject and a page of List take one command each. A Save or a
-// Touch that does not find the version it expects takes a second one to find out why.
+// Load, Save, Touch, Delete, BySubject and a page of SubjectKeys or List take one command each.
+// A Save or a Touch that does not find the version it expects takes a second one to find out
+// why.
 //
 // # Failures
 //

@@ -51,3 +51,17 @@ func decode(raw bson.Raw) (rec store.Record, ok bool) {
 		Expires: fromDate(bson.DateTime(expires)), Version: uint64(version),
 	}, true
 }
+
+// decodeKey returns the key in a document of which only the key and the expiry are known. It
+// returns false if the document is not a record or has expired.
+func decodeKey(raw bson.Raw, at bson.DateTime) (key string, ok bool) {
+	if raw.Validate() != nil {
+		return "", false
+	}
+	key, ok1 := raw.Lookup(fieldKey).StringValueOK()
+	expires, ok2 := raw.Lookup(fieldExpires).DateTimeOK()
+	if !ok1 || !ok2 || bson.DateTime(expires) <= at || validateKey(key) != nil {
+		return "", false
+	}
+	return key, true
+}

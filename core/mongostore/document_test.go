@@ -79,6 +79,9 @@ func FuzzDecode(f *testing.F) {
 	f.Add(raw[:len(raw)-3])
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, raw []byte) {
+		if key, ok := decodeKey(raw, 0); !ok && key != "" {
+			t.Errorf("a document that is none of ours has the key %q", key)
+		}
 		got, ok := decode(raw)
 		if !ok && (got.Version != 0 || got.Data != nil) {
 			t.Errorf("a document that is none of ours is %+v", got)

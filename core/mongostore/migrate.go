@@ -11,10 +11,10 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// Migrate creates the indexes that the store needs: one of the subjects, and a TTL index by
-// which the server deletes expired documents. On a server without TTL indexes it creates an
-// ordinary index of the expiries, for [Store.Purge]. Migrate may run at each start, in each
-// process; existing indexes stay.
+// Migrate creates the indexes that the store needs: one by subject and key, of the documents that
+// have a subject, and a TTL index by which the server deletes expired documents. On a server
+// without partial or TTL indexes it creates ordinary ones, and [Store.Purge] deletes expired
+// documents. Migrate may run at each start, in each process; existing indexes stay.
 //
 // It returns an error if the collection cannot hold sessions: if it is a view, a capped
 // collection or a time series, or if its collation treats different keys as equal.
@@ -27,25 +27,29 @@ func (s *Store) Migrate(ctx context.Context) error {
 		return err
 	}
 	// The index of subjects does not contain the expiry: a touch would move the document
-	// within the index, and a query that reads the index at that time could miss it.
-	subjects := mongo.IndexModel{
-		Keys:    bson.D{{Key: fieldSubject, Value: 1}},
-		Options: options.Index().SetSparse(true),
-	}
-	if err := s.createIndex(ctx, subjects); err != nil {
+	// within the index, and a query that reads the index at that time could miss it. It is
+	// partial and not sparse, because a sparse index that contains the key contains every
+	// document.
+	subjects := bson.D{{Key: fieldSubject, Value: 1}, {Key: fieldKey, Value: 1}}
+	signedIn := bson.D{{Key: fieldSubject, Value: bson.D{{Key: "$exists", Value: true}}}}
+	partial := options.Index().SetPartialFilterExpression(signedIn)
+	if err := s.createIndex(ctx, subjects, partial); err != nil {
 		return err
 	}
 	expires := bson.D{{Key: fieldExpires, Value: 1}}
-	ttl := options.Index().SetExpireAfterSeconds(0)
-	err = s.createIndex(ctx, mongo.IndexModel{Keys: expires, Options: ttl})
-	if !isUnsupported(err) {
-		return err
-	}
-	return s.createIndex(ctx, mongo.IndexModel{Keys: expires})
+	return s.createIndex(ctx, expires, options.Index().SetExpireAfterSeconds(0))
 }
 
-func (s *Store) createIndex(ctx context.Context, index mongo.IndexModel) error {
-	_, err := s.collection.Indexes().CreateOne(ctx, index)
+// createIndex creates an index with an option, or without it on a server that does not support
+// the option.
+func (s *Store) createIndex(
+	ctx context.Context, keys bson.D, option *options.IndexOptionsBuilder,
+) error {
+	indexes := s.collection.Indexes()
+	_, err := indexes.CreateOne(ctx, mongo.IndexModel{Keys: keys, Options: option})
+	if isUnsupported(err) {
+		_, err = indexes.CreateOne(ctx, mongo.IndexModel{Keys: keys})
+	}
 	return err
 }
 

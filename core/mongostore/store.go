@@ -24,12 +24,13 @@ type Store struct {
 }
 
 var (
-	_ store.Store   = (*Store)(nil)
-	_ store.Toucher = (*Store)(nil)
-	_ store.Indexer = (*Store)(nil)
-	_ store.Lister  = (*Store)(nil)
-	_ store.Purger  = (*Store)(nil)
-	_ store.Counter = (*Store)(nil)
+	_ store.Store        = (*Store)(nil)
+	_ store.Toucher      = (*Store)(nil)
+	_ store.Indexer      = (*Store)(nil)
+	_ store.SubjectPager = (*Store)(nil)
+	_ store.Lister       = (*Store)(nil)
+	_ store.Purger       = (*Store)(nil)
+	_ store.Counter      = (*Store)(nil)
 )
 
 // New returns a store that uses collection. It does not contact the server. It returns an

@@ -24,6 +24,6 @@ func ExampleSchema() {
 	// 	expires BIGINT,
 	// 	version BIGINT NOT NULL
 	// );
-	// CREATE INDEX IF NOT EXISTS "sessions_subject" ON "sessions" (subject) WHERE subject <> '';
+	// CREATE INDEX IF NOT EXISTS "sessions_subject_id" ON "sessions" (subject, id) WHERE subject <> '';
 	// CREATE INDEX IF NOT EXISTS "sessions_expires" ON "sessions" (expires);
 }

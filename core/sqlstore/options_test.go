@@ -88,10 +88,10 @@ func TestSchema(t *testing.T) {
 		table   string
 		want    []string
 	}{
-		{sqlstore.PostgreSQL, "", []string{`EXISTS "sessions" (`, `"sessions_subject" ON "sessions"`, `"sessions_expires" ON "sessions"`}},
-		{sqlstore.PostgreSQL, "app.Order", []string{`EXISTS "app"."Order" (`, `"Order_subject" ON "app"."Order"`, `"Order_expires" ON "app"."Order"`}},
+		{sqlstore.PostgreSQL, "", []string{`EXISTS "sessions" (`, `"sessions_subject_id" ON "sessions" (subject, id)`, `"sessions_expires" ON "sessions"`}},
+		{sqlstore.PostgreSQL, "app.Order", []string{`EXISTS "app"."Order" (`, `"Order_subject_id" ON "app"."Order" (subject, id)`, `"Order_expires" ON "app"."Order"`}},
 		{sqlstore.MySQL, "app.order", []string{"EXISTS `app`.`order` (\n"}},
-		{sqlstore.SQLite, "t", []string{`EXISTS "t" (`, `"t_subject" ON "t"`, `"t_expires" ON "t"`}},
+		{sqlstore.SQLite, "t", []string{`EXISTS "t" (`, `"t_subject_id" ON "t" (subject, id)`, `"t_expires" ON "t"`}},
 	} {
 		texts, err := sqlstore.Schema(c.dialect, c.table)
 		if err != nil || len(texts) != len(c.want) {

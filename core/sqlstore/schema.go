@@ -27,7 +27,9 @@ func Schema(d Dialect, table string) ([]string, error) {
 }
 
 // schemaTexts returns the statements of a schema before [render]. Where the database can do
-// that, the index of the subject leaves out anonymous sessions.
+// that, the index of the subject leaves out anonymous sessions. It has the keys of each subject
+// in their order, as SubjectKeys returns them: in MySQL, each index ends with the primary key
+// without naming it.
 func schemaTexts(d Dialect) []string {
 	switch d {
 	case PostgreSQL:
@@ -39,7 +41,8 @@ func schemaTexts(d Dialect) []string {
 	expires BIGINT,
 	version BIGINT NOT NULL
 )`,
-			`CREATE INDEX IF NOT EXISTS "{name}_subject" ON {table} (subject) WHERE subject <> ''`,
+			`CREATE INDEX IF NOT EXISTS "{name}_subject_id" ON {table} (subject, id)` +
+				` WHERE subject <> ''`,
 			`CREATE INDEX IF NOT EXISTS "{name}_expires" ON {table} (expires)`,
 		}
 	case MySQL:
@@ -61,7 +64,8 @@ func schemaTexts(d Dialect) []string {
 	expires INTEGER,
 	version INTEGER NOT NULL
 )`,
-			`CREATE INDEX IF NOT EXISTS "{name}_subject" ON {table} (subject) WHERE subject <> ''`,
+			`CREATE INDEX IF NOT EXISTS "{name}_subject_id" ON {table} (subject, id)` +
+				` WHERE subject <> ''`,
 			`CREATE INDEX IF NOT EXISTS "{name}_expires" ON {table} (expires)`,
 		}
 	}

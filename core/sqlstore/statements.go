@@ -11,6 +11,7 @@ type statements struct {
 	touchForever   string
 	delete         string
 	bySubject      string
+	subjectKeys    string // see subjectKeysText
 	list           string
 	count          string
 	purge          string
@@ -42,10 +43,11 @@ func compile(d Dialect, table string) statements {
 		delete:       r("DELETE FROM {table} WHERE id = ?"),
 		// The index of the subject may lack anonymous sessions. The database uses it only
 		// if the query says that it needs none of them.
-		bySubject: r(sel + "subject = ? AND subject <> '' AND " + unexpired),
-		list:      r(sel + inRange + " AND " + unexpired + " ORDER BY id LIMIT ?"),
-		count:     r("SELECT COUNT(*) FROM {table} WHERE " + inRange + " AND " + unexpired),
-		purge:     r(purgeText(d)),
+		bySubject:   r(sel + "subject = ? AND subject <> '' AND " + unexpired),
+		subjectKeys: r(subjectKeysText(d)),
+		list:        r(sel + inRange + " AND " + unexpired + " ORDER BY id LIMIT ?"),
+		count:       r("SELECT COUNT(*) FROM {table} WHERE " + inRange + " AND " + unexpired),
+		purge:       r(purgeText(d)),
 	}
 }
 
@@ -56,6 +58,19 @@ func insertText(d Dialect, columns string) string {
 		return "INSERT IGNORE INTO {table} (" + columns + ")" + values
 	}
 	return "INSERT INTO {table} (" + columns + ")" + values + " ON CONFLICT (id) DO NOTHING"
+}
+
+// subjectKeysText selects rows of a subject, expired or not, from a key on, without their data.
+// Its parameters are the subject, the key and the number of rows.
+//
+// In PostgreSQL the rows of other subjects may follow. A condition that excludes them makes the
+// planner, if it believes that the subject has few rows, read and sort all of them for each page.
+func subjectKeysText(d Dialect) string {
+	const sel = "SELECT id, subject, '', expires, version FROM {table} WHERE "
+	if d == PostgreSQL {
+		return sel + "(subject, id) > (?, ?) AND subject <> '' ORDER BY subject, id LIMIT ?"
+	}
+	return sel + "subject = ? AND subject <> '' AND id > ? ORDER BY id LIMIT ?"
 }
 
 // purgeText deletes a batch of expired rows. Its parameters are the time twice and the size

@@ -11,11 +11,11 @@
 //
 // # Round trips
 //
-// Load, Delete, BySubject, a page of List, and a Save or Touch that succeeds are one
-// statement each. The statement is prepared in advance if that saves a round trip. Only a
-// Save or Touch that finds another version than it expects needs a second statement to find
-// out why. Each call ends when its context does, so give it a deadline, as the manager
-// does.
+// Load, Delete, BySubject, a page of SubjectKeys or List, and a Save or Touch that succeeds
+// are one statement each. The statement is prepared in advance if that saves a round trip.
+// Only a Save or Touch that finds another version than it expects needs a second statement
+// to find out why. Each call ends when its context does, so give it a deadline, as the
+// manager does.
 //
 // # Connections
 //

@@ -5,6 +5,7 @@
 //   - [Faults] tests one manager with every fault.
 //   - [Processes] tests races between two other processes.
 //   - [Accounts] tests listing, revoking and limiting the sessions of users.
+//   - [Erased] looks for what a server keeps of a user whose sessions have been deleted.
 //   - [Through] tests writers on any store during a fault.
 //   - [Remote] opens a store in another process, for core/storetest.
 //

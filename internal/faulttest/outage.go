@@ -151,6 +151,12 @@ func addOptionalCalls(
 			return err
 		}
 	}
+	if s, ok := s.(store.SubjectPager); ok {
+		all["SubjectKeys"] = func(ctx context.Context) error {
+			_, _, err := s.SubjectKeys(ctx, "somebody", "", 10)
+			return err
+		}
+	}
 	if s, ok := s.(store.Lister); ok {
 		all[callList] = func(ctx context.Context) error {
 			_, _, err := s.List(ctx, "", "", 10)

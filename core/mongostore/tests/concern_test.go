@@ -32,7 +32,7 @@ func exercise(ctx context.Context, t *testing.T, s *mongostore.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"Migrate", "Load", "Touch", "BySubject", "List", "Save", "Delete", "Purge"} {
+	for _, name := range []string{"Migrate", "Load", "Touch", "BySubject", "SubjectKeys", "List", "Save", "Delete", "Purge"} {
 		if err := calls(s, rec)[name](ctx); err != nil && (name != "Purge" || !errors.Is(err, errors.ErrUnsupported)) {
 			t.Errorf("%s = %v", name, err)
 		}

@@ -162,7 +162,7 @@ func TestCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"Load", "Touch", "BySubject", "List", "Save", "create", "Delete"} {
+	for _, name := range []string{"Load", "Touch", "BySubject", "SubjectKeys", "List", "Save", "create", "Delete"} {
 		set.commands()
 		if err := calls(s, rec)[name](t.Context()); err != nil {
 			t.Errorf("%s = %v", name, err)

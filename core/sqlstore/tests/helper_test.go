@@ -125,6 +125,34 @@ func newStore(tb testing.TB, db *sql.DB, o sqlstore.Options) *sqlstore.Store {
 	return s
 }
 
+// values returns the values of all rows of a query.
+func values(t *testing.T, db *sql.DB, query string, args ...any) (all [][]byte) {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), query, args...)
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	defer func() { _ = rows.Close() }()
+	columns, err := rows.Columns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rows.Next() {
+		row, targets := make([][]byte, len(columns)), make([]any, len(columns))
+		for i := range row {
+			targets[i] = &row[i]
+		}
+		if err := rows.Scan(targets...); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, row...)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
 func quiet(d sqlstore.Dialect) sqlstore.Options { return sqlstore.Options{Dialect: d} }
 
 func file(tb testing.TB) string {
