@@ -376,3 +376,48 @@ func TestCheckCalls(t *testing.T) {
 		equal(t, "calls for a visitor", store.count(""), 0)
 	})
 }
+
+// Erase leaves nothing of a user, whatever was done to their sessions before, and everything of
+// others.
+func TestErase(t *testing.T) {
+	t.Parallel()
+	for _, paged := range []bool{false, true} {
+		var store Store = newFullSpy()
+		records := store.(fullSpy).spy
+		if paged {
+			pages := 0
+			store = pagingSpy{newFullSpy(), &pages}
+			records = store.(pagingSpy).spy
+		}
+		m := newTestManager(t, Options{Store: store})
+		other := newSignedIn(t, m, "bob")
+		c := newSignedIn(t, m, "ann")
+		for range 10 {
+			c = newSignedIn(t, m, "ann")
+		}
+		_, err := m.RevokeOthers(t.Context(), c.load())
+		want(t, err, nil)
+		c.request(renew)
+		newSignedIn(t, m, "ann")
+		underWay := c.load()
+		n, err := m.Erase(t.Context(), "ann")
+		want(t, err, nil)
+		equal(t, "ended", n, 2)
+		equal(t, "revoked", m.Stats().Revoked, 12)
+		recs, _, err := records.store.(Lister).List(t.Context(), "", "", 1000)
+		want(t, err, nil)
+		left := slices.DeleteFunc(recs, func(rec Record) bool {
+			snap, err := decodeRecord(rec)
+			return err == nil && snap.HasEnded() && !isRevocation(rec) // the marks of RevokeOthers
+		})
+		equal(t, "records left", len(left), 1)
+		equal(t, "the other", other.load().Subject(), "bob")
+		increment(underWay)
+		equal(t, "cookie of a request under way", c.respond(underWay).SetCookie, "")
+		equal(t, "subject", c.load().Subject(), "")
+		_, err = m.Erase(t.Context(), "")
+		want(t, err, errNoSubject)
+	}
+	_, err := newTestManager(t, Options{Store: newSpy()}).Erase(t.Context(), "ann")
+	want(t, err, errors.ErrUnsupported)
+}

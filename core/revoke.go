@@ -61,6 +61,25 @@ func (m *Manager) RevokeAll(ctx context.Context, subject string, except ...strin
 var errNoSubject = errors.New("sessions: the subject is empty; " +
 	"pass the one that was given to Login")
 
+// Erase removes everything that the store keeps about a subject, as when a user asks for it, and
+// returns how many sessions it ended. It is RevokeAll that leaves nothing behind: no marks of the
+// sessions, so that requests that are under way meet a visitor without a session, and no note of
+// the revocation. So make sure first that the subject cannot sign in any more. If Erase returns an
+// error, something may be left: call it again. It is an error if subject is "". Erase returns
+// [errors.ErrUnsupported] if the store has no index of subjects.
+func (m *Manager) Erase(ctx context.Context, subject string) (int, error) {
+	if subject == "" {
+		return 0, errNoSubject
+	}
+	r := revoker{m: m, reason: ReasonRevokedAll, erase: true}
+	r.note(m.records.noteRevocation(ctx, subject, nil))
+	r.note(r.endAllOf(ctx, subject))
+	ctx, cancel := m.records.detached(ctx)
+	defer cancel()
+	r.note(m.records.delete(ctx, m.records.revocationKey(subject)))
+	return r.ended, r.err()
+}
+
 // RevokeOthers ends all sessions of the signed-in subject except for s, such as after a change
 // of password (OWASP ASVS 5.0, 7.4.3), and returns how many it ended. It returns [ErrGone], and
 // ends nothing, if s has been ended meanwhile, and [ErrAnonymous] if nobody is signed in.

@@ -16,6 +16,7 @@ type revoker struct {
 	m      *Manager
 	reason Reason
 	except []string // the ids of the sessions that are spared
+	erase  bool     // no mark of a session is left
 
 	ended    int
 	errs     []error       // the first failures
@@ -153,9 +154,23 @@ func (r *revoker) endRecord(ctx context.Context, rec *Record) error {
 	if status != recordLive {
 		return records.delete(ctx, snap.Record.Key)
 	}
-	err := records.end(ctx, &snap, r.reason)
+	err := r.endLive(ctx, &snap)
 	if err == nil {
 		r.ended++
 	}
 	return err
+}
+
+func (r *revoker) endLive(ctx context.Context, snap *record.Snapshot) error {
+	records := &r.m.records
+	if !r.erase {
+		return records.end(ctx, snap, r.reason)
+	}
+	e := records.eventAbout(ctx, EventRevoked, snap)
+	if err := records.delete(ctx, snap.Record.Key); err != nil {
+		return err
+	}
+	e.Reason = r.reason
+	records.emit(e)
+	return nil
 }

@@ -2,6 +2,7 @@ package faulttest
 
 import (
 	"bytes"
+	"errors"
 	"testing"
 
 	"github.com/cloakroom-go/sessions/core"
@@ -36,7 +37,22 @@ func Erased(t *testing.T, s store.Store, kept func() []byte) {
 		}
 	}
 	e.mustKeep(false, erased.all()...)
+	e.eraseAtOnce(erased.user)
 	e.mustKeep(true, other.all()...)
+}
+
+// eraseAtOnce has the user sign in again and be erased by one call, where the store has an index.
+func (e *erasure) eraseAtOnce(user string) {
+	e.t.Helper()
+	again := e.signIn(user)
+	n, err := e.manager.Erase(e.t.Context(), user)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return
+	}
+	if n != len(again.ids) || err != nil {
+		e.t.Errorf("Erase = %d, %v, want %d", n, err, len(again.ids))
+	}
+	e.mustKeep(false, again.all()...)
 }
 
 // erasure is an application that looks at what the server keeps.
