@@ -18,6 +18,12 @@ func browserCases() []testCase {
 		{"C6/SeveralTickets", ruleSeveral, browserSeveral},
 		{"C11/CrossSite", ruleCrossSite, browserCrossSite},
 		{"R1/RevokedMeanwhile", ruleRevoked, browserRevoked},
+		{"R3/LoginFromBeforeARevocation", ruleRevokedAll, func(e *env) {
+			browserRevokedAll(e, (*env).newBrowser)
+		}},
+		{"R3/LoginOfAVisitorFromBefore", ruleRevokedAll, func(e *env) {
+			browserRevokedAll(e, (*env).newVisitor)
+		}},
 	}
 }
 
@@ -221,4 +227,30 @@ func browserRevoked(e *env) {
 	e.wantStatus(a, http.StatusConflict)
 	e.wantNoCookie(a)
 	e.wantSessions(0, 2)
+}
+
+// browserRevokedAll revokes all sessions of a user while a request is under way that signs in as
+// this user.
+func browserRevokedAll(e *env, newBrowser func(*env) *browser) {
+	held := e.hold(logIn)
+	e.handleGet("/check", func(c Context) error {
+		if err := c.Get().Check(e.Context()); err != nil {
+			return err
+		}
+		return c.Body(http.StatusOK, "still there")
+	})
+	m := e.serve(core.Options{Store: e.indexed()})
+	user := e.newVisitor()
+	e.wantCookie(user.get("/login"))
+	e.wantBody(user.get("/check"), "still there")
+	held.start(newBrowser(e))
+	if n, err := m.RevokeAll(e.Context(), "alice"); n != 1 || err != nil {
+		e.Errorf("RevokeAll ended %d sessions, error %v", n, err)
+	}
+	e.wantRefused(held.release(), http.StatusConflict)
+	if list, err := m.List(e.Context(), "alice"); len(list) != 0 || err != nil {
+		e.Errorf("the user has %d sessions, error %v", len(list), err)
+	}
+	e.wantBody(user.get("/read"), "0")
+	e.wantCookie(held.browser.get("/login")) // A new try is accepted.
 }
