@@ -39,7 +39,7 @@ type ProofStart struct{ revocation []byte }
 // password, for instance. Pass the result in [Auth.Start]: the login is then refused exactly if
 // [Manager.RevokeAll] or [Manager.RevokeOthers] were called for the subject since. Without it a
 // login that another process may have overtaken is judged by the clock, and refused if that was
-// less than a minute ago. StartProof makes one call of the store.
+// less than a minute ago, the first time. StartProof makes one call of the store.
 func (m *Manager) StartProof(ctx context.Context, subject string) (ProofStart, error) {
 	ctx, cancel := m.records.withTimeout(ctx)
 	defer cancel()

@@ -122,8 +122,8 @@ func (r *records) lastRevocation(
 
 // refuses reports whether the revocation refuses a login to the session with the id, in a request
 // that arrived after so many revocations of this manager. The time of another process may be
-// ahead, so a login that began within a minute after the revocation is refused, too: it can be
-// tried again.
+// ahead, so a login that began within a minute after the revocation is refused, too. It can be
+// tried again at once, because then this manager has noticed the revocation.
 func (v *revocation) refuses(l *login, id string, arrival uint32, c *revocationCount) bool {
 	spared := slices.ContainsFunc(v.spared, func(s []byte) bool { return string(s) == id })
 	switch {
@@ -133,8 +133,13 @@ func (v *revocation) refuses(l *login, id string, arrival uint32, c *revocationC
 		return !bytes.Equal(v.by, l.start)
 	}
 	n, own := c.number(v.by)
-	if !own {
-		return l.began <= v.at+maxClockSkew.Milliseconds()
+	if own {
+		return n > arrival || l.earlier && l.began <= v.at
 	}
-	return n > arrival || l.earlier && l.began <= v.at
+	doubtful := l.began <= v.at+maxClockSkew.Milliseconds()
+	if !doubtful || l.earlier {
+		return doubtful
+	}
+	n, first := c.noticed(v.by)
+	return first || n > arrival
 }

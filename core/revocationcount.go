@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"slices"
+	"sync"
 	"sync/atomic"
 )
 
@@ -13,7 +14,13 @@ import (
 type revocationCount struct {
 	manager [8]byte // random, so that it tells the managers of all processes apart
 	n       atomic.Uint32
+
+	mu   sync.Mutex
+	seen map[string]uint32 // by revocation of another process: the count when it was noticed
 }
+
+// maxSeen is how many revocations of other processes are remembered.
+const maxSeen = 4096
 
 func newRevocationCount() *revocationCount {
 	c := &revocationCount{}
@@ -24,6 +31,22 @@ func newRevocationCount() *revocationCount {
 // next returns a value that names a new revocation.
 func (c *revocationCount) next() []byte {
 	return binary.BigEndian.AppendUint32(slices.Clone(c.manager[:]), c.n.Add(1))
+}
+
+// noticed returns the count when a revocation of another process was noticed. Requests that arrive
+// after that have certainly arrived after the revocation. If it is noticed now, first is true.
+func (c *revocationCount) noticed(by []byte) (n uint32, first bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n, ok := c.seen[string(by)]; ok {
+		return n, false
+	}
+	if c.seen == nil || len(c.seen) == maxSeen {
+		c.seen = map[string]uint32{}
+	}
+	n = c.n.Add(1)
+	c.seen[string(by)] = n
+	return n, true
 }
 
 // number returns the number in a value that next has returned.
