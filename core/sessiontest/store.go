@@ -93,6 +93,25 @@ func (s *Store) BySubject(ctx context.Context, subject string) ([]core.Record, e
 	})
 }
 
+// SubjectKeys implements [core.SubjectPager]. Its faults are those of [BySubject].
+func (s *Store) SubjectKeys(
+	ctx context.Context, subject, cursor string, limit int,
+) (keys []string, next string, err error) {
+	inner, ok := s.inner.(core.SubjectPager)
+	if !ok {
+		return nil, "", errors.ErrUnsupported
+	}
+	type page struct {
+		keys []string
+		next string
+	}
+	p, err := call(ctx, s, BySubject, func() (p page, err error) {
+		p.keys, p.next, err = inner.SubjectKeys(ctx, subject, cursor, limit)
+		return p, err
+	})
+	return p.keys, p.next, err
+}
+
 // List implements [core.Lister].
 func (s *Store) List(
 	ctx context.Context, prefix, cursor string, limit int,
