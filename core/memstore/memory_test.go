@@ -276,6 +276,11 @@ func TestSubjectsOfOneHash(t *testing.T) {
 					t.Errorf("BySubject(%q) returned a record of %q", of, rec.Subject)
 				}
 			}
+			keys := 0
+			s.walkKeys(t, of, 7, func(page []string, _ string) { keys += len(page) })
+			if keys != 250 {
+				t.Errorf("SubjectKeys = %d keys, want 250", keys)
+			}
 		}
 		verify(t, s)
 		return
