@@ -80,7 +80,7 @@ func TestD3LongestIdleAnonymousGoNext(t *testing.T) {
 		for i := range bound {
 			subject := ""
 			if i%2 == 0 {
-				subject = "someone"
+				subject = fmt.Sprint("user", i)
 			}
 			later()
 			mustSave(t, s, record(fmt.Sprint(i), subject, 1))
@@ -110,7 +110,7 @@ func TestD3LongestIdleAnonymousGoNext(t *testing.T) {
 		}
 		for n, key := range idle {
 			later()
-			mustSave(t, s, record(fmt.Sprint("new", n), "someone", 1))
+			mustSave(t, s, record(fmt.Sprint("new", n), fmt.Sprint("newcomer", n), 1))
 			if there := listed(t, s); there[key] || (n+1 < len(idle) && !there[idle[n+1]]) {
 				t.Fatalf("create number %d: the anonymous record idle longest is not the one that went", n)
 			}

@@ -62,7 +62,7 @@ func (t *table) addKey(p *keyPage, i uint32) {
 // keeps at most twice as many as it returns.
 func (t *table) highest(top []uint32, subject string, below uint32, n int) []uint32 {
 	least := uint32(0)
-	list, ok := t.subjects[t.hashSubject(subject)]
+	list, ok := t.subjects[t.holderOf(subject)]
 	for i := list.first; ok && i != none; i = t.entries.at(i).links[subjectList].next {
 		if i < least || i >= below {
 			continue

@@ -255,12 +255,12 @@ func TestOneHash(t *testing.T) {
 func TestSubjectsOfOneHash(t *testing.T) {
 	t.Parallel()
 	s := New(Options{})
-	seen := make(map[uint32]string)
+	seen := make(map[holder]string)
 	for n := 0; ; n++ {
 		subject := fmt.Sprint("subject", n)
-		other, ok := seen[s.shards[0].hashSubject(subject)]
+		other, ok := seen[s.shards[0].holderOf(subject)]
 		if !ok {
-			seen[s.shards[0].hashSubject(subject)] = subject
+			seen[s.shards[0].holderOf(subject)] = subject
 			continue
 		}
 		for n := range 500 {
