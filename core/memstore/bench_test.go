@@ -30,13 +30,20 @@ func sessionKey(n int) string {
 	return "session:" + id.String()
 }
 
+// anonymous, manyUsers and halfOne return whose the n-th session is.
+func anonymous(int) string   { return "" }
+func manyUsers(n int) string { return fmt.Sprintf("subject-of-a-user-whose-number-is-%09d", n) }
+
+// halfOne gives one account every other session, and each user one of the others.
+func halfOne(n int) string { return manyUsers(n * (n % 2)) }
+
 // filled returns a store with so many small sessions; every other one expires at soon.
-func filled(tb testing.TB, sessions, size int, soon time.Time) *memstore.Store {
+func filled(tb testing.TB, sessions, size int, soon time.Time, subject func(n int) string) *memstore.Store {
 	tb.Helper()
 	s := memstore.New(memstore.Options{MaxRecords: sessions, MaxBytes: 1 << 40})
 	late := time.Now().Add(time.Hour)
 	for n := range sessions {
-		rec := store.Record{Key: sessionKey(n), Data: make([]byte, size), Expires: late}
+		rec := store.Record{Key: sessionKey(n), Subject: subject(n), Data: make([]byte, size), Expires: late}
 		if n%2 == 1 {
 			rec.Expires = soon
 		}
@@ -100,7 +107,7 @@ func BenchmarkMillion(b *testing.B) {
 			for b.Loop() {
 				before, objectsBefore := heap()
 				soon := time.Now().Add(15 * time.Second)
-				s := filled(b, sessions, size, soon)
+				s := filled(b, sessions, size, soon, anonymous)
 				after, objects := heap()
 				b.ReportMetric(float64(after-before)/sessions, "B/session")
 				b.ReportMetric(float64(objects-objectsBefore)/sessions, "objects/session")
@@ -122,7 +129,7 @@ func BenchmarkMillion(b *testing.B) {
 // BenchmarkParallel loads sessions, and saves every tenth, on one processor and on two.
 func BenchmarkParallel(b *testing.B) {
 	const sessions = 100_000
-	s := filled(b, sessions, smallest, time.Now().Add(time.Hour))
+	s := filled(b, sessions, smallest, time.Now().Add(time.Hour), anonymous)
 	keys := make([]string, sessions)
 	for n := range keys {
 		keys[n] = sessionKey(n)
@@ -148,10 +155,16 @@ func BenchmarkParallel(b *testing.B) {
 	}
 }
 
-// BenchmarkMethods measures one call at a time among 100,000 sessions.
+// BenchmarkMethods measures one call at a time among 100,000 sessions, anonymous ones and those of as many users.
 func BenchmarkMethods(b *testing.B) {
+	benchmarkMethods(b, anonymous)
+	b.Run("SignedIn", func(b *testing.B) { benchmarkMethods(b, manyUsers) })
+}
+
+func benchmarkMethods(b *testing.B, subject func(n int) string) {
+	b.Helper()
 	const sessions = 100_000
-	s := filled(b, sessions, smallest, time.Now().Add(time.Hour))
+	s := filled(b, sessions, smallest, time.Now().Add(time.Hour), subject)
 	recs := make([]store.Record, sessions)
 	for n := range recs {
 		recs[n], _ = s.Load(b.Context(), sessionKey(n))
@@ -184,6 +197,33 @@ func BenchmarkMethods(b *testing.B) {
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i += 7919 {
 				if err := method.call(&recs[i%sessions]); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkFull saves new sessions in a full store of 100,000, by what takes them their room.
+func BenchmarkFull(b *testing.B) {
+	const sessions = 100_000
+	for _, kind := range []struct {
+		name   string
+		filled func(n int) string
+		saved  func(n int) string
+	}{
+		{"Visitors", anonymous, anonymous},
+		{"Users", manyUsers, manyUsers},
+		{"OneAccount", halfOne, func(int) string { return manyUsers(0) }},
+		{"BesideOneAccount", halfOne, manyUsers},
+	} {
+		b.Run(kind.name, func(b *testing.B) {
+			b.ReportAllocs()
+			s := filled(b, sessions, smallest, time.Now().Add(time.Hour), kind.filled)
+			data := make([]byte, smallest)
+			for n := sessions; b.Loop(); n++ {
+				rec := store.Record{Key: sessionKey(n), Subject: kind.saved(n), Data: data}
+				if _, err := s.Save(b.Context(), rec); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -80,7 +80,7 @@ func TestD3LongestIdleAnonymousGoNext(t *testing.T) {
 		for i := range bound {
 			subject := ""
 			if i%2 == 0 {
-				subject = "someone"
+				subject = fmt.Sprint("user", i)
 			}
 			later()
 			mustSave(t, s, record(fmt.Sprint(i), subject, 1))
@@ -110,7 +110,7 @@ func TestD3LongestIdleAnonymousGoNext(t *testing.T) {
 		}
 		for n, key := range idle {
 			later()
-			mustSave(t, s, record(fmt.Sprint("new", n), "someone", 1))
+			mustSave(t, s, record(fmt.Sprint("new", n), fmt.Sprint("newcomer", n), 1))
 			if there := listed(t, s); there[key] || (n+1 < len(idle) && !there[idle[n+1]]) {
 				t.Fatalf("create number %d: the anonymous record idle longest is not the one that went", n)
 			}
@@ -411,21 +411,26 @@ func TestFarExpiryDoesNotBlockOthers(t *testing.T) {
 	})
 }
 
-func TestListRefusesCursorsThatItNeverHandsOut(t *testing.T) {
+func TestWalksRefuseCursorsThatTheyNeverHandOut(t *testing.T) {
 	t.Parallel()
 	const bound = 100
 	s := memstore.New(memstore.Options{MaxRecords: bound})
+	walk := func(cursor string) (list, keys error) {
+		_, _, list = s.List(t.Context(), "", cursor, 1)
+		_, _, keys = s.SubjectKeys(t.Context(), "someone", cursor, 1)
+		return list, keys
+	}
 	for _, cursor := range []string{
 		"0", "1", "-", "-0", "0-", "0-0-0", "+1-0", "01-0", "0x1-0", "1e1-0", "1-0 ", " 1-0", "0-00", "0-+1", "0--1", "-1-0", "0-1e1", "a-0", "0-a",
 		fmt.Sprint("0-", bound), "0-4294967295", "0-4294967296", "63-0", "64-0", "64-1", "9223372036854775807-1", "9223372036854775808-1",
 	} {
-		if _, _, err := s.List(t.Context(), "", cursor, 1); err == nil {
-			t.Errorf("List(cursor %q) succeeded, but the store never hands that out", cursor)
+		if list, keys := walk(cursor); list == nil || keys == nil {
+			t.Errorf("List or SubjectKeys(cursor %q) succeeded, but the store never hands that out", cursor)
 		}
 	}
 	for _, cursor := range []string{"", "0-0", "62-0", "63-1", fmt.Sprint("0-", bound-1)} {
-		if _, _, err := s.List(t.Context(), "", cursor, 1); err != nil {
-			t.Errorf("List(cursor %q) = %v, but the store may have handed that out when it held more", cursor, err)
+		if list, keys := walk(cursor); list != nil || keys != nil {
+			t.Errorf("List and SubjectKeys(cursor %q) = %v, %v, but the store may have handed that out when it held more", cursor, list, keys)
 		}
 	}
 }

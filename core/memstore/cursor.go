@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// cursor is a position of List. What is left are the entries below one in a shard, and all
-// later shards.
+// cursor is a position of List or SubjectKeys. What is left are the entries below one in a
+// shard, and all later shards.
 type cursor struct {
 	shard int
 	below uint32
 }
 
-// parseCursor parses what String returns. It refuses every text that List cannot have
-// returned.
+// parseCursor parses what String returns. It refuses every text that neither of them can
+// have returned.
 func parseCursor(text string, maxRecords int) (cursor, error) {
 	if text == "" {
 		return cursor{0, none}, nil
@@ -33,5 +33,5 @@ func (c cursor) String() string {
 	return strconv.Itoa(c.shard) + "-" + strconv.FormatUint(uint64(c.below), 10)
 }
 
-// atEnd reports whether nothing is left. List returns no such cursor.
+// atEnd reports whether nothing is left. No walk returns such a cursor.
 func (c cursor) atEnd() bool { return c.shard == shardCount-1 && c.below == 0 }

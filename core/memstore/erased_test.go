@@ -49,7 +49,7 @@ func TestErased(t *testing.T) {
 				t.Errorf("%q is still there", s.shards[i].keyOf(e))
 			}
 		}
-		if _, ok := s.shards[i].subjects[s.shards[i].hashSubject("the-erased-subject")]; ok {
+		if _, ok := s.shards[i].subjects[s.shards[i].holderOf("the-erased-subject")]; ok {
 			t.Error("the subject still has a list")
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -20,9 +21,11 @@ import (
 func verify(t *testing.T, s *Store) {
 	t.Helper()
 	var count, size int64
+	held := make(map[holder]int64)
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.mu.Lock()
+		sh.addRooms(s, held)
 		count += int64(sh.entries.len)
 		size += sh.verifyEntries(t, s)
 		sh.verifyIndex(t)
@@ -32,8 +35,50 @@ func verify(t *testing.T, s *Store) {
 		sh.verifyArena(t)
 		sh.mu.Unlock()
 	}
+	verifyRooms(t, &s.budget.rooms, held)
 	if s.budget.records.Load() != count || s.budget.bytes.Load() != size {
 		t.Errorf("the store counts %d records and %d bytes, it has %d and %d", s.budget.records.Load(), s.budget.bytes.Load(), count, size)
+	}
+}
+
+// addRooms adds the room of each record to that of its holder.
+func (sh *shard) addRooms(in *Store, held map[holder]int64) {
+	for i := range sh.entries.len {
+		var p payload
+		sh.read(i, &p)
+		held[sh.holderOf(p.subject)] += in.options.place() + p.cost()
+	}
+}
+
+// place returns the room of a record besides its bytes.
+func (o *Options) place() int64 { return o.MaxBytes / int64(o.MaxRecords) }
+
+func verifyRooms(t *testing.T, r *rooms, held map[holder]int64) {
+	t.Helper()
+	if r.anonymous != held[visitors] {
+		t.Errorf("the room of all visitors is counted as %d, it is %d", r.anonymous, held[visitors])
+	}
+	delete(held, visitors)
+	if !maps.Equal(r.signedIn, held) {
+		t.Errorf("the rooms of users are counted as %v, they are %v", r.signedIn, held)
+	}
+	large := 0
+	for h, size := range held {
+		if size <= r.large {
+			continue
+		}
+		large++
+		if pos, ok := r.largest.positions[h]; !ok || r.largest.order[pos] != (room{h, size}) {
+			t.Errorf("a room of %d is not in the heap", size)
+		}
+	}
+	if len(r.largest.order) != large || len(r.largest.positions) != large {
+		t.Errorf("%d rooms in the heap, %d positions, want %d", len(r.largest.order), len(r.largest.positions), large)
+	}
+	for pos := range r.largest.order {
+		if r.largest.larger(pos, (max(pos, 1)-1)/2) {
+			t.Errorf("room %d lies behind a smaller one", pos)
+		}
 	}
 }
 
@@ -118,7 +163,7 @@ func (sh *shard) verifyLists(t *testing.T) {
 		for i := sh.idle[c].first; i != none; before, i = i, sh.entries.at(i).links[useList].next {
 			listed++
 			s := sh.entries.at(i)
-			if s.links[useList].prev != before || classOf(sh.subjectOf(i)) != class(c) {
+			if s.links[useList].prev != before || classOf(sh.subjectOf(i)) != class(c) || sh.holderOf(sh.subjectOf(i)).class() != class(c) {
 				t.Errorf("%q does not belong where it is in list %d", sh.keyOf(i), c)
 			}
 			if s.lastUsed >= oldest {
@@ -148,7 +193,7 @@ func (sh *shard) verifySubjects(t *testing.T) {
 		}
 		for i := of.first; i != none; before, i = i, sh.entries.at(i).links[subjectList].next {
 			indexed++
-			if sh.entries.at(i).links[subjectList].prev != before || sh.hashSubject(sh.subjectOf(i)) != hash {
+			if sh.entries.at(i).links[subjectList].prev != before || sh.holderOf(sh.subjectOf(i)) != hash {
 				t.Errorf("%q does not belong to the subject that it is under", sh.keyOf(i))
 			}
 		}
@@ -194,8 +239,10 @@ func (sh *shard) verifyArena(t *testing.T) {
 
 // model is a store as simple as can be: what is alive, the longest idle first.
 type model struct {
-	options Options
-	alive   []store.Record
+	options  Options
+	alive    []store.Record
+	heaviest string // the user who gave up room last
+	holder   func(subject string) holder
 }
 
 func (m *model) find(key string) int {
@@ -241,23 +288,73 @@ func (m *model) save(rec store.Record, now time.Time, spare int) error {
 	for (more > 0 && len(m.alive)+spare+more > m.options.MaxRecords) || (extra > 0 && m.bytes()+extra > m.options.MaxBytes) {
 		if spare > 0 {
 			spare--
-		} else if !m.evict(rec.Key) {
+		} else if !m.evict(&rec) {
 			return store.ErrFull
 		}
 	}
 	return nil
 }
 
-func (m *model) evict(key string) bool {
+// evict drops what has to make room for rec, and reports whether there is anything.
+func (m *model) evict(rec *store.Record) bool {
 	for _, signedIn := range []bool{false, true} {
-		for i, rec := range m.alive {
-			if rec.Key != key && (rec.Subject != "") == signedIn && (!signedIn || !m.options.KeepSignedIn) {
-				m.alive = slices.Delete(m.alive, i, i+1)
-				return true
+		i := slices.IndexFunc(m.alive, func(old store.Record) bool {
+			return old.Key != rec.Key && (old.Subject != "") == signedIn && (!signedIn || !m.options.KeepSignedIn)
+		})
+		if i < 0 {
+			continue
+		}
+		if m.crowded(&m.alive[i], rec) {
+			if j := m.ofHeaviest(rec.Key); j >= 0 {
+				i = j
 			}
 		}
+		m.alive = slices.Delete(m.alive, i, i+1)
+		return true
 	}
 	return false
+}
+
+// rooms returns the room of each subject, the empty one for all anonymous records.
+func (m *model) rooms() map[string]int64 {
+	rooms := make(map[string]int64)
+	for i := range m.alive {
+		rooms[m.alive[i].Subject] += costOf(&m.alive[i]) + m.options.place()
+	}
+	return rooms
+}
+
+// largest returns the user with the most room.
+func (m *model) largest() (subject string, room int64) {
+	for s, r := range m.rooms() {
+		if s != "" && (r > room || r == room && m.holder(s) > m.holder(subject)) {
+			subject, room = s, r
+		}
+	}
+	return subject, room
+}
+
+// crowded reports whether somebody has so much that old, which has been idle longest, need not go for rec.
+func (m *model) crowded(old, rec *store.Record) bool {
+	rooms, large := m.rooms(), m.options.MaxBytes/1024
+	_, most := m.largest()
+	if old.Subject != "" {
+		return !m.options.KeepSignedIn && most > 2*rooms[old.Subject]+large
+	}
+	tolerated := 16 * (2*(costOf(old)+m.options.place()) + large)
+	saver := rooms[rec.Subject]
+	if rec.Subject == "" {
+		saver = 0
+	}
+	return !m.options.KeepSignedIn && most > tolerated && (most > rooms[""] || saver > tolerated)
+}
+
+// ofHeaviest returns which record of the user with the most room has to go, if that is another one than key.
+func (m *model) ofHeaviest(key string) int {
+	if subject, most := m.largest(); m.heaviest == "" || m.rooms()[m.heaviest] < most-most/8 {
+		m.heaviest = subject
+	}
+	return slices.IndexFunc(m.alive, func(old store.Record) bool { return old.Key != key && old.Subject == m.heaviest })
 }
 
 // chooser decides what a player does: a random source, or the input of a fuzz target.
@@ -271,6 +368,7 @@ type player struct {
 	chooser
 	store *Store
 	model *model
+	users int // how many of three records have a subject
 	keys  []string
 	stale []store.Record // versions that once were
 	given []handed
@@ -285,7 +383,8 @@ type handed struct {
 
 func newPlayer(t *testing.T, options Options, choices chooser) *player {
 	t.Helper()
-	p := &player{T: t, chooser: choices, store: New(options), model: &model{options: options}}
+	p := &player{T: t, chooser: choices, store: New(options), model: &model{options: options}, users: 1}
+	p.model.holder = p.store.shards[0].holderOf
 	// Few shards, so that each has many records.
 	few := []*shard{&p.store.shards[3], &p.store.shards[20], &p.store.shards[63]}
 	for i := 0; len(p.keys) < 60; i++ {
@@ -359,8 +458,8 @@ func (p *player) save(key string, now time.Time, mortal bool) {
 	if p.IntN(20) == 0 {
 		rec.Data = bytes.Repeat(rec.Data, 20)
 	}
-	if p.IntN(3) == 0 {
-		rec.Subject = fmt.Sprint("subject", p.IntN(4))
+	if p.IntN(3) < p.users {
+		rec.Subject = fmt.Sprint("subject", min(p.IntN(4), p.IntN(4)))
 	}
 	if mortal && p.IntN(8) > 0 {
 		rec.Expires = now.Add(time.Duration(p.IntN(3600)-100) * time.Second)
@@ -440,12 +539,16 @@ func TestD3AgainstModel(t *testing.T) {
 	for name, c := range map[string]struct {
 		options Options
 		mortal  bool
+		users   int
 	}{
-		"count":      {Options{MaxRecords: 20, MaxBytes: DefaultMaxBytes}, true},
-		"count keep": {Options{MaxRecords: 20, MaxBytes: DefaultMaxBytes, KeepSignedIn: true}, true},
-		"bytes":      {Options{MaxRecords: DefaultMaxRecords, MaxBytes: 12_000}, false},
-		"bytes keep": {Options{MaxRecords: DefaultMaxRecords, MaxBytes: 12_000, KeepSignedIn: true}, false},
-		"unbounded":  {Options{MaxRecords: DefaultMaxRecords, MaxBytes: DefaultMaxBytes}, true},
+		"count":       {Options{MaxRecords: 20, MaxBytes: DefaultMaxBytes}, true, 1},
+		"count users": {Options{MaxRecords: 12, MaxBytes: DefaultMaxBytes}, true, 3},
+		"count keep":  {Options{MaxRecords: 20, MaxBytes: DefaultMaxBytes, KeepSignedIn: true}, true, 1},
+		"bytes":       {Options{MaxRecords: DefaultMaxRecords, MaxBytes: 12_000}, false, 1},
+		"bytes users": {Options{MaxRecords: DefaultMaxRecords, MaxBytes: 12_000}, false, 2},
+		"both":        {Options{MaxRecords: 40, MaxBytes: 12_000}, false, 2},
+		"bytes keep":  {Options{MaxRecords: DefaultMaxRecords, MaxBytes: 12_000, KeepSignedIn: true}, false, 1},
+		"unbounded":   {Options{MaxRecords: DefaultMaxRecords, MaxBytes: DefaultMaxBytes}, true, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -453,6 +556,7 @@ func TestD3AgainstModel(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					random := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // a test's choice of what to do next
 					p := newPlayer(t, c.options, random)
+					p.users = c.users
 					for range 600 {
 						p.step(c.mortal)
 						p.compare()

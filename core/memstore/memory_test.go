@@ -255,12 +255,12 @@ func TestOneHash(t *testing.T) {
 func TestSubjectsOfOneHash(t *testing.T) {
 	t.Parallel()
 	s := New(Options{})
-	seen := make(map[uint32]string)
+	seen := make(map[holder]string)
 	for n := 0; ; n++ {
 		subject := fmt.Sprint("subject", n)
-		other, ok := seen[s.shards[0].hashSubject(subject)]
+		other, ok := seen[s.shards[0].holderOf(subject)]
 		if !ok {
-			seen[s.shards[0].hashSubject(subject)] = subject
+			seen[s.shards[0].holderOf(subject)] = subject
 			continue
 		}
 		for n := range 500 {
@@ -275,6 +275,11 @@ func TestSubjectsOfOneHash(t *testing.T) {
 				if rec.Subject != of {
 					t.Errorf("BySubject(%q) returned a record of %q", of, rec.Subject)
 				}
+			}
+			keys := 0
+			s.walkKeys(t, of, 7, func(page []string, _ string) { keys += len(page) })
+			if keys != 250 {
+				t.Errorf("SubjectKeys = %d keys, want 250", keys)
 			}
 		}
 		verify(t, s)

@@ -31,7 +31,7 @@ func (sh *shard) clear() {
 	var p payload
 	for i := range sh.entries.len {
 		sh.read(i, &p)
-		sh.budget.release(1, p.cost())
+		sh.budget.release(sh.chargeOf(&p))
 	}
 	sh.reset()
 	sh.publish()
@@ -110,7 +110,7 @@ func (sh *shard) appendBySubject(
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	var p payload
-	list, ok := sh.subjects[sh.hashSubject(subject)]
+	list, ok := sh.subjects[sh.holderOf(subject)]
 	for i := list.first; ok && i != none; i = sh.entries.at(i).links[subjectList].next {
 		if sh.read(i, &p); p.subject == subject && !sh.entries.at(i).expired(now) {
 			recs = append(recs, sh.record(i, &p, string(p.key.appendText(nil))))
@@ -165,6 +165,19 @@ func (sh *shard) idleSince(c class, k *lookupKey) int64 {
 		return sh.entries.at(i).lastUsed
 	}
 	return never
+}
+
+// idlestCharge returns the charge of that record, or the zero charge if there is none.
+func (sh *shard) idlestCharge(c class, k *lookupKey) charge {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	i := sh.idlest(c, k)
+	if i == none {
+		return charge{}
+	}
+	var p payload
+	sh.read(i, &p)
+	return sh.chargeOf(&p)
 }
 
 // evictIdle drops the record of a class that has been idle longest, that of k excepted, if

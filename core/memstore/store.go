@@ -2,8 +2,32 @@
 // within a bound on their number and their size. It needs no server and starts no
 // goroutine.
 //
+// # What is dropped when the store is full
+//
 // A store that has reached its bound evicts records to make room for new ones: expired ones
-// first, then the anonymous ones that have been idle longest, and signed-in ones last.
+// first, then the anonymous one that has been idle longest, and then the signed-in one that
+// has been idle longest.
+//
+// No user can push out the others this way. The store knows how much room each user has: the
+// bytes of their records and, for each record, an equal share of MaxBytes for its place among
+// the MaxRecords. Where it would evict a signed-in record, it evicts the longest idle one of
+// the user who has the most room instead, if that is more than twice as much as the owner of
+// the signed-in record has, plus a thousandth of the store. So an account that signs in
+// thousands of times loses its own sessions, and between users with a few sessions each the
+// order of use decides.
+//
+// Anonymous records belong to many visitors, so each stands for itself. Where the store would
+// evict an anonymous record, it evicts one of the user who has the most room only if
+//
+//   - that user has sixteen times as much room as for the rule above, and
+//   - the user who needs the room has that much too, or the user with the most room has more
+//     than all anonymous records together.
+//
+// So a flood of anonymous sessions takes nothing from a user who has less than the flood.
+//
+// With [Options.KeepSignedIn] no signed-in record is evicted at all.
+//
+// # What Load returns
 //
 // Load returns the data of a record without copying it. A caller that keeps a small record
 // therefore keeps some 16 KiB of the store's memory alive.
@@ -26,8 +50,8 @@
 // another, and the garbage collector frees the chunk. A million small sessions are about
 // sixty thousand objects to the garbage collector.
 //
-// A budget counts the records and the bytes of all shards. A save that would exceed it
-// evicts other records first.
+// A budget counts the records and the bytes of all shards, and the room of each user. A save
+// that would exceed it has the evictor drop other records first.
 package memstore
 
 import (
@@ -61,8 +85,9 @@ type Options struct {
 	MaxBytes int64
 
 	// KeepSignedIn makes a full store refuse a new record with [store.ErrFull] rather than
-	// evict the session of a signed-in user. By default it evicts the one that has been
-	// idle longest.
+	// evict the session of a signed-in user. One user can then fill the store, unless the
+	// manager limits the sessions of each. By default the store evicts the session that has
+	// been idle longest, or one of the user who has the most room.
 	KeepSignedIn bool
 }
 
@@ -73,6 +98,7 @@ type Store struct {
 	seed        maphash.Seed
 	shards      shards
 	evicting    sync.Mutex // held by the save for which the budget is exclusive
+	evictor     evictor    // guarded by evicting
 	budget      budget
 	lastVersion atomic.Uint64 // No version is used twice, so none can be that of a deleted record.
 }
@@ -92,7 +118,8 @@ func New(o Options) *Store {
 		o.MaxBytes = DefaultMaxBytes
 	}
 	s := &Store{options: o, seed: maphash.MakeSeed()}
-	s.budget.maxRecords, s.budget.maxBytes = int64(o.MaxRecords), o.MaxBytes
+	s.budget.init(int64(o.MaxRecords), o.MaxBytes)
+	s.evictor = evictor{shards: &s.shards, budget: &s.budget, keepSignedIn: o.KeepSignedIn}
 	all := shared{
 		seed: s.seed, epoch: time.Now(), budget: &s.budget, lastVersion: &s.lastVersion,
 	}
@@ -172,7 +199,7 @@ func (s *Store) saveEvicting(sh *shard, k *lookupKey, rec *store.Record) (store.
 			return saved, err
 		}
 		// Even if nothing can be evicted, another call may have freed something meanwhile.
-		if !s.shards.evict(k, s.options.KeepSignedIn) && s.budget.releases.Load() == releases {
+		if !s.evictor.evict(k, sh.holderOf(rec.Subject)) && s.budget.releases.Load() == releases {
 			return store.Record{}, err
 		}
 	}

@@ -12,22 +12,6 @@ import (
 // work. It is more than one, so that dropping keeps ahead of creating.
 const expiredPerCall = 2
 
-// class tells which records are evicted first.
-type class int
-
-const (
-	anonymous class = iota
-	signedIn
-	classes
-)
-
-func classOf(subject string) class {
-	if subject == "" {
-		return anonymous
-	}
-	return signedIn
-}
-
 // table holds the records of a shard: an entry for each, in no order and without gaps, and
 // its payload in the arena. The index of an entry is valid until the next drop, which moves
 // the last entry into the gap. A table is not safe for concurrent use.
@@ -36,7 +20,7 @@ type table struct {
 	index    keyIndex
 	expiry   expiryHeap
 	idle     [classes]entryList
-	subjects map[uint32]entryList // by the hash of the subject
+	subjects map[holder]entryList
 	arena    arena
 	lastUse  int64 // what nextUse returned last
 
@@ -56,7 +40,7 @@ func (t *table) reset() {
 	t.entries = vector[entry]{}
 	t.index = keyIndex{entries: &t.entries}
 	t.expiry = expiryHeap{entries: &t.entries}
-	t.subjects = make(map[uint32]entryList)
+	t.subjects = make(map[holder]entryList)
 	for c := range t.idle {
 		t.idle[c] = newEntryList()
 	}
@@ -66,9 +50,22 @@ func (t *table) reset() {
 func (t *table) useLists() listEditor     { return listEditor{&t.entries, useList} }
 func (t *table) subjectLists() listEditor { return listEditor{&t.entries, subjectList} }
 
-// hashSubject returns the hash of a subject. Different subjects rarely have the same.
-func (t *table) hashSubject(subject string) uint32 {
-	return uint32(maphash.String(t.seed, subject) >> 32)
+// holderOf returns the holder of the records with a subject.
+func (t *table) holderOf(subject string) holder {
+	if subject == "" {
+		return visitors
+	}
+	return max(visitors+1, holder(maphash.String(t.seed, subject)>>32))
+}
+
+// chargeOf returns the charge of the record with a payload.
+func (t *table) chargeOf(p *payload) charge {
+	return charge{holder: t.holderOf(p.subject), records: 1, bytes: p.cost()}
+}
+
+// chargeFor returns the charge of a record that is to be saved.
+func (t *table) chargeFor(rec *store.Record) charge {
+	return charge{holder: t.holderOf(rec.Subject), records: 1, bytes: costOf(rec)}
 }
 
 // read reads the payload of an entry into p.
@@ -136,7 +133,8 @@ type saveArgs struct {
 }
 
 func (t *table) insert(k *lookupKey, args *saveArgs) (store.Record, error) {
-	if !t.budget.reserve(1, costOf(args.rec), args.evicting) {
+	now := t.chargeFor(args.rec)
+	if !t.budget.exchange(charge{}, now, args.evicting) {
 		return store.Record{}, store.ErrFull
 	}
 	var buf [64]byte
@@ -144,19 +142,20 @@ func (t *table) insert(k *lookupKey, args *saveArgs) (store.Record, error) {
 	saved := t.write(i, args, k.pack(buf[:0]))
 	t.index.add(i)
 	t.expiry.add(i)
-	t.link(i, args.rec.Subject)
+	t.link(i, now.holder)
 	return saved, nil
 }
 
 func (t *table) replace(i uint32, old *payload, args *saveArgs) (store.Record, error) {
-	if !t.budget.reserve(0, costOf(args.rec)-old.cost(), args.evicting) {
+	before, now := t.chargeOf(old), t.chargeFor(args.rec)
+	if !t.budget.exchange(before, now, args.evicting) {
 		return store.Record{}, store.ErrFull
 	}
 	e, oldLocation := t.entries.at(i), t.entries.at(i).location
-	t.unlink(i, old.subject)
+	t.unlink(i, before.holder)
 	saved := t.write(i, args, old.key)
 	t.expiry.fix(e.heapPos)
-	t.link(i, args.rec.Subject)
+	t.link(i, now.holder)
 	t.arena.discard(oldLocation, old)
 	return saved, nil
 }
@@ -226,8 +225,9 @@ func (t *table) dropExpired(now time.Time) (dropped int) {
 
 // drop removes an entry and its payload p.
 func (t *table) drop(i uint32, p *payload) {
-	t.budget.release(1, p.cost())
-	t.unlink(i, p.subject)
+	c := t.chargeOf(p)
+	t.budget.release(c)
+	t.unlink(i, c.holder)
 	t.expiry.remove(i)
 	t.index.remove(i)
 	t.arena.discard(t.entries.at(i).location, p)
@@ -245,39 +245,37 @@ func (t *table) move(from, to uint32) {
 	t.expiry.moved(to)
 	var p payload
 	t.read(to, &p)
-	t.useLists().moved(&t.idle[classOf(p.subject)], to)
-	if p.subject != "" {
-		hash := t.hashSubject(p.subject)
-		list := t.subjects[hash]
+	h := t.holderOf(p.subject)
+	t.useLists().moved(&t.idle[h.class()], to)
+	if h != visitors {
+		list := t.subjects[h]
 		t.subjectLists().moved(&list, to)
-		t.subjects[hash] = list
+		t.subjects[h] = list
 	}
 }
 
 // link adds an entry to the list of its class and, if it has a subject, to that of its
 // subject.
-func (t *table) link(i uint32, subject string) {
-	t.useLists().pushFront(&t.idle[classOf(subject)], i)
-	if subject != "" {
-		hash := t.hashSubject(subject)
-		list, ok := t.subjects[hash]
+func (t *table) link(i uint32, h holder) {
+	t.useLists().pushFront(&t.idle[h.class()], i)
+	if h != visitors {
+		list, ok := t.subjects[h]
 		if !ok {
 			list = newEntryList()
 		}
 		t.subjectLists().pushFront(&list, i)
-		t.subjects[hash] = list
+		t.subjects[h] = list
 	}
 }
 
 // unlink undoes link.
-func (t *table) unlink(i uint32, subject string) {
-	t.useLists().remove(&t.idle[classOf(subject)], i)
-	if subject != "" {
-		hash := t.hashSubject(subject)
-		list := t.subjects[hash]
+func (t *table) unlink(i uint32, h holder) {
+	t.useLists().remove(&t.idle[h.class()], i)
+	if h != visitors {
+		list := t.subjects[h]
 		t.subjectLists().remove(&list, i)
-		if t.subjects[hash] = list; list.first == none {
-			delete(t.subjects, hash)
+		if t.subjects[h] = list; list.first == none {
+			delete(t.subjects, h)
 		}
 	}
 }

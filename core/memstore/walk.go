@@ -8,9 +8,10 @@ import (
 )
 
 var (
-	_ store.Indexer = (*Store)(nil)
-	_ store.Lister  = (*Store)(nil)
-	_ store.Counter = (*Store)(nil)
+	_ store.Indexer      = (*Store)(nil)
+	_ store.SubjectPager = (*Store)(nil)
+	_ store.Lister       = (*Store)(nil)
+	_ store.Counter      = (*Store)(nil)
 )
 
 // BySubject returns the unexpired records of one subject.
@@ -21,6 +22,27 @@ func (s *Store) BySubject(_ context.Context, subject string) ([]store.Record, er
 		recs = s.shards[i].appendBySubject(recs, subject, now)
 	}
 	return recs, nil
+}
+
+// SubjectKeys returns a page of the keys of one subject's unexpired records, and the cursor of
+// the next page. A page has at most limit keys, or 100 if limit is zero or less.
+func (s *Store) SubjectKeys(
+	_ context.Context, subject, from string, limit int,
+) ([]string, string, error) {
+	// The order is that of List, and so it misses no record: a record that is saved again
+	// keeps its entry, whatever its subject.
+	at, err := parseCursor(from, s.options.MaxRecords)
+	if err != nil {
+		return nil, "", err
+	}
+	p := newKeyPage(subject, limit)
+	for ; at.shard < shardCount; at = (cursor{at.shard + 1, none}) {
+		at.below = s.shards[at.shard].addKeys(&p, at.below)
+		if p.missing() == 0 && !at.atEnd() {
+			return p.keys, at.String(), nil
+		}
+	}
+	return p.keys, "", nil
 }
 
 // Count returns the number of unexpired records with a key that starts with prefix. It

@@ -3,6 +3,7 @@ package memstore
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -104,7 +105,7 @@ func newCrowd(t *testing.T, s *Store, number int) *crowd {
 			continue
 		}
 		if n%2 == 0 {
-			c.stay = append(c.stay, s.must(t, store.Record{Key: key}))
+			c.stay = append(c.stay, s.must(t, store.Record{Key: key, Subject: "someone"}))
 		} else {
 			c.others = append(c.others, s.must(t, store.Record{Key: key}).Key)
 		}
@@ -121,20 +122,19 @@ func (c *crowd) stir(ctx context.Context) (err error) {
 		return err
 	}
 	key := c.others[c.random.IntN(len(c.others))]
-	if _, err := c.store.Load(ctx, key); err == nil {
+	rec, err := c.store.Load(ctx, key)
+	if err == nil && c.random.IntN(2) == 0 {
 		return c.store.Delete(ctx, key)
 	}
-	_, err = c.store.Save(ctx, store.Record{Key: key})
+	rec.Key, rec.Subject = key, []string{"", "someone", "another"}[c.random.IntN(3)]
+	_, err = c.store.Save(ctx, rec)
 	return err
 }
 
 // missed returns how many of those that stay a walk does not return. Between the pages it calls others.
 func (c *crowd) missed(t *testing.T, limit int, others func()) int {
 	t.Helper()
-	missing := make(map[string]bool)
-	for _, rec := range c.stay {
-		missing[rec.Key] = true
-	}
+	missing := c.waiting()
 	c.store.walk(t, "", limit, func(page []store.Record, _ string) {
 		for _, rec := range page {
 			delete(missing, rec.Key)
@@ -144,40 +144,73 @@ func (c *crowd) missed(t *testing.T, limit int, others func()) int {
 	return len(missing)
 }
 
-// TestListMissesNothingThatStays changes the store between the pages of a walk.
-func TestListMissesNothingThatStays(t *testing.T) {
-	t.Parallel()
-	s := New(Options{})
-	for number := range 100 {
-		c := newCrowd(t, s, number)
-		missed := c.missed(t, 1+number%7, func() {
-			for range number % 20 {
-				if err := c.stir(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-			}
-		})
-		if missed > 0 {
-			t.Errorf("crowd %d: a walk missed %d records that were there throughout", number, missed)
+// missedKeys is like missed, with a walk of the subject of those that stay.
+func (c *crowd) missedKeys(t *testing.T, limit int, others func()) int {
+	t.Helper()
+	missing := c.waiting()
+	c.store.walkKeys(t, "someone", limit, func(keys []string, _ string) {
+		for _, key := range keys {
+			delete(missing, key)
 		}
-		verify(t, s)
-		_ = s.Close()
+		others()
+	})
+	return len(missing)
+}
+
+// waiting returns the keys of those that stay.
+func (c *crowd) waiting() map[string]bool {
+	keys := make(map[string]bool)
+	for _, rec := range c.stay {
+		keys[rec.Key] = true
+	}
+	return keys
+}
+
+// walks are the two kinds of walks that may miss records of a crowd.
+func walks() map[string]func(c *crowd, t *testing.T, limit int, others func()) int {
+	return map[string]func(c *crowd, t *testing.T, limit int, others func()) int{
+		"List": (*crowd).missed, "SubjectKeys": (*crowd).missedKeys,
 	}
 }
 
-// TestListMissesNothingMeanwhile changes the store all the time.
-func TestListMissesNothingMeanwhile(t *testing.T) {
+// TestWalksMissNothingThatStays changes the store between the pages of a walk.
+func TestWalksMissNothingThatStays(t *testing.T) {
 	t.Parallel()
-	for round := range 14 {
+	for name, missed := range walks() {
 		s := New(Options{})
-		crowds := []*crowd{newCrowd(t, s, 0), newCrowd(t, s, 1), newCrowd(t, s, 2)}
-		between, stop := stirring(t, crowds[:2])
-		// Those of the last crowd lie at the end, from where they move into the gaps that the others leave.
-		if missed := crowds[2].missed(t, 1+round%7, between); missed > 0 {
-			t.Errorf("walk %d missed %d records that were there throughout", round, missed)
+		for number := range 60 {
+			c := newCrowd(t, s, number)
+			n := missed(c, t, 1+number%7, func() {
+				for range number % 20 {
+					if err := c.stir(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
+			})
+			if n > 0 {
+				t.Errorf("%s, crowd %d: a walk missed %d records that were there throughout", name, number, n)
+			}
+			verify(t, s)
+			_ = s.Close()
 		}
-		stop()
-		verify(t, s)
+	}
+}
+
+// TestWalksMissNothingMeanwhile changes the store all the time.
+func TestWalksMissNothingMeanwhile(t *testing.T) {
+	t.Parallel()
+	for name, missed := range walks() {
+		for round := range 7 {
+			s := New(Options{})
+			crowds := []*crowd{newCrowd(t, s, 0), newCrowd(t, s, 1), newCrowd(t, s, 2)}
+			between, stop := stirring(t, crowds[:2])
+			// Those of the last crowd lie at the end, from where they move into the gaps that the others leave.
+			if n := missed(crowds[2], t, 1+round%7, between); n > 0 {
+				t.Errorf("%s, walk %d missed %d records that were there throughout", name, round, n)
+			}
+			stop()
+			verify(t, s)
+		}
 	}
 }
 
@@ -227,6 +260,72 @@ func TestListGoesOnInAShardThatShrank(t *testing.T) {
 	slices.Reverse(got[1:])
 	if got[0] != keys[len(keys)-1] || !slices.Equal(got[1:], keys[:left]) {
 		t.Errorf("the walk returned %q, want the last record and those that are left", got)
+	}
+}
+
+// walkKeys calls visit with each page of a walk of a subject.
+func (s *Store) walkKeys(t *testing.T, subject string, limit int, visit func(keys []string, next string)) {
+	t.Helper()
+	cursor := ""
+	for range 100_000 {
+		keys, next, err := s.SubjectKeys(t.Context(), subject, cursor, limit)
+		if err != nil {
+			t.Fatalf("SubjectKeys(cursor %q) = %v", cursor, err)
+		}
+		if visit(keys, next); next == "" {
+			return
+		}
+		cursor = next
+	}
+	t.Fatal("the walk does not end")
+}
+
+// TestSubjectKeysPagesAreAsLongAsAskedFor walks a subject with more records in a shard than a page has, and with fewer.
+func TestSubjectKeysPagesAreAsLongAsAskedFor(t *testing.T) {
+	t.Parallel()
+	s := New(Options{})
+	const records = 3000
+	for n := range 2 * records {
+		s.must(t, typical(n, []string{"someone", "another"}[n%2]))
+	}
+	for _, limit := range []int{1, 2, 7, 20, 100, records, 2 * records, math.MaxInt, 0, -1} {
+		seen := make(map[string]int)
+		s.walkKeys(t, "someone", limit, func(keys []string, next string) {
+			most := limit
+			if most <= 0 {
+				most = defaultKeys
+			}
+			if len(keys) > most || (next != "" && len(keys) < most) {
+				t.Errorf("SubjectKeys(limit %d) = %d keys, next %q", limit, len(keys), next)
+			}
+			for _, key := range keys {
+				seen[key]++
+			}
+		})
+		for n := range records {
+			if key := typical(2*n, "").Key; seen[key] != 1 || len(seen) != records {
+				t.Fatalf("limit %d: %q was returned %d times, %d others", limit, key, seen[key], len(seen)-1)
+			}
+		}
+	}
+}
+
+// TestSubjectKeysTakesMemoryForAPage walks a subject with very many records in small pages.
+func TestSubjectKeysTakesMemoryForAPage(t *testing.T) {
+	s := New(Options{})
+	const records, limit = 64_000, 10
+	for n := range records {
+		s.must(t, typical(n, "someone"))
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	keys, _, err := s.SubjectKeys(t.Context(), "someone", "", limit)
+	runtime.ReadMemStats(&after)
+	if err != nil || len(keys) != limit {
+		t.Fatalf("SubjectKeys = %d keys, %v", len(keys), err)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > 500*limit {
+		t.Errorf("a page of %d keys took %d bytes", limit, took)
 	}
 }
 

@@ -2,11 +2,14 @@ package storetest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
+	"math"
 	"path"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,6 +24,7 @@ type full interface {
 	store.Store
 	store.Toucher
 	store.Indexer
+	store.SubjectPager
 	store.Lister
 	store.Counter
 }
@@ -43,7 +47,7 @@ func brokenStores() []broken {
 			func(s *memstore.Store) store.Store { return &revives{full: s} },
 		},
 		{
-			"returns expired records", "Expiry/X1ToTheInstant Expiry/X7NeverReturned Expiry/X7CreateOverExpired Expiry/X1ReplaceMoves Expiry/X9PermanentAndBack Index/OutlivesOldExpiry Expiry/X9BeyondThirtyDays Version/NeverReusedAfterExpiry Expiry/X6ExpiredIsNotStored Count/X7NotExpired",
+			"returns expired records", "Expiry/X1ToTheInstant Expiry/X7NeverReturned Expiry/X7CreateOverExpired Expiry/X1ReplaceMoves Expiry/X9PermanentAndBack Index/OutlivesOldExpiry Expiry/X9BeyondThirtyDays Version/NeverReusedAfterExpiry Expiry/X6ExpiredIsNotStored SubjectKeys/X7NotExpired Count/X7NotExpired",
 			func(s *memstore.Store) store.Store { return &late{full: s, expires: make(map[string]time.Time)} },
 		},
 		{
@@ -107,7 +111,7 @@ func brokenStores() []broken {
 			func(s *memstore.Store) store.Store { return &touchNothing{full: s} },
 		},
 		{
-			"supports methods by halves", "Touch/Unsupported Index/Unsupported List/Unsupported Count/Unsupported",
+			"supports methods by halves", "Touch/Unsupported Index/Unsupported SubjectKeys/Unsupported List/Unsupported Count/Unsupported",
 			func(s *memstore.Store) store.Store { return &halfSupported{full: s} },
 		},
 		{
@@ -220,6 +224,66 @@ func brokenStores() []broken {
 		{
 			"finds subjects by their beginning", "Index/K5SubjectsAreSeparate",
 			func(s *memstore.Store) store.Store { return &prefixIndex{full: s} },
+		},
+		{
+			"ends the walk of a subject early", "SubjectKeys/Finds SubjectKeys/WalkThatDeletes SubjectKeys/WalkThatMoves SubjectKeys/WalkOfWhatIsSaved SubjectKeys/R3CompleteDuringChanges",
+			func(s *memstore.Store) store.Store { return &keysBroken{full: s, firstPageOnly: true} },
+		},
+		{
+			"walks a subject for ever", "SubjectKeys/Finds SubjectKeys/PagesAreLimited",
+			func(s *memstore.Store) store.Store { return &keysBroken{full: s, endless: true} },
+		},
+		{
+			"returns a subject's keys in one page", "SubjectKeys/PagesAreLimited",
+			func(s *memstore.Store) store.Store { return &keysBroken{full: s, onePage: true} },
+		},
+		{
+			"returns no keys without a limit", "SubjectKeys/Finds",
+			func(s *memstore.Store) store.Store { return &keysBroken{full: s, noDefault: true} },
+		},
+		{
+			"starts over at a subject's cursor that it does not know", "SubjectKeys/BadCursor",
+			func(s *memstore.Store) store.Store { return &keysBroken{full: s, anyCursor: true} },
+		},
+		{
+			"loses what a walk has yet to reach when records before it go", "SubjectKeys/WalkThatDeletes SubjectKeys/WalkThatMoves",
+			func(s *memstore.Store) store.Store { return &keysByOffset{full: s} },
+		},
+		{
+			"walks from the last saved to the first", "SubjectKeys/WalkOfWhatIsSaved",
+			func(s *memstore.Store) store.Store { return &keysByVersion{full: s} },
+		},
+		{
+			"returns no keys of permanent records", "SubjectKeys/Finds SubjectKeys/X7NotExpired",
+			keysWhere(func(rec *store.Record, subject string) bool { return rec.Subject == subject && !rec.Expires.IsZero() }),
+		},
+		{
+			"returns the keys of the anonymous under the empty subject", "SubjectKeys/EmptySubject",
+			keysWhere(func(rec *store.Record, subject string) bool { return rec.Subject == subject }),
+		},
+		{
+			"returns the keys of subjects that begin alike", "SubjectKeys/K5SubjectsAreSeparate",
+			keysWhere(func(rec *store.Record, subject string) bool { return strings.HasPrefix(rec.Subject, subject) }),
+		},
+		{
+			"returns the keys of all subjects", "SubjectKeys/Finds SubjectKeys/FollowsSave",
+			keysWhere(func(rec *store.Record, _ string) bool { return rec.Subject != "" }),
+		},
+		{
+			"returns the keys that a subject once had", "SubjectKeys/FollowsSave SubjectKeys/WalkThatMoves",
+			func(s *memstore.Store) store.Store {
+				return &staleKeys{staleIndex{full: s, seen: make(map[string][]string)}}
+			},
+		},
+		{
+			"returns the keys of deleted records", "SubjectKeys/FollowsSave SubjectKeys/WalkThatDeletes Delete/Removes",
+			func(s *memstore.Store) store.Store {
+				return &deadKeys{staleIndex{full: s, seen: make(map[string][]string)}}
+			},
+		},
+		{
+			"walks a subject whatever the context", "Context/Cancelled Context/DeadlineOver",
+			func(s *memstore.Store) store.Store { return &heedless{full: s} },
 		},
 		{
 			"ends the walk early", "List/FindsAll List/CompleteDuringChanges",
@@ -462,6 +526,10 @@ func (*unsupported) BySubject(context.Context, string) ([]store.Record, error) {
 	return nil, errors.ErrUnsupported
 }
 
+func (*unsupported) SubjectKeys(context.Context, string, string, int) ([]string, string, error) {
+	return nil, "", errors.ErrUnsupported
+}
+
 func (*unsupported) Purge(context.Context, int) (int, error) { return 0, errors.ErrUnsupported }
 
 func (*unsupported) List(context.Context, string, string, int) ([]store.Record, string, error) {
@@ -487,6 +555,14 @@ func (s *halfSupported) BySubject(ctx context.Context, subject string) ([]store.
 		return nil, errors.ErrUnsupported
 	}
 	return recs, err
+}
+
+func (s *halfSupported) SubjectKeys(ctx context.Context, subject, cursor string, limit int) ([]string, string, error) {
+	keys, next, err := s.full.SubjectKeys(ctx, subject, cursor, limit)
+	if len(keys) == 0 {
+		return nil, "", errors.ErrUnsupported
+	}
+	return keys, next, err
 }
 
 func (s *halfSupported) List(ctx context.Context, prefix, cursor string, limit int) ([]store.Record, string, error) {
@@ -765,6 +841,162 @@ func (s *listBroken) List(ctx context.Context, prefix, cursor string, limit int)
 		next = "0-0"
 	}
 	return page, next, err
+}
+
+type keysBroken struct {
+	full
+	firstPageOnly, endless, onePage, anyCursor, noDefault bool
+}
+
+func (s *keysBroken) SubjectKeys(ctx context.Context, subject, cursor string, limit int) ([]string, string, error) {
+	if s.onePage {
+		limit = 1 << 20
+	}
+	keys, next, err := s.full.SubjectKeys(ctx, subject, cursor, limit)
+	switch {
+	case s.noDefault && limit <= 0:
+		return nil, "", err
+	case s.anyCursor && err != nil:
+		return s.full.SubjectKeys(ctx, subject, "", limit)
+	case s.firstPageOnly:
+		next = ""
+	case s.endless && next == "":
+		next = "0-0"
+	}
+	return keys, next, err
+}
+
+// keysByOffset remembers how many keys it has returned of a list that is another one for each page.
+type keysByOffset struct{ full }
+
+func (s *keysByOffset) SubjectKeys(ctx context.Context, subject, cursor string, limit int) ([]string, string, error) {
+	recs, err := s.BySubject(ctx, subject)
+	var keys []string
+	for _, rec := range recs {
+		keys = append(keys, rec.Key)
+	}
+	slices.Sort(keys)
+	from := 0
+	if cursor != "" {
+		from, err = strconv.Atoi(cursor)
+	}
+	if err != nil || from < 0 {
+		return nil, "", errors.New("no such cursor")
+	}
+	from = min(from, len(keys))
+	if to := from + limit; limit > 0 && to < len(keys) {
+		return keys[from:to], strconv.Itoa(to), nil
+	}
+	return keys[from:], "", nil
+}
+
+// keysByVersion returns the keys of what was saved last first, and goes on with what was saved before.
+type keysByVersion struct{ full }
+
+func (s *keysByVersion) SubjectKeys(ctx context.Context, subject, cursor string, limit int) (keys []string, next string, err error) {
+	recs, err := s.BySubject(ctx, subject)
+	slices.SortFunc(recs, func(a, b store.Record) int { return cmp.Compare(b.Version, a.Version) })
+	below := uint64(math.MaxUint64)
+	if cursor != "" {
+		below, err = strconv.ParseUint(cursor, 10, 64)
+	}
+	for _, rec := range recs {
+		if rec.Version >= below {
+			continue
+		}
+		if limit > 0 && len(keys) == limit {
+			return keys, next, err
+		}
+		keys, next = append(keys, rec.Key), strconv.FormatUint(rec.Version, 10)
+	}
+	return keys, "", err
+}
+
+// keysWhere returns a wrapper that returns the keys of the records that which is true of, in one page.
+func keysWhere(which func(rec *store.Record, subject string) bool) func(*memstore.Store) store.Store {
+	return func(s *memstore.Store) store.Store { return &keysOf{full: s, which: which} }
+}
+
+type keysOf struct {
+	full
+	which func(rec *store.Record, subject string) bool
+}
+
+func (s *keysOf) SubjectKeys(ctx context.Context, subject, _ string, _ int) (keys []string, next string, err error) {
+	all, _, err := s.List(ctx, "", "", 1<<20)
+	for i := range all {
+		if s.which(&all[i], subject) {
+			keys = append(keys, all[i].Key)
+		}
+	}
+	return keys, "", err
+}
+
+// staleKeys returns every key that a subject ever had, as long as there is such a record.
+type staleKeys struct{ staleIndex }
+
+func (s *staleKeys) SubjectKeys(ctx context.Context, subject, _ string, _ int) (keys []string, next string, err error) {
+	recs, err := s.BySubject(ctx, subject)
+	for _, rec := range recs {
+		keys = append(keys, rec.Key)
+	}
+	return keys, "", err
+}
+
+// deadKeys returns every key that a subject ever had.
+type deadKeys struct{ staleIndex }
+
+func (s *deadKeys) SubjectKeys(_ context.Context, subject, _ string, _ int) ([]string, string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.seen[subject]), "", nil
+}
+
+// oddPages has an empty page before each page, and each key twice, as a store may.
+type oddPages struct{ full }
+
+func (s *oddPages) SubjectKeys(ctx context.Context, subject, cursor string, limit int) ([]string, string, error) {
+	from, second := strings.CutSuffix(cursor, "+")
+	keys, next, err := s.full.SubjectKeys(ctx, subject, from, limit)
+	if !second && err == nil {
+		return nil, from + "+", nil
+	}
+	return slices.Concat(keys, keys), next, err
+}
+
+// heedless heeds contexts, except in SubjectKeys.
+type heedless struct{ full }
+
+func (s *heedless) Load(ctx context.Context, key string) (store.Record, error) {
+	if err := ctx.Err(); err != nil {
+		return store.Record{}, err
+	}
+	return s.full.Load(ctx, key)
+}
+
+func (s *heedless) Save(ctx context.Context, rec store.Record) (store.Record, error) {
+	if err := ctx.Err(); err != nil {
+		return store.Record{}, err
+	}
+	return s.full.Save(ctx, rec)
+}
+
+func (s *heedless) Delete(ctx context.Context, key string) error {
+	return cmp.Or(ctx.Err(), s.full.Delete(ctx, key))
+}
+
+func (s *heedless) Touch(ctx context.Context, rec store.Record) error {
+	return cmp.Or(ctx.Err(), s.full.Touch(ctx, rec))
+}
+
+func (s *heedless) BySubject(ctx context.Context, subject string) ([]store.Record, error) {
+	recs, err := s.full.BySubject(ctx, subject)
+	return recs, cmp.Or(ctx.Err(), err)
+}
+
+func (s *heedless) List(ctx context.Context, prefix, cursor string, limit int) ([]store.Record, string, error) {
+	page, next, err := s.full.List(ctx, prefix, cursor, limit)
+	return page, next, cmp.Or(ctx.Err(), err)
 }
 
 // countsSaves takes each save for another record.

@@ -89,12 +89,8 @@ func (e *env) wantAbsent(key string) {
 // wantNowhere checks that no method finds the record.
 func (e *env) wantNowhere(rec store.Record) {
 	e.Helper()
-	if s, ok := e.second.(store.Indexer); ok && rec.Subject != "" {
-		found, err := s.BySubject(e.ctx, rec.Subject)
-		if (err != nil && !errors.Is(err, errors.ErrUnsupported)) || len(found) != 0 {
-			e.Errorf("BySubject = %d records, %v, want none, because the record is gone",
-				len(found), err)
-		}
+	if rec.Subject != "" {
+		e.wantNoneOf(rec.Subject)
 	}
 	if s, ok := e.second.(store.Lister); ok {
 		if found := e.walk(s, rec.Key, 10); len(found) != 0 {
@@ -108,6 +104,25 @@ func (e *env) wantNowhere(rec store.Record) {
 		}
 	}
 	e.wantAbsent(rec.Key)
+}
+
+// wantNoneOf checks that no method finds a record of the subject, whose last one is gone.
+func (e *env) wantNoneOf(subject string) {
+	e.Helper()
+	want := func(method string, found int, err error) {
+		if (err != nil && !errors.Is(err, errors.ErrUnsupported)) || found != 0 {
+			e.Errorf("%s found %d records, %v, want none, because the record is gone",
+				method, found, err)
+		}
+	}
+	if s, ok := e.second.(store.Indexer); ok {
+		found, err := s.BySubject(e.ctx, subject)
+		want("BySubject", len(found), err)
+	}
+	if s, ok := e.second.(store.SubjectPager); ok {
+		found, err := e.subjectPages(s, subject, 10, nil)
+		want("SubjectKeys", len(found), err)
+	}
 }
 
 // wantIndexed checks that the subject has exactly these records.
@@ -141,6 +156,31 @@ func (e *env) wantRecords(method string, got, want []store.Record) {
 	}
 	for key := range byKey {
 		e.Errorf("%s returned %q, which does not belong to the result", method, key)
+	}
+}
+
+// wantKeys checks that a walk with that limit returns the keys of exactly these records.
+func (e *env) wantKeys(subject string, limit int, want ...store.Record) {
+	e.Helper()
+	s, _ := e.second.(store.SubjectPager)
+	found := e.walkSubject(s, subject, limit, nil)
+	e.wantWalkedKeys(found, want)
+	for _, rec := range want {
+		delete(found, rec.Key)
+	}
+	for key := range found {
+		e.Errorf("SubjectKeys(%s, limit %d) returned %q, which does not belong to the result",
+			abbreviate(subject), limit, key)
+	}
+}
+
+// wantWalkedKeys checks that a walk returned the key of each record of want.
+func (e *env) wantWalkedKeys(got map[string]bool, want []store.Record) {
+	e.Helper()
+	for _, rec := range want {
+		if !got[rec.Key] {
+			e.Errorf("a walk did not return %q, which existed from its start to its end", rec.Key)
+		}
 	}
 }
 

@@ -61,6 +61,10 @@ func (e *env) wantContextErrors(ctx context.Context) {
 		_, err = s.BySubject(ctx, rec.Subject)
 		e.wantContextErr("BySubject", err)
 	}
+	if s, ok := e.store.(store.SubjectPager); ok {
+		_, _, err = s.SubjectKeys(ctx, rec.Subject, "", 10)
+		e.wantContextErr("SubjectKeys", err)
+	}
 	if s, ok := e.store.(store.Lister); ok {
 		_, _, err = s.List(ctx, e.unique, "", 10)
 		e.wantContextErr("List", err)

@@ -179,9 +179,5 @@ func (e *env) wantWalked(all, want []store.Record) {
 	for _, rec := range all {
 		got[rec.Key] = true
 	}
-	for _, rec := range want {
-		if !got[rec.Key] {
-			e.Errorf("a walk did not return %q, which existed from its start to its end", rec.Key)
-		}
-	}
+	e.wantWalkedKeys(got, want)
 }

@@ -35,6 +35,20 @@ func (e *env) indexer() store.Indexer {
 	return s
 }
 
+// subjectPager returns the store's SubjectPager, or skips the case.
+func (e *env) subjectPager() store.SubjectPager {
+	e.Helper()
+	s, ok := e.store.(store.SubjectPager)
+	if !ok {
+		e.Skip("the store has no SubjectKeys, so the manager gets a subject's records at once")
+	}
+	_, _, err := s.SubjectKeys(e.ctx, e.name("probe"), "", 1)
+	if errors.Is(err, errors.ErrUnsupported) {
+		e.Skip("the store's SubjectKeys returns errors.ErrUnsupported")
+	}
+	return s
+}
+
 // lister returns the store's Lister, or skips the case.
 func (e *env) lister() store.Lister {
 	e.Helper()
@@ -75,11 +89,11 @@ func (e *env) purger() store.Purger {
 	return s
 }
 
-// maxPages bounds a walk through the pages of List.
+// maxPages bounds a walk through pages.
 const maxPages = 20_000
 
 var errEndless = errors.New(
-	"storetest: the walk does not end, because List always returns another cursor")
+	"storetest: the walk does not end, because there is always another cursor")
 
 // pages returns the records of all pages of List. A record may occur more than once.
 func (e *env) pages(s store.Lister, prefix string, limit int) (all []store.Record, err error) {
@@ -112,4 +126,40 @@ func (e *env) walk(s store.Lister, prefix string, limit int) (once []store.Recor
 		seen[rec.Key] = true
 	}
 	return once
+}
+
+// subjectPages walks the pages of SubjectKeys and returns all keys. It calls visit, unless that
+// is nil, with each page before it asks for the next one.
+func (e *env) subjectPages(
+	s store.SubjectPager, subject string, limit int, visit func(keys []string),
+) (map[string]bool, error) {
+	all, cursor := make(map[string]bool), ""
+	for range maxPages {
+		keys, next, err := s.SubjectKeys(e.ctx, subject, cursor, limit)
+		if err != nil {
+			return nil, err
+		}
+		for _, key := range keys {
+			all[key] = true
+		}
+		if visit != nil {
+			visit(keys)
+		}
+		if cursor = next; cursor == "" {
+			return all, nil
+		}
+	}
+	return nil, errEndless
+}
+
+// walkSubject is like subjectPages but ends the case if the walk fails.
+func (e *env) walkSubject(
+	s store.SubjectPager, subject string, limit int, visit func(keys []string),
+) map[string]bool {
+	e.Helper()
+	all, err := e.subjectPages(s, subject, limit, visit)
+	if err != nil {
+		e.Fatalf("SubjectKeys(%q, limit %d) = %v", abbreviate(subject), limit, err)
+	}
+	return all
 }

@@ -56,6 +56,15 @@ func (e *env) createMany(prefix string, n int) (all []store.Record) {
 	return all
 }
 
+// createManyFor saves n new records of a subject whose names begin with prefix.
+func (e *env) createManyFor(subject, prefix string, n int) (all []store.Record) {
+	e.Helper()
+	for i := range n {
+		all = append(all, e.createFor(fmt.Sprint(prefix, i), subject))
+	}
+	return all
+}
+
 // delete deletes the record under key.
 func (e *env) delete(key string) {
 	e.Helper()

@@ -73,6 +73,7 @@ func groups() []group {
 		{"Expiry", expiryCases()},
 		{"Touch", touchCases()},
 		{"Index", indexCases()},
+		{"SubjectKeys", subjectKeysCases()},
 		{"List", listCases()},
 		{"Purge", purgeCases()},
 		{"Count", countCases()},
