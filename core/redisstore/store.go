@@ -19,6 +19,10 @@ type Store struct {
 	client  redis.UniversalClient
 	options Options
 	scripts scripts
+
+	// localIndexes is IndexPrefix, or "" if an index may be on another server than a record. It
+	// is an argument of scripts, which need not allocate it each time.
+	localIndexes any
 }
 
 var (
@@ -39,7 +43,12 @@ func New(client redis.UniversalClient, o Options) (*Store, error) {
 	if err := o.validate(traits); err != nil {
 		return nil, err
 	}
-	return &Store{client: client, options: o.withDefaults(traits), scripts: newScripts()}, nil
+	s := &Store{client: client, options: o.withDefaults(traits), scripts: newScripts()}
+	s.localIndexes = s.options.IndexPrefix
+	if s.options.Sharded {
+		s.localIndexes = ""
+	}
+	return s, nil
 }
 
 // Load returns the record under key.
@@ -52,20 +61,6 @@ func (s *Store) Load(ctx context.Context, key string) (store.Record, error) {
 		return store.Record{}, store.ErrNotFound
 	}
 	return store.Record{}, s.wrapError(ctx, "load", err)
-}
-
-// tombstoneTTL is how long the version of a deleted record is kept. It must be longer than a
-// call can take, including the client's retries.
-const tombstoneTTL = time.Minute
-
-// Delete removes the record under key. The record's entry in the index of its user is removed
-// later, when the index is read.
-func (s *Store) Delete(ctx context.Context, key string) error {
-	ttl := tombstoneTTL.Milliseconds()
-	if err := s.scripts.remove.Run(ctx, s.client, []string{key}, ttl).Err(); err != nil {
-		return s.wrapError(ctx, "delete", err)
-	}
-	return nil
 }
 
 // wrapError adds the operation to an error of the client. It translates a server's lack of
