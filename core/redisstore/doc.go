@@ -26,10 +26,17 @@
 //
 // # The server
 //
-// The server needs no setup except a maxmemory-policy of noeviction. At its maxmemory it then
-// refuses saves, which return [store.ErrFull], and sessions can still be loaded and deleted.
-// With any other policy it may evict sessions, and the indexes by which a user's sessions are
-// found.
+// The server must not evict keys: its maxmemory is 0, the default, or its maxmemory-policy is
+// noeviction. At its maxmemory it then refuses saves, which return [store.ErrFull], and sessions
+// can still be loaded and deleted. With any other policy it may evict the index of a user, which
+// leaves sessions that nobody can list, count or revoke. [New] refuses such a server. The store
+// looks again whenever it reads an index, and for saves of signed-in sessions once a minute: if
+// the settings have changed, or another server has taken over, BySubject and those
+// saves return an error. Loads, touches, deletes and saves of anonymous sessions continue.
+// [Options.AcceptEviction] turns all this off and says what that costs.
+//
+// The settings come from INFO, which needs no right to CONFIG. A server that does not allow INFO
+// is refused as well.
 //
 // An index that was lost, by eviction or otherwise, comes back as its sessions are used: a touch
 // or a save of a session puts its entry back.

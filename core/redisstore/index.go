@@ -48,13 +48,14 @@ func (s *Store) scriptKeys(rec *store.Record) []string {
 }
 
 // addToIndex adds the key of a record that lasts for ttl to the index of its subject, if it has
-// one.
-func (s *Store) addToIndex(ctx context.Context, rec *store.Record, ttl int64) error {
+// one. look is an argument of the script.
+func (s *Store) addToIndex(ctx context.Context, rec *store.Record, ttl int64, look string) error {
 	if rec.Subject == "" {
 		return nil
 	}
 	err := s.scripts.add.Run(ctx, s.client, []string{s.indexKey(rec.Subject)},
-		rec.Key, s.entryTTL(ttl)).Err()
+		rec.Key, s.entryTTL(ttl), look).Err()
+	s.watch.note(look, err, time.Now())
 	if err != nil {
 		return s.wrapError(ctx, "index", err)
 	}

@@ -77,3 +77,18 @@ end
 const membersLua = `
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', clock)
 return redis.call('ZRANGE', KEYS[1], 0, -1)`
+
+// lookLua returns an error if the server may evict an index: EVICTS and the policy by which it
+// evicts, or NOINFO if it does not tell.
+const lookLua = `
+local info = redis.pcall('INFO', 'memory')
+if type(info) == 'table' then return redis.error_reply('NOINFO ' .. tostring(info.err)) end
+local limit = string.match(info, 'maxmemory:(%d+)')
+local policy = string.match(info, 'maxmemory_policy:([%w-]+)')
+if not limit or not policy then
+  return redis.error_reply('NOINFO it does not tell its maxmemory-policy')
+end
+if limit ~= '0' and policy ~= 'noeviction' then
+  return redis.error_reply('EVICTS ' .. policy)
+end
+`

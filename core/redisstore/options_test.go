@@ -50,14 +50,14 @@ func TestNewAccepts(t *testing.T) {
 		options Options
 		sharded bool
 	}{
-		"single":        {redis.NewClient(&redis.Options{ContextTimeoutEnabled: true}), Options{}, false},
-		"stalls":        {redis.NewClient(&redis.Options{}), Options{AcceptStalls: true}, false},
-		"sentinel":      {redis.NewFailoverClient(&redis.FailoverOptions{ContextTimeoutEnabled: true}), Options{}, false},
-		"cluster":       {redis.NewClusterClient(&redis.ClusterOptions{ContextTimeoutEnabled: true}), Options{}, true},
-		"behind proxy":  {redis.NewClient(&redis.Options{ContextTimeoutEnabled: true}), Options{Sharded: true}, true},
-		"another make":  {wrapped{}, Options{}, true},
-		"other prefix":  {redis.NewClient(&redis.Options{ContextTimeoutEnabled: true}), Options{IndexPrefix: "x:", MaxData: 7}, false},
-		"universal one": {redis.NewUniversalClient(&redis.UniversalOptions{Addrs: []string{"localhost:1", "localhost:2"}, ContextTimeoutEnabled: true}), Options{}, true},
+		"single":        {redis.NewClient(&redis.Options{ContextTimeoutEnabled: true}), Options{AcceptEviction: true}, false},
+		"stalls":        {redis.NewClient(&redis.Options{}), Options{AcceptStalls: true, AcceptEviction: true}, false},
+		"sentinel":      {redis.NewFailoverClient(&redis.FailoverOptions{ContextTimeoutEnabled: true}), Options{AcceptEviction: true}, false},
+		"cluster":       {redis.NewClusterClient(&redis.ClusterOptions{ContextTimeoutEnabled: true}), Options{AcceptEviction: true}, true},
+		"behind proxy":  {redis.NewClient(&redis.Options{ContextTimeoutEnabled: true}), Options{Sharded: true, AcceptEviction: true}, true},
+		"another make":  {wrapped{}, Options{AcceptEviction: true}, true},
+		"other prefix":  {redis.NewClient(&redis.Options{ContextTimeoutEnabled: true}), Options{IndexPrefix: "x:", MaxData: 7, AcceptEviction: true}, false},
+		"universal one": {redis.NewUniversalClient(&redis.UniversalOptions{Addrs: []string{"localhost:1", "localhost:2"}, ContextTimeoutEnabled: true}), Options{AcceptEviction: true}, true},
 	} {
 		s, err := New(c.client, c.options)
 		if err != nil {
@@ -68,7 +68,7 @@ func TestNewAccepts(t *testing.T) {
 			t.Errorf("%s: the store is sharded: %v, want %v", name, s.options.Sharded, c.sharded)
 		}
 	}
-	s, err := New(wrapped{}, Options{})
+	s, err := New(wrapped{}, Options{AcceptEviction: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,16 +59,20 @@ func (s *Store) write(
 func (s *Store) runSave(
 	ctx context.Context, rec *store.Record, next *draft, now time.Time,
 ) (any, error) {
+	keys, look := s.scriptKeys(rec), ""
+	if len(keys) > 1 {
+		look = s.watch.onSave(now)
+	}
 	args := []any{
 		versionPrefix(rec.Version), now.UnixMilli(), next, ttlMillis(rec.Expires, now),
-		s.localIndexes,
+		look, s.localIndexes,
 	}
-	keys := s.scriptKeys(rec)
 	reply, err := s.scripts.save.EvalSha(ctx, s.client, keys, args...).Result()
 	if err != nil && errors.Is(err, redis.ErrNoScript) {
 		next.sent-- // the server did not run the script
 		reply, err = s.scripts.save.Eval(ctx, s.client, keys, args...).Result()
 	}
+	s.watch.note(look, err, now)
 	if err != nil {
 		return nil, s.wrapError(ctx, "save", err)
 	}

@@ -1,6 +1,10 @@
 package redisstore
 
-import "github.com/redis/go-redis/v9"
+import (
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+)
 
 // scripts are the Lua scripts that a store runs on the server. The client sends the hash of a
 // script, and its source only if the server does not know it, as after a restart.
@@ -10,6 +14,7 @@ import "github.com/redis/go-redis/v9"
 type scripts struct {
 	save, touch, remove        *redis.Script // of a record, and of its index if it is local
 	add, mark, settle, members *redis.Script // of an index
+	look                       *redis.Script
 }
 
 // The replies of the scripts about a record. compareLua and extendLua describe them.
@@ -22,7 +27,8 @@ const (
 
 func newScripts() scripts {
 	return scripts{
-		save: redis.NewScript(headerLua + stateLua + compareLua + subjectLua +
+		save: redis.NewScript(lookIf(5) +
+			headerLua + stateLua + compareLua + subjectLua +
 			"if index then local ttl = tonumber(ARGV[4]) " +
 			clockLua + setEntryLua + trimLua + " end " +
 			writeLua + leaveLua),
@@ -31,12 +37,19 @@ func newScripts() scripts {
 		remove: redis.NewScript(headerLua + subjectLua + removeLua +
 			"if ARGV[2] == '' or subject == '' then return subject end " +
 			"local index = ARGV[2] .. subject " + clockLua + removeEntryLua + "return ''"),
-		add: redis.NewScript("local index, key, ttl = KEYS[1], ARGV[1], tonumber(ARGV[2]) " +
+		add: redis.NewScript(lookIf(3) +
+			"local index, key, ttl = KEYS[1], ARGV[1], tonumber(ARGV[2]) " +
 			clockLua + raiseEntryLua + trimLua + "return 'OK'"),
 		mark:    redis.NewScript(clockLua + markLua),
 		settle:  redis.NewScript(clockLua + settleLua + trimLua + "return 'OK'"),
-		members: redis.NewScript(clockLua + membersLua),
+		members: redis.NewScript(lookIf(1) + clockLua + membersLua),
+		look:    redis.NewScript(lookLua + "return 'OK'"),
 	}
+}
+
+// lookIf returns lookLua for scripts that look if the argument of that number is "1".
+func lookIf(argument int) string {
+	return "if ARGV[" + strconv.Itoa(argument) + "] == '1' then " + lookLua + " end "
 }
 
 // headerLua reads the header of the session under KEYS[1]. It sets key to KEYS[1] and header
@@ -90,8 +103,8 @@ end
 // FOREIGN or the stored session.
 //
 // KEYS: the session, and its index if there is one on this server. ARGV: the expected version,
-// now, the new value, its time to live ("0" means forever), and the prefix of indexes on this
-// server, or "".
+// now, the new value, its time to live ("0" means forever), "1" to look at the settings, and
+// the prefix of indexes on this server, or "".
 //
 // If the stored version is the new one already, the client has repeated this save because it
 // did not receive the reply.
@@ -119,8 +132,8 @@ end
 // and expiry instead.
 const leaveLua = `
 if subject == '' then return 'OK' end
-if ARGV[5] == '' then return {'OK', subject, expiry} end
-local former = ARGV[5] .. subject
+if ARGV[6] == '' then return {'OK', subject, expiry} end
+local former = ARGV[6] .. subject
 if former ~= index then
   index = former
   ` + clockLua + removeEntryLua + `

@@ -13,7 +13,7 @@ func (s *Store) writeIndexed(
 	ctx context.Context, rec *store.Record, now time.Time, write func() (any, error),
 ) (any, error) {
 	ttl := ttlMillis(rec.Expires, now)
-	if err := s.addToIndex(ctx, rec, ttl); err != nil {
+	if err := s.addToIndex(ctx, rec, ttl, s.watch.onSave(now)); err != nil {
 		return nil, err
 	}
 	reply, err := write()
@@ -25,7 +25,7 @@ func (s *Store) writeIndexed(
 		s.settleRefused(ctx, rec, storedSubject(reply, now))
 		return reply, nil
 	}
-	if err := s.addToIndex(ctx, rec, ttl); err != nil {
+	if err := s.addToIndex(ctx, rec, ttl, ""); err != nil {
 		return nil, err
 	}
 	oldTTL := ttlMillis(fromUnixMillis(old.expiry), now)

@@ -4,12 +4,14 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
 // BySubject returns the records of a subject. It repairs the index where that does not match
-// the records.
+// the records. It returns an error if the server may evict the index: see
+// [Options.AcceptEviction].
 func (s *Store) BySubject(ctx context.Context, subject string) ([]store.Record, error) {
 	if subject == "" {
 		return nil, nil
@@ -35,7 +37,10 @@ func (s *Store) BySubject(ctx context.Context, subject string) ([]store.Record, 
 
 // members returns the keys in the index of a subject.
 func (s *Store) members(ctx context.Context, subject string) ([]string, error) {
-	all, err := s.scripts.members.Run(ctx, s.client, []string{s.indexKey(subject)}).StringSlice()
+	look := s.watch.onRead()
+	all, err := s.scripts.members.Run(
+		ctx, s.client, []string{s.indexKey(subject)}, look).StringSlice()
+	s.watch.note(look, err, time.Now())
 	if err != nil {
 		return nil, s.wrapError(ctx, "index", err)
 	}

@@ -25,7 +25,7 @@ func (s *Store) Touch(ctx context.Context, rec store.Record) error {
 // touchIndexed is Touch if the index may be on another server.
 func (s *Store) touchIndexed(ctx context.Context, rec *store.Record, now time.Time) error {
 	ttl := ttlMillis(rec.Expires, now)
-	if err := s.addToIndex(ctx, rec, ttl); err != nil {
+	if err := s.addToIndex(ctx, rec, ttl, ""); err != nil {
 		return err
 	}
 	reply, err := s.runTouch(ctx, rec, now)
@@ -37,7 +37,7 @@ func (s *Store) touchIndexed(ctx context.Context, rec *store.Record, now time.Ti
 		return touchError(reply)
 	}
 	if outlasts(reply.ttl, ttl) {
-		return s.addToIndex(ctx, rec, reply.ttl)
+		return s.addToIndex(ctx, rec, reply.ttl, "")
 	}
 	return nil
 }

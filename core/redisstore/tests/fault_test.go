@@ -133,7 +133,7 @@ func memory(t *testing.T, client redis.UniversalClient, limit string) {
 // TestEviction has a server that makes room: an evicted session is just gone, and the index does without it.
 func TestEviction(t *testing.T) {
 	t.Parallel()
-	_, s := place{Where: testserver.Start(t, testserver.Redis{MaxMemory: "6mb", Policy: "allkeys-lru"}).URL()}.open(t)
+	_, s := place{Where: testserver.Start(t, testserver.Redis{MaxMemory: "6mb", Policy: "allkeys-lru"}).URL()}.openAccepting(t)
 	var first []store.Record
 	for i := range 20 {
 		first = append(first, mustSave(t, s, recordFor(fmt.Sprint("first:", i), "somebody")))

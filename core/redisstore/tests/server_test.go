@@ -433,7 +433,7 @@ func TestX4ServerKeepsExpired(t *testing.T) {
 
 // commands are all that the store uses, which a server of version 6.2 has. Nothing here lists all keys or empties a database.
 const commands = "-@all +get +getrange +set +setrange +exists +unlink +pttl +pexpire +persist +zadd +zrem +zscore +zrange " +
-	"+zrevrange +zremrangebyscore +time +eval +evalsha +scan"
+	"+zrevrange +zremrangebyscore +time +info +eval +evalsha +scan"
 
 // TestACLUser has a user who may do nothing but what the documentation lists, and only with the keys of sessions.
 func TestACLUser(t *testing.T) {
