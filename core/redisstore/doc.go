@@ -31,7 +31,7 @@
 // can still be loaded and deleted. With any other policy it may evict the index of a user, which
 // leaves sessions that nobody can list, count or revoke. [New] refuses such a server. The store
 // looks again whenever it reads an index, and for saves of signed-in sessions once a minute: if
-// the settings have changed, or another server has taken over, BySubject and those
+// the settings have changed, or another server has taken over, BySubject, SubjectKeys and those
 // saves return an error. Loads, touches, deletes and saves of anonymous sessions continue.
 // [Options.AcceptEviction] turns all this off and says what that costs.
 //
@@ -53,8 +53,8 @@
 // Load, Save, Touch and Delete take one round trip each. On a cluster, a session and its
 // user's index usually belong to different servers, so for a signed-in session Save takes
 // three round trips, Touch two, and Delete four. Save takes four if it ends or signs out a
-// signed-in session, and six if it signs in another user. BySubject takes two, or up
-// to six if the index has to be repaired.
+// signed-in session, and six if it signs in another user. BySubject and a page of SubjectKeys
+// take two, or up to six if the index has to be repaired.
 //
 // # Failures
 //

@@ -78,6 +78,29 @@ const membersLua = `
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', clock)
 return redis.call('ZRANGE', KEYS[1], 0, -1)`
 
+// pageLua follows clockLua. It returns the run id of the server, the cursor of ZSCAN from which
+// it has scanned the index KEYS[1], the cursor to go on with, and the members between them. It
+// removes the entries that have ended.
+//
+// ARGV: "1" to look at the settings, the run id and the cursor of the page before, and how many
+// members to scan. A cursor means nothing to another server, so there the scan starts again.
+const pageLua = `
+local index, info, run = KEYS[1], redis.pcall('INFO', 'server'), nil
+if type(info) == 'string' then run = string.match(info, 'run_id:(%x+)') end
+run = string.sub(run or '0', 1, 16)
+local cursor = run == ARGV[2] and ARGV[3] or '0'
+local found = redis.call('ZSCAN', index, cursor, 'COUNT', ARGV[4])
+local page = {run, cursor, found[1]}
+for i = 1, #found[2], 2 do
+  local member, score = found[2][i], found[2][i + 1]
+  if score ~= 'inf' and tonumber(score) <= clock then
+    redis.call('ZREM', index, member)
+  else
+    page[#page + 1] = member
+  end
+end
+return page`
+
 // lookLua returns an error if the server may evict an index: EVICTS and the policy by which it
 // evicts, or NOINFO if it does not tell.
 const lookLua = `

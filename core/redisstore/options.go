@@ -40,7 +40,7 @@ type Options struct {
 	// the client's user. When such a server has evicted the index of a user, the user's sessions
 	// continue, but are missing from lists, are not ended by RevokeAll and RevokeOthers, and are
 	// not counted for MaxSessions, all without an error, until a touch or a save of each puts
-	// its entry back. Otherwise New returns an error, and so do BySubject and saves
+	// its entry back. Otherwise New returns an error, and so do BySubject, SubjectKeys and saves
 	// of signed-in sessions if the settings change later. The default is false.
 	AcceptEviction bool
 }

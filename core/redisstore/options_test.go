@@ -193,6 +193,35 @@ func TestDraftCountsWrites(t *testing.T) {
 	}
 }
 
+func TestSubjectCursorsRoundTrip(t *testing.T) {
+	t.Parallel()
+	first, err := parseSubjectCursor("s", "")
+	if err != nil || first.scan != "0" || first.run != "" || first.after != "" {
+		t.Fatalf("the first position = %+v, %v", first, err)
+	}
+	at := subjectCursor{subject: first.subject, run: "0123456789abcdef", scan: "18446744073709551615", after: ""}
+	good := []subjectCursor{at, {first.subject, "0", "7", "session:a:b"}, {first.subject, "0", "0", "\x00 \n"}}
+	for _, c := range good {
+		if got, err := parseSubjectCursor("s", c.String()); err != nil || got != c {
+			t.Errorf("parseSubjectCursor(%q) = %+v, %v, want %+v", c, got, err, c)
+		}
+		if _, err := parseSubjectCursor("t", c.String()); err == nil {
+			t.Errorf("the cursor %q of one subject is accepted for another", c)
+		}
+	}
+	begins, huge, odd, noRun := at, at, at, at
+	begins.scan, huge.scan, odd.scan, noRun.run = "0", "18446744073709551616", "07", ""
+	for _, cursor := range []string{
+		"x", "0", ":", ":::::", "subject", "subject:", "00000000-0-7", begins.String(), huge.String(), odd.String(), noRun.String(),
+		" " + at.String(), strings.Replace(at.String(), "subject", "Subject", 1), strings.Replace(at.String(), "0123", "x123", 1),
+		at.String()[:len(at.String())-1],
+	} {
+		if got, err := parseSubjectCursor("s", cursor); err == nil {
+			t.Errorf("parseSubjectCursor(%q) = %+v, want an error", cursor, got)
+		}
+	}
+}
+
 func TestPositionsRoundTrip(t *testing.T) {
 	t.Parallel()
 	nodes := []*redis.Client{redis.NewClient(&redis.Options{Addr: "a:1"}), redis.NewClient(&redis.Options{Addr: "b:1"})}

@@ -12,9 +12,9 @@ import (
 // Scripts share fragments of source, which set local variables for the fragments after them.
 // They do not share functions, because a script creates its functions again each time it runs.
 type scripts struct {
-	save, touch, remove        *redis.Script // of a record, and of its index if it is local
-	add, mark, settle, members *redis.Script // of an index
-	look                       *redis.Script
+	save, touch, remove              *redis.Script // of a record, and of its index if it is local
+	add, mark, settle, members, page *redis.Script // of an index
+	look                             *redis.Script
 }
 
 // The replies of the scripts about a record. compareLua and extendLua describe them.
@@ -43,6 +43,7 @@ func newScripts() scripts {
 		mark:    redis.NewScript(clockLua + markLua),
 		settle:  redis.NewScript(clockLua + settleLua + trimLua + "return 'OK'"),
 		members: redis.NewScript(lookIf(1) + clockLua + membersLua),
+		page:    redis.NewScript(lookIf(1) + clockLua + pageLua),
 		look:    redis.NewScript(lookLua + "return 'OK'"),
 	}
 }

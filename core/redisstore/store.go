@@ -27,11 +27,12 @@ type Store struct {
 }
 
 var (
-	_ store.Store   = (*Store)(nil)
-	_ store.Toucher = (*Store)(nil)
-	_ store.Indexer = (*Store)(nil)
-	_ store.Lister  = (*Store)(nil)
-	_ store.Counter = (*Store)(nil)
+	_ store.Store        = (*Store)(nil)
+	_ store.Toucher      = (*Store)(nil)
+	_ store.Indexer      = (*Store)(nil)
+	_ store.SubjectPager = (*Store)(nil)
+	_ store.Lister       = (*Store)(nil)
+	_ store.Counter      = (*Store)(nil)
 )
 
 // New returns a store that uses client. It returns an error if an option is invalid, or if the

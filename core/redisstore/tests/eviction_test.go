@@ -146,6 +146,9 @@ func TestNewNeedsInfo(t *testing.T) {
 	}
 	rec := mustSave(t, s, recordFor("session:1", "somebody"))
 	belongs(t, s, "somebody", rec.Key)
+	if keys, next, err := s.SubjectKeys(t.Context(), "somebody", "", 0); err != nil || len(keys) != 1 || next != "" {
+		t.Errorf("SubjectKeys = %q, %q, %v, want one key", keys, next, err)
+	}
 }
 
 // TestNewBeforeTheServer makes a store before there is a server that it would refuse. It is refused once it is used.
@@ -193,8 +196,10 @@ func TestSettingsChange(t *testing.T) {
 		}
 		found, err := s.BySubject(t.Context(), "somebody")
 		warns(t, "BySubject", err)
-		if len(found) != 0 {
-			t.Errorf("with the error come %d records", len(found))
+		keys, _, err := s.SubjectKeys(t.Context(), "somebody", "", 0)
+		warns(t, "SubjectKeys", err)
+		if len(found)+len(keys) != 0 {
+			t.Errorf("with the error come %d records and %d keys", len(found), len(keys))
 		}
 		_, err = s.Save(t.Context(), rec)
 		warns(t, "Save of a signed-in session", err)

@@ -433,7 +433,7 @@ func TestX4ServerKeepsExpired(t *testing.T) {
 
 // commands are all that the store uses, which a server of version 6.2 has. Nothing here lists all keys or empties a database.
 const commands = "-@all +get +getrange +set +setrange +exists +unlink +pttl +pexpire +persist +zadd +zrem +zscore +zrange " +
-	"+zrevrange +zremrangebyscore +time +info +eval +evalsha +scan"
+	"+zrevrange +zremrangebyscore +zscan +time +info +eval +evalsha +scan"
 
 // TestACLUser has a user who may do nothing but what the documentation lists, and only with the keys of sessions.
 func TestACLUser(t *testing.T) {
@@ -455,6 +455,9 @@ func TestACLUser(t *testing.T) {
 		t.Errorf("Touch to never = %v", err)
 	}
 	belongs(t, s, "somebody", "session:1")
+	if keys, _, err := s.SubjectKeys(t.Context(), "somebody", "", 0); err != nil || len(keys) != 1 {
+		t.Errorf("SubjectKeys = %q, %v, want one", keys, err)
+	}
 	other := mustSave(t, s, recordFor("session:2", "somebody"))
 	other.Subject = "else"
 	mustSave(t, s, other)
