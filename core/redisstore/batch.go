@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -37,6 +38,47 @@ func (s *Store) loadBatch(ctx context.Context, keys []string) ([]store.Record, e
 		batch[i], _ = decode(key, stored[i], now) // the record is zero if there is no session
 	}
 	return batch, nil
+}
+
+// absent is the lifetime of a record that does not exist.
+const absent = -1
+
+// lifetimes returns for each of the keys how many milliseconds the server keeps the record of
+// the subject that is there: 0 means forever, and absent that there is none. It reads only the
+// headers. The keys must fit into one pipeline.
+func (s *Store) lifetimes(ctx context.Context, subject string, keys []string) ([]int64, error) {
+	part := subjectPart(subject)
+	headers, ttls := make([]*redis.StringCmd, len(keys)), make([]*redis.DurationCmd, len(keys))
+	// The error returned is that of the first reply which has one; all are checked below.
+	_, _ = s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, key := range keys {
+			headers[i] = p.GetRange(ctx, key, 0, int64(headerSize+len(part)-1))
+			ttls[i] = p.PTTL(ctx, key)
+		}
+		return nil
+	})
+	lifetimes, now := make([]int64, len(keys)), time.Now()
+	for i := range keys {
+		header, err := headers[i].Bytes()
+		if err = cmp.Or(err, ttls[i].Err()); err != nil && !isAbsent(err) {
+			return nil, err
+		}
+		rec, ok := decodeHeader(header)
+		belongs := ok && !rec.Expired(now) && string(header[headerSize:]) == part
+		lifetimes[i] = lifetime(belongs, ttls[i].Val())
+	}
+	return lifetimes, nil
+}
+
+// lifetime translates the reply to PTTL.
+func lifetime(exists bool, ttl time.Duration) int64 {
+	switch {
+	case !exists || ttl == -2: // without a unit: there is no such key
+		return absent
+	case ttl == -1: // the key does not expire
+		return 0
+	}
+	return max(ttl.Milliseconds(), 1)
 }
 
 // areLive reports for each of the keys whether it holds a session that has not expired. It

@@ -6,7 +6,7 @@
 //
 // Each session is a string with an expiry of its own. A script writes it only if the stored
 // version is the one that was loaded. A sorted set per user, the index, holds the keys of the
-// user's sessions; it is repaired when it is read.
+// user's sessions; it is repaired when it is read, and goes with the last session.
 //
 // # The client
 //
@@ -26,10 +26,24 @@
 //
 // # The server
 //
-// The server needs no setup except a maxmemory-policy of noeviction. At its maxmemory it then
-// refuses saves, which return [store.ErrFull], and sessions can still be loaded and deleted.
-// With any other policy it may evict sessions, and the indexes by which a user's sessions are
-// found.
+// The server must not evict keys: its maxmemory is 0, the default, or its maxmemory-policy is
+// noeviction. At its maxmemory it then refuses saves, which return [store.ErrFull], and sessions
+// can still be loaded and deleted. With any other policy it may evict the index of a user, which
+// leaves sessions that nobody can list, count or revoke. [New] refuses such a server. The store
+// looks again whenever it reads an index, and for saves of signed-in sessions once a minute: if
+// the settings have changed, or another server has taken over, BySubject, SubjectKeys and those
+// saves return an error. Loads, touches, deletes and saves of anonymous sessions continue.
+// [Options.AcceptEviction] turns all this off and says what that costs.
+//
+// The settings come from INFO, which needs no right to CONFIG. A server that does not allow INFO
+// is refused as well.
+//
+// An index that was lost, by eviction or otherwise, comes back as its sessions are used: a touch
+// or a save of a session puts its entry back.
+//
+// On a single server, scripts use the key of an index that is not among their arguments, because
+// only the stored session says whose it is. If the server or a proxy does not allow that, set
+// [Options.Sharded].
 //
 // Replication is asynchronous: a failover may lose the last acknowledged writes, deletes
 // included.
@@ -38,8 +52,9 @@
 //
 // Load, Save, Touch and Delete take one round trip each. On a cluster, a session and its
 // user's index usually belong to different servers, so for a signed-in session Save takes
-// three round trips and Touch takes two. BySubject takes two, or more if the index has to be
-// repaired.
+// three round trips, Touch two, and Delete four. Save takes four if it ends or signs out a
+// signed-in session, and six if it signs in another user. BySubject and a page of SubjectKeys
+// take two, or up to six if the index has to be repaired.
 //
 // # Failures
 //
@@ -67,4 +82,10 @@
 // After a Delete, the part up to and including the version remains for a minute, so that a
 // save which the client repeats cannot bring the session back. The store treats any other
 // value under a session's key as absent, and neither overwrites nor deletes it.
+//
+// The index of a subject is a sorted set under [Options.IndexPrefix] and the subject. Its members
+// are the keys of the subject's sessions. The score of each is when the session ends, in
+// milliseconds since the Unix epoch by the clock of the server; on a cluster it is a minute
+// later. The index expires with its last entry. A member that begins with a zero byte marks an
+// entry that is being repaired, for a minute at most.
 package redisstore

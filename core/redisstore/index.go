@@ -2,31 +2,39 @@ package redisstore
 
 import (
 	"context"
-	"errors"
+	"slices"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
-// The index of a subject is a sorted set. Its members are the keys of the subject's records,
-// and their scores the expiries. On a single server one script writes a record and its index.
-// On a cluster they are on different servers, and these rules keep them consistent:
+// The index of a subject is a sorted set. Its members are the keys of the subject's records, and
+// the score of each is when the record ends, by the clock of the server that has the index. The
+// index expires with its last entry. Entries that have ended are removed when the index is read
+// or written.
 //
-//   - A record's key is added to the index, with a score no lower than the record's expiry,
-//     before the record is written and again afterwards.
-//   - A reader that finds a member without a record lowers its score to a minute from now and
-//     looks for the record again. If there is one by then, the reader raises the score again.
-//   - Members whose score has passed are not read, and are removed clockSlack later.
+// On a single server, the scripts that write a record also write its index. On a cluster the two
+// are on different servers, and these rules keep them consistent:
 //
-// So a record that exists is always found, and a member without a record disappears a minute
-// after a reader has noticed it. A member whose record belongs to another subject counts as
-// one without a record.
+//   - An entry is added before the record is written and again afterwards. It lasts entrySlack
+//     longer than the record.
+//   - Adding never makes an entry end earlier. Only settle does, and only settle removes an entry
+//     that has not ended.
+//   - settle marks the entry, then looks at the record, and then changes the entry if the mark is
+//     still there. Adding removes the mark.
+//
+// So there is an entry for each record whose save has returned. Whoever finds an entry without a
+// record settles it: a reader, and a writer after a save that was refused or that changed the
+// subject. An entry whose record belongs to another subject counts as one without a record.
+//
+// One case is left. A writer that fails after it has written the record, and before it has added
+// the entry again, leaves a record without an entry if somebody has settled the entry between
+// its first two steps. The next touch or save of the record adds it.
 
-// orphanTTL is how long a member without a record stays in an index. It must be longer than a
-// save can take.
-const orphanTTL = time.Minute
+// entrySlack is how much longer than its record an entry on another server lasts. It must be
+// longer than a call can take, and than the difference between the clocks of two servers of a
+// cluster.
+const entrySlack = time.Minute
 
 func (s *Store) indexKey(subject string) string { return s.options.IndexPrefix + subject }
 
@@ -39,85 +47,65 @@ func (s *Store) scriptKeys(rec *store.Record) []string {
 	return []string{rec.Key, s.indexKey(rec.Subject)}
 }
 
-// addToIndex adds the key of a record to the index of its subject, if it has one. It never
-// lowers the score of a member.
-func (s *Store) addToIndex(ctx context.Context, rec *store.Record, now time.Time) error {
+// addToIndex adds the key of a record that lasts for ttl to the index of its subject, if it has
+// one. look is an argument of the script.
+func (s *Store) addToIndex(ctx context.Context, rec *store.Record, ttl int64, look string) error {
 	if rec.Subject == "" {
 		return nil
 	}
-	err := s.scripts.addToIndex.Run(ctx, s.client, []string{s.indexKey(rec.Subject)},
-		rec.Key, unixMillis(rec.Expires), now.UnixMilli()).Err()
+	err := s.scripts.add.Run(ctx, s.client, []string{s.indexKey(rec.Subject)},
+		rec.Key, s.entryTTL(ttl), look).Err()
+	s.watch.note(look, err, time.Now())
 	if err != nil {
 		return s.wrapError(ctx, "index", err)
 	}
 	return nil
 }
 
-// BySubject returns the records of a subject. It repairs the index where that does not match
-// the records.
-func (s *Store) BySubject(ctx context.Context, subject string) ([]store.Record, error) {
-	if subject == "" {
-		return nil, nil
+// entryTTL returns how many milliseconds the entry of a record lasts.
+func (s *Store) entryTTL(ttl int64) int64 {
+	if ttl > 0 && s.options.Sharded {
+		return ttl + entrySlack.Milliseconds()
 	}
-	now := time.Now()
-	keys, err := s.scripts.members.Run(ctx, s.client, []string{s.indexKey(subject)},
-		now.UnixMilli(), now.Add(-clockSlack).UnixMilli()).StringSlice()
-	if err != nil {
-		return nil, s.wrapError(ctx, "index", err)
-	}
-	found, missing, err := s.loadMembers(ctx, subject, keys)
-	if err != nil || len(missing) == 0 {
-		return found, err
-	}
-	if err := s.markOrphans(ctx, subject, missing, now); err != nil {
-		if errors.Is(err, store.ErrFull) {
-			err = nil // a user must be able to sign out everywhere; the repair can wait
+	return ttl
+}
+
+// settle makes the entries of the keys in the index of a subject agree with the records. It
+// returns those of the keys that have a record of the subject.
+func (s *Store) settle(ctx context.Context, subject string, keys []string) ([]string, error) {
+	var live []string
+	for batch := range slices.Chunk(keys, batchSize) {
+		found, err := s.settleBatch(ctx, subject, batch)
+		if err != nil {
+			return nil, s.wrapError(ctx, "index", err)
 		}
-		return found, err
+		live = append(live, found...)
 	}
-	appeared, _, err := s.loadMembers(ctx, subject, missing)
+	return live, nil
+}
+
+// settleBatch is settle for keys that fit into one pipeline.
+func (s *Store) settleBatch(
+	ctx context.Context, subject string, keys []string,
+) (live []string, err error) {
+	index, marked := []string{s.indexKey(subject)}, make([]any, len(keys))
+	for i, key := range keys {
+		marked[i] = key
+	}
+	mark, err := s.scripts.mark.Run(ctx, s.client, index, marked...).Text()
 	if err != nil {
 		return nil, err
 	}
-	for i := range appeared {
-		if err := s.addToIndex(ctx, &appeared[i], now); err != nil {
-			return nil, err
-		}
-	}
-	return append(found, appeared...), nil
-}
-
-// loadMembers returns the records under keys that belong to the subject, and the keys without
-// one.
-func (s *Store) loadMembers(
-	ctx context.Context, subject string, keys []string,
-) (found []store.Record, missing []string, err error) {
-	all, err := s.loadAll(ctx, keys)
+	ttls, err := s.lifetimes(ctx, subject, keys)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	for i := range all {
-		if all[i].Version != 0 && all[i].Subject == subject {
-			found = append(found, all[i])
-		} else {
-			missing = append(missing, keys[i])
+	args := append(make([]any, 0, 1+2*len(keys)), mark)
+	for i, key := range keys {
+		args = append(args, key, s.entryTTL(ttls[i]))
+		if ttls[i] != absent {
+			live = append(live, key)
 		}
 	}
-	return found, missing, nil
-}
-
-// markOrphans lowers the scores of members without a record, so that they disappear after
-// orphanTTL.
-func (s *Store) markOrphans(
-	ctx context.Context, subject string, keys []string, now time.Time,
-) error {
-	members := make([]redis.Z, len(keys))
-	for i, key := range keys {
-		members[i] = redis.Z{Score: float64(now.Add(orphanTTL).UnixMilli()), Member: key}
-	}
-	args := redis.ZAddArgs{XX: true, LT: true, Members: members}
-	if err := s.client.ZAddArgs(ctx, s.indexKey(subject), args).Err(); err != nil {
-		return s.wrapError(ctx, "index", err)
-	}
-	return nil
+	return live, s.scripts.settle.Run(ctx, s.client, index, args...).Err()
 }

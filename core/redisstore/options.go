@@ -34,6 +34,15 @@ type Options struct {
 	// stalls then holds each request for the client's read timeout, and again for each of its
 	// retries, whatever the manager's StoreTimeout is. The default is false.
 	AcceptStalls bool
+
+	// AcceptEviction makes the store work with a server that may evict keys: one whose maxmemory
+	// is not 0 and whose maxmemory-policy is not noeviction, or one that does not allow INFO to
+	// the client's user. When such a server has evicted the index of a user, the user's sessions
+	// continue, but are missing from lists, are not ended by RevokeAll and RevokeOthers, and are
+	// not counted for MaxSessions, all without an error, until a touch or a save of each puts
+	// its entry back. Otherwise New returns an error, and so do BySubject, SubjectKeys and saves
+	// of signed-in sessions if the settings change later. The default is false.
+	AcceptEviction bool
 }
 
 // validate returns an error if the options are invalid or the client cannot keep the contract.

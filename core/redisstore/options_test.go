@@ -50,14 +50,14 @@ func TestNewAccepts(t *testing.T) {
 		options Options
 		sharded bool
 	}{
-		"single":        {redis.NewClient(&redis.Options{ContextTimeoutEnabled: true}), Options{}, false},
-		"stalls":        {redis.NewClient(&redis.Options{}), Options{AcceptStalls: true}, false},
-		"sentinel":      {redis.NewFailoverClient(&redis.FailoverOptions{ContextTimeoutEnabled: true}), Options{}, false},
-		"cluster":       {redis.NewClusterClient(&redis.ClusterOptions{ContextTimeoutEnabled: true}), Options{}, true},
-		"behind proxy":  {redis.NewClient(&redis.Options{ContextTimeoutEnabled: true}), Options{Sharded: true}, true},
-		"another make":  {wrapped{}, Options{}, true},
-		"other prefix":  {redis.NewClient(&redis.Options{ContextTimeoutEnabled: true}), Options{IndexPrefix: "x:", MaxData: 7}, false},
-		"universal one": {redis.NewUniversalClient(&redis.UniversalOptions{Addrs: []string{"localhost:1", "localhost:2"}, ContextTimeoutEnabled: true}), Options{}, true},
+		"single":        {redis.NewClient(&redis.Options{ContextTimeoutEnabled: true}), Options{AcceptEviction: true}, false},
+		"stalls":        {redis.NewClient(&redis.Options{}), Options{AcceptStalls: true, AcceptEviction: true}, false},
+		"sentinel":      {redis.NewFailoverClient(&redis.FailoverOptions{ContextTimeoutEnabled: true}), Options{AcceptEviction: true}, false},
+		"cluster":       {redis.NewClusterClient(&redis.ClusterOptions{ContextTimeoutEnabled: true}), Options{AcceptEviction: true}, true},
+		"behind proxy":  {redis.NewClient(&redis.Options{ContextTimeoutEnabled: true}), Options{Sharded: true, AcceptEviction: true}, true},
+		"another make":  {wrapped{}, Options{AcceptEviction: true}, true},
+		"other prefix":  {redis.NewClient(&redis.Options{ContextTimeoutEnabled: true}), Options{IndexPrefix: "x:", MaxData: 7, AcceptEviction: true}, false},
+		"universal one": {redis.NewUniversalClient(&redis.UniversalOptions{Addrs: []string{"localhost:1", "localhost:2"}, ContextTimeoutEnabled: true}), Options{AcceptEviction: true}, true},
 	} {
 		s, err := New(c.client, c.options)
 		if err != nil {
@@ -68,7 +68,7 @@ func TestNewAccepts(t *testing.T) {
 			t.Errorf("%s: the store is sharded: %v, want %v", name, s.options.Sharded, c.sharded)
 		}
 	}
-	s, err := New(wrapped{}, Options{})
+	s, err := New(wrapped{}, Options{AcceptEviction: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,6 +190,35 @@ func TestDraftCountsWrites(t *testing.T) {
 	}
 	if next.sent != 2 {
 		t.Error("printing a command counts as sending it")
+	}
+}
+
+func TestSubjectCursorsRoundTrip(t *testing.T) {
+	t.Parallel()
+	first, err := parseSubjectCursor("s", "")
+	if err != nil || first.scan != "0" || first.run != "" || first.after != "" {
+		t.Fatalf("the first position = %+v, %v", first, err)
+	}
+	at := subjectCursor{subject: first.subject, run: "0123456789abcdef", scan: "18446744073709551615", after: ""}
+	good := []subjectCursor{at, {first.subject, "0", "7", "session:a:b"}, {first.subject, "0", "0", "\x00 \n"}}
+	for _, c := range good {
+		if got, err := parseSubjectCursor("s", c.String()); err != nil || got != c {
+			t.Errorf("parseSubjectCursor(%q) = %+v, %v, want %+v", c, got, err, c)
+		}
+		if _, err := parseSubjectCursor("t", c.String()); err == nil {
+			t.Errorf("the cursor %q of one subject is accepted for another", c)
+		}
+	}
+	begins, huge, odd, noRun := at, at, at, at
+	begins.scan, huge.scan, odd.scan, noRun.run = "0", "18446744073709551616", "07", ""
+	for _, cursor := range []string{
+		"x", "0", ":", ":::::", "subject", "subject:", "00000000-0-7", begins.String(), huge.String(), odd.String(), noRun.String(),
+		" " + at.String(), strings.Replace(at.String(), "subject", "Subject", 1), strings.Replace(at.String(), "0123", "x123", 1),
+		at.String()[:len(at.String())-1],
+	} {
+		if got, err := parseSubjectCursor("s", cursor); err == nil {
+			t.Errorf("parseSubjectCursor(%q) = %+v, want an error", cursor, got)
+		}
 	}
 }
 

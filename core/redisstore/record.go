@@ -61,10 +61,13 @@ func encode(rec *store.Record, version uint64) []byte {
 	b := make([]byte, 0, headerSize+lengthDigits+len(rec.Subject)+len(rec.Data))
 	b = append(appendVersion(b, version), ':')
 	b = append(appendExpiry(b, rec.Expires), ':')
-	b = append(strconv.AppendInt(b, int64(len(rec.Subject)), 10), ':')
+	b = append(strconv.AppendInt(b, int64(len(rec.Subject)), 10), ':') // as in subjectPart
 	b = append(b, rec.Subject...)
 	return append(b, rec.Data...)
 }
+
+// subjectPart returns what follows the header of a record of that subject.
+func subjectPart(subject string) string { return strconv.Itoa(len(subject)) + ":" + subject }
 
 // decode returns the record of a stored string. It returns ErrNotFound if the string is not a
 // session, or an expired one. The record's data share the memory of stored.

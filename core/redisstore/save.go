@@ -13,15 +13,6 @@ import (
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
-// The replies of the scripts. compareLua and extendLua describe them.
-const (
-	replyOK       = "OK"
-	replyGone     = "GONE"
-	replyConflict = "CONFLICT"
-	replyForeign  = "FOREIGN"
-	replyDeleted  = "DELETED"
-)
-
 var (
 	errAmbiguous = errors.New("redis: save: the connection failed, and the record has changed " +
 		"since: it is unknown whether it was stored")
@@ -41,39 +32,51 @@ func (s *Store) Save(ctx context.Context, rec store.Record) (store.Record, error
 		return store.Record{}, fmt.Errorf("redis: save: %w", err)
 	}
 	next := newDraft(&rec)
-	if s.options.Sharded {
-		if err := s.addToIndex(ctx, &rec, now); err != nil {
-			return store.Record{}, err
-		}
-	}
-	reply, err := s.runSave(ctx, &rec, next, now)
+	reply, err := s.write(ctx, &rec, next, now)
 	if err != nil {
-		return store.Record{}, s.wrapError(ctx, "save", err)
+		return store.Record{}, err
 	}
 	if reply != replyOK {
 		return explainRefusal(&rec, reply, next, now)
-	}
-	if s.options.Sharded {
-		if err := s.addToIndex(ctx, &rec, now); err != nil {
-			return store.Record{}, err
-		}
 	}
 	rec.Version, rec.Expires = next.version, fromUnixMillis(unixMillis(rec.Expires))
 	return rec, nil
 }
 
-// runSave runs the script that writes the record.
+// write stores the record and keeps the index in step with it. It returns a reply of the script.
+func (s *Store) write(
+	ctx context.Context, rec *store.Record, next *draft, now time.Time,
+) (any, error) {
+	if !s.options.Sharded {
+		return s.runSave(ctx, rec, next, now)
+	}
+	return s.writeIndexed(ctx, rec, now, func() (any, error) {
+		return s.runSave(ctx, rec, next, now)
+	})
+}
+
+// runSave runs the script that writes the record, and its index if that is on the same server.
 func (s *Store) runSave(
 	ctx context.Context, rec *store.Record, next *draft, now time.Time,
 ) (any, error) {
-	args := []any{versionPrefix(rec.Version), now.UnixMilli(), next, ttlMillis(rec.Expires, now)}
-	keys := s.scriptKeys(rec)
+	keys, look := s.scriptKeys(rec), ""
+	if len(keys) > 1 {
+		look = s.watch.onSave(now)
+	}
+	args := []any{
+		versionPrefix(rec.Version), now.UnixMilli(), next, ttlMillis(rec.Expires, now),
+		look, s.localIndexes,
+	}
 	reply, err := s.scripts.save.EvalSha(ctx, s.client, keys, args...).Result()
 	if err != nil && errors.Is(err, redis.ErrNoScript) {
 		next.sent-- // the server did not run the script
 		reply, err = s.scripts.save.Eval(ctx, s.client, keys, args...).Result()
 	}
-	return reply, err
+	s.watch.note(look, err, now)
+	if err != nil {
+		return nil, s.wrapError(ctx, "save", err)
+	}
+	return reply, nil
 }
 
 // explainRefusal returns the result of a save that the script did not store.

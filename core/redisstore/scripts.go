@@ -2,7 +2,6 @@ package redisstore
 
 import (
 	"strconv"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -13,41 +12,60 @@ import (
 // Scripts share fragments of source, which set local variables for the fragments after them.
 // They do not share functions, because a script creates its functions again each time it runs.
 type scripts struct {
-	save, touch, remove, addToIndex, members *redis.Script
+	save, touch, remove              *redis.Script // of a record, and of its index if it is local
+	add, mark, settle, members, page *redis.Script // of an index
+	look                             *redis.Script
 }
 
-// clockSlack is how long a member stays in an index after its expiry, and an index after that
-// of its last member. It makes up for the difference between the clocks of several processes.
-const clockSlack = 24 * time.Hour
+// The replies of the scripts about a record. compareLua and extendLua describe them.
+const (
+	replyOK       = "OK"
+	replyGone     = "GONE"
+	replyConflict = "CONFLICT"
+	replyDeleted  = "DELETED"
+)
 
 func newScripts() scripts {
-	addToIndex := "local slack = " + strconv.FormatInt(clockSlack.Milliseconds(), 10) +
-		addToIndexLua
 	return scripts{
-		save: redis.NewScript(headerLua + stateLua + compareLua +
-			"if index then local score = string.sub(ARGV[3], 28, 43) " + addToIndex + " end " +
-			writeLua),
-		touch: redis.NewScript(headerLua + stateLua + extendLua +
-			"if index then local score = ARGV[3] " + addToIndex + " end return 'OK'"),
-		remove: redis.NewScript(headerLua + removeLua),
-		addToIndex: redis.NewScript(
-			"local index, key, score, now = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3]) " +
-				addToIndex + "return 1"),
-		members: redis.NewScript(membersLua),
+		save: redis.NewScript(lookIf(5) +
+			headerLua + stateLua + compareLua + subjectLua +
+			"if index then local ttl = tonumber(ARGV[4]) " +
+			clockLua + setEntryLua + trimLua + " end " +
+			writeLua + leaveLua),
+		touch: redis.NewScript(headerLua + stateLua + subjectLua + extendLua +
+			"if index then " + clockLua + setEntryLua + trimLua + " end return {'OK', ttl}"),
+		remove: redis.NewScript(headerLua + subjectLua + removeLua +
+			"if ARGV[2] == '' or subject == '' then return subject end " +
+			"local index = ARGV[2] .. subject " + clockLua + removeEntryLua + "return ''"),
+		add: redis.NewScript(lookIf(3) +
+			"local index, key, ttl = KEYS[1], ARGV[1], tonumber(ARGV[2]) " +
+			clockLua + raiseEntryLua + trimLua + "return 'OK'"),
+		mark:    redis.NewScript(clockLua + markLua),
+		settle:  redis.NewScript(clockLua + settleLua + trimLua + "return 'OK'"),
+		members: redis.NewScript(lookIf(1) + clockLua + membersLua),
+		page:    redis.NewScript(lookIf(1) + clockLua + pageLua),
+		look:    redis.NewScript(lookLua + "return 'OK'"),
 	}
+}
+
+// lookIf returns lookLua for scripts that look if the argument of that number is "1".
+func lookIf(argument int) string {
+	return "if ARGV[" + strconv.Itoa(argument) + "] == '1' then " + lookLua + " end "
 }
 
 // headerLua reads the header of the session under KEYS[1]. It sets key to KEYS[1] and header
 // to the first bytes of the value. It sets version and expiry to the two parts of the header,
-// or to nil if the value is not a session. The offsets are those of encode.
+// or version to nil if the value is not a session. It sets size to the length of the subject,
+// as text. The offsets are those of encode.
 const headerLua = `
 local key = KEYS[1]
-local header = redis.pcall('GETRANGE', key, 0, 43)
+local header = redis.pcall('GETRANGE', key, 0, 127)
 if type(header) == 'table' then
   if not string.find(header.err, 'WRONGTYPE', 1, true) then return header end
   header = 'of another type'
 end
-local version, expiry = string.match(header, '^(cloakroom:%x+):(%d+):$')
+local version, expiry, from, size = string.match(header, '^(cloakroom:%x+):(%d+):()(%d*)')
+if from ~= 45 then version = nil end
 `
 
 // stateLua follows headerLua. It sets now to ARGV[2], index to KEYS[2], and state to one of:
@@ -68,17 +86,16 @@ elseif #header == 26 and string.find(header, '^cloakroom:%x+$') then
 end
 `
 
-// addToIndexLua adds key to index. Its score is the expiry, or infinity if that is 0, and is
-// never lowered. It then removes the members whose score is more than slack before now, and
-// makes the index expire slack after its last member does.
-const addToIndexLua = `
-redis.call('ZADD', index, 'GT', tonumber(score) == 0 and '+inf' or score, key)
-redis.call('ZREMRANGEBYSCORE', index, '-inf', now - slack)
-local last = redis.call('ZREVRANGE', index, 0, 0, 'WITHSCORES')
-if last[2] == 'inf' then
-  redis.call('PERSIST', index)
-elseif last[2] then
-  redis.call('PEXPIRE', index, math.ceil(last[2] - now + slack))
+// subjectLua follows headerLua. It sets subject to that of the session, or to ”. Nearly every
+// subject is among the bytes that headerLua has read.
+const subjectLua = `
+local subject = ''
+if version and size and size ~= '' and size ~= '0' and #size < 10 then
+  from = from + #size + 1
+  subject = string.sub(header, from, from + size - 1)
+  if #subject < tonumber(size) then
+    subject = redis.call('GETRANGE', key, from - 1, from + size - 2)
+  end
 end
 `
 
@@ -87,7 +104,8 @@ end
 // FOREIGN or the stored session.
 //
 // KEYS: the session, and its index if there is one on this server. ARGV: the expected version,
-// now, the new value, its time to live ("0" means forever).
+// now, the new value, its time to live ("0" means forever), "1" to look at the settings, and
+// the prefix of indexes on this server, or "".
 //
 // If the stored version is the new one already, the client has repeated this save because it
 // did not receive the reply.
@@ -100,19 +118,33 @@ if state ~= 'LIVE' or version ~= ARGV[1] then
 end
 `
 
-// writeLua ends the script of a save. The time to live is computed from the client's clock, so
-// the server's clock does not matter.
+// writeLua writes the session. The time to live is computed from the client's clock, so the
+// server's clock does not matter.
 const writeLua = `
 if ARGV[4] == '0' then
   redis.call('SET', key, ARGV[3])
 else
   redis.call('SET', key, ARGV[3], 'PX', ARGV[4])
 end
+`
+
+// leaveLua ends the script of a save. If the session had another subject, it leaves that
+// subject's index. If the index may be on another server, the script returns the former subject
+// and expiry instead.
+const leaveLua = `
+if subject == '' then return 'OK' end
+if ARGV[6] == '' then return {'OK', subject, expiry} end
+local former = ARGV[6] .. subject
+if former ~= index then
+  index = former
+  ` + clockLua + removeEntryLua + `
+end
 return 'OK'`
 
-// extendLua follows stateLua. If the stored version is ARGV[1], it extends the session's
-// expiry and lets the script continue with the index. Otherwise the script returns GONE or
-// CONFLICT, and OK if the session already lasts as long.
+// extendLua follows stateLua and subjectLua. If the stored version is ARGV[1], it extends the
+// session's expiry if that is earlier, sets ttl to the time that the session has left (0 means
+// forever), and lets the script continue with the index. Otherwise the script returns GONE, or
+// CONFLICT and the subject.
 //
 // KEYS: as for compareLua. ARGV: the version, now, the expiry as stored, the time to live ("0"
 // means forever).
@@ -120,28 +152,28 @@ return 'OK'`
 // A server at its maxmemory refuses commands that need memory until a script has written
 // something. So the first command that writes is one that the server always allows.
 const extendLua = `
-if state ~= 'LIVE' then return 'GONE' end
-if version ~= ARGV[1] then return 'CONFLICT' end
-if expiry == 0 or ARGV[4] ~= '0' and tonumber(ARGV[3]) <= expiry then return 'OK' end
-if ARGV[4] == '0' then
-  redis.call('PERSIST', key)
-else
-  redis.call('PEXPIRE', key, ARGV[4])
+if state ~= 'LIVE' then return {'GONE'} end
+if version ~= ARGV[1] then return {'CONFLICT', subject} end
+if expiry ~= 0 and (ARGV[4] == '0' or tonumber(ARGV[3]) > expiry) then
+  if ARGV[4] == '0' then
+    redis.call('PERSIST', key)
+  else
+    redis.call('PEXPIRE', key, ARGV[4])
+  end
+  redis.call('SETRANGE', key, 27, ARGV[3])
+elseif index then
+  redis.call('ZREM', index, '\0' .. key)
 end
-redis.call('SETRANGE', key, 27, ARGV[3])
+local ttl = redis.call('PTTL', key)
+if ttl == -1 then ttl = 0 else ttl = math.max(ttl, 1) end
 `
 
-// removeLua follows headerLua. It replaces a session by its version alone, for ARGV[1]
+// removeLua follows subjectLua. It replaces a session by its version alone, for ARGV[1]
 // milliseconds. It leaves any other value as it is. UNLINK comes first for the reason given at
-// extendLua.
+// extendLua. ARGV[2] is the prefix of indexes on this server, or ”. If it is ”, the script
+// returns the session's subject.
 const removeLua = `
-if not version then return 0 end
+if not version then return '' end
 redis.call('UNLINK', key)
 redis.call('SET', key, version, 'PX', ARGV[1])
-return 1`
-
-// membersLua returns the members of the index KEYS[1] whose score is greater than ARGV[1]. It
-// removes those whose score is ARGV[2] or less.
-const membersLua = `
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[2])
-return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. ARGV[1], '+inf')`
+`

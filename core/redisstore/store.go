@@ -19,18 +19,28 @@ type Store struct {
 	client  redis.UniversalClient
 	options Options
 	scripts scripts
+	watch   evictionWatch
+
+	// localIndexes is IndexPrefix, or "" if an index may be on another server than a record. It
+	// is an argument of scripts, which need not allocate it each time.
+	localIndexes any
 }
 
 var (
-	_ store.Store   = (*Store)(nil)
-	_ store.Toucher = (*Store)(nil)
-	_ store.Indexer = (*Store)(nil)
-	_ store.Lister  = (*Store)(nil)
-	_ store.Counter = (*Store)(nil)
+	_ store.Store        = (*Store)(nil)
+	_ store.Toucher      = (*Store)(nil)
+	_ store.Indexer      = (*Store)(nil)
+	_ store.SubjectPager = (*Store)(nil)
+	_ store.Lister       = (*Store)(nil)
+	_ store.Counter      = (*Store)(nil)
 )
 
-// New returns a store that uses client. It does not contact the server. It returns an error if
-// an option is invalid, or if the client is one with which the store cannot keep its contract.
+// New returns a store that uses client. It returns an error if an option is invalid, or if the
+// client or the server is one with which the store cannot keep its contract.
+//
+// New asks the server, or each master of a cluster, whether it may evict indexes, unless
+// [Options.AcceptEviction] is set. It waits for at most two seconds. Servers that have not
+// answered by then are asked when an index is used.
 func New(client redis.UniversalClient, o Options) (*Store, error) {
 	traits, err := inspectClient(client)
 	if err != nil {
@@ -39,7 +49,18 @@ func New(client redis.UniversalClient, o Options) (*Store, error) {
 	if err := o.validate(traits); err != nil {
 		return nil, err
 	}
-	return &Store{client: client, options: o.withDefaults(traits), scripts: newScripts()}, nil
+	s := &Store{client: client, options: o.withDefaults(traits), scripts: newScripts()}
+	s.watch.accepted, s.localIndexes = o.AcceptEviction, s.options.IndexPrefix
+	if s.options.Sharded {
+		s.localIndexes = ""
+	}
+	if o.AcceptEviction {
+		return s, nil
+	}
+	if err := checkEviction(client, s.scripts.look); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // Load returns the record under key.
@@ -54,26 +75,16 @@ func (s *Store) Load(ctx context.Context, key string) (store.Record, error) {
 	return store.Record{}, s.wrapError(ctx, "load", err)
 }
 
-// tombstoneTTL is how long the version of a deleted record is kept. It must be longer than a
-// call can take, including the client's retries.
-const tombstoneTTL = time.Minute
-
-// Delete removes the record under key. The record's entry in the index of its user is removed
-// later, when the index is read.
-func (s *Store) Delete(ctx context.Context, key string) error {
-	ttl := tombstoneTTL.Milliseconds()
-	if err := s.scripts.remove.Run(ctx, s.client, []string{key}, ttl).Err(); err != nil {
-		return s.wrapError(ctx, "delete", err)
-	}
-	return nil
-}
-
 // wrapError adds the operation to an error of the client. It translates a server's lack of
-// memory to ErrFull. After a network error it makes a cluster client look for new masters.
+// memory to ErrFull, and says what to do about settings that allow eviction. After a network
+// error it makes a cluster client look for new masters.
 func (s *Store) wrapError(ctx context.Context, operation string, err error) error {
 	if strings.Contains(err.Error(), "OOM command not allowed") {
 		return fmt.Errorf("redis: %s: %w: the server is at its maxmemory",
 			operation, store.ErrFull)
+	}
+	if risk := evictionRisk(err); risk != nil {
+		return fmt.Errorf("redis: %s: %w", operation, risk)
 	}
 	var network net.Error
 	if cluster, ok := s.client.(*redis.ClusterClient); ok && errors.As(err, &network) {

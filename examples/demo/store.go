@@ -136,7 +136,7 @@ func openRedis(ctx context.Context, url string) (store.Store, func() error, erro
 	}
 	o.ContextTimeoutEnabled = true
 	client := redis.NewClient(o)
-	s, err := redisstore.New(client, redisstore.Options{})
+	s, err := redisstore.New(client, redisstore.Options{}) //nolint:contextcheck // bounds itself
 	if err == nil {
 		err = client.Ping(ctx).Err()
 	}

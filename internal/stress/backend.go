@@ -150,7 +150,7 @@ func openRedis(_ context.Context, url string) (store.Store, func() error, error)
 	}
 	o.ContextTimeoutEnabled = true
 	client := redis.NewClient(o)
-	s, err := redisstore.New(client, redisstore.Options{})
+	s, err := redisstore.New(client, redisstore.Options{}) //nolint:contextcheck // bounds itself
 	return s, client.Close, err
 }
 

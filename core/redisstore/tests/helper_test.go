@@ -49,6 +49,21 @@ func (p place) open(tb testing.TB) (redis.UniversalClient, *redisstore.Store) {
 	return client, newStore(tb, client)
 }
 
+// openAccepting is open for a store that accepts eviction.
+func (p place) openAccepting(tb testing.TB) (redis.UniversalClient, *redisstore.Store) {
+	tb.Helper()
+	client, err := p.client(0)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	closing(tb, client)
+	s, err := redisstore.New(client, redisstore.Options{AcceptEviction: true})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return client, s
+}
+
 func newStore(tb testing.TB, client redis.UniversalClient) *redisstore.Store {
 	tb.Helper()
 	s, err := redisstore.New(client, redisstore.Options{})
