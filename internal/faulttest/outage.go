@@ -152,7 +152,7 @@ func addOptionalCalls(
 		}
 	}
 	if s, ok := s.(store.SubjectPager); ok {
-		all["SubjectKeys"] = func(ctx context.Context) error {
+		all[callSubjectKeys] = func(ctx context.Context) error {
 			_, _, err := s.SubjectKeys(ctx, "somebody", "", 10)
 			return err
 		}

@@ -53,18 +53,20 @@ type StoreCall struct {
 type StoreResult struct {
 	Record  store.Record
 	Records []store.Record
+	Keys    []string
 	Next    string
 	Err     string // "" if the call succeeded
 }
 
 // The methods of a store.
 const (
-	callLoad      = "Load"
-	callSave      = "Save"
-	callDelete    = "Delete"
-	callTouch     = "Touch"
-	callBySubject = "BySubject"
-	callList      = "List"
+	callLoad        = "Load"
+	callSave        = "Save"
+	callDelete      = "Delete"
+	callTouch       = "Touch"
+	callBySubject   = "BySubject"
+	callSubjectKeys = "SubjectKeys"
+	callList        = "List"
 )
 
 // openStore returns the store at an address. It opens each store once. The caller must hold p.mu.
@@ -98,6 +100,7 @@ func (p *process) Store(c StoreCall, result *StoreResult) error {
 func (c *StoreCall) do(ctx context.Context, s store.Store, result *StoreResult) (err error) {
 	toucher, _ := s.(store.Toucher)
 	indexer, _ := s.(store.Indexer)
+	pager, _ := s.(store.SubjectPager)
 	lister, _ := s.(store.Lister)
 	switch {
 	case c.Method == callLoad:
@@ -110,6 +113,8 @@ func (c *StoreCall) do(ctx context.Context, s store.Store, result *StoreResult) 
 		err = toucher.Touch(ctx, c.Record)
 	case c.Method == callBySubject && indexer != nil:
 		result.Records, err = indexer.BySubject(ctx, c.Text)
+	case c.Method == callSubjectKeys && pager != nil:
+		result.Keys, result.Next, err = pager.SubjectKeys(ctx, c.Text, c.Cursor, c.Limit)
 	case c.Method == callList && lister != nil:
 		result.Records, result.Next, err = lister.List(ctx, c.Text, c.Cursor, c.Limit)
 	default:

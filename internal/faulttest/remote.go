@@ -128,6 +128,14 @@ func (r *remoteStore) BySubject(ctx context.Context, subject string) ([]store.Re
 	return result.Records, err
 }
 
+func (r *remoteStore) SubjectKeys(
+	ctx context.Context, subject, cursor string, limit int,
+) ([]string, string, error) {
+	call := StoreCall{Method: callSubjectKeys, Text: subject, Cursor: cursor, Limit: limit}
+	result, err := r.call(ctx, call)
+	return result.Keys, result.Next, err
+}
+
 func (r *remoteStore) List(
 	ctx context.Context, prefix, cursor string, limit int,
 ) ([]store.Record, string, error) {
