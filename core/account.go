@@ -23,8 +23,8 @@ type Auth struct {
 	// At is when the subject proved it, or when the proof began, if that was before the call, such
 	// as the auth_time of a single sign-on. A time in the future counts as now. The default is
 	// now. [Options.Lifetime] counts from At, so an older proof is refused with [ErrStaleProof].
-	// A login is refused if the sessions of its subject were revoked after At; by default,
-	// after the request arrived.
+	// A login is refused if the sessions of its subject were revoked after At. The default is the
+	// arrival of the request, or the call of Login if another process has revoked them.
 	At time.Time
 	// Start is the result of [Manager.StartProof]. It makes exact which revocations refuse the
 	// login, whatever the clocks of several servers say. The default is to go by At.
@@ -124,7 +124,7 @@ func (s *Session) authenticate(l *login, how *Auth) error {
 		return ErrStaleProof
 	}
 	l.proof = how.proof(l.at)
-	l.began, l.earlier = l.at, !how.At.IsZero()
+	l.began, l.stated = l.at, !how.At.IsZero()
 	l.start = how.Start.revocation
 	s.mu.Lock()
 	defer s.unlock()
@@ -140,6 +140,7 @@ func (s *Session) authenticate(l *login, how *Auth) error {
 		if l.subject = s.currentSubject(); l.subject == "" {
 			return ErrAnonymous
 		}
+		l.at = max(l.at, s.authenticatedAt()) // An older proof takes nothing from a later one.
 	}
 	d := s.change()
 	d.secret, d.login = secretLogin, d.login.then(l)
@@ -160,14 +161,19 @@ func (s *Session) AuthenticatedAt() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.access()
+	return timeOf(s.authenticatedAt())
+}
+
+// authenticatedAt is AuthenticatedAt in milliseconds. It expects s.mu to be held.
+func (s *Session) authenticatedAt() int64 {
 	if l := s.latestLogin(); l != nil {
-		return timeOf(l.at)
+		return l.at
 	}
 	if s.standing == standingFormer {
 		at, _ := s.formerProof()
-		return at
+		return at.UnixMilli()
 	}
-	return timeOf(s.snap.Authenticated)
+	return s.snap.Authenticated
 }
 
 // Fresh reports whether the subject proved who they are within the last maxAge, for handlers

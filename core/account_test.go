@@ -424,3 +424,28 @@ func TestLateLogin(t *testing.T) {
 	want(t, s.Remember(true), ErrLate)
 	equal(t, "subject", c.load().Subject(), "ann")
 }
+
+// A step-up with an older proof takes nothing from a later one.
+func TestStepUpWithAnOlderProof(t *testing.T) {
+	t.Parallel()
+	for _, atOnce := range []bool{false, true} {
+		inBubble(t, newSpy, func(t *testing.T, store *spy) {
+			t.Helper()
+			c := newClient(t, newTestManager(t, Options{Store: store, Lifetime: 12 * time.Hour}))
+			if !atOnce {
+				c.request(signInAs(t, "ann"))
+			}
+			c.request(func(s *Session) {
+				if atOnce {
+					want(t, s.Login("ann"), nil)
+				}
+				want(t, s.StepUp(Auth{At: time.Now().Add(-11 * time.Hour), Level: 2}), nil)
+				equal(t, "fresh, before the commit", s.Fresh(time.Minute), true)
+			})
+			s := c.load()
+			equal(t, "fresh", s.Fresh(time.Minute), true)
+			equal(t, "fresh at level 2", s.FreshLevel(2, time.Hour), false)
+			equal(t, "remaining", s.Remaining(), 12*time.Hour)
+		})
+	}
+}

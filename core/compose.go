@@ -120,7 +120,9 @@ func (c *composer) applyLogin(h *record.Header, l *login, device *record.Device)
 			d = record.Device{}
 		}
 		proof = l.proofAfter(&proof)
-		h.Subject, h.Authenticated = []byte(l.subject), l.at
+		if h.Subject = []byte(l.subject); !l.stepUp || l.at > h.Authenticated {
+			h.Authenticated = l.at
+		}
 	}
 	switch {
 	case len(h.Subject) == 0 || c.noDevice:

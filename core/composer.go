@@ -22,7 +22,7 @@ type moment struct {
 	device      *record.Device // where the request came from; nil if that is not to be recorded
 	headersSent bool           // no cookie can be sent any more
 	passive     bool           // the request does not count as use
-	arrival     uint32         // how many revocations of the manager there were before the request
+	arrival     uint32         // how many revocations were known when the request arrived
 }
 
 // composed is a record to save, the ticket that will open it, and what is new in it.

@@ -28,7 +28,7 @@ type login struct {
 	proof   record.Proof
 	at      int64  // in milliseconds since the Unix epoch
 	stepUp  bool   // the subject was signed in already, so proof is added to the one before
-	earlier bool   // the application has said when the proof began
+	stated  bool   // the application has said when the proof began
 	began   int64  // when that was, or else when the handler called Login
 	start   []byte // the revocation that there was then; nil if that is not known
 }
@@ -39,7 +39,8 @@ func (l *login) then(next *login) *login {
 		return next
 	}
 	out := *l // It began when the first proof did.
-	out.subject, out.proof, out.at = next.subject, l.proof.Add(&next.proof), next.at
+	out.subject, out.proof = next.subject, l.proof.Add(&next.proof)
+	out.at = max(l.at, next.at)
 	return &out
 }
 

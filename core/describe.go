@@ -49,7 +49,8 @@ func (m *Manager) describeLimit() string {
 	}
 	limit := fmt.Sprintf("at most %d, beyond it %s", m.executor.maxSessions, m.executor.onLimit)
 	if m.executor.onLimit == RefuseLogin && !m.timeouts.remember {
-		limit += "; who closes the browser without signing out is refused until the idle timeout"
+		limit += "; a user who closes the browser without signing out is locked out until the " +
+			"idle timeout"
 	}
 	return limit
 }

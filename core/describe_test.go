@@ -56,7 +56,7 @@ absolute timeout: none
 secret renewed: at login and step-up, and where the application asks for it
 grace for a former secret after renewal: 30s
 a former secret used after its grace: reported
-sessions per subject: at most 1, beyond it a login is refused; who closes the browser without signing out is refused until the idle timeout
+sessions per subject: at most 1, beyond it a login is refused; a user who closes the browser without signing out is locked out until the idle timeout
 cookie: session; Path=/; HttpOnly; Secure; SameSite=Lax, dropped when the browser closes
 IP address and user agent of signed-in sessions: kept in the session's record
 `},

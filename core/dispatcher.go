@@ -35,11 +35,11 @@ func newDispatcher(hook func(Event), log *slog.Logger) *dispatcher {
 	return d
 }
 
-// rare reports whether the event takes a user who has proved who they are, or an operator.
-func (k EventKind) rare() bool {
-	switch k {
+// rare reports whether the event takes a user who has signed in, or an operator.
+func (e *Event) rare() bool {
+	switch e.Kind {
 	case EventLogin, EventDestroyed, EventRevoked, EventReused, EventLimitReached, EventLost:
-		return true
+		return e.Subject != "" || e.Kind == EventRevoked
 	default:
 		return false
 	}
@@ -47,7 +47,7 @@ func (k EventKind) rare() bool {
 
 // send queues e, or drops and counts it if there is no room for its kind.
 func (d *dispatcher) send(e Event) {
-	if len(d.queue) < eventQueue || e.Kind.rare() {
+	if len(d.queue) < eventQueue || e.rare() {
 		select {
 		case d.queue <- e:
 			return

@@ -69,8 +69,11 @@ func (s *Session) makeCookieLast() {
 	if s.pending != nil && s.pending.cookie != record.CookiePolicy {
 		t.Cookie = s.pending.cookie
 	}
-	if t.Cookie != record.CookieLasting && !s.response.headersSent.Load() &&
-		s.manager.timeouts.persistent(&t) {
+	switch {
+	case s.response.headersSent.Load(), s.standing == standingFormer:
+	case t.Cookie == record.CookieLasting:
+		s.cookie = cookieSet // The answer that has set it before may have been lost.
+	case s.manager.timeouts.persistent(&t):
 		s.change().cookie = record.CookieLasting
 	}
 }

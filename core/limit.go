@@ -36,12 +36,47 @@ func (x *executor) saveWithinLimit(ctx context.Context, p *commitPlan, o *outcom
 	return x.saveAndEvict(ctx, p, o)
 }
 
-// saveLogin saves the login, as a new session or as a change to a stored one.
-func (x *executor) saveLogin(ctx context.Context, p *commitPlan, o *outcome) error {
+// saveChanges saves what the plan changes, as a new session or as a change to a stored one. If it
+// is a login, the sessions of its subject must not have been revoked since its proof began.
+func (x *executor) saveChanges(ctx context.Context, p *commitPlan, o *outcome) error {
+	var err error
 	if p.kind == planCreate {
-		return x.create(ctx, p, o)
+		err = x.create(ctx, p, o)
+	} else {
+		err = x.replace(ctx, p, o)
 	}
-	return x.replace(ctx, p, o)
+	if err != nil {
+		return err
+	}
+	return x.refuseRevoked(ctx, p, o)
+}
+
+// refuseRevoked ends the session of a login that was saved, if the sessions of its subject have
+// been revoked since its proof began, as the revocation would have done. That ends the session of
+// another login, too, which shares it: the record does not say which login's proof began when.
+func (x *executor) refuseRevoked(ctx context.Context, p *commitPlan, o *outcome) error {
+	l := p.delta.getLogin()
+	if l == nil || p.signedIn() {
+		return nil
+	}
+	last, err := x.lastRevocation(ctx, l.subject)
+	if err != nil {
+		return x.undoLoginAndFail(ctx, p, o, err)
+	}
+	if !last.refuses(l, x.idOf(o.snap.Record.Key), p.arrival, x.revocations) {
+		return nil
+	}
+	if p.kind == planCreate { // No response has carried its cookie.
+		return x.undoLoginAndFail(ctx, p, o, errRevokedMeanwhile)
+	}
+	if err := x.end(ctx, &o.snap, ReasonRevokedAll); err != nil {
+		return err
+	}
+	mark := record.Snapshot{Record: markOf(&o.snap, ReasonRevokedAll, p.now)}
+	if mark.Decode() == nil {
+		o.overtaker = &verified{snap: mark, ticket: p.ticket, standing: standingEnded}
+	}
+	return errRevokedMeanwhile
 }
 
 // saveAndEvict saves the login and ends the sessions beyond the limit. Processes in which a
@@ -55,11 +90,13 @@ func (x *executor) saveAndEvict(ctx context.Context, p *commitPlan, o *outcome) 
 	latest := p.now.Add(maxClockSkew).UnixMilli()
 	for i := range others {
 		// A login that follows another ranks after it, even if the clock of this process is
-		// behind.
-		l.at = max(l.at, x.rank(&others[i], latest)+1)
+		// behind. The time of a proof that the application has stated stays as it is.
+		if !l.stated {
+			l.at = max(l.at, x.rank(&others[i], latest)+1)
+		}
 	}
 	d.login, p.delta = &l, &d
-	if err := x.saveLogin(ctx, p, o); err != nil {
+	if err := x.saveChanges(ctx, p, o); err != nil {
 		return err
 	}
 	if err = x.evict(ctx, p, o); err != nil && !errors.Is(err, ErrNotFound) {
@@ -72,7 +109,7 @@ func (x *executor) saveAndEvict(ctx context.Context, p *commitPlan, o *outcome) 
 // new, or was raised and lowered.
 const maxEvictions = 64
 
-// runsOut reports whether so little of the commit's time is left that it had better end.
+// runsOut reports whether so little of the commit's time is left that evict should stop.
 func (x *executor) runsOut(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
 	return ok && time.Until(deadline) < x.timeout/2
@@ -88,9 +125,12 @@ func (x *executor) evict(ctx context.Context, p *commitPlan, o *outcome) error {
 	}
 	latest := max(p.now.Add(maxClockSkew).UnixMilli(), p.delta.login.at+time.Second.Milliseconds())
 	ended := false
+	if p.delta.login.stated {
+		rankLast(all, o.snap.Record.Key, latest)
+	}
 	beyond := x.ranked(all, latest)[:len(all)-x.maxSessions]
-	for _, snap := range beyond[max(len(beyond)-maxEvictions, 0):] {
-		if x.runsOut(ctx) {
+	for n, snap := range slices.Backward(beyond) {
+		if done := len(beyond) - 1 - n; done == maxEvictions || done > 0 && x.runsOut(ctx) {
 			break
 		}
 		x.emitLimitReached(ctx, p, snap)
@@ -103,6 +143,16 @@ func (x *executor) evict(ctx context.Context, p *commitPlan, o *outcome) error {
 		return ErrNotFound // Later logins of other processes have taken the places.
 	}
 	return nil
+}
+
+// rankLast makes the session with the key rank as if it had been signed in last, because the proof
+// of its login may be an old one.
+func rankLast(all []record.Snapshot, key string, latest int64) {
+	for i := range all {
+		if all[i].Record.Key == key {
+			all[i].Authenticated = latest
+		}
+	}
 }
 
 // ranked returns the sessions in the order in which they are ended.
@@ -146,7 +196,7 @@ func (x *executor) saveOrRefuse(ctx context.Context, p *commitPlan, o *outcome) 
 		if len(others) >= x.maxSessions {
 			break
 		}
-		if err := x.saveLogin(ctx, p, o); err != nil {
+		if err := x.saveChanges(ctx, p, o); err != nil {
 			return err
 		}
 		if others, err = x.otherSessions(ctx, p, o.snap.Record.Key); err != nil {
@@ -172,7 +222,7 @@ func (x *executor) undoLoginAndFail(
 	ctx context.Context, p *commitPlan, o *outcome, err error,
 ) error {
 	if undoErr := x.undoLogin(ctx, p, o); errors.Is(undoErr, ErrNotFound) {
-		return undoErr
+		return errors.Join(ErrGone, err, undoErr) // The session has ended, and the commit failed.
 	}
 	return err
 }

@@ -400,3 +400,44 @@ func TestLimitOnASlowStore(t *testing.T) {
 		equal(t, "some are left", left > 1 && left < 50, true)
 	})
 }
+
+// An old proof does not become fresh because the user has other sessions, and the login is not the
+// one that gives way.
+func TestLimitKeepsTheTimeOfTheProof(t *testing.T) {
+	t.Parallel()
+	for _, policy := range []LimitPolicy{EvictOldest, EvictIdle} {
+		inBubble(t, newFullSpy, func(t *testing.T, store fullSpy) {
+			t.Helper()
+			m := newTestManager(t, Options{Store: store, MaxSessions: 1, OnLimit: policy, Lifetime: 9 * time.Hour})
+			other := newSignedIn(t, m, "ann")
+			c := newClient(t, m)
+			at := time.Now().Add(-8 * time.Hour)
+			c.request(func(s *Session) { want(t, signIn(s, SignIn{Auth: Auth{At: at}}), nil) })
+			s := c.load()
+			equal(t, "subject", s.Subject(), "ann")
+			equal(t, "the other", other.load().Subject(), "")
+			equal(t, "fresh", s.Fresh(time.Hour), false)
+			equal(t, "expires", s.Expires().Sub(at), 9*time.Hour)
+		})
+	}
+}
+
+// However slow the store is, a login ends at least one session beyond the limit, and that which
+// came last.
+func TestLimitOnAVerySlowStore(t *testing.T) {
+	t.Parallel()
+	inBubble(t, newFullSpy, func(t *testing.T, store fullSpy) {
+		t.Helper()
+		m := newTestManager(t, Options{Store: store, MaxSessions: 1, StoreTimeout: time.Second})
+		store.onCall(func(ctx context.Context, _, _ string) error {
+			time.Sleep(170 * time.Millisecond)
+			return ctx.Err()
+		})
+		for range 6 {
+			newSignedIn(t, m, "ann")
+			time.Sleep(time.Second)
+		}
+		store.onCall(nil)
+		equal(t, "sessions", liveSessions(t, m), 1)
+	})
+}

@@ -32,11 +32,11 @@ var errCrowded = fmt.Errorf("%w: too many requests wait to save this session, "+
 	"or to sign this subject in", ErrConflict)
 
 func (q *queues) shard(key string) *queueShard {
-	var last byte
-	if key != "" {
-		last = key[len(key)-1]
+	n := 0
+	for i := max(len(key)-2, 0); i < len(key); i++ { // Keys are random at the end.
+		n = 16*n + int(key[i])
 	}
-	return &q[int(last)%len(q)]
+	return &q[n%len(q)]
 }
 
 // held reports whether somebody has acquired the mutex of the key.

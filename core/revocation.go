@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/cloakroom-go/sessions/core/internal/record"
+	"github.com/cloakroom-go/sessions/core/internal/uuidtext"
 )
 
 // A login whose password was right before the password was changed may commit after RevokeAll has
@@ -29,6 +30,9 @@ type revocation struct {
 // revokedByKey is the key of revocation.by. The other keys of the record are the ids of spared
 // sessions, which are longer.
 const revokedByKey = "by"
+
+// erasedFor is for how long logins of a subject are refused that have begun before it was erased.
+const erasedFor = 10 * time.Minute
 
 // defaultProofLife is for how long a login may refer to a proof if there is no absolute timeout.
 const defaultProofLife = 24 * time.Hour
@@ -52,7 +56,10 @@ func (ks *keyspace) revocationKey(subject string) string {
 }
 
 // noteRevocation saves that the sessions of a subject end now, except for those with the ids.
-func (r *records) noteRevocation(ctx context.Context, subject string, spared []string) error {
+// The note is kept for the given time.
+func (r *records) noteRevocation(
+	ctx context.Context, subject string, spared []string, life time.Duration,
+) error {
 	ctx, cancel := r.detached(ctx)
 	defer cancel()
 	key := r.revocationKey(subject)
@@ -62,7 +69,7 @@ func (r *records) noteRevocation(ctx context.Context, subject string, spared []s
 		if rec, err = r.load(ctx, key); err != nil && !errors.Is(err, ErrNotFound) {
 			return r.loadError(ctx, key, err)
 		}
-		rec = r.revocationRecord(key, rec.Version, spared)
+		rec = r.revocationRecord(rec, spared, life)
 		if _, err = r.save(ctx, &rec); errors.Is(err, ErrNotFound) {
 			err = ErrConflict // It has expired since it was loaded.
 		}
@@ -73,10 +80,13 @@ func (r *records) noteRevocation(ctx context.Context, subject string, spared []s
 	return r.storeFailure(ctx, "save", key, err)
 }
 
-func (r *records) revocationRecord(key string, version uint64, spared []string) Record {
+// revocationRecord returns the record to save in place of the stored one, if there is one.
+func (r *records) revocationRecord(
+	stored Record, spared []string, life time.Duration,
+) Record {
 	now := time.Now()
 	snap := record.Snapshot{Record: Record{
-		Key: key, Version: version, Expires: now.Add(r.proofLife() + maxClockSkew),
+		Key: stored.Key, Version: stored.Version, Expires: now.Add(life + maxClockSkew),
 	}}
 	h := record.Header{
 		Times: record.Times{Created: now.UnixMilli(), Seen: now.UnixMilli()},
@@ -86,7 +96,9 @@ func (r *records) revocationRecord(key string, version uint64, spared []string) 
 	}
 	entries := []record.Entry{{Key: []byte(revokedByKey), Value: r.revocations.next()}}
 	for _, id := range spared {
-		entries = append(entries, record.Entry{Key: []byte(id)})
+		if len(id) == uuidtext.Length { // Anything else is no session's.
+			entries = append(entries, record.Entry{Key: []byte(id)})
+		}
 	}
 	snap.Encode(&h, entries)
 	return snap.Record
@@ -106,8 +118,12 @@ func (r *records) lastRevocation(
 		return last, r.loadError(ctx, key, err)
 	}
 	snap := record.Snapshot{Record: rec}
-	if err := snap.Decode(); err != nil {
+	switch err := snap.Decode(); {
+	case errors.Is(err, record.ErrFormat):
 		return last, r.storeFailure(ctx, "load", key, err)
+	case err != nil:
+		r.reportUndecodable(ctx, &snap, err)
+		return last, nil
 	}
 	last.at = snap.Created
 	snap.Each(func(name, value []byte) {
@@ -127,17 +143,21 @@ func (r *records) lastRevocation(
 func (v *revocation) refuses(l *login, id string, arrival uint32, c *revocationCount) bool {
 	spared := slices.ContainsFunc(v.spared, func(s []byte) bool { return string(s) == id })
 	switch {
-	case v.at == 0 || spared:
+	case spared:
 		return false
+	case l.start != nil && !bytes.Equal(v.by, l.start):
+		return true
 	case l.start != nil:
-		return !bytes.Equal(v.by, l.start)
+		return l.stated && l.began <= v.at
+	case v.at == 0:
+		return false
 	}
 	n, own := c.number(v.by)
 	if own {
-		return n > arrival || l.earlier && l.began <= v.at
+		return n > arrival || l.stated && l.began <= v.at
 	}
 	doubtful := l.began <= v.at+maxClockSkew.Milliseconds()
-	if !doubtful || l.earlier {
+	if !doubtful || l.stated {
 		return doubtful
 	}
 	n, first := c.noticed(v.by)

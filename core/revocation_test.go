@@ -182,6 +182,27 @@ func TestLoginWhoseRevocationCannotBeRead(t *testing.T) {
 	}
 }
 
+// A login that takes the session of another user and then fails is never answered as a success.
+func TestLoginOfAnotherWhoseRevocationCannotBeRead(t *testing.T) {
+	t.Parallel()
+	store := newFullSpy()
+	m := newTestManager(t, Options{Store: store})
+	c := newSignedIn(t, m, "bob")
+	s := c.load()
+	store.onCall(func(_ context.Context, op, key string) error {
+		if op == "load" && key == m.keyspace.revocationKey("ann") {
+			return errDown
+		}
+		return nil
+	})
+	want(t, s.Login("ann"), nil)
+	_, err := s.finish(t.Context())
+	want(t, err, ErrStore)
+	equal(t, "status", StatusCode(err), 503)
+	store.onCall(nil)
+	equal(t, "sessions of ann", liveSessions(t, m), 0)
+}
+
 // RevokeAll goes on after a session that cannot be ended, says so, and ends it the next time.
 func TestRevokeGoesOnAfterAFailure(t *testing.T) {
 	t.Parallel()
@@ -403,11 +424,17 @@ func TestErase(t *testing.T) {
 		equal(t, "revoked", m.Stats().Revoked, 12)
 		recs, _, err := records.store.(Lister).List(t.Context(), "", "", 1000)
 		want(t, err, nil)
+		notes := 0
 		left := slices.DeleteFunc(recs, func(rec Record) bool {
+			if isRevocation(rec) {
+				notes++
+				equal(t, "the note stays for long", time.Until(rec.Expires) > 12*time.Minute, false)
+			}
 			snap, err := decodeRecord(rec)
-			return err == nil && snap.HasEnded() && !isRevocation(rec) // the marks of RevokeOthers
+			return err == nil && snap.HasEnded() // such as the marks of RevokeOthers
 		})
 		equal(t, "records left", len(left), 1)
+		equal(t, "notes", notes, 1)
 		equal(t, "the other", other.load().Subject(), "bob")
 		increment(underWay)
 		equal(t, "cookie of a request under way", c.respond(underWay).SetCookie, "")
@@ -417,4 +444,133 @@ func TestErase(t *testing.T) {
 	}
 	_, err := newTestManager(t, Options{Store: newSpy()}).Erase(t.Context(), "ann")
 	want(t, err, errors.ErrUnsupported)
+}
+
+// takenOver is a store in which another user signs in with a session between the list and the load
+// or the save that ends it.
+type takenOver struct {
+	pagingSpy
+	signIn func()
+	on     string
+}
+
+func (s *takenOver) during(op string) {
+	if op == s.on && s.signIn != nil {
+		signIn := s.signIn
+		s.signIn = nil
+		signIn()
+	}
+}
+
+func (s *takenOver) SubjectKeys(
+	ctx context.Context, subject, cursor string, limit int,
+) ([]string, string, error) {
+	keys, next, err := s.pagingSpy.SubjectKeys(ctx, subject, cursor, limit)
+	s.during("list")
+	return keys, next, err
+}
+
+func (s *takenOver) Load(ctx context.Context, key string) (Record, error) {
+	rec, err := s.pagingSpy.Load(ctx, key)
+	s.during("load")
+	return rec, err
+}
+
+// Neither RevokeAll nor Erase ends the session of another user who signs in with it meanwhile.
+func TestRevokeAllSparesWhoTakesTheSession(t *testing.T) {
+	t.Parallel()
+	for name, revoke := range map[string]func(m *Manager) (int, error){
+		"revoke": func(m *Manager) (int, error) { return m.RevokeAll(t.Context(), "ann") },
+		"erase":  func(m *Manager) (int, error) { return m.Erase(t.Context(), "ann") },
+	} {
+		for _, on := range []string{"list", "load"} {
+			pages := 0
+			store := &takenOver{pagingSpy: pagingSpy{newFullSpy(), &pages}, on: on}
+			m := newTestManager(t, Options{Store: store})
+			c := newSignedIn(t, m, "ann")
+			skip := 0
+			var signIn func()
+			signIn = func() {
+				if skip++; on == "load" && skip == 1 { // the load of the revocation
+					store.signIn = signIn
+					return
+				}
+				c.request(signInAs(t, "bob"))
+			}
+			store.signIn = signIn
+			_, err := revoke(m)
+			want(t, err, nil)
+			equal(t, name+", at the "+on+": subject", c.load().Subject(), "bob")
+		}
+	}
+}
+
+// A login that is refused ends no other session of its user, as a limit of sessions would.
+func TestRefusedLoginEvictsNobody(t *testing.T) {
+	t.Parallel()
+	for _, policy := range limitPolicies() {
+		m := newTestManager(t, Options{MaxSessions: 1, OnLimit: policy})
+		kept := newSignedIn(t, m, "ann")
+		sc := openRequest(t.Context(), t, m, nil, "")
+		s := kept.load()
+		_, err := m.RevokeOthers(t.Context(), s)
+		want(t, err, nil)
+		kept.respond(s)
+		err = signIn(sc.Get(), SignIn{})
+		equal(t, policy.String()+": refused", errors.Is(err, ErrGone) || errors.Is(err, ErrLimit), true)
+		equal(t, policy.String()+": subject", kept.load().Subject(), "ann")
+	}
+}
+
+// A refused login tells why the session is gone.
+func TestRefusedLoginTellsWhy(t *testing.T) {
+	t.Parallel()
+	m := newTestManager(t, Options{})
+	c := newClient(t, m)
+	c.request(set(t, 1))
+	s := c.load()
+	_, err := m.RevokeAll(t.Context(), "ann")
+	want(t, err, nil)
+	want(t, signIn(s, SignIn{}), ErrGone)
+	reason, overtaken := s.Overtaken()
+	equal(t, "overtaken", overtaken, true)
+	equal(t, "reason", reason, ReasonRevokedAll)
+}
+
+// A login from before Erase does not survive it, and a StartProof does not hide a time of the proof.
+func TestLoginFromBeforeErase(t *testing.T) {
+	t.Parallel()
+	inBubble(t, newFullSpy, func(t *testing.T, store fullSpy) {
+		t.Helper()
+		m := newTestManager(t, Options{Store: store})
+		start, err := m.StartProof(t.Context(), "ann")
+		want(t, err, nil)
+		s, proved := newClient(t, m).load(), newClient(t, m).load()
+		began := time.Now()
+		time.Sleep(time.Minute)
+		_, err = m.Erase(t.Context(), "ann")
+		want(t, err, nil)
+		time.Sleep(time.Minute)
+		want(t, signIn(s, SignIn{}), ErrGone)
+		want(t, signIn(proved, SignIn{Auth: Auth{Start: start}}), ErrGone)
+		start, err = m.StartProof(t.Context(), "ann")
+		want(t, err, nil)
+		want(t, signIn(newClient(t, m).load(), SignIn{Auth: Auth{Start: start, At: began}}), ErrGone)
+		equal(t, "sessions", liveSessions(t, m), 0)
+		time.Sleep(time.Hour) // The note of the erasure is gone.
+		want(t, signIn(newClient(t, m).load(), SignIn{Auth: Auth{Start: start}}), ErrGone)
+		want(t, signIn(newClient(t, m).load(), SignIn{}), nil)
+	})
+}
+
+// A damaged record of a revocation counts as none, with an event.
+func TestDamagedRevocation(t *testing.T) {
+	t.Parallel()
+	store := newFullSpy()
+	m := newTestManager(t, Options{Store: store})
+	_, err := m.RevokeAll(t.Context(), "ann")
+	want(t, err, nil)
+	damageRecord(t, store, m.keyspace.revocationKey("ann"))
+	want(t, signIn(newClient(t, m).load(), SignIn{}), nil)
+	equal(t, "damaged records", m.Stats().Undecodable, 1)
 }

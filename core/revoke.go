@@ -52,8 +52,8 @@ func (m *Manager) RevokeAll(ctx context.Context, subject string, except ...strin
 	if subject == "" {
 		return 0, errNoSubject
 	}
-	r := revoker{m: m, reason: ReasonRevokedAll, except: except}
-	r.note(m.records.noteRevocation(ctx, subject, except))
+	r := revoker{m: m, reason: ReasonRevokedAll, subject: subject, except: except}
+	r.note(m.records.noteRevocation(ctx, subject, except, m.timeouts.proofLife()))
 	r.note(r.endAllOf(ctx, subject))
 	return r.ended, r.err()
 }
@@ -61,22 +61,22 @@ func (m *Manager) RevokeAll(ctx context.Context, subject string, except ...strin
 var errNoSubject = errors.New("sessions: the subject is empty; " +
 	"pass the one that was given to Login")
 
-// Erase removes everything that the store keeps about a subject, as when a user asks for it, and
-// returns how many sessions it ended. It is RevokeAll that leaves nothing behind: no marks of the
-// sessions, so that requests that are under way meet a visitor without a session, and no note of
-// the revocation. So make sure first that the subject cannot sign in any more. If Erase returns an
-// error, something may be left: call it again. It is an error if subject is "". Erase returns
-// [errors.ErrUnsupported] if the store has no index of subjects.
+// Erase removes what the store keeps about a subject, as when a user asks for it, and returns how
+// many sessions it ended. It is like [Manager.RevokeAll], but leaves no marks of the sessions, so
+// that concurrent requests continue as visitors without a session. Two things stay for a while:
+// marks of sessions that ended before, which have no subject and no values, for [Options.Grace]
+// and a minute; and for ten minutes a record under a hash of the subject, which refuses
+// concurrent logins. Make sure first that the subject cannot sign in any more.
+//
+// If Erase returns an error, something may be left: call it again. It is an error if subject is
+// "". Erase returns [errors.ErrUnsupported] if the store has no index of subjects.
 func (m *Manager) Erase(ctx context.Context, subject string) (int, error) {
 	if subject == "" {
 		return 0, errNoSubject
 	}
-	r := revoker{m: m, reason: ReasonRevokedAll, erase: true}
-	r.note(m.records.noteRevocation(ctx, subject, nil))
+	r := revoker{m: m, reason: ReasonRevokedAll, subject: subject, erase: true}
+	r.note(m.records.noteRevocation(ctx, subject, nil, erasedFor))
 	r.note(r.endAllOf(ctx, subject))
-	ctx, cancel := m.records.detached(ctx)
-	defer cancel()
-	r.note(m.records.delete(ctx, m.records.revocationKey(subject)))
 	return r.ended, r.err()
 }
 

@@ -13,10 +13,11 @@ import (
 // revoker ends many sessions, one after the other. It goes on after a failure, so that one record
 // that cannot be ended does not save the others.
 type revoker struct {
-	m      *Manager
-	reason Reason
-	except []string // the ids of the sessions that are spared
-	erase  bool     // no mark of a session is left
+	m       *Manager
+	reason  Reason
+	subject string   // whose sessions end; "" for everybody's
+	except  []string // the ids of the sessions that are spared
+	erase   bool     // no mark of a session is left
 
 	ended    int
 	errs     []error       // the first failures
@@ -149,6 +150,9 @@ func (r *revoker) endRecord(ctx context.Context, rec *Record) error {
 	if status <= recordMark || slices.Contains(r.except, records.idOf(snap.Record.Key)) {
 		return nil
 	}
+	if status == recordLive && r.subject != "" && snap.Subject() != r.subject {
+		return nil // Another subject has signed in since the store has named the session.
+	}
 	ctx, cancel := records.detached(ctx)
 	defer cancel()
 	if status != recordLive {
@@ -161,16 +165,23 @@ func (r *revoker) endRecord(ctx context.Context, rec *Record) error {
 	return err
 }
 
+// endLive ends a session, unless another subject signs in with it meanwhile.
 func (r *revoker) endLive(ctx context.Context, snap *record.Snapshot) error {
 	records := &r.m.records
-	if !r.erase {
-		return records.end(ctx, snap, r.reason)
-	}
-	e := records.eventAbout(ctx, EventRevoked, snap)
-	if err := records.delete(ctx, snap.Record.Key); err != nil {
+	if err := records.end(ctx, snap, r.reason); err != nil || !r.erase {
 		return err
 	}
-	e.Reason = r.reason
-	records.emit(e)
+	key := snap.Record.Key
+	rec, err := records.load(ctx, key)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return records.loadError(ctx, key, err)
+	}
+	mark := record.Snapshot{Record: rec}
+	if mark.Decode() == nil && mark.HasEnded() {
+		return records.delete(ctx, key)
+	}
 	return nil
 }

@@ -60,7 +60,7 @@ func (x *executor) replace(ctx context.Context, p *commitPlan, o *outcome) error
 // errStartsOwn says that the plan has become one that creates a session.
 var errStartsOwn = errors.New("sessions: the login starts a session of its own")
 
-// saveOrMerge is replace for one session, whose save lock it holds after a conflict.
+// saveOrMerge is replace for one session, whose mutex it holds after a conflict.
 func (x *executor) saveOrMerge(ctx context.Context, p *commitPlan, o *outcome) error {
 	var current Record
 	key := p.snap.Record.Key
@@ -83,7 +83,7 @@ func (x *executor) saveOrMerge(ctx context.Context, p *commitPlan, o *outcome) e
 }
 
 // mergeAndSave merges and saves until the save meets no conflict. The caller holds the
-// session's save lock.
+// session's mutex.
 func (x *executor) mergeAndSave(
 	ctx context.Context, p *commitPlan, o *outcome, current Record,
 ) error {

@@ -74,7 +74,7 @@ const (
 type response struct {
 	begun       bool           // the commit before the first byte has begun
 	headersSent atomic.Bool    // set by CommitHeader and HeaderSent
-	arrival     uint32         // how many revocations there were when the request arrived
+	arrival     uint32         // how many revocations were known when the request arrived
 	client      adapter.Client // sent the request; valid until headersSent; may be nil
 }
 
@@ -312,7 +312,7 @@ func (s *Session) Overtaken() (Reason, bool) {
 	if v := s.beside.getOvertaker(); v != nil {
 		return v.reason(), true
 	}
-	return "", true // The store has dropped the record.
+	return "", true // It is not known: the store has dropped the record, for instance.
 }
 
 // Passive says that the request is not use of the session, as a poll or a clock that the page

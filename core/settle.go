@@ -20,6 +20,9 @@ func (s *Session) settle(ctx context.Context, p *commitPlan, o *outcome, err err
 	case err == nil:
 		s.onSaved(ctx, p, o)
 		return nil
+	case errors.Is(err, ErrNotFound) && errors.Is(err, ErrStore):
+		s.onGone(ctx, p, o)
+		return err
 	case errors.Is(err, ErrNotFound):
 		s.onGone(ctx, p, o)
 		return nil

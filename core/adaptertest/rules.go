@@ -84,8 +84,8 @@ const (
 		"request, no session starts except by a login."
 	ruleRevoked = "A login whose session is revoked while its request runs is refused with the " +
 		"status 409, and so is any other change whose commit the handler asks for."
-	ruleRevokedAll = "A login whose request arrived before all sessions of its user were revoked is " +
-		"refused with the status 409."
+	ruleRevokedAll = "A login whose request arrived before its user's sessions were revoked " +
+		"is refused with the status 409."
 	ruleFormer = "A response that sets or removes the cookie also removes the former cookies."
 	ruleOwn    = "The application's own Set-Cookie for another domain or path passes untouched; " +
 		"one for the session cookie itself is replaced."

@@ -110,8 +110,9 @@ func (a *accounts) login(c *gin.Context) {
 	}
 	err = s.SignIn(c.Request.Context(), user, how)
 	if errors.Is(err, sessions.ErrLimit) { // only with OnLimit: RefuseLogin
-		c.String(http.StatusConflict, "signed in on too many devices; which one gives way?\n")
-		a.listDevices(c, user) // The password was right, so the list may be shown.
+		// The password was right, so the list may be shown.
+		page := "signed in on too many devices; which one gives way?\n"
+		a.listDevices(c, user, http.StatusConflict, page)
 		return
 	}
 	if err != nil {
@@ -186,10 +187,12 @@ func (a *accounts) changePassword(c *gin.Context) {
 	c.String(http.StatusOK, "password changed, other devices signed out")
 }
 
-func (a *accounts) devices(c *gin.Context) { a.listDevices(c, sessions.Get(c).Subject()) }
+func (a *accounts) devices(c *gin.Context) {
+	a.listDevices(c, sessions.Get(c).Subject(), http.StatusOK, "")
+}
 
-// listDevices appends the user's devices to the page.
-func (a *accounts) listDevices(c *gin.Context, user string) {
+// listDevices answers with the user's devices below a title.
+func (a *accounts) listDevices(c *gin.Context, user string, status int, title string) {
 	s := sessions.Get(c)
 	list, err := a.sessions.List(c.Request.Context(), user)
 	if err != nil {
@@ -204,7 +207,7 @@ func (a *accounts) listDevices(c *gin.Context, user string) {
 		}
 		page.WriteString(list[i].ID + " " + list[i].IP + " " + list[i].UserAgent + here + "\n")
 	}
-	_, _ = c.Writer.WriteString(page.String())
+	c.String(status, "%s%s", title, page.String())
 }
 
 func (a *accounts) revoke(c *gin.Context) {

@@ -17,7 +17,7 @@ const (
 // A Proof says how a subject has proved who they are.
 type Proof struct {
 	Methods []string
-	Levels  []LevelTime // see NewLevels
+	Levels  []LevelTime // see newLevels
 }
 
 // A LevelTime says when a level was last proved, in milliseconds since the Unix epoch.

@@ -26,7 +26,8 @@ const (
 	// nothing, but it may still end the session.
 	Spent
 	// Former is a secret that a login or step-up of the same subject has replaced, as long as the
-	// new secret has not been presented. It opens the session with the proof from before.
+	// new secret has not been presented; or one that a renewal had replaced before that, or before
+	// a twin became current, until its own end. It opens the session with the proof from before.
 	Former
 	// Twin is a secret that was issued beside another one, to two requests that signed in at the
 	// same time. It opens the session.
