@@ -133,6 +133,19 @@ func TestComposeLogin(t *testing.T) {
 	}
 }
 
+// A step-up whose proof is older than that in the record leaves the time of that one.
+func TestComposeOlderStepUp(t *testing.T) {
+	t.Parallel()
+	secret := counting(0)
+	h := signedIn(secret)
+	c := newComposer(policy{expiry: time.Hour, grace: testGrace})
+	for at, wanted := range map[int64]int64{testTime - 1: testTime, testTime + 1: testTime + 1} {
+		d := &delta{secret: secretLogin, login: &login{subject: "ann", at: at, stepUp: true}}
+		out := composeOK(t, c, storedBase(secret, &h), d, momentAt(time.Minute))
+		equal(t, "time of the proof", out.snap.Authenticated, wanted)
+	}
+}
+
 func TestComposeDevice(t *testing.T) {
 	t.Parallel()
 	moved := &record.Device{IP: "192.0.2.2", UserAgent: "new"}

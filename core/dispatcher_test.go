@@ -105,6 +105,27 @@ func TestRareEventsAreNotPushedOut(t *testing.T) {
 	})
 }
 
+// Visitors do not push logins out either, whatever they do.
+func TestVisitorsPushNoLoginOut(t *testing.T) {
+	t.Parallel()
+	block, logins := make(chan struct{}), 0
+	m := newTestManager(t, Options{OnEvent: func(e Event) {
+		<-block
+		if e.Kind == EventLogin {
+			logins++
+		}
+	}})
+	for range 2 * eventQueue {
+		c := newClient(t, m)
+		c.request(set(t, 1))
+		c.request((*Session).Destroy)
+	}
+	newSignedIn(t, m, "ann")
+	close(block)
+	want(t, m.Close(t.Context()), nil)
+	equal(t, "logins", logins, 1)
+}
+
 // Close delivers what waits, and not what comes meanwhile.
 func TestCloseUnderTraffic(t *testing.T) {
 	t.Parallel()
