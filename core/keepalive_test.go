@@ -79,10 +79,11 @@ func TestKeepAliveMakesTheCookieLast(t *testing.T) {
 	} {
 		eachStoreInBubble(t, func(t *testing.T, store Store) {
 			t.Helper()
-			if tc.options.Store = store; tc.options.Expiry == 0 {
-				tc.options.Expiry = time.Hour
+			o := tc.options
+			if o.Store = store; o.Expiry == 0 {
+				o.Expiry = time.Hour
 			}
-			c := newClient(t, newTestManager(t, tc.options))
+			c := newClient(t, newTestManager(t, o))
 			c.request(set(t, 1))
 			begun := time.Now()
 			reply := c.request(func(s *Session) {

@@ -469,10 +469,11 @@ func (v *visitor) eventsOf(sessions map[string]bool) {
 // withoutLists is about a store that has none.
 func withoutLists(v *visitor, p program) {
 	stop := p.launch(v)
-	v.signIn("ada")
+	user := "ada-" + filepath.Base(p.binary) // The programs share a server.
+	v.signIn(user)
 	v.wants("/devices", 200, "keeps no list of a user’s sessions")
 	v.confirm().wants(v, 200, "Thank you.")
-	other := v.device("ada")
+	other := v.device(user)
 	v.post("/devices/revoke-others", nil).wants(v, 501, "Not on this store")
 	v.post("/password", url.Values{"phrase": {"abracadabra"}}).wants(v, 501, "Not on this store")
 	v.wants("/operator", 200, "keeps no list of its sessions", "<dt>Sessions begun</dt><dd>2</dd>", "<td>login</td>")

@@ -185,7 +185,7 @@ func TestSeriesAreBounded(t *testing.T) {
 	}
 	r.close()
 	same(t, "events", r.counts("session.events"), map[string]int64{"created": 100, "login": 100, "store_failed": 100})
-	same(t, "calls", r.counts("session.store.duration"), map[string]int64{"save ok": 100, "load error": 100})
+	same(t, "calls", r.counts("session.store.duration"), map[string]int64{"save ok": 100, "load not_found": 100, "load error": 100})
 }
 
 // An operation, a reason or a kind that this version has never heard of is counted as such.
