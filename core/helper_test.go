@@ -106,7 +106,7 @@ func counting(first byte) (s ticket.Secret) {
 // unloadedSession returns the session of a request with these Cookie fields, before it is
 // loaded.
 func unloadedSession(m *Manager, cookieFields ...string) *Session {
-	s := &Session{manager: m, response: &response{arrival: m.records.revocations.n.Load()}}
+	s := &Session{manager: m, response: &response{arrival: m.records.revocations.arrive()}}
 	s.setTickets(cookieFields...)
 	return s
 }

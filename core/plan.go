@@ -62,7 +62,7 @@ func (s *Session) plan(ctx context.Context, p *commitPlan) (nothing bool, err er
 	}
 	s.inFlight.Store(true)
 	p.now, p.device, p.passive = time.Now(), s.device, s.passive
-	p.headersSent, p.arrival = s.response.headersSent.Load(), s.response.arrival
+	p.headersSent = s.response.headersSent.Load()
 	p.keyAtStart, p.toDelete = s.key(), s.toDelete
 	if p.err = s.failure; p.err != nil {
 		return false, nil
@@ -74,6 +74,7 @@ func (s *Session) plan(ctx context.Context, p *commitPlan) (nothing bool, err er
 	p.verified, p.kind = s.verified, kind
 	if s.pending.getLogin() != nil {
 		p.loaded = new(s.snap)
+		p.arrival = s.manager.records.revocations.at(s.response.arrival)
 		switch {
 		case s.status != statusGone:
 		case s.beside.getOvertaker() == nil:

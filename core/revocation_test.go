@@ -574,3 +574,20 @@ func TestDamagedRevocation(t *testing.T) {
 	want(t, signIn(newClient(t, m).load(), SignIn{}), nil)
 	equal(t, "damaged records", m.Stats().Undecodable, 1)
 }
+
+// The count at an arrival is exact, also where its last three bytes begin again.
+func TestArrival(t *testing.T) {
+	t.Parallel()
+	for _, n := range []uint32{0, 1, 255, 1<<16 - 1, 1<<24 - 1, 1 << 24, 1<<24 + 7, 1<<32 - 2} {
+		c := newRevocationCount()
+		c.n.Store(n)
+		a := c.arrive()
+		equal(t, "at once", c.at(a), n)
+		c.n.Store(n + 1)
+		equal(t, "after another", c.at(a), n)
+		if n < 1<<31 {
+			c.n.Store(n + 1<<24 - 1)
+			equal(t, "after very many", c.at(a), n)
+		}
+	}
+}

@@ -33,6 +33,21 @@ func (c *revocationCount) next() []byte {
 	return binary.BigEndian.AppendUint32(slices.Clone(c.manager[:]), c.n.Add(1))
 }
 
+// An arrival says how many revocations were known when a request arrived. It keeps the last three
+// bytes of the count, because every request has one.
+type arrival [3]byte
+
+func (c *revocationCount) arrive() arrival {
+	n := c.n.Load()
+	return arrival{byte(n >> 16), byte(n >> 8), byte(n)} //nolint:gosec // These three bytes.
+}
+
+// at returns the count at an arrival, since which there were fewer than 1<<24 revocations.
+func (c *revocationCount) at(a arrival) uint32 {
+	now, then := c.n.Load(), uint32(a[0])<<16|uint32(a[1])<<8|uint32(a[2])
+	return now - (now-then)&(1<<24-1)
+}
+
 // noticed returns the count when a revocation of another process was noticed. Requests that arrive
 // after that have certainly arrived after the revocation. If it is noticed now, first is true.
 func (c *revocationCount) noticed(by []byte) (n uint32, first bool) {

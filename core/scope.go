@@ -92,7 +92,7 @@ func (sc *Scope) Open(
 	ctx context.Context, outer *Scope, m *Manager, client adapter.Client, cookieFields ...string,
 ) error {
 	sc.Context, sc.manager, sc.outer, sc.response.client = ctx, m, outer, client
-	sc.response.arrival = m.records.revocations.n.Load()
+	sc.response.arrival = m.records.revocations.arrive()
 	for ; outer != nil; outer = outer.outer {
 		if outer.manager.CookieName() == m.CookieName() {
 			panic("sessions: two managers use the cookie " + m.CookieName() + " in one request; " +

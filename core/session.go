@@ -73,8 +73,8 @@ const (
 // a cookie can still be sent: the scope owns it, and its session refers to it.
 type response struct {
 	begun       bool           // the commit before the first byte has begun
+	arrival     arrival        // how many revocations were known when the request arrived
 	headersSent atomic.Bool    // set by CommitHeader and HeaderSent
-	arrival     uint32         // how many revocations were known when the request arrived
 	client      adapter.Client // sent the request; valid until headersSent; may be nil
 }
 
