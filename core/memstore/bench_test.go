@@ -55,7 +55,7 @@ func filled(tb testing.TB, sessions, size int, soon time.Time, subject func(n in
 }
 
 // heap returns the bytes and the objects that are alive.
-func heap() (size, objects uint64) {
+func heapInUse() (size, objects uint64) {
 	var stats runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&stats)
@@ -105,10 +105,10 @@ func BenchmarkMillion(b *testing.B) {
 	for _, size := range []int{smallest, 120} {
 		b.Run(fmt.Sprint("data=", size), func(b *testing.B) {
 			for b.Loop() {
-				before, objectsBefore := heap()
+				before, objectsBefore := heapInUse()
 				soon := time.Now().Add(15 * time.Second)
 				s := filled(b, sessions, size, soon, anonymous)
-				after, objects := heap()
+				after, objects := heapInUse()
 				b.ReportMetric(float64(after-before)/sessions, "B/session")
 				b.ReportMetric(float64(objects-objectsBefore)/sessions, "objects/session")
 				b.ReportMetric(float64(collection())/1e6, "gc-ms")
@@ -118,7 +118,7 @@ func BenchmarkMillion(b *testing.B) {
 				if s.Len() != sessions/2 {
 					b.Fatalf("%d sessions are left", s.Len())
 				}
-				after, _ = heap()
+				after, _ = heapInUse()
 				b.ReportMetric(float64(after-before)/(sessions/2), "B/session-left")
 				runtime.KeepAlive(s)
 			}

@@ -19,8 +19,8 @@ import (
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
-// heap returns the bytes and the objects that are alive.
-func heap() (size, objects int) {
+// heapInUse returns the bytes and the objects that are alive.
+func heapInUse() (size, objects int) {
 	var stats runtime.MemStats
 	runtime.GC()
 	runtime.GC() // the first may only have marked what the second sweeps
@@ -67,7 +67,7 @@ func TestMemoryOfSessions(t *testing.T) {
 		"anonymous": {"", 210},
 		"signed in": {"subject-0123456789-0123456789-%08d", 330},
 	} {
-		before, objectsBefore := heap()
+		before, objectsBefore := heapInUse()
 		s := New(Options{})
 		for n := range sessions {
 			subject := test.subject
@@ -76,7 +76,7 @@ func TestMemoryOfSessions(t *testing.T) {
 			}
 			s.must(t, typical(n, subject))
 		}
-		after, objects := heap()
+		after, objects := heapInUse()
 		t.Logf("%s: %d bytes and %.3f objects a session", name, (after-before)/sessions, float64(objects-objectsBefore)/sessions)
 		if each := (after - before) / sessions; each > test.most {
 			t.Errorf("%s: a session takes %d bytes, want at most %d", name, each, test.most)
@@ -91,12 +91,12 @@ func TestMemoryOfSessions(t *testing.T) {
 // TestMemoryIsGivenBack deletes most sessions, in an order that leaves no part of the memory to dead ones alone.
 func TestMemoryIsGivenBack(t *testing.T) {
 	const sessions = 40_000
-	before, _ := heap()
+	before, _ := heapInUse()
 	s := New(Options{})
 	for n := range sessions {
 		s.must(t, typical(n, ""))
 	}
-	full, _ := heap()
+	full, _ := heapInUse()
 	for n := range sessions {
 		if n%20 != 0 {
 			if err := s.Delete(t.Context(), typical(n, "").Key); err != nil {
@@ -104,7 +104,7 @@ func TestMemoryIsGivenBack(t *testing.T) {
 			}
 		}
 	}
-	after, _ := heap()
+	after, _ := heapInUse()
 	t.Logf("%d bytes with all sessions, %d with a twentieth of them", full-before, after-before)
 	if after-before > (full-before)/6 {
 		t.Errorf("a twentieth of the sessions take %d bytes, all of them took %d", after-before, full-before)

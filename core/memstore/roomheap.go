@@ -1,12 +1,14 @@
 package memstore
 
+import "container/heap"
+
 // room is how much of the store a user has.
 type room struct {
 	holder holder
 	room   int64
 }
 
-// roomHeap is a binary heap of rooms, the largest at its root.
+// roomHeap is a heap of rooms, the largest at its root.
 type roomHeap struct {
 	order     []room
 	positions map[holder]int // in order
@@ -26,35 +28,15 @@ func (h *roomHeap) top() room {
 func (h *roomHeap) set(of holder, size int64) {
 	pos, ok := h.positions[of]
 	if !ok {
-		pos = len(h.order)
-		h.order = append(h.order, room{holder: of})
-		h.positions[of] = pos
+		heap.Push(h, room{of, size})
+		return
 	}
 	h.order[pos].room = size
-	h.fix(pos)
+	heap.Fix(h, pos)
 }
 
 // remove removes the room of a holder.
-func (h *roomHeap) remove(of holder) {
-	pos, last := h.positions[of], len(h.order)-1
-	h.swap(pos, last)
-	h.order = h.order[:last]
-	delete(h.positions, of)
-	if pos < last {
-		h.fix(pos)
-	}
-}
-
-// fix restores the order after the room at pos has changed.
-func (h *roomHeap) fix(pos int) {
-	h.down(pos)
-	h.up(pos)
-}
-
-func (h *roomHeap) swap(a, b int) {
-	h.order[a], h.order[b] = h.order[b], h.order[a]
-	h.positions[h.order[a].holder], h.positions[h.order[b].holder] = a, b
-}
+func (h *roomHeap) remove(of holder) { heap.Remove(h, h.positions[of]) }
 
 // larger orders rooms by size, and rooms of one size in any order that stays the same.
 func (h *roomHeap) larger(a, b int) bool {
@@ -62,30 +44,30 @@ func (h *roomHeap) larger(a, b int) bool {
 	return x.room > y.room || (x.room == y.room && x.holder > y.holder)
 }
 
-func (h *roomHeap) up(pos int) {
-	for pos > 0 {
-		parent := (pos - 1) / 2
-		if !h.larger(pos, parent) {
-			return
-		}
-		h.swap(pos, parent)
-		pos = parent
-	}
+// Len implements [heap.Interface].
+func (h *roomHeap) Len() int { return len(h.order) }
+
+// Less implements [heap.Interface].
+func (h *roomHeap) Less(a, b int) bool { return h.larger(a, b) }
+
+// Swap implements [heap.Interface].
+func (h *roomHeap) Swap(a, b int) {
+	h.order[a], h.order[b] = h.order[b], h.order[a]
+	h.positions[h.order[a].holder], h.positions[h.order[b].holder] = a, b
 }
 
-func (h *roomHeap) down(pos int) {
-	for {
-		child := 2*pos + 1
-		if child >= len(h.order) {
-			return
-		}
-		if right := child + 1; right < len(h.order) && h.larger(right, child) {
-			child = right
-		}
-		if !h.larger(child, pos) {
-			return
-		}
-		h.swap(pos, child)
-		pos = child
-	}
+// Push implements [heap.Interface].
+func (h *roomHeap) Push(x any) {
+	r, _ := x.(room)
+	h.positions[r.holder] = len(h.order)
+	h.order = append(h.order, r)
+}
+
+// Pop implements [heap.Interface].
+func (h *roomHeap) Pop() any {
+	last := len(h.order) - 1
+	r := h.order[last]
+	h.order = h.order[:last]
+	delete(h.positions, r.holder)
+	return r
 }
