@@ -200,3 +200,19 @@ func withExpires(rec store.Record, expires time.Time) store.Record {
 	rec.Expires = expires
 	return rec
 }
+
+// wantAllOrNoneSupported checks that a method that finds what a subject has returns
+// errors.ErrUnsupported for every subject or for none. The given subject has a record.
+func (e *env) wantAllOrNoneSupported(method, subject string, call func(subject string) error) {
+	e.Helper()
+	unsupported, subjects := 0, []string{subject, e.name("nobody"), "x", ""}
+	for _, subject := range subjects {
+		if errors.Is(call(subject), errors.ErrUnsupported) {
+			unsupported++
+		}
+	}
+	if unsupported != 0 && unsupported != len(subjects) {
+		e.Errorf("%d of %d calls of %s returned errors.ErrUnsupported, want all or none",
+			unsupported, len(subjects), method)
+	}
+}

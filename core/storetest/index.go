@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -69,16 +68,10 @@ func indexUnsupported(e *env) {
 		e.Skip("the store has no BySubject")
 	}
 	rec := e.createFor("a", e.name("subject"))
-	unsupported, subjects := 0, []string{rec.Subject, e.name("nobody"), "x", ""}
-	for _, subject := range subjects {
-		if _, err := s.BySubject(e.ctx, subject); errors.Is(err, errors.ErrUnsupported) {
-			unsupported++
-		}
-	}
-	if unsupported != 0 && unsupported != len(subjects) {
-		e.Errorf("%d of %d calls of BySubject returned errors.ErrUnsupported, want all or none",
-			unsupported, len(subjects))
-	}
+	e.wantAllOrNoneSupported("BySubject", rec.Subject, func(subject string) error {
+		_, err := s.BySubject(e.ctx, subject)
+		return err
+	})
 }
 
 func indexFinds(e *env) {

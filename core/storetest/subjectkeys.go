@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -83,17 +82,10 @@ func subjectKeysUnsupported(e *env) {
 		e.Skip("the store has no SubjectKeys")
 	}
 	rec := e.createFor("a", e.name("subject"))
-	unsupported, subjects := 0, []string{rec.Subject, e.name("nobody"), "x", ""}
-	for _, subject := range subjects {
+	e.wantAllOrNoneSupported("SubjectKeys", rec.Subject, func(subject string) error {
 		_, _, err := s.SubjectKeys(e.ctx, subject, "", 10)
-		if errors.Is(err, errors.ErrUnsupported) {
-			unsupported++
-		}
-	}
-	if unsupported != 0 && unsupported != len(subjects) {
-		e.Errorf("%d of %d calls of SubjectKeys returned errors.ErrUnsupported, want all or none",
-			unsupported, len(subjects))
-	}
+		return err
+	})
 }
 
 func subjectKeysFinds(e *env) {

@@ -13,8 +13,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
-	"github.com/cloakroom-go/sessions/core/mongostore"
 	"github.com/cloakroom-go/sessions/core/store"
+	"github.com/cloakroom-go/sessions/internal/faulttest"
 	"github.com/cloakroom-go/sessions/internal/testserver"
 )
 
@@ -41,24 +41,6 @@ func many(t *testing.T, collection *mongo.Collection, subject string, n int) (ke
 	return keys
 }
 
-// walkSubject walks the keys of a subject and calls visit with each page.
-func walkSubject(t *testing.T, s *mongostore.Store, subject string, limit int, visit func(page []string)) (keys []string) {
-	t.Helper()
-	for cursor, pages := "", 0; ; pages++ {
-		page, next, err := s.SubjectKeys(t.Context(), subject, cursor, limit)
-		if err != nil || pages > 10_000 {
-			t.Fatalf("SubjectKeys = %v after %d pages", err, pages)
-		}
-		if len(page) > limit {
-			t.Errorf("a page has %d keys, want %d at most", len(page), limit)
-		}
-		if visit(page); next == "" {
-			return append(keys, page...)
-		}
-		keys, cursor = append(keys, page...), next
-	}
-}
-
 // TestSubjectKeys walks 2,000 records of a subject, among others.
 func TestSubjectKeys(t *testing.T) {
 	t.Parallel()
@@ -71,7 +53,7 @@ func TestSubjectKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	pages := 0
-	got := walkSubject(t, s, "many", 100, func([]string) { pages++ })
+	got := faulttest.WalkSubject(t, s, "many", 100, func([]string) { pages++ })
 	if !slices.Equal(got, want) || pages > 21 {
 		t.Errorf("a walk finds %d keys in %d pages, want the 2000 of the subject, each once, in 20 or 21", len(got), pages)
 	}
@@ -87,47 +69,9 @@ func TestSubjectKeys(t *testing.T) {
 func TestSubjectKeysTaken(t *testing.T) {
 	t.Parallel()
 	collection := newCollection(t)
-	s := migrated(t, collection, quiet())
-	for _, subject := range []string{"deleted", "moved"} {
-		want := many(t, collection, subject, 50)
-		pages := 0
-		got := walkSubject(t, s, subject, 8, func(page []string) {
-			for _, key := range page {
-				take(t, s, key, subject == "moved")
-			}
-			pages++
-			rec := record(fmt.Sprint(subject, ":", pages))
-			rec.Subject = "others"
-			if _, err := s.Save(t.Context(), rec); err != nil {
-				t.Errorf("Save = %v", err)
-			}
-		})
-		if !slices.Equal(got, want) {
-			t.Errorf("%s: a walk finds %d keys, want all 50", subject, len(got))
-		}
-		if left, err := s.BySubject(t.Context(), subject); err != nil || len(left) != 0 {
-			t.Errorf("%s: %d records are left, %v", subject, len(left), err)
-		}
-	}
-}
-
-// take deletes a record, or saves it under another subject.
-func take(t *testing.T, s *mongostore.Store, key string, move bool) {
-	t.Helper()
-	if !move {
-		if err := s.Delete(t.Context(), key); err != nil {
-			t.Errorf("Delete = %v", err)
-		}
-		return
-	}
-	rec, err := s.Load(t.Context(), key)
-	if err == nil {
-		rec.Subject = "others"
-		_, err = s.Save(t.Context(), rec)
-	}
-	if err != nil {
-		t.Errorf("Save = %v", err)
-	}
+	faulttest.SubjectTaken(t, migrated(t, collection, quiet()), 8, func(subject string) []string {
+		return many(t, collection, subject, 50)
+	})
 }
 
 // TestSubjectKeysExpired has expired documents between the others, more in a row than a page has keys.
@@ -142,7 +86,7 @@ func TestSubjectKeysExpired(t *testing.T) {
 	if _, err := collection.UpdateMany(t.Context(), filter, expire); err != nil {
 		t.Fatal(err)
 	}
-	got := walkSubject(t, s, "some", 8, func([]string) {})
+	got := faulttest.WalkSubject(t, s, "some", 8, func([]string) {})
 	if want := slices.Concat(keys[:10], keys[40:]); !slices.Equal(got, want) {
 		t.Errorf("a walk finds %q, want those that have not expired", got)
 	}
@@ -166,7 +110,7 @@ func TestSubjectKeysRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := walkSubject(t, s, "one", 1, func([]string) {}); !slices.Equal(got, one) {
+	if got := faulttest.WalkSubject(t, s, "one", 1, func([]string) {}); !slices.Equal(got, one) {
 		t.Errorf("a walk beside documents of others finds %q, want %q", got, one)
 	}
 	for _, subject := range []string{"", "nobody", "line\nend", "é", strings.Repeat("s", 600)} {

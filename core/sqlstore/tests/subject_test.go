@@ -14,6 +14,7 @@ import (
 
 	"github.com/cloakroom-go/sessions/core/sqlstore"
 	"github.com/cloakroom-go/sessions/core/store"
+	"github.com/cloakroom-go/sessions/internal/faulttest"
 )
 
 // many creates n records of a subject in one statement and returns their keys in order. They never expire.
@@ -34,24 +35,6 @@ func many(t *testing.T, db *sql.DB, subject string, n int) (keys []string) {
 	return keys
 }
 
-// walkSubject walks the keys of a subject and calls visit with each page.
-func walkSubject(t *testing.T, s *sqlstore.Store, subject string, limit int, visit func(page []string)) (keys []string) {
-	t.Helper()
-	for cursor, pages := "", 0; ; pages++ {
-		page, next, err := s.SubjectKeys(t.Context(), subject, cursor, limit)
-		if err != nil || pages > 10_000 {
-			t.Fatalf("SubjectKeys = %v after %d pages", err, pages)
-		}
-		if len(page) > limit {
-			t.Errorf("a page has %d keys, want %d at most", len(page), limit)
-		}
-		if visit(page); next == "" {
-			return append(keys, page...)
-		}
-		keys, cursor = append(keys, page...), next
-	}
-}
-
 // TestSubjectKeys walks 2,000 records of a subject, among others.
 func TestSubjectKeys(t *testing.T) {
 	t.Parallel()
@@ -66,7 +49,7 @@ func TestSubjectKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 		pages := 0
-		got := walkSubject(t, s, "many", 100, func([]string) { pages++ })
+		got := faulttest.WalkSubject(t, s, "many", 100, func([]string) { pages++ })
 		if !slices.Equal(got, want) || pages > 21 {
 			t.Errorf("a walk finds %d keys in %d pages, want the 2000 of the subject, each once, in 20 or 21", len(got), pages)
 		}
@@ -85,46 +68,10 @@ func TestSubjectKeysTaken(t *testing.T) {
 	everywhere(t, func(t *testing.T, p place) {
 		t.Helper()
 		db := p.db(t)
-		s := newStore(t, db, quiet(p.Dialect))
-		for _, subject := range []string{"deleted", "moved"} {
-			want := many(t, db, subject, 250)
-			got := walkSubject(t, s, subject, 20, func(page []string) {
-				for _, key := range page {
-					take(t, s, key, subject == "moved")
-				}
-				rec := record(subject + ":" + fmt.Sprint(time.Now().UnixNano()))
-				rec.Subject = "others"
-				if _, err := s.Save(t.Context(), rec); err != nil {
-					t.Errorf("Save = %v", err)
-				}
-			})
-			if !slices.Equal(got, want) {
-				t.Errorf("%s: a walk finds %d keys, want all 250", subject, len(got))
-			}
-			if left, err := s.BySubject(t.Context(), subject); err != nil || len(left) != 0 {
-				t.Errorf("%s: %d records are left, %v", subject, len(left), err)
-			}
-		}
+		faulttest.SubjectTaken(t, newStore(t, db, quiet(p.Dialect)), 20, func(subject string) []string {
+			return many(t, db, subject, 250)
+		})
 	})
-}
-
-// take deletes a record, or saves it under another subject.
-func take(t *testing.T, s *sqlstore.Store, key string, move bool) {
-	t.Helper()
-	if !move {
-		if err := s.Delete(t.Context(), key); err != nil {
-			t.Errorf("Delete = %v", err)
-		}
-		return
-	}
-	rec, err := s.Load(t.Context(), key)
-	if err == nil {
-		rec.Subject = "others"
-		_, err = s.Save(t.Context(), rec)
-	}
-	if err != nil {
-		t.Errorf("Save = %v", err)
-	}
 }
 
 // TestSubjectKeysExpired has expired records between the others, more in a row than a page has keys.
@@ -139,7 +86,7 @@ func TestSubjectKeysExpired(t *testing.T) {
 		if _, err := db.ExecContext(t.Context(), text); err != nil {
 			t.Fatal(err)
 		}
-		got := walkSubject(t, s, "some", 8, func([]string) {})
+		got := faulttest.WalkSubject(t, s, "some", 8, func([]string) {})
 		if want := slices.Concat(keys[:20], keys[80:]); !slices.Equal(got, want) {
 			t.Errorf("a walk finds %q, want those that have not expired", got)
 		}
