@@ -171,7 +171,7 @@ func (s *Session) authenticatedAt() int64 {
 	}
 	if s.standing == standingFormer {
 		at, _ := s.formerProof()
-		return at.UnixMilli()
+		return at
 	}
 	return s.snap.Authenticated
 }

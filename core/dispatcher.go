@@ -35,7 +35,7 @@ func newDispatcher(hook func(Event), log *slog.Logger) *dispatcher {
 	return d
 }
 
-// rare reports whether the event takes a user who has signed in, or an operator.
+// rare reports whether only a signed-in user or an operator can cause the event.
 func (e *Event) rare() bool {
 	switch e.Kind {
 	case EventLogin, EventDestroyed, EventRevoked, EventReused, EventLimitReached, EventLost:

@@ -87,11 +87,11 @@ func (x *executor) saveAndEvict(ctx context.Context, p *commitPlan, o *outcome) 
 		return err
 	}
 	d, l := *p.delta, *p.delta.login // Copies, because handlers can read the originals.
-	latest := p.now.Add(maxClockSkew).UnixMilli()
-	for i := range others {
-		// A login that follows another ranks after it, even if the clock of this process is
-		// behind. The time of a proof that the application has stated stays as it is.
-		if !l.stated {
+	if !l.stated {                   // Otherwise evict ranks the login last.
+		latest := p.now.Add(maxClockSkew).UnixMilli()
+		for i := range others {
+			// A login that follows another ranks after it, even if the clock of this process is
+			// behind.
 			l.at = max(l.at, x.rank(&others[i], latest)+1)
 		}
 	}

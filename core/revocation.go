@@ -17,8 +17,8 @@ import (
 // A login whose password was right before the password was changed may commit after RevokeAll has
 // ended all sessions. So RevokeAll first saves a record that says that it was called, and a login
 // reads that after its own save: either RevokeAll finds the session of the login, or the login
-// finds the record and takes itself back. Every store can keep the record, since it has a key
-// like a session's.
+// finds the record and ends the session. Every store can keep the record, since its key is like
+// that of a session.
 
 // revocation is what the record of a subject's last revocation says.
 type revocation struct {

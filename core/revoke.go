@@ -54,7 +54,7 @@ func (m *Manager) RevokeAll(ctx context.Context, subject string, except ...strin
 	}
 	r := revoker{m: m, reason: ReasonRevokedAll, subject: subject, except: except}
 	r.note(m.records.noteRevocation(ctx, subject, except, m.timeouts.proofLife()))
-	r.note(r.endAllOf(ctx, subject))
+	r.note(r.endSubject(ctx))
 	return r.ended, r.err()
 }
 
@@ -76,7 +76,7 @@ func (m *Manager) Erase(ctx context.Context, subject string) (int, error) {
 	}
 	r := revoker{m: m, reason: ReasonRevokedAll, subject: subject, erase: true}
 	r.note(m.records.noteRevocation(ctx, subject, nil, erasedFor))
-	r.note(r.endAllOf(ctx, subject))
+	r.note(r.endSubject(ctx))
 	return r.ended, r.err()
 }
 

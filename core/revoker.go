@@ -64,34 +64,34 @@ func (r *revoker) gaveUp() bool {
 	return r.lost >= maxLostTimeouts*r.m.records.timeout
 }
 
-// endAllOf ends the sessions of a subject. If the store can walk their keys, it does so in pages.
-func (r *revoker) endAllOf(ctx context.Context, subject string) error {
+// endSubject ends the sessions of the subject, in pages if the store can walk their keys.
+func (r *revoker) endSubject(ctx context.Context) error {
 	err := errors.ErrUnsupported
 	if r.m.records.pager != nil {
 		err = r.walk(func(cursor string) (string, error) {
-			return r.endPageOf(ctx, subject, cursor)
+			return r.endPage(ctx, cursor)
 		})
 	}
 	if errors.Is(err, errors.ErrUnsupported) {
-		return r.endAllAtOnce(ctx, subject)
+		return r.endAllAtOnce(ctx)
 	}
 	return err
 }
 
-func (r *revoker) endPageOf(ctx context.Context, subject, cursor string) (next string, err error) {
+func (r *revoker) endPage(ctx context.Context, cursor string) (next string, err error) {
 	pageCtx, cancel := r.m.records.detached(ctx)
 	defer cancel()
-	keys, next, err := r.m.records.subjectKeys(pageCtx, subject, cursor, revokePage)
+	keys, next, err := r.m.records.subjectKeys(pageCtx, r.subject, cursor, revokePage)
 	for i := range keys {
 		r.try(func() error { return r.endKey(ctx, keys[i]) })
 	}
 	return next, err
 }
 
-func (r *revoker) endAllAtOnce(ctx context.Context, subject string) error {
+func (r *revoker) endAllAtOnce(ctx context.Context) error {
 	listCtx, cancel := r.m.records.detached(ctx)
 	defer cancel()
-	recs, err := r.m.records.bySubject(listCtx, subject)
+	recs, err := r.m.records.bySubject(listCtx, r.subject)
 	r.endRecords(ctx, recs)
 	return err
 }

@@ -2,7 +2,6 @@ package core
 
 import (
 	"slices"
-	"time"
 
 	"github.com/cloakroom-go/sessions/core/internal/record"
 	"github.com/cloakroom-go/sessions/core/internal/ticket"
@@ -185,8 +184,8 @@ func remembered(p ticket.Past, now int64) ticket.Past {
 }
 
 // formerProof returns when and how the subject had proved who they are when a ticket of the
-// standing standingFormer was current.
-func (v *verified) formerProof() (at time.Time, proof record.Proof) {
+// standing standingFormer was current. The time is in milliseconds.
+func (v *verified) formerProof() (at int64, proof record.Proof) {
 	line, _ := v.snap.Identity().Past.Find(&v.ticket.Secret)
-	return timeOf(line.Authenticated), record.Account(line.Proof).Proof()
+	return line.Authenticated, record.Account(line.Proof).Proof()
 }

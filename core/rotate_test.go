@@ -296,7 +296,7 @@ func TestFormerProof(t *testing.T) {
 	v := storedBase(secret, &h)
 	equal(t, "standing", v.standingAt(rotateNow, rotateGrace), standingFormer)
 	at, proof := v.formerProof()
-	equal(t, "time", at.UnixMilli(), testTime)
+	equal(t, "time", at, testTime)
 	equal(t, "proof", fmt.Sprint(proof), "{[pwd] [{1 1767225600000}]}")
 }
 
