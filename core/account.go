@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,6 +30,14 @@ type Auth struct {
 	// Start is the result of [Manager.StartProof]. It makes exact which revocations refuse the
 	// login, whatever the clocks of several servers say. The default is to go by At.
 	Start ProofStart
+	// ProviderSession names the session at the identity provider with which the subject signed
+	// in, such as the sid of an OpenID Connect ID token, for [Manager.RevokeProviderSession]. It
+	// has at most 512 bytes. If users come from several providers, put the provider's name in
+	// front of it. The default, "", states none.
+	ProviderSession string
+	// Actor is the user who really acts, by [Session.ActAs], while the session is that of another
+	// one. It is "" if the subject acts. It cannot be set: a login with an Actor is refused.
+	Actor string
 }
 
 // ProofStart says when the proof of a subject began, for [Auth.Start]; see [Manager.StartProof].
@@ -50,15 +59,28 @@ func (m *Manager) StartProof(ctx context.Context, subject string) (ProofStart, e
 	return ProofStart{revocation: append([]byte{}, last.by...)}, nil
 }
 
-// valid reports whether a record can hold a.
-func (a *Auth) valid() bool {
-	if len(a.Methods) > record.MaxMethods || a.Level < 0 || a.Level > record.MaxLevel {
-		return false
+// maxProviderSession limits [Auth.ProviderSession].
+const maxProviderSession = 512
+
+// check returns an error if a record cannot hold a.
+func (a *Auth) check() error {
+	badMethod := func(m string) bool { return m == "" || len(m) > record.MaxMethodLen }
+	switch {
+	case len(a.Methods) > record.MaxMethods, a.Level < 0, a.Level > record.MaxLevel,
+		slices.ContainsFunc(a.Methods, badMethod):
+		return fmt.Errorf("sessions: Auth takes at most %d methods of 1 to %d bytes "+
+			"and a level of 0 to %d", record.MaxMethods, record.MaxMethodLen, record.MaxLevel)
+	case len(a.ProviderSession) > maxProviderSession:
+		return fmt.Errorf("sessions: Auth.ProviderSession takes at most %d bytes, got %d",
+			maxProviderSession, len(a.ProviderSession))
+	case a.Actor != "":
+		return errActorSet
 	}
-	return !slices.ContainsFunc(a.Methods, func(m string) bool {
-		return m == "" || len(m) > record.MaxMethodLen
-	})
+	return nil
 }
+
+var errActorSet = errors.New("sessions: Auth.Actor cannot be set by a login; " +
+	"sign the operator in, and call ActAs")
 
 // at returns the time of the proof in milliseconds.
 func (a *Auth) at(now time.Time) int64 {
@@ -115,9 +137,8 @@ func (s *Session) StepUp(how Auth) error { return s.authenticate(&login{stepUp: 
 
 // authenticate adds a login or a step-up to the next commit.
 func (s *Session) authenticate(l *login, how *Auth) error {
-	if !how.valid() {
-		return fmt.Errorf("sessions: Auth takes at most %d methods of 1 to %d bytes "+
-			"and a level of 0 to %d", record.MaxMethods, record.MaxMethodLen, record.MaxLevel)
+	if err := how.check(); err != nil {
+		return err
 	}
 	l.at = how.at(time.Now())
 	if life := s.manager.timeouts.lifetime; life > 0 && time.Since(timeOf(l.at)) >= life {
@@ -126,6 +147,7 @@ func (s *Session) authenticate(l *login, how *Auth) error {
 	l.proof = how.proof(l.at)
 	l.began, l.stated = l.at, !how.At.IsZero()
 	l.start = how.Start.revocation
+	l.providerSession = strings.Clone(how.ProviderSession)
 	s.mu.Lock()
 	defer s.unlock()
 	s.access()
@@ -141,6 +163,7 @@ func (s *Session) authenticate(l *login, how *Auth) error {
 			return ErrAnonymous
 		}
 		l.at = max(l.at, s.authenticatedAt()) // An older proof takes nothing from a later one.
+		l.actor = s.actor()
 	}
 	d := s.change()
 	d.secret, d.login = secretLogin, d.login.then(l)
@@ -209,8 +232,21 @@ func (s *Session) Auth() Auth {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.access()
-	proof := s.proof()
-	return Auth{Methods: slices.Clone(proof.Methods), Level: proof.Level()}
+	proof, x := s.proof(), s.snap.Extensions()
+	for _, l := range [...]*login{s.saving.getLogin(), s.pending.getLogin()} {
+		if l != nil {
+			x = l.extensionsAfter(x)
+		}
+	}
+	return authOf(&proof, x)
+}
+
+// authOf returns how a subject has proved who they are, with copies of what a record says.
+func authOf(proof *record.Proof, x record.Extensions) Auth {
+	return Auth{
+		Methods: slices.Clone(proof.Methods), Level: proof.Level(),
+		ProviderSession: x.ProviderSession(), Actor: x.Actor().Subject,
+	}
 }
 
 // proof returns how the subject has proved who they are. It expects s.mu to be held.

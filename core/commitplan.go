@@ -55,5 +55,5 @@ func (o *outcome) reason() Reason {
 // signedIn reports whether the session already belongs to the subject, so that the login needs
 // no additional place.
 func (p *commitPlan) signedIn() bool {
-	return p.snap.Stored() && p.standing.opens() && p.snap.Subject() == p.delta.login.subject
+	return p.snap.Stored() && p.standing.opens() && p.delta.login.owns(&p.snap)
 }

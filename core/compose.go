@@ -75,7 +75,7 @@ func (c *composer) setHeader(h *record.Header, base *verified, now int64) {
 // applyDuration sets the idle timeout, which is the session's own or that of today's policy,
 // and the persistence of the cookie.
 func (c *composer) applyDuration(h *record.Header, d *delta) {
-	if d.login != nil && d.login.subject != string(h.Subject) {
+	if d.login != nil && !d.login.sameIdentity(&h.Identity) {
 		// They were chosen by another user, or by a visitor who may be another person.
 		h.OwnIdle, h.Cookie = false, record.CookiePolicy
 	}
@@ -120,6 +120,7 @@ func (c *composer) applyLogin(h *record.Header, l *login, device *record.Device)
 			d = record.Device{}
 		}
 		proof = l.proofAfter(&proof)
+		h.Extensions = l.extensionsAfter(h.Extensions)
 		if h.Subject = []byte(l.subject); !l.stepUp || l.at > h.Authenticated {
 			h.Authenticated = l.at
 		}

@@ -2,6 +2,7 @@ package core
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 
 	"github.com/cloakroom-go/sessions/core/internal/record"
@@ -31,6 +32,28 @@ type login struct {
 	stated  bool   // the application has said when the proof began
 	began   int64  // when that was, or else when the handler called Login
 	start   []byte // the revocation that there was then; nil if that is not known
+
+	providerSession string       // "" if none is stated
+	actor           record.Actor // who acts for the subject; zero if the subject acts
+}
+
+// sameIdentity reports whether the login is one of whom the session belongs to.
+func (l *login) sameIdentity(id *record.Identity) bool {
+	return l.subject == string(id.Subject) && l.actor == id.Extensions.Actor()
+}
+
+// owns is sameIdentity for the session in a snapshot.
+func (l *login) owns(snap *record.Snapshot) bool {
+	id := snap.Identity()
+	return l.sameIdentity(&id)
+}
+
+// extensionsAfter returns the extensions after l, given those before it.
+func (l *login) extensionsAfter(before record.Extensions) record.Extensions {
+	if l.stepUp && l.providerSession == "" {
+		return before
+	}
+	return before.WithProviderSession(l.providerSession).WithActor(l.actor)
 }
 
 // then returns the login with the effect of l, which may be nil, followed by next.
@@ -41,6 +64,7 @@ func (l *login) then(next *login) *login {
 	out := *l // It began when the first proof did.
 	out.subject, out.proof = next.subject, l.proof.Add(&next.proof)
 	out.at = max(l.at, next.at)
+	out.providerSession = cmp.Or(next.providerSession, l.providerSession)
 	return &out
 }
 

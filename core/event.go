@@ -104,6 +104,11 @@ const (
 	ReasonLimit Reason = "limit_reached"
 	// ReasonReuse is the reason of an end by [Options.RevokeOnReuse].
 	ReasonReuse Reason = "secret_reused"
+	// ReasonProvider is the reason of [Manager.RevokeProviderSession].
+	ReasonProvider Reason = "provider_session"
+	// ReasonActor says that somebody acted for the subject, by [Session.ActAs], and that their own
+	// session has ended.
+	ReasonActor Reason = "actor_gone"
 	// ReasonSignedOut says that a request of the same browser has called [Session.Destroy].
 	ReasonSignedOut Reason = "signed_out"
 	// ReasonSignedIn says that somebody has signed in with the session, in a request of the same
@@ -121,6 +126,7 @@ type Event struct {
 	Time      time.Time // when it happened
 	SessionID string    // "" if the session has no id yet
 	Subject   string    // the signed-in user; "" if nobody is signed in
+	Actor     string    // who really acts, by [Session.ActAs]; "" if the subject does
 	Key       string    // the key of the value, for EventBadValue
 	Reason    Reason    // one of the Reason constants, for EventRevoked and EventGone
 	Err       error     // the cause, if there is one

@@ -23,13 +23,19 @@ func (x *executor) execute(ctx context.Context, p *commitPlan, o *outcome) error
 			return err
 		}
 	}
-	if p.kind == planTouch {
-		return x.touchOrSave(ctx, p, o)
+	var err error
+	switch {
+	case p.kind == planTouch:
+		err = x.touchOrSave(ctx, p, o)
+	case x.takesPlace(p):
+		err = x.saveWithinLimit(ctx, p, o)
+	default:
+		err = x.saveChanges(ctx, p, o)
 	}
-	if x.takesPlace(p) {
-		return x.saveWithinLimit(ctx, p, o)
+	if err != nil || !o.snap.HasExtensions() {
+		return err
 	}
-	return x.saveChanges(ctx, p, o)
+	return x.keepBonds(ctx, p, o)
 }
 
 // deleteDestroyed deletes the session that Destroy has ended.

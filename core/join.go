@@ -44,13 +44,13 @@ func (x *executor) redirectLogin(p *commitPlan) error {
 // joins reports whether the login joins the session that has overtaken its ticket.
 func (p *commitPlan) joins() bool {
 	return (p.standing == standingOver || p.standing == standingSpent) &&
-		p.snap.Subject() == p.delta.login.subject
+		p.delta.login.owns(&p.snap)
 }
 
 // joinDelta returns what the changes of a login are to a session that it joins.
 func (p *commitPlan) joinDelta(d *delta) *delta {
 	if !d.cleared || p.loaded == nil ||
-		p.loaded.Subject() == "" || p.loaded.Subject() == d.login.subject {
+		p.loaded.Subject() == "" || d.login.owns(p.loaded) {
 		return d
 	}
 	out := *d
@@ -111,7 +111,7 @@ func (x *executor) joinOwn(ctx context.Context, p *commitPlan) (joined bool, err
 		return false, x.loadError(ctx, p.snap.Record.Key, err)
 	}
 	snap := record.Snapshot{Record: rec}
-	if snap.Decode() != nil || snap.HasEnded() || snap.Subject() != p.delta.login.subject {
+	if snap.Decode() != nil || snap.HasEnded() || !p.delta.login.owns(&snap) {
 		return false, nil //nolint:nilerr // Such a record cannot be joined.
 	}
 	// What the request had loaded is there already, so only its own changes are made.

@@ -50,3 +50,12 @@ func (ks *keyspace) subjectKey(subject string) string {
 	}
 	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
 }
+
+// noteKey returns the key of a record that is no session. It is that of a UUIDv8, which no session
+// has.
+func (ks *keyspace) noteKey(name string) string {
+	sum := sha256.Sum256([]byte(name))
+	id := uuid.UUID(sum[:16])
+	id[6], id[8] = id[6]&0x0f|0x80, id[8]&0x3f|0x80
+	return ks.key(id)
+}

@@ -17,7 +17,7 @@ const refusedAttempts = 8
 
 // takesPlace reports whether the plan is a login that takes a place where sessions are limited.
 func (x *executor) takesPlace(p *commitPlan) bool {
-	return x.maxSessions != 0 && p.delta.login != nil &&
+	return x.maxSessions != 0 && p.delta.login != nil && p.delta.login.actor == (record.Actor{}) &&
 		(x.onLimit != RefuseLogin || !p.signedIn())
 }
 
@@ -66,15 +66,26 @@ func (x *executor) refuseRevoked(ctx context.Context, p *commitPlan, o *outcome)
 	if !last.refuses(l, x.idOf(o.snap.Record.Key), p.arrival, x.revocations) {
 		return nil
 	}
+	return x.endSaved(ctx, p, o, ReasonRevokedAll)
+}
+
+// endSaved ends the session that a commit has just saved, because what it stands on has ended. It
+// returns the error of the commit.
+func (x *executor) endSaved(
+	ctx context.Context, p *commitPlan, o *outcome, reason Reason,
+) error {
 	if p.kind == planCreate { // No response has carried its cookie.
 		return x.undoLoginAndFail(ctx, p, o, errRevokedMeanwhile)
 	}
-	if err := x.end(ctx, &o.snap, ReasonRevokedAll); err != nil {
+	if err := x.end(ctx, &o.snap, reason); err != nil {
 		return err
 	}
-	mark := record.Snapshot{Record: markOf(&o.snap, ReasonRevokedAll, p.now)}
+	mark := record.Snapshot{Record: markOf(&o.snap, reason, p.now)}
 	if mark.Decode() == nil {
 		o.overtaker = &verified{snap: mark, ticket: p.ticket, standing: standingEnded}
+	}
+	if p.delta.getLogin() == nil {
+		return ErrNotFound
 	}
 	return errRevokedMeanwhile
 }
@@ -119,7 +130,7 @@ func (x *executor) runsOut(ctx context.Context) bool {
 // own session is one of them. If there are very many, it ends those that would be ended last, so
 // that the limit holds for all logins from now on; later logins end the others.
 func (x *executor) evict(ctx context.Context, p *commitPlan, o *outcome) error {
-	all, err := x.ofSubject(ctx, p.delta.login.subject)
+	all, err := x.counted(ctx, p.delta.login.subject)
 	if err != nil || len(all) <= x.maxSessions {
 		return err
 	}
@@ -237,7 +248,7 @@ func (x *executor) undoLogin(ctx context.Context, p *commitPlan, o *outcome) err
 	if p.kind == planCreate {
 		return x.undoCreate(ctx, p, saved.Key)
 	}
-	if subject := p.snap.Subject(); subject != "" && subject != p.delta.login.subject {
+	if p.snap.SignedIn() && !p.delta.login.owns(&p.snap) {
 		// While the session was not in the index under its former subject, all sessions of that
 		// subject may have been revoked.
 		return cmp.Or(x.delete(ctx, saved.Key), ErrNotFound)
@@ -271,9 +282,18 @@ func (x *executor) undoCreate(ctx context.Context, p *commitPlan, key string) er
 func (x *executor) otherSessions(
 	ctx context.Context, p *commitPlan, key string,
 ) ([]record.Snapshot, error) {
-	all, err := x.ofSubject(ctx, p.delta.login.subject)
+	all, err := x.counted(ctx, p.delta.login.subject)
 	hasKey := func(s record.Snapshot) bool { return s.Record.Key == key }
 	return slices.DeleteFunc(all, hasKey), err
+}
+
+// counted returns the sessions of a subject that count for the limit: those of nobody who acts for
+// them.
+func (x *executor) counted(ctx context.Context, subject string) ([]record.Snapshot, error) {
+	all, err := x.ofSubject(ctx, subject)
+	return slices.DeleteFunc(all, func(s record.Snapshot) bool {
+		return s.Actor() != (record.Actor{})
+	}), err
 }
 
 // emitLimitReached emits that the subject has as many sessions as allowed. The event is about

@@ -37,7 +37,7 @@ func (m *Manager) describe(snap *record.Snapshot) Info {
 		Created: timeOf(h.Created), LastSeen: timeOf(h.Seen),
 		Expires:         timeOf(m.timeouts.expiresAt(&h.Times, h.Seen)),
 		AuthenticatedAt: timeOf(h.Authenticated),
-		Auth:            Auth{Methods: proof.Methods, Level: proof.Level()},
+		Auth:            authOf(&proof, h.Extensions),
 		IP:              d.IP, UserAgent: d.UserAgent, Persistent: m.timeouts.persistent(&h.Times),
 	}
 }

@@ -56,7 +56,7 @@ func (r *records) mark(
 	ctx context.Context, snap record.Snapshot, reason Reason, ref *sessionRef,
 ) error {
 	var m Record
-	var subject string
+	var first record.Snapshot
 	for n := range markAttempts {
 		deleteIt, err := r.mayMark(ctx, &snap, ref)
 		if err != nil {
@@ -69,10 +69,10 @@ func (r *records) mark(
 			break
 		}
 		if n == 0 {
-			subject = snap.Subject()
+			first = snap
 		}
-		if reason == ReasonRevokedAll && snap.Subject() != subject {
-			return nil // A login of another subject has ended the session of this one.
+		if tookOver(&first, &snap, reason) {
+			return nil
 		}
 		m = markOf(&snap, reason, time.Now().Add(r.grace).Add(rememberedFor))
 		_, err = r.save(ctx, &m)
@@ -92,6 +92,14 @@ func (r *records) mark(
 		}
 	}
 	return r.delete(ctx, snap.Record.Key)
+}
+
+// tookOver reports whether another login has ended the session that was to be ended for the
+// reason, and has taken its place.
+func tookOver(before, now *record.Snapshot, reason Reason) bool {
+	provider := before.Extensions().ProviderSession()
+	return reason == ReasonRevokedAll && now.Subject() != before.Subject() ||
+		reason == ReasonProvider && now.Extensions().ProviderSession() != provider
 }
 
 // lookAfterMark returns what is stored after a mark could not be saved: another request has saved
@@ -154,6 +162,7 @@ const rememberedFor = ticket.Remembered * time.Millisecond
 func markOf(snap *record.Snapshot, reason Reason, expires time.Time) Record {
 	h := snap.Header()
 	h.Subject, h.Account, h.Authenticated, h.Ended = nil, nil, 0, []byte(reason)
+	h.Extensions = h.Extensions.OfMark()
 	m := record.Snapshot{Record: snap.Record}
 	m.Record.Subject, m.Record.Expires = "", expires
 	m.Encode(&h, nil)

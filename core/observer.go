@@ -39,7 +39,8 @@ func (o *observer) emitAbout(ctx context.Context, kind EventKind, snap *record.S
 // eventAbout returns an event about a stored session.
 func (o *observer) eventAbout(ctx context.Context, kind EventKind, snap *record.Snapshot) Event {
 	id, subject := o.idOf(snap.Record.Key), snap.Subject()
-	return Event{Kind: kind, SessionID: id, Subject: subject, Context: ctx}
+	actor := snap.Actor().Subject
+	return Event{Kind: kind, SessionID: id, Subject: subject, Actor: actor, Context: ctx}
 }
 
 // report logs e and emits it.

@@ -3,12 +3,9 @@ package core
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"slices"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/cloakroom-go/sessions/core/internal/record"
 	"github.com/cloakroom-go/sessions/core/internal/uuidtext"
@@ -46,13 +43,9 @@ func (p *policy) proofLife() time.Duration {
 	return defaultProofLife
 }
 
-// revocationKey returns the key of the record of a subject's last revocation. It is that of a
-// UUIDv8, which no session has.
+// revocationKey returns the key of the record of a subject's last revocation.
 func (ks *keyspace) revocationKey(subject string) string {
-	sum := sha256.Sum256([]byte("cloakroom revocation v1 " + ks.subjectKey(subject)))
-	id := uuid.UUID(sum[:16])
-	id[6], id[8] = id[6]&0x0f|0x80, id[8]&0x3f|0x80
-	return ks.key(id)
+	return ks.noteKey("cloakroom revocation v1 " + ks.subjectKey(subject))
 }
 
 // noteRevocation saves that the sessions of a subject end now, except for those with the ids.

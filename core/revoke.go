@@ -66,7 +66,8 @@ var errNoSubject = errors.New("sessions: the subject is empty; " +
 // that concurrent requests continue as visitors without a session. Two things stay for a while:
 // marks of sessions that ended before, which have no subject and no values, for [Options.Grace]
 // and a minute; and for ten minutes a record under a hash of the subject, which refuses
-// concurrent logins. Make sure first that the subject cannot sign in any more.
+// concurrent logins. Make sure first that the subject cannot sign in any more. A session in which
+// the subject acts for another one keeps their name until its next request or its end.
 //
 // If Erase returns an error, something may be left: call it again. It is an error if subject is
 // "". Erase returns [errors.ErrUnsupported] if the store has no index of subjects.
@@ -79,6 +80,36 @@ func (m *Manager) Erase(ctx context.Context, subject string) (int, error) {
 	r.note(r.endSubject(ctx))
 	return r.ended, r.err()
 }
+
+// RevokeProviderSession ends the sessions whose logins have named a session of an identity
+// provider, in [Auth.ProviderSession], and returns how many it ended. It is for single logout: the
+// sid of a logout token of OpenID Connect Back-Channel Logout 1.0, for instance. If the token
+// names a user instead, call [Manager.RevokeAll]. A login with the same provider session that
+// commits after the call is refused, for [Options.Lifetime], or for a day if there is none; so the
+// logout may be faster than the login. It works with every store. Logins that name a provider
+// session cost two calls of the store more.
+//
+// If a session cannot be ended, RevokeProviderSession goes on with the others, as RevokeAll does.
+// It is an error if session is "".
+func (m *Manager) RevokeProviderSession(ctx context.Context, session string) (int, error) {
+	if session == "" {
+		return 0, errNoProviderSession
+	}
+	noteCtx, cancel := m.records.detached(ctx)
+	defer cancel()
+	ids, err := m.records.endProviderNote(noteCtx, session, m.timeouts.proofLife())
+	if err != nil {
+		return 0, err
+	}
+	r := revoker{m: m, reason: ReasonProvider, provider: session}
+	for _, id := range ids {
+		r.try(func() error { return r.endKey(ctx, m.keyspace.prefix+id) })
+	}
+	return r.ended, r.err()
+}
+
+var errNoProviderSession = errors.New("sessions: the provider's session is empty; " +
+	"pass the one that was given in Auth.ProviderSession")
 
 // RevokeOthers ends all sessions of the signed-in subject except for s, such as after a change
 // of password (OWASP ASVS 5.0, 7.4.3), and returns how many it ended. It returns [ErrGone], and
@@ -124,7 +155,7 @@ func (s *Session) signedInRef() (ref *sessionRef, stored bool, err error) {
 func (m *Manager) checkAlive(ctx context.Context, ref *sessionRef) error {
 	ctx, cancel := m.records.detached(ctx)
 	defer cancel()
-	return goneIfNotFound(m.records.reopen(ctx, &verified{}, &ref.ticket))
+	return goneIfNotFound(m.records.reopenBound(ctx, &verified{}, &ref.ticket))
 }
 
 // RevokeEverything ends every session of this manager that exists when it is called, signed in

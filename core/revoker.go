@@ -13,11 +13,12 @@ import (
 // revoker ends many sessions, one after the other. It goes on after a failure, so that one record
 // that cannot be ended does not save the others.
 type revoker struct {
-	m       *Manager
-	reason  Reason
-	subject string   // whose sessions end; "" for everybody's
-	except  []string // the ids of the sessions that are spared
-	erase   bool     // no mark of a session is left
+	m        *Manager
+	reason   Reason
+	subject  string   // whose sessions end; "" for everybody's
+	provider string   // the session of an identity provider that they belong to, or ""
+	except   []string // the ids of the sessions that are spared
+	erase    bool     // no mark of a session is left
 
 	ended    int
 	errs     []error       // the first failures
@@ -147,11 +148,16 @@ func (r *revoker) endRecord(ctx context.Context, rec *Record) error {
 	records := &r.m.records
 	snap := record.Snapshot{Record: *rec}
 	status := records.inspect(ctx, &snap, time.Now())
+	if status == recordMark && r.erase { // It names sessions of an identity provider's session.
+		ctx, cancel := records.detached(ctx)
+		defer cancel()
+		return records.delete(ctx, snap.Record.Key)
+	}
 	if status <= recordMark || slices.Contains(r.except, records.idOf(snap.Record.Key)) {
 		return nil
 	}
-	if status == recordLive && r.subject != "" && snap.Subject() != r.subject {
-		return nil // Another subject has signed in since the store has named the session.
+	if status == recordLive && !r.concerns(&snap) {
+		return nil // Another subject has signed in since the session was named.
 	}
 	ctx, cancel := records.detached(ctx)
 	defer cancel()
@@ -163,6 +169,12 @@ func (r *revoker) endRecord(ctx context.Context, rec *Record) error {
 		r.ended++
 	}
 	return err
+}
+
+// concerns reports whether a session is one of those that end.
+func (r *revoker) concerns(snap *record.Snapshot) bool {
+	return (r.subject == "" || snap.Subject() == r.subject) &&
+		(r.provider == "" || snap.Extensions().ProviderSession() == r.provider)
 }
 
 // endLive ends a session, unless another subject signs in with it meanwhile.

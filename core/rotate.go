@@ -95,7 +95,7 @@ func (c *composer) replaceByLogin(h *record.Header, by standing, l *login, now i
 		Kind: ticket.Twin, Until: ticket.Undelivered, Digest: h.Digest,
 	})
 	switch {
-	case len(h.Subject) == 0 || l.subject != string(h.Subject):
+	case len(h.Subject) == 0 || !l.sameIdentity(&h.Identity):
 		lines = over(append(lines, replaced...), until)
 	case by > standingFormer:
 		lines = c.former(append(lines, replaced...), h, now)

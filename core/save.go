@@ -244,7 +244,7 @@ func (x *executor) merge(
 	err = x.verifyRecord(ctx, &base, &current, &p.ticket)
 	switch {
 	case p.joining && base.standing == standingUnknown && len(base.snap.Record.Data) != 0 &&
-		!base.snap.HasEnded() && base.snap.Subject() == p.delta.login.subject:
+		!base.snap.HasEnded() && p.delta.login.owns(&base.snap):
 		base.standing = standingOver
 	case errors.Is(err, errReused):
 		// The secret was valid when this slow request began, so its use is no sign of theft.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -253,8 +254,9 @@ func (s *Session) Remember(remember bool) error {
 // from another request, Destroy ends nothing.
 //
 // Destroy also ends the sessions of all other valid tickets that the request has presented, as
-// browsers do after a change of the cookie's domain or path. It ends a session whose secret the
-// subject's own login or step-up has just replaced, in another request of the browser.
+// browsers do after a change of the cookie's domain or path, and, where somebody acts for the
+// subject, their own session. It ends a session whose secret the subject's own login or step-up
+// has just replaced, in another request of the browser.
 func (s *Session) Destroy() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -280,10 +282,16 @@ func (s *Session) refToEnd() *sessionRef {
 	v := s.beside.getOvertaker()
 	switch {
 	case s.status == statusLive:
-		return &sessionRef{
-			key: s.key(), subject: s.snap.Subject(), ticket: s.ticket,
+		ref := &sessionRef{
+			key: s.key(), subject: s.snap.Subject(), ticket: s.ticket, actor: s.snap.Actor(),
 			unsent: s.issued, others: s.beside.getOthers(),
 		}
+		if a := ref.actor; a != (record.Actor{}) {
+			key := s.manager.keyspace.key(a.Session)
+			own := sessionRef{key: key, subject: a.Subject, trusted: true}
+			ref.others = append(slices.Clone(ref.others), own)
+		}
+		return ref
 	case s.status == statusGone && v != nil && v.standing.mayEnd():
 		return &sessionRef{
 			key: v.snap.Record.Key, subject: v.snap.Subject(), ticket: v.ticket,
@@ -412,6 +420,14 @@ func (s *Session) currentSubject() string {
 	return s.snap.Subject()
 }
 
+// actor returns who acts for the subject.
+func (s *Session) actor() record.Actor {
+	if l := s.latestLogin(); l != nil {
+		return l.actor
+	}
+	return s.snap.Actor()
+}
+
 // expiresAt returns when the session ends unless it is used again, in milliseconds, or 0 if it
 // never ends. A new idle timeout counts from now.
 func (s *Session) expiresAt() int64 {
@@ -475,7 +491,9 @@ func (s *Session) unlock() {
 		return
 	}
 	s.refused = refusedNothing
-	e := Event{SessionID: s.currentID(), Subject: s.currentSubject()}
+	e := Event{
+		SessionID: s.currentID(), Subject: s.currentSubject(), Actor: s.actor().Subject,
+	}
 	if v := s.beside.getOvertaker(); v != nil {
 		e.SessionID, e.Reason = s.manager.keyspace.idOf(v.snap.Record.Key), v.reason()
 	}

@@ -44,7 +44,10 @@ func (s *Session) settle(ctx context.Context, p *commitPlan, o *outcome, err err
 // onDeleted notes that the session that Destroy ended has been deleted.
 func (s *Session) onDeleted(ctx context.Context, ref *sessionRef, notOwned bool) {
 	id := s.manager.keyspace.idOf(ref.key)
-	e := Event{Kind: EventDestroyed, SessionID: id, Subject: ref.subject, Context: ctx}
+	e := Event{
+		Kind: EventDestroyed, SessionID: id, Subject: ref.subject, Actor: ref.actor.Subject,
+		Context: ctx,
+	}
 	s.mu.Lock()
 	if notOwned {
 		// Somebody has signed in with this session meanwhile, and the browser may have the
@@ -122,9 +125,9 @@ func (s *Session) emitOutcome(ctx context.Context, p *commitPlan, o *outcome) {
 // onGone drops the changes to a session that another request has ended. The response sends no
 // cookie.
 func (s *Session) onGone(ctx context.Context, p *commitPlan, o *outcome) {
-	subject := p.snap.Subject()
+	subject, actor := p.snap.Subject(), p.snap.Actor().Subject
 	if l := p.delta.getLogin(); l != nil {
-		subject = l.subject
+		subject, actor = l.subject, l.actor.Subject
 	}
 	s.mu.Lock()
 	if s.key() == p.keyAtStart {
@@ -136,7 +139,7 @@ func (s *Session) onGone(ctx context.Context, p *commitPlan, o *outcome) {
 	s.mu.Unlock()
 	s.manager.observer.emit(Event{
 		Kind: EventGone, SessionID: s.manager.keyspace.idOf(p.keyAtStart),
-		Subject: subject, Reason: o.reason(), Err: ErrGone, Context: ctx,
+		Subject: subject, Actor: actor, Reason: o.reason(), Err: ErrGone, Context: ctx,
 	})
 }
 

@@ -36,11 +36,11 @@ func (s *Session) SignIn(ctx context.Context, subject string, how SignIn) error 
 	if _, err := expiryOf(how.Expiry); err != nil {
 		return err // Otherwise the subject would be signed in all the same.
 	}
-	before := s.Subject()
+	before, acted := s.Subject(), s.Auth().Actor != ""
 	if err := s.LoginWith(subject, how.Auth); err != nil {
 		return err
 	}
-	if before != "" && before != subject && !how.KeepValues {
+	if before != "" && (before != subject || acted) && !how.KeepValues {
 		if err := s.Clear(); err != nil {
 			return err
 		}

@@ -218,7 +218,7 @@ func (s *Session) reportBadValue(key string) {
 	s.mu.Lock()
 	e := Event{
 		Kind: EventBadValue, SessionID: s.currentID(), Subject: s.currentSubject(),
-		Key: string([]byte(key)), Err: errBadValue,
+		Actor: s.actor().Subject, Key: string([]byte(key)), Err: errBadValue,
 	}
 	s.mu.Unlock()
 	s.manager.observer.warn(e)

@@ -203,6 +203,8 @@ type sessionRef struct {
 	key     string
 	subject string
 	ticket  ticket.Ticket
+	actor   record.Actor // who acts for the subject
+	trusted bool         // the subject may end the session without its ticket
 	unsent  bool         // no response has carried the session's cookie
 	ended   bool         // the session has been ended for this reference
 	others  []sessionRef // the sessions of the other tickets that the request presented
@@ -212,6 +214,9 @@ type sessionRef struct {
 // was replaced by a renewal, or by a login or step-up of the same subject, still may, because it
 // is the user's; one that was replaced by another identity's login may not.
 func (ref *sessionRef) mayEnd(snap *record.Snapshot, now time.Time, grace time.Duration) bool {
+	if ref.trusted {
+		return snap.Subject() == ref.subject
+	}
 	v := verified{snap: *snap, ticket: ref.ticket}
 	return v.standingAt(now.UnixMilli(), grace).mayEnd()
 }

@@ -209,6 +209,11 @@ const (
 	ReasonLimit = core.ReasonLimit
 	// ReasonReuse is the reason of an end by [core.Options.RevokeOnReuse].
 	ReasonReuse = core.ReasonReuse
+	// ReasonProvider is the reason of [core.Manager.RevokeProviderSession].
+	ReasonProvider = core.ReasonProvider
+	// ReasonActor says that somebody acted for the subject, by [core.Session.ActAs], and
+	// that their own session has ended.
+	ReasonActor = core.ReasonActor
 	// ReasonSignedOut says that a request of the same browser has called
 	// [core.Session.Destroy].
 	ReasonSignedOut = core.ReasonSignedOut

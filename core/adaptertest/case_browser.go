@@ -24,6 +24,7 @@ func browserCases() []testCase {
 		{"R3/LoginOfAVisitorFromBefore", ruleRevokedAll, func(e *env) {
 			browserRevokedAll(e, (*env).newVisitor)
 		}},
+		{"R3/ActAs", ruleActAs, browserActsAs},
 	}
 }
 
@@ -253,4 +254,55 @@ func browserRevokedAll(e *env, newBrowser func(*env) *browser) {
 	}
 	e.wantBody(user.get("/read"), "0")
 	e.wantCookie(held.browser.get("/login")) // A new try is accepted.
+}
+
+// browserActsAs acts for another user, comes back, and acts again until its own session ends.
+func browserActsAs(e *env) {
+	e.handleGet("/act", func(c Context) error {
+		if err := c.Get().ActAs(e.Context(), "bob"); err != nil {
+			return err
+		}
+		return c.Body(http.StatusOK, c.Get().Subject())
+	})
+	e.handleGet("/stop", func(c Context) error {
+		if err := c.Get().StopActing(e.Context()); err != nil {
+			return c.Body(core.StatusCode(err), "")
+		}
+		return c.Body(http.StatusOK, c.Get().Subject())
+	})
+	e.handleGet("/who", func(c Context) error {
+		return c.Body(http.StatusOK, c.Get().Subject()+" "+c.Get().Auth().Actor)
+	})
+	m := e.serve(core.Options{Store: e.indexed(), MaxSessions: 1})
+	b := e.newVisitor()
+	e.wantCookie(b.get("/login"))
+	list, err := m.List(e.Context(), "alice")
+	if err != nil || len(list) != 1 {
+		e.Fatalf("the user has %d sessions, error %v", len(list), err)
+	}
+	for range 2 {
+		a := b.get("/act")
+		e.wantBody(a, "bob")
+		e.wantCookie(a)
+		e.wantBody(b.get("/who"), "bob alice")
+		e.wantBody(b.get("/read"), "0")
+		double := b.clone()
+		for _, stop := range []*browser{b, double} {
+			a = stop.get("/stop")
+			e.wantBody(a, "alice")
+			e.wantCookie(a)
+		}
+		e.wantBody(b.get("/who"), "alice ")
+		e.wantBody(double.get("/read"), "1")
+	}
+	e.wantCookie(b.get("/act"))
+	if err := m.RevokeByID(e.Context(), list[0].ID); err != nil {
+		e.Errorf("RevokeByID: %v", err)
+	}
+	a := b.get("/who")
+	e.wantBody(a, " ")
+	e.wantNoCookie(a)
+	a = b.get("/stop")
+	e.wantStatus(a, http.StatusConflict)
+	e.wantNoCookie(a)
 }

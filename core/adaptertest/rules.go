@@ -86,6 +86,8 @@ const (
 		"status 409, and so is any other change whose commit the handler asks for."
 	ruleRevokedAll = "A login whose request arrived before its user's sessions were revoked " +
 		"is refused with the status 409."
+	ruleActAs = "A session in which somebody acts for a user has a cookie of its own, and ends " +
+		"with theirs; the way back has one, too."
 	ruleFormer = "A response that sets or removes the cookie also removes the former cookies."
 	ruleOwn    = "The application's own Set-Cookie for another domain or path passes untouched; " +
 		"one for the session cookie itself is replaced."

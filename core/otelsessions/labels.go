@@ -35,7 +35,7 @@ func reasons() []core.Reason {
 	return []core.Reason{
 		core.ReasonRevoked, core.ReasonRevokedAll, core.ReasonRevokedEverything,
 		core.ReasonLimit, core.ReasonReuse, core.ReasonSignedOut, core.ReasonSignedIn,
-		core.ReasonReplaced, otherValue,
+		core.ReasonReplaced, core.ReasonProvider, core.ReasonActor, otherValue,
 	}
 }
 

@@ -54,7 +54,7 @@ func TestPageNamesEverything(t *testing.T) {
 	equal(t, "kinds", kinds, int(core.EventCrossSite))
 	for _, reason := range []core.Reason{
 		core.ReasonRevoked, core.ReasonRevokedAll, core.ReasonRevokedEverything, core.ReasonLimit, core.ReasonReuse,
-		core.ReasonSignedOut, core.ReasonSignedIn, core.ReasonReplaced,
+		core.ReasonSignedOut, core.ReasonSignedIn, core.ReasonReplaced, core.ReasonProvider, core.ReasonActor,
 	} {
 		hook(core.Event{Kind: core.EventRevoked, Reason: reason})
 		hook(core.Event{Kind: core.EventGone, Reason: reason})

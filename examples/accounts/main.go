@@ -56,6 +56,8 @@ func app(m *sessions.Manager) *gin.Engine {
 	in.GET("/live", a.live)
 	in.GET("/mail", a.mail)
 	in.GET("/me", a.me)
+	in.POST("/act-as", a.actAs)
+	r.POST("/stop-acting", a.stopActing) // also in a session that has just ended
 	in.POST("/upload", a.upload)
 	in.POST("/step-up", a.stepUp)
 	in.GET("/devices", a.devices)
@@ -231,8 +233,36 @@ func (a *accounts) revokeOthers(c *gin.Context) {
 	c.String(http.StatusOK, "signed out everywhere else")
 }
 
+// actAs lets a member of the support team see what a user sees.
+func (a *accounts) actAs(c *gin.Context) {
+	s, user := sessions.Get(c), c.PostForm("user")
+	if !mayActAs(s.Subject(), user) {
+		c.String(http.StatusForbidden, "not you")
+		return
+	}
+	if err := s.ActAs(c.Request.Context(), user); err != nil {
+		fail(c, err)
+		return
+	}
+	c.String(http.StatusOK, "acting for "+user)
+}
+
+// mayActAs takes the place of the application's own check.
+func mayActAs(operator, user string) bool { return operator == "support" && user != "admin" }
+
+func (a *accounts) stopActing(c *gin.Context) {
+	if err := sessions.Get(c).StopActing(c.Request.Context()); err != nil {
+		fail(c, err)
+		return
+	}
+	c.String(http.StatusOK, "back as "+sessions.Get(c).Subject())
+}
+
 func (a *accounts) me(c *gin.Context) {
 	s := sessions.Get(c)
+	if by := s.Auth().Actor; by != "" {
+		c.String(http.StatusOK, by+" as ")
+	}
 	remaining := s.Remaining().Round(time.Minute)
 	c.String(http.StatusOK, "%s, signed in for another %s", s.Subject(), remaining)
 }

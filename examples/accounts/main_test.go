@@ -204,6 +204,20 @@ func TestParallelLogins(t *testing.T) {
 	}
 }
 
+func TestSupport(t *testing.T) {
+	t.Parallel()
+	d := newDevice(t, start(t))
+	d.login("ann")
+	d.post("/act-as", "user=bob", http.StatusForbidden, "not you")
+	d.login("support")
+	d.post("/act-as", "user=admin", http.StatusForbidden, "not you")
+	d.post("/act-as", "user=ann", http.StatusOK, "acting for ann")
+	d.get("/me", http.StatusOK, "support as ann")
+	d.post("/stop-acting", "", http.StatusOK, "back as support")
+	d.get("/me", http.StatusOK, "support, signed in")
+	d.post("/stop-acting", "", http.StatusInternalServerError, "")
+}
+
 func TestLoginWhileTheStoreFails(t *testing.T) {
 	t.Parallel()
 	store := sessiontest.NewStore(nil)

@@ -5,19 +5,35 @@ import "encoding/binary"
 // Extensions are fields that later releases have added to the identity of a record: for each a
 // tag and its bytes. A release that does not know a field with an even tag keeps it as it is when
 // it saves the record. It must not use a record with a field of an odd tag that it does not know,
-// nor change it: reading it fails with ErrFormat. This release knows none.
+// nor change it: reading it fails with ErrFormat.
 type Extensions []byte
+
+// The tags that this release knows.
+const (
+	tagProviderSession = 16
+	tagActor           = 17
+)
+
+// An Actor says who acts for the subject of a session, and which session is their own. It is zero
+// if the subject acts.
+type Actor struct {
+	Subject string
+	Session [16]byte // the id
+}
 
 func (e Extensions) check() error {
 	r := reader{data: e}
-	critical := false
+	critical, valid := false, true
 	for !r.failed && r.at < len(e) {
-		tag := r.uvarint()
-		r.bytes()
-		critical = critical || tag&1 == 1
+		tag, field := r.uvarint(), r.bytes()
+		if tag == tagActor {
+			valid = valid && len(field) >= len(Actor{}.Session)
+		} else {
+			critical = critical || tag&1 == 1
+		}
 	}
 	switch {
-	case r.failed || len(e) == 0:
+	case r.failed || !valid || len(e) == 0:
 		return ErrDamaged
 	case critical:
 		return ErrFormat
@@ -25,7 +41,60 @@ func (e Extensions) check() error {
 	return nil
 }
 
-// AppendExtension appends a field. It is for tests, which stand for later releases.
+// Actor returns who acts for the subject. A mark names their session only.
+func (e Extensions) Actor() (a Actor) {
+	if field := e.find(tagActor); field != nil {
+		n := copy(a.Session[:], field)
+		a.Subject = string(field[n:])
+	}
+	return a
+}
+
+// ProviderSession returns the session of the identity provider with which the subject signed in,
+// or "" if none is known.
+func (e Extensions) ProviderSession() string { return string(e.find(tagProviderSession)) }
+
+// WithActor returns the extensions with another actor.
+func (e Extensions) WithActor(a Actor) Extensions {
+	if a == (Actor{}) {
+		return e.with(tagActor, nil)
+	}
+	return e.with(tagActor, append(a.Session[:], a.Subject...))
+}
+
+// WithProviderSession returns the extensions with another session of the identity provider.
+func (e Extensions) WithProviderSession(id string) Extensions {
+	return e.with(tagProviderSession, []byte(id))
+}
+
+// OfMark returns the extensions that the mark of a session has, which say nothing about people.
+func (e Extensions) OfMark() Extensions {
+	return e.WithProviderSession("").WithActor(Actor{Session: e.Actor().Session})
+}
+
+func (e Extensions) find(tag uint64) []byte {
+	for r := (reader{data: e}); r.at < len(e); {
+		if t, field := r.uvarint(), r.bytes(); t == tag {
+			return field
+		}
+	}
+	return nil
+}
+
+// with returns a copy in which the field with the tag is replaced, or left out if it is empty.
+func (e Extensions) with(tag uint64, field []byte) (out Extensions) {
+	for r := (reader{data: e}); r.at < len(e); {
+		if t, other := r.uvarint(), r.bytes(); t != tag {
+			out = out.AppendExtension(t, other)
+		}
+	}
+	if len(field) == 0 {
+		return out
+	}
+	return out.AppendExtension(tag, field)
+}
+
+// AppendExtension appends a field.
 func (e Extensions) AppendExtension(tag uint64, field []byte) Extensions {
 	return appendBytes(binary.AppendUvarint(e, tag), field)
 }

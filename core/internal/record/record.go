@@ -110,6 +110,20 @@ func (s *Snapshot) HasPast() bool {
 	return id.History.Len() != 0 || len(id.Past) != 0
 }
 
+// HasExtensions reports whether there are extensions, which few records have.
+func (s *Snapshot) HasExtensions() bool { return s.flags()&flagExtended != 0 }
+
+// Extensions returns the extensions.
+func (s *Snapshot) Extensions() Extensions {
+	if !s.HasExtensions() {
+		return nil
+	}
+	return s.Identity().Extensions
+}
+
+// Actor returns who acts for the subject. It is zero if the subject acts.
+func (s *Snapshot) Actor() Actor { return s.Extensions().Actor() }
+
 // HasEnded reports whether the record is a mark, which says that the session has ended.
 func (s *Snapshot) HasEnded() bool { return s.flags()&flagEnded != 0 }
 
