@@ -59,6 +59,9 @@ func (x *executor) refuseRevoked(ctx context.Context, p *commitPlan, o *outcome)
 	if l == nil || p.signedIn() {
 		return nil
 	}
+	if x.revocations.everything.Load() > p.arrival {
+		return x.endSaved(ctx, p, o, ReasonRevokedEverything)
+	}
 	last, err := x.lastRevocation(ctx, l.subject)
 	if err != nil {
 		return x.undoLoginAndFail(ctx, p, o, err)

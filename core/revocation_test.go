@@ -591,3 +591,22 @@ func TestArrival(t *testing.T) {
 		}
 	}
 }
+
+// A login that is under way when everybody's sessions are revoked is refused, and may be tried
+// again.
+func TestLoginFromBeforeEverythingWasRevoked(t *testing.T) {
+	t.Parallel()
+	eachIndexedInBubble(t, func(t *testing.T, store Store) {
+		t.Helper()
+		m := newTestManager(t, Options{Store: store})
+		visitor := newClient(t, m)
+		visitor.request(set(t, 1))
+		fresh, known := newClient(t, m).load(), visitor.load()
+		_, err := m.RevokeEverything(t.Context())
+		want(t, err, nil)
+		want(t, signIn(fresh, SignIn{}), ErrGone)
+		want(t, signIn(known, SignIn{}), ErrGone)
+		equal(t, "sessions", liveSessions(t, m), 0)
+		want(t, signIn(newClient(t, m).load(), SignIn{}), nil)
+	})
+}

@@ -12,8 +12,9 @@ import (
 // revocationCount counts the revocations of one manager, which orders them and the requests of the
 // manager without a clock.
 type revocationCount struct {
-	manager [8]byte // random, so that it tells the managers of all processes apart
-	n       atomic.Uint32
+	manager    [8]byte // random, so that it tells the managers of all processes apart
+	n          atomic.Uint32
+	everything atomic.Uint32 // the last revocation of everybody's sessions; 0 if there was none
 
 	mu   sync.Mutex
 	seen map[string]uint32 // by revocation of another process: the count when it was noticed
@@ -32,6 +33,9 @@ func newRevocationCount() *revocationCount {
 func (c *revocationCount) next() []byte {
 	return binary.BigEndian.AppendUint32(slices.Clone(c.manager[:]), c.n.Add(1))
 }
+
+// revokeEverything counts a revocation of everybody's sessions.
+func (c *revocationCount) revokeEverything() { c.everything.Store(c.n.Add(1)) }
 
 // An arrival says how many revocations were known when a request arrived. It keeps the last three
 // bytes of the count, because every request has one.

@@ -160,10 +160,12 @@ func (m *Manager) checkAlive(ctx context.Context, ref *sessionRef) error {
 
 // RevokeEverything ends every session of this manager that exists when it is called, signed in
 // or not, and returns how many it ended (OWASP ASVS 5.0, 7.4.5). If a session cannot be ended,
-// RevokeEverything goes on with the others, as [Manager.RevokeAll] does. It returns
-// [errors.ErrUnsupported] if the store cannot list sessions.
+// RevokeEverything goes on with the others, as [Manager.RevokeAll] does. Logins that are under way
+// in this process are refused. Those in other processes may commit afterwards: call it again when
+// they must be over. It returns [errors.ErrUnsupported] if the store cannot list sessions.
 func (m *Manager) RevokeEverything(ctx context.Context) (int, error) {
 	r := revoker{m: m, reason: ReasonRevokedEverything}
+	m.records.revocations.revokeEverything()
 	r.note(r.walk(func(cursor string) (next string, err error) {
 		pageCtx, cancel := m.records.detached(ctx)
 		recs, next, err := m.records.page(pageCtx, cursor, 0)
