@@ -3,21 +3,28 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"github.com/cloakroom-go/sessions/core/store"
 )
 
 var _ store.Adviser = (*Store)(nil)
 
+// adviceTimeout bounds how long Advice keeps connections from the application.
+const adviceTimeout = time.Second
+
 // idleByDefault is how many idle connections a pool keeps whose SetMaxIdleConns nobody called.
 const idleByDefault = 2
 
 // Advice returns a sentence if the pool keeps two idle connections at most, as it does by
-// default. It opens one connection more than that at the same time to find out.
+// default. It opens one connection more than that at the same time to find out, unless the pool
+// is too small or too busy for that.
 func (s *Store) Advice(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, adviceTimeout)
+	defer cancel()
 	before := s.db.Stats()
-	if limit := before.MaxOpenConnections; limit > 0 && limit <= idleByDefault {
-		return "" // It cannot have more.
+	if limit := before.MaxOpenConnections; limit > 0 && limit-before.InUse <= idleByDefault {
+		return ""
 	}
 	if !openTogether(ctx, s.db, idleByDefault+1) {
 		return ""
