@@ -50,6 +50,9 @@ type ProofStart struct{ revocation []byte }
 // login that another process may have overtaken is judged by the clock, and refused if that was
 // less than a minute ago, the first time. StartProof makes one call of the store.
 func (m *Manager) StartProof(ctx context.Context, subject string) (ProofStart, error) {
+	if err := m.made(); err != nil {
+		return ProofStart{}, err
+	}
 	ctx, cancel := m.records.withTimeout(ctx)
 	defer cancel()
 	last, err := m.records.lastRevocation(ctx, subject)

@@ -30,6 +30,9 @@ func (s *Session) ActAs(ctx context.Context, subject string) error {
 		return fmt.Errorf("sessions: ActAs needs a subject of 1 to %d bytes, got %d",
 			maxSubject, len(subject))
 	}
+	if err := s.mayCommit(); err != nil {
+		return err
+	}
 	if err := s.mayAct(subject); err != nil {
 		return err
 	}
@@ -37,7 +40,9 @@ func (s *Session) ActAs(ctx context.Context, subject string) error {
 	if err != nil {
 		return err
 	}
-	s.commitMu.Lock()
+	if err := s.lockCommit(); err != nil {
+		return err
+	}
 	defer s.commitMu.Unlock()
 	if err := s.flush(ctx); err != nil { // What was changed in the user's own session.
 		return err
@@ -142,7 +147,12 @@ func (s *Session) undoActing(own *ownSession) {
 // [ErrLate] after the response has begun, and [ErrStore] if the store failed: the user then acts
 // for the subject still. It is an error if the session acts for nobody; see [Auth.Actor].
 func (s *Session) StopActing(ctx context.Context) error {
-	s.commitMu.Lock()
+	if err := s.mayCommit(); err != nil {
+		return err
+	}
+	if err := s.lockCommit(); err != nil {
+		return err
+	}
 	defer s.commitMu.Unlock()
 	if err := s.flush(ctx); err != nil {
 		return err

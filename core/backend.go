@@ -176,6 +176,21 @@ func (b *backend) purge(ctx context.Context, store Purger, limit int) (int, erro
 	return n, err
 }
 
+// advise logs what the store says about the application's settings. Without that it goes on, if
+// the store panics, too: the goroutine would end the process.
+func (b *backend) advise(ctx context.Context) {
+	defer func() { _ = recover() }()
+	adviser, ok := b.store.(store.Adviser)
+	if !ok {
+		return
+	}
+	ctx, cancel := b.withTimeout(ctx)
+	defer cancel()
+	if advice := adviser.Advice(ctx); advice != "" {
+		b.log.WarnContext(ctx, "sessions: store", "advice", advice)
+	}
+}
+
 // startCall returns the time if calls are measured.
 func (b *backend) startCall() (start time.Time) {
 	if b.measure {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
+	"strings"
 	"time"
 
 	"github.com/cloakroom-go/sessions/core/adapter"
@@ -22,8 +24,15 @@ import (
 // an error response does not sign anybody in; changes to a stored session are tried again by the
 // next commit, but for an update whose outcome is not known, which must not count twice. A client
 // that disconnects does not stop a save.
+//
+// The function of an update must not call Save, nor anything that saves: it gets an error.
 func (s *Session) Save(ctx context.Context) error {
-	s.commitMu.Lock()
+	if err := s.mayCommit(); err != nil {
+		return err
+	}
+	if err := s.lockCommit(); err != nil {
+		return err
+	}
 	defer s.commitMu.Unlock()
 	if err := s.flush(ctx); err != nil {
 		return err
@@ -63,7 +72,10 @@ func (s *Session) commitHeader(ctx context.Context, r *adapter.Reply) error {
 	if wantsDevice {
 		s.askDevice()
 	}
-	s.commitMu.Lock() // No other goroutine's save may come between the reply and headersSent.
+	// No other goroutine's save may come between the reply and headersSent.
+	if err := s.lockCommit(); err != nil {
+		return err
+	}
 	defer s.commitMu.Unlock()
 	err := s.flush(ctx)
 	s.mu.Lock()
@@ -99,7 +111,9 @@ func (s *Session) commitUnchanged(
 // so an error can only be reported. Late changes and failures of the store have been reported
 // where they occurred.
 func (s *Session) commitLate(ctx context.Context) error {
-	s.commitMu.Lock()
+	if err := s.lockCommit(); err != nil {
+		return err
+	}
 	defer s.commitMu.Unlock()
 	err := s.flush(ctx)
 	if err != nil && !errors.Is(err, ErrLate) && !errors.Is(err, ErrStore) {
@@ -107,6 +121,58 @@ func (s *Session) commitLate(ctx context.Context) error {
 		s.manager.observer.report(slog.LevelError, e)
 	}
 	return err
+}
+
+// errInsideUpdate is the error of a commit that the function of an update has called. The commit
+// that runs the function again would wait for itself, and the first run would save what the
+// update has not changed yet.
+var errInsideUpdate = errors.New("sessions: the function of an Update cannot save: " +
+	"it may run again while the session is being saved; save after Update has returned")
+
+// mayCommit returns an error if the caller is the function of an update. It looks at the stack,
+// which takes a microsecond, only if the session has updates.
+func (s *Session) mayCommit() error {
+	s.mu.Lock()
+	updated := s.updated
+	s.mu.Unlock()
+	if updated && insideUpdate() {
+		return errInsideUpdate
+	}
+	return nil
+}
+
+// lockCommit locks s.commitMu. It returns an error if the commit that has locked it runs the
+// caller, as the function of an update.
+func (s *Session) lockCommit() error {
+	if s.commitMu.TryLock() {
+		return nil
+	}
+	if insideUpdate() {
+		return errInsideUpdate
+	}
+	s.commitMu.Lock()
+	return nil
+}
+
+// insideUpdate reports whether the function of an update has called the caller. Only the stack
+// tells that from another goroutine of the request, which may commit meanwhile.
+func insideUpdate() bool {
+	var counters [64]uintptr
+	for skip := 2; ; skip += len(counters) {
+		n := runtime.Callers(skip, counters[:])
+		frames := runtime.CallersFrames(counters[:n])
+		for more := n > 0; more; {
+			var frame runtime.Frame
+			frame, more = frames.Next()
+			if _, method, ok := strings.Cut(frame.Function, "/core.Key["); ok &&
+				strings.HasSuffix(method, "].apply") {
+				return true
+			}
+		}
+		if n < len(counters) {
+			return false
+		}
+	}
 }
 
 // flush commits until there is nothing left to commit. A Destroy that comes while a save is

@@ -9,6 +9,7 @@ import (
 // Policy describes the manager's policy in a few lines of text, for the log at start-up or for
 // the documentation that OWASP ASVS 5.0 (7.1.1 and 7.1.2) asks for.
 func (m *Manager) Policy() string {
+	m.MustBeMade()
 	p := &m.timeouts
 	lines := []string{
 		"preset: " + m.preset.String(),

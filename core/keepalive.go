@@ -21,6 +21,9 @@ import (
 // KeepAlive returns [ErrGone] if the session has ended or its secret is no longer valid, and
 // [ErrStore] if the store failed. It does nothing for a new session.
 func (s *Session) KeepAlive(ctx context.Context) error {
+	if err := s.mayCommit(); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	s.access()
 	live, ref := s.status == statusLive && s.failure == nil, s.ref()

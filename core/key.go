@@ -100,17 +100,22 @@ func (k Key[T]) TakeOnce(ctx context.Context, s *Session) (v T, ok bool, err err
 // No update is lost: if another request changes the value before this one is saved, fn runs
 // again on the new value. So fn may run several times and should only compute its result, and
 // the value that is saved in the end may differ from the one that Update returned. It may read
-// and change the session, but not save it. A result that cannot be encoded or saved makes the
+// and change other values of the session, but not save it: Save and what else saves return an
+// error there. A result that cannot be encoded or saved makes the
 // commit fail.
 func (k Key[T]) Update(s *Session, fn func(T) T) T {
 	again := func(old []byte, present bool) ([]byte, error) {
 		_, data, err := k.apply(s, fn, old, present)
 		return data, err
 	}
-	for {
-		old, present := s.read(string(k))
+	for round := 1; ; round++ {
+		old, present := s.readToUpdate(string(k))
 		v, data, err := k.apply(s, fn, old, present)
 		if s.setUpdate(string(k), again, updateResult{old, present, data, err}) {
+			return v
+		}
+		if round == maxUpdateRounds {
+			s.failUpdate(string(k))
 			return v
 		}
 	}

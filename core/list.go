@@ -55,6 +55,9 @@ func (m *Manager) infos(snaps []record.Snapshot) []Info {
 // is an error if subject is "". List returns [errors.ErrUnsupported] if the store has no index of
 // subjects.
 func (m *Manager) List(ctx context.Context, subject string) ([]Info, error) {
+	if err := m.made(); err != nil {
+		return nil, err
+	}
 	if subject == "" {
 		return nil, errNoSubject
 	}
@@ -74,6 +77,9 @@ func (m *Manager) List(ctx context.Context, subject string) ([]Info, error) {
 // Lookup returns the session with a public id, or [ErrNotFound] if there is none. It works with
 // every store.
 func (m *Manager) Lookup(ctx context.Context, id string) (Info, error) {
+	if err := m.made(); err != nil {
+		return Info{}, err
+	}
 	ctx, cancel := m.records.withTimeout(ctx)
 	defer cancel()
 	snap, err := m.records.byID(ctx, id)
@@ -90,6 +96,9 @@ func (m *Manager) Lookup(ctx context.Context, id string) (Info, error) {
 func (m *Manager) Page(
 	ctx context.Context, cursor string, limit int,
 ) (page []Info, next string, err error) {
+	if err := m.made(); err != nil {
+		return nil, "", err
+	}
 	ctx, cancel := m.records.withTimeout(ctx)
 	defer cancel()
 	recs, next, err := m.records.page(ctx, cursor, limit)
@@ -122,6 +131,9 @@ func (m *Manager) All(ctx context.Context) iter.Seq2[Info, error] {
 // store cannot count them, Count walks them all; if it cannot do that either, Count returns
 // [errors.ErrUnsupported]. Count is bounded by ctx alone, not by [Options.StoreTimeout].
 func (m *Manager) Count(ctx context.Context) (int, error) {
+	if err := m.made(); err != nil {
+		return 0, err
+	}
 	n, err := m.records.count(ctx)
 	if !errors.Is(err, errors.ErrUnsupported) {
 		return n, err

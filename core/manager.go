@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -62,6 +63,9 @@ func (o *Options) resolve() error {
 	if err := o.applyPreset(); err != nil {
 		return err
 	}
+	if err := o.validateParts(); err != nil {
+		return err
+	}
 	o.setDefaults()
 	o.Cookie.Domain = canonicalDomain(o.Cookie.Domain)
 	o.FormerCookies = slices.Clone(o.FormerCookies)
@@ -110,6 +114,26 @@ func (c *Cookie) attributes() *cookie.Attributes {
 	}
 }
 
+// errUnmade is the error of a nil or zero Manager.
+var errUnmade = errors.New("sessions: the Manager was not made by NewManager, or its error was " +
+	"ignored; pass what NewManager has returned without an error")
+
+// made returns an error unless NewManager has made m.
+func (m *Manager) made() error {
+	if m == nil || m.records.backend == nil {
+		return errUnmade
+	}
+	return nil
+}
+
+// MustBeMade panics with a sentence that says what to change unless [NewManager] has made m. It is
+// for adapters, which call it when their middleware is made.
+func (m *Manager) MustBeMade() {
+	if err := m.made(); err != nil {
+		panic(err.Error())
+	}
+}
+
 // CookieName returns the name of the session cookie. It is for adapters.
 func (m *Manager) CookieName() string { return m.keyspace.cookieName }
 
@@ -119,7 +143,10 @@ func (m *Manager) Lazy() bool { return m.lazy }
 
 // Stats returns what this manager has counted since it was created. [Manager.Count] counts the
 // sessions themselves.
-func (m *Manager) Stats() Stats { return m.observer.stats() }
+func (m *Manager) Stats() Stats {
+	m.MustBeMade()
+	return m.observer.stats()
+}
 
 // Close stops purging expired records, delivers the events that wait for [Options.OnEvent] and
 // ends the manager's goroutines, if it has any. It returns the context's error if the store or
@@ -127,6 +154,9 @@ func (m *Manager) Stats() Stats { return m.observer.stats() }
 // may do afterwards. Sessions can still be used after Close, but events are no longer
 // delivered.
 func (m *Manager) Close(ctx context.Context) error {
+	if err := m.made(); err != nil {
+		return err
+	}
 	if err := m.purger.close(ctx); err != nil || m.observer.hook == nil {
 		return err
 	}

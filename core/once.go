@@ -32,6 +32,9 @@ type Lease struct {
 func Once(
 	ctx context.Context, s *Session, key Key[Lease], lease time.Duration, work func() error,
 ) error {
+	if err := s.mayCommit(); err != nil {
+		return err
+	}
 	owner := uuid.NewString()
 	for wait := shortestWait; ; wait = min(2*wait, longestWait) {
 		mine, err := acquire(ctx, s, key, Lease{owner, time.Now().Add(lease)})
@@ -92,7 +95,9 @@ func release(s *Session, key Key[Lease], owner string) error {
 
 // reload replaces the base by the record that is stored now. Pending changes stay.
 func (s *Session) reload(ctx context.Context) error {
-	s.commitMu.Lock()
+	if err := s.lockCommit(); err != nil {
+		return err
+	}
 	defer s.commitMu.Unlock()
 	s.mu.Lock()
 	ref, live := s.ref(), s.status == statusLive

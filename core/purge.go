@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"time"
@@ -37,6 +38,7 @@ func startPurger(b *backend, interval time.Duration) *purgeLoop {
 
 func (p *purgeLoop) run(ctx context.Context, interval time.Duration) {
 	defer close(p.done)
+	p.backend.advise(ctx)
 	for sleep(ctx, spread(interval)) {
 		p.purge(ctx)
 	}
@@ -54,7 +56,7 @@ func spread(interval time.Duration) time.Duration {
 // purge deletes expired records until a batch is not full or fails.
 func (p *purgeLoop) purge(ctx context.Context) {
 	for {
-		deleted, err := p.backend.purge(ctx, p.store, purgeBatch)
+		deleted, err := p.batch(ctx)
 		if err != nil {
 			p.report(ctx, err)
 			return
@@ -63,6 +65,17 @@ func (p *purgeLoop) purge(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// batch deletes a batch of expired records. A panic of the store is an error, because it would
+// end the process here.
+func (p *purgeLoop) batch(ctx context.Context) (deleted int, err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			err = fmt.Errorf("the store panicked with a %T", panicked)
+		}
+	}()
+	return p.backend.purge(ctx, p.store, purgeBatch)
 }
 
 // report reports a failure. It is none if the store has nothing to purge, or if the manager has

@@ -270,3 +270,48 @@ func TestNoPurge(t *testing.T) {
 		equal(t, "purges", len(store.purges()), 0)
 	})
 }
+
+// advising is a store that has something to say about the application's settings.
+type advising struct {
+	*purgeable
+	advice func() string
+}
+
+func (a advising) Advice(context.Context) string { return a.advice() }
+
+// TestAdvice logs what a store advises once, at the start.
+func TestAdvice(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		logger, out := debugLog()
+		asked := 0
+		store := advising{newPurgeable(nothingToPurge), func() string { asked++; return "set it to three" }}
+		newTestManager(t, Options{Store: store, Logger: logger})
+		time.Sleep(10 * DefaultPurgeInterval)
+		if log := out.String(); asked != 1 || strings.Count(log, "set it to three") != 1 || !strings.Contains(log, "WARN") {
+			t.Errorf("asked %d times, and logged %s, want one warning", asked, log)
+		}
+		logger, out = debugLog()
+		store.advice = func() string { return "" }
+		newTestManager(t, Options{Store: store, Logger: logger})
+		synctest.Wait()
+		if out.String() != "" {
+			t.Errorf("without advice: logged %s", out.String())
+		}
+	})
+}
+
+// TestPurgePanics has a store that panics in the manager's goroutine, which would end the process.
+func TestPurgePanics(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		logger, out := debugLog()
+		store := newPurgeable(func(context.Context, int) (int, error) { panic("with what is in the store") })
+		newTestManager(t, Options{Store: advising{store, func() string { panic("likewise") }}, Logger: logger})
+		time.Sleep(3 * late)
+		log := out.String()
+		if len(store.purges()) < 3 || !strings.Contains(log, "panicked") || strings.Contains(log, "in the store") {
+			t.Errorf("%d purges, and logged %s, want that it goes on and says so", len(store.purges()), log)
+		}
+	})
+}

@@ -12,7 +12,7 @@ import (
 // does not stop it.
 func (m *Manager) Revoke(ctx context.Context, subject, id string) error {
 	if subject == "" {
-		return ErrNotFound
+		return cmp.Or(m.made(), ErrNotFound)
 	}
 	return m.revokeIf(ctx, id, func(owner string) bool { return owner == subject })
 }
@@ -25,6 +25,9 @@ func (m *Manager) RevokeByID(ctx context.Context, id string) error {
 }
 
 func (m *Manager) revokeIf(ctx context.Context, id string, allowed func(owner string) bool) error {
+	if err := m.made(); err != nil {
+		return err
+	}
 	ctx, cancel := m.records.detached(ctx)
 	defer cancel()
 	snap, err := m.records.byID(ctx, id)
@@ -49,6 +52,9 @@ func (m *Manager) revokeIf(ctx context.Context, id string, allowed func(owner st
 // If the store has no index of subjects, RevokeAll refuses the logins that are under way, ends
 // nothing, and returns [errors.ErrUnsupported].
 func (m *Manager) RevokeAll(ctx context.Context, subject string, except ...string) (int, error) {
+	if err := m.made(); err != nil {
+		return 0, err
+	}
 	if subject == "" {
 		return 0, errNoSubject
 	}
@@ -72,6 +78,9 @@ var errNoSubject = errors.New("sessions: the subject is empty; " +
 // If Erase returns an error, something may be left: call it again. It is an error if subject is
 // "". Erase returns [errors.ErrUnsupported] if the store has no index of subjects.
 func (m *Manager) Erase(ctx context.Context, subject string) (int, error) {
+	if err := m.made(); err != nil {
+		return 0, err
+	}
 	if subject == "" {
 		return 0, errNoSubject
 	}
@@ -92,6 +101,9 @@ func (m *Manager) Erase(ctx context.Context, subject string) (int, error) {
 // If a session cannot be ended, RevokeProviderSession goes on with the others, as RevokeAll does.
 // It is an error if session is "".
 func (m *Manager) RevokeProviderSession(ctx context.Context, session string) (int, error) {
+	if err := m.made(); err != nil {
+		return 0, err
+	}
 	if session == "" {
 		return 0, errNoProviderSession
 	}
@@ -115,7 +127,10 @@ var errNoProviderSession = errors.New("sessions: the provider's session is empty
 // of password (OWASP ASVS 5.0, 7.4.3), and returns how many it ended. It returns [ErrGone], and
 // ends nothing, if s has been ended meanwhile, and [ErrAnonymous] if nobody is signed in.
 func (m *Manager) RevokeOthers(ctx context.Context, s *Session) (int, error) {
-	if s.manager != m {
+	if err := m.made(); err != nil {
+		return 0, err
+	}
+	if s == nil || s.manager != m {
 		return 0, errOtherManager
 	}
 	ref, stored, err := s.signedInRef()
@@ -164,6 +179,9 @@ func (m *Manager) checkAlive(ctx context.Context, ref *sessionRef) error {
 // in this process are refused. Those in other processes may commit afterwards: call it again when
 // they must be over. It returns [errors.ErrUnsupported] if the store cannot list sessions.
 func (m *Manager) RevokeEverything(ctx context.Context) (int, error) {
+	if err := m.made(); err != nil {
+		return 0, err
+	}
 	r := revoker{m: m, reason: ReasonRevokedEverything}
 	m.records.revocations.revokeEverything()
 	r.note(r.walk(func(cursor string) (next string, err error) {

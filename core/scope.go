@@ -87,10 +87,11 @@ func (sc *Scope) Outer() *Scope { return sc.outer }
 //
 // An error is a failure of the store: the adapter must answer it without running the handler.
 // Open panics if a scope around this one uses a cookie of the same name, because one cookie
-// cannot carry two sessions.
+// cannot carry two sessions, and if m was not made by [NewManager].
 func (sc *Scope) Open(
 	ctx context.Context, outer *Scope, m *Manager, client adapter.Client, cookieFields ...string,
 ) error {
+	m.MustBeMade()
 	sc.Context, sc.manager, sc.outer, sc.response.client = ctx, m, outer, client
 	sc.response.arrival = m.records.revocations.arrive()
 	for ; outer != nil; outer = outer.outer {

@@ -57,6 +57,7 @@ type Session struct {
 	startedLate    bool // the ticket had been overtaken when the session was loaded
 	goneReported   bool // an event has said that the session is gone
 	crossSite      bool // the browser kept the cookie back, so no session starts but by a login
+	updated        bool // an update has begun
 	refused        refusal
 }
 

@@ -36,6 +36,9 @@ func (s *Session) SignIn(ctx context.Context, subject string, how SignIn) error 
 	if _, err := expiryOf(how.Expiry); err != nil {
 		return err // Otherwise the subject would be signed in all the same.
 	}
+	if err := s.mayCommit(); err != nil {
+		return err
+	}
 	before, acted := s.Subject(), s.Auth().Actor != ""
 	if err := s.LoginWith(subject, how.Auth); err != nil {
 		return err
@@ -60,6 +63,9 @@ func (s *Session) SignIn(ctx context.Context, subject string, how SignIn) error 
 // confirm at the same time, both succeed. The error is [ErrAnonymous], [ErrLate], or one of those
 // of [Session.SignIn].
 func (s *Session) Confirm(ctx context.Context, how Auth) error {
+	if err := s.mayCommit(); err != nil {
+		return err
+	}
 	if err := s.StepUp(how); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 )
@@ -19,6 +20,33 @@ func (o *Options) validate() error {
 		o.Cookie.validate(),
 		validateFormerCookies(o),
 	)
+}
+
+// validateParts checks what the application hands in. It comes before the defaults: a nil
+// pointer in an interface is no nil interface, so it would be used.
+func (o *Options) validateParts() error {
+	switch {
+	case isNilPointer(o.Store):
+		return fmt.Errorf("sessions: Store is a nil %T; check the error of the function that "+
+			"makes it, or leave Store out for a memory store", o.Store)
+	case isNilPointer(o.Codec):
+		return fmt.Errorf("sessions: Codec is a nil %T; pass a pointer to a codec, "+
+			"or leave Codec out for JSON", o.Codec)
+	case o.Logger != nil && o.Logger.Handler() == nil:
+		return errors.New("sessions: Logger has no handler; make it with slog.New, " +
+			"or leave Logger out for slog.Default")
+	}
+	return nil
+}
+
+// isNilPointer reports whether v is an interface with a nil pointer, map or function in it.
+func isNilPointer(v any) bool {
+	switch r := reflect.ValueOf(v); r.Kind() {
+	case reflect.Pointer, reflect.Map, reflect.Func:
+		return r.IsNil()
+	default:
+		return false
+	}
 }
 
 // maxPrefix leaves room for an id in keys of 250 bytes.

@@ -97,6 +97,16 @@ func (s *Session) read(key string) ([]byte, bool) {
 	return value, ok
 }
 
+// readToUpdate is read for an update, whose function must not save.
+func (s *Session) readToUpdate(key string) ([]byte, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.access()
+	s.updated = true
+	_, value, ok := s.lookup(key)
+	return value, ok
+}
+
 // write stores an encoded value. It locks s.mu.
 func (s *Session) write(key string, data []byte) error {
 	if size, limit := len(key)+len(data), s.manager.maxSize; size > limit {
@@ -135,6 +145,9 @@ func (s *Session) deleteIfUnchanged(key string, old []byte) (bool, error) {
 // takeOnce removes the value under key from the stored session if it is still data, and reports
 // whether it did. It locks s.mu.
 func (s *Session) takeOnce(ctx context.Context, key string, data []byte) (bool, error) {
+	if err := s.mayCommit(); err != nil {
+		return false, err
+	}
 	t := &take{value: data}
 	if ok, err := s.planTake(key, t); !ok || err != nil {
 		return false, err
@@ -210,6 +223,18 @@ func (s *Session) setUpdate(key string, fn update, r updateResult) bool {
 		s.fail(r.err)
 	}
 	return true
+}
+
+// maxUpdateRounds is how often the function of an update runs for a key that changes meanwhile.
+// Other goroutines of the request do not change it that often; the function itself may.
+const maxUpdateRounds = 10_000
+
+// failUpdate makes the commit fail because an update of the key does not come to an end.
+func (s *Session) failUpdate(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail(fmt.Errorf("sessions: the function of an Update of %q changes the value itself: "+
+		"return the new value instead", key))
 }
 
 // reportBadValue reports a value that does not decode. It does not report the error of the

@@ -53,8 +53,10 @@ func New(o Options) echo.MiddlewareFunc {
 func NewManager(o Options) (*Manager, error) { return core.NewManager(o) }
 
 // Middleware returns middleware that gives each request a session of m. If a request passes the
-// middleware of m more than once, it still has one session of m.
+// middleware of m more than once, it still has one session of m. Middleware panics unless m is
+// what [NewManager] has returned without an error.
 func Middleware(m *Manager) echo.MiddlewareFunc {
+	m.MustBeMade()
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c *echo.Context) error {
 			outer := scopeOf(c)

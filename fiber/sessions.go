@@ -49,8 +49,10 @@ func New(o Options) fiber.Handler {
 func NewManager(o Options) (*Manager, error) { return core.NewManager(o) }
 
 // Middleware returns middleware that gives each request a session of m. If a request passes the
-// middleware of m more than once, it still has one session of m.
+// middleware of m more than once, it still has one session of m. Middleware panics unless m is
+// what [NewManager] has returned without an error.
 func Middleware(m *Manager) fiber.Handler {
+	m.MustBeMade()
 	return func(c *fiber.Ctx) error {
 		outer := scopeOf(c)
 		if outer.Of(m) != nil {

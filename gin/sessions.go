@@ -50,8 +50,10 @@ func New(o Options) gin.HandlerFunc {
 func NewManager(o Options) (*Manager, error) { return core.NewManager(o) }
 
 // Middleware returns middleware that gives each request a session of m. If a request passes the
-// middleware of m more than once, it still has one session of m.
+// middleware of m more than once, it still has one session of m. Middleware panics unless m is
+// what [NewManager] has returned without an error.
 func Middleware(m *Manager) gin.HandlerFunc {
+	m.MustBeMade()
 	return func(c *gin.Context) {
 		outer := scopeOf(c)
 		if scope := outer.Of(m); scope != nil {

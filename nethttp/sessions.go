@@ -59,9 +59,14 @@ func New(o Options) func(http.Handler) http.Handler {
 func NewManager(o Options) (*Manager, error) { return core.NewManager(o) }
 
 // Middleware returns middleware that gives each request a session of m. If a request passes the
-// middleware of m more than once, it still has one session of m.
+// middleware of m more than once, it still has one session of m. Middleware panics unless m is
+// what [NewManager] has returned without an error.
 func Middleware(m *Manager) func(http.Handler) http.Handler {
+	m.MustBeMade()
 	return func(next http.Handler) http.Handler {
+		if next == nil {
+			panic("sessions: the middleware got no handler; pass it the next http.Handler")
+		}
 		return http.HandlerFunc(func(w http.ResponseWriter, original *http.Request) {
 			outer := core.ScopeOf(original.Context())
 			if outer.Of(m) != nil {

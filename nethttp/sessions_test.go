@@ -398,6 +398,17 @@ func TestAbortHandler(t *testing.T) {
 	}
 }
 
+// TestNoHandler wraps nothing, which fails at the start and not at the first request.
+func TestNoHandler(t *testing.T) {
+	t.Parallel()
+	defer func() {
+		if text := fmt.Sprint(recover()); !strings.HasPrefix(text, "sessions: ") || !strings.Contains(text, "http.Handler") {
+			t.Errorf("panicked with %q", text)
+		}
+	}()
+	sessions.New(sessions.Options{})(nil)
+}
+
 // TestNewPanics shows that impossible options stop the program at its start, with a sentence.
 func TestNewPanics(t *testing.T) {
 	t.Parallel()

@@ -19,6 +19,7 @@ func mountCases() []testCase {
 		{"A6/TwoManagersCommit", ruleTwo, mountTwoManagersCommit},
 		{"A6/TwoManagersOneFails", ruleFailed, mountTwoManagersFail},
 		{"A6/SameCookieName", ruleSame, mountSameName},
+		{"A6/NoManager", ruleMade, mountNoManager},
 		{"A6/NotFound", ruleNoRoute, mountNotFound},
 		{"A6/NotFoundHandler", ruleNoRoute, mountNotFoundHandler},
 		{"A6/MethodNotAllowed", ruleNoRoute, mountMethodNotAllowed},
@@ -181,6 +182,23 @@ func mountSameName(e *env) {
 	e.wantStatus(a, http.StatusInternalServerError)
 	e.wantNoCookie(a)
 	e.wantRecords(0)
+}
+
+func mountNoManager(e *env) {
+	for name, m := range map[string]*core.Manager{"nil": nil, "zero": new(core.Manager)} {
+		text := e.panicAtStart(App{Engine: []*core.Manager{m}})
+		if !strings.HasPrefix(text, "sessions: ") || !strings.Contains(text, "NewManager") {
+			e.Errorf("mounting a %s manager panicked with %q", name, text)
+		}
+	}
+}
+
+// panicAtStart returns the text of the panic with which the start of a server ends.
+func (e *env) panicAtStart(app App) (text string) {
+	e.Helper()
+	defer func() { text = fmt.Sprint(recover()) }()
+	e.server.Start(e.T, app)
+	return ""
 }
 
 func mountNotFound(e *env) {

@@ -100,6 +100,8 @@ const (
 	ruleNone = "Without the middleware, Get panics with a message that says what to mount."
 	ruleTwo  = "With two managers, Get returns the session of the innermost one, " +
 		"GetFrom that of the given one, and both sessions are saved."
+	ruleMade = "Mounting a manager that NewManager has not made panics at the start, " +
+		"with a message that says so."
 	ruleSame    = "Two managers with the same cookie name in one request are a clear error."
 	ruleNoRoute = "The session works for requests that match no route."
 )

@@ -36,6 +36,7 @@ func brokenAdapters() map[string]broken {
 		"FirstLineOnly":         {faults{firstLineOnly: true}, "C6/Duplicates"},
 		"KeepsFields":           {faults{keepsFields: true}, "A7/PathBody"},
 		"SessionsTwice":         {faults{committedTwice: true}, "A6/Twice"},
+		"TakesAnyManager":       {faults{anyManager: true}, "A6/NoManager"},
 		"ForgetsLateChanges":    {faults{forgetsLate: true}, "H2/LateChange"},
 		"RemovesOvertaken":      {faults{removesOvertaken: true}, "R2/OvertakenWrite"},
 		"RemovesEndedToken":     {faults{removesOvertaken: true}, "F6/DestroyedToken"},

@@ -33,6 +33,7 @@ type faults struct {
 	queryToken      bool // a token in the query is as good as the cookie
 	firstLineOnly   bool // only the first Cookie line is read
 	keepsFields     bool // a failed commit leaves the handler's fields
+	anyManager      bool // mounts a manager that nobody has made
 	committedTwice  bool // mounted twice it makes two sessions
 	forgetsLate     bool // changes after the first byte are not saved
 
@@ -91,6 +92,9 @@ func (s *seat) overtaken() bool {
 }
 
 func middleware(m *core.Manager, f faults, next http.Handler) http.Handler {
+	if !f.anyManager {
+		m.MustBeMade()
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		outer, _ := r.Context().Value(innermost{}).(*seat)
 		for s := outer; s != nil; s = s.outer {

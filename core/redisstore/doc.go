@@ -15,11 +15,17 @@
 //
 //   - A client without ContextTimeoutEnabled ignores deadlines while a server stalls.
 //     [Options.AcceptStalls] allows it.
-//   - A cluster client that reads from replicas may return a session that has ended.
+//   - A client that caches what it reads (ClientSideCache, ClientSideCacheConfig) returns a
+//     session that has ended since, or as it was before its last save, and does so for as long
+//     as the server does not answer.
+//   - A client that reads from replicas may return a session that has ended. The options of a
+//     Sentinel client do not show that it has ReplicaOnly set, so New asks the server.
 //   - A redis.Ring moves keys to another server when one is down, which ends sessions and
 //     brings ended ones back.
+//   - A redis.AutoPipeliner hides which of these its client is. Hand in the client itself.
 //
-// The store cannot see whether a Sentinel client has ReplicaOnly set; leave it off.
+// New cannot look into a client of a type that is not from go-redis, nor into hooks. Neither may
+// answer a read from anywhere but the server that has the key.
 //
 // The client logs connection problems to standard error through a logger of its own, which
 // redis.SetLogger replaces.
@@ -63,7 +69,8 @@
 // The store recognizes a repeated save by its version, and returns success if the first one
 // was stored. If the record has been changed or deleted since, Save returns an error other
 // than [store.ErrConflict] and [store.ErrNotFound], because the caller's changes may have been
-// applied already.
+// applied already. A command that a server has refused counts as not sent, so no save fails
+// because a cluster client is redirected while a slot moves.
 //
 // A cluster client asks for the cluster's state once per ClusterStateReloadInterval. The store
 // makes it ask again after a network error, so writes continue as soon as the cluster has

@@ -21,9 +21,6 @@ import (
 // anyway: when they read the index, and for a save once per lookInterval.
 const lookInterval = time.Minute
 
-// startTimeout bounds the look at the servers in New.
-const startTimeout = 2 * time.Second
-
 // evictionWatch decides which scripts look at the server's settings.
 type evictionWatch struct {
 	accepted bool         // nothing looks
@@ -84,9 +81,9 @@ func evictionRisk(err error) error {
 
 // checkEviction returns an error if a server may evict an index. A server that does not answer
 // in time is left to the first use of an index.
-func checkEviction(client redis.UniversalClient, look *redis.Script) error {
-	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
-	defer cancel()
+func checkEviction(
+	ctx context.Context, client redis.UniversalClient, look *redis.Script,
+) error {
 	var err error
 	if cluster, ok := client.(*redis.ClusterClient); ok {
 		err = cluster.ForEachMaster(ctx, func(ctx context.Context, master *redis.Client) error {

@@ -1,8 +1,11 @@
 package redisstore
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"reflect"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -54,6 +57,11 @@ func (o Options) validate(client clientTraits) error {
 	case !client.honorsDeadlines && !o.AcceptStalls:
 		return errors.New("sessions: redisstore: the client ignores deadlines: " +
 			"set ContextTimeoutEnabled: true in its options, or AcceptStalls in these")
+	case client.cachesReads:
+		return errors.New("sessions: redisstore: the client caches what it reads, " +
+			"so that a session which has ended, or was changed, is still read as it was: " +
+			"leave ClientSideCache and ClientSideCacheConfig off, " +
+			"or make another client for the sessions")
 	case client.readsReplicas:
 		return errors.New("sessions: redisstore: the client reads from replicas, " +
 			"which may have a session that has ended: " +
@@ -77,12 +85,13 @@ func (o Options) withDefaults(client clientTraits) Options {
 // clientTraits are the properties of a client that matter to the store.
 type clientTraits struct {
 	honorsDeadlines bool
+	cachesReads     bool // in the process
 	readsReplicas   bool
 	sharded         bool // keys are on several servers
 }
 
 // inspectClient returns the traits of a client. A type that does not come from go-redis is
-// assumed to honor deadlines and to be sharded.
+// assumed to honor deadlines, to read from masters alone, and to be sharded.
 func inspectClient(client redis.UniversalClient) (clientTraits, error) {
 	missing := errors.New("sessions: redisstore: New needs a client, as from redis.NewClient")
 	switch c := client.(type) {
@@ -92,21 +101,62 @@ func inspectClient(client redis.UniversalClient) (clientTraits, error) {
 		if c == nil {
 			return clientTraits{}, missing
 		}
-		return clientTraits{honorsDeadlines: c.Options().ContextTimeoutEnabled}, nil
+		return inspectOptions(c.Options()), nil
 	case *redis.ClusterClient:
 		if c == nil {
 			return clientTraits{}, missing
 		}
-		o := c.Options()
-		return clientTraits{
-			honorsDeadlines: o.ContextTimeoutEnabled,
-			readsReplicas:   o.ReadOnly || o.RouteByLatency || o.RouteRandomly,
-			sharded:         true,
-		}, nil
+		return inspectCluster(c.Options()), nil
 	case *redis.Ring:
 		return clientTraits{}, errors.New("sessions: redisstore: " +
 			"a Ring moves keys when a server is away, " +
 			"which ends sessions and brings ended ones back: use a cluster or Sentinel")
+	case *redis.AutoPipeliner:
+		return clientTraits{}, errors.New("sessions: redisstore: an AutoPipeliner hides " +
+			"whether its client caches or reads from replicas: hand in the client itself")
+	}
+	if v := reflect.ValueOf(client); v.Kind() == reflect.Pointer && v.IsNil() {
+		return clientTraits{}, missing
 	}
 	return clientTraits{honorsDeadlines: true, sharded: true}, nil
+}
+
+// inspectOptions returns the traits of a client for a single server.
+func inspectOptions(o *redis.Options) clientTraits {
+	return clientTraits{
+		honorsDeadlines: o.ContextTimeoutEnabled,
+		cachesReads:     o.ClientSideCache != nil || o.ClientSideCacheConfig != nil,
+	}
+}
+
+// inspectCluster returns the traits of a client for a cluster. A cluster client cannot cache by
+// itself, but the clients that NewClient returns can, so it looks at one of these.
+func inspectCluster(o *redis.ClusterOptions) clientTraits {
+	node := &redis.Options{Addr: "127.0.0.1:0", ContextTimeoutEnabled: o.ContextTimeoutEnabled}
+	if o.NewClient != nil {
+		client := o.NewClient(node)
+		node = client.Options()
+		_ = client.Close()
+	}
+	traits := inspectOptions(node)
+	traits.readsReplicas = o.ReadOnly || o.RouteByLatency || o.RouteRandomly
+	traits.sharded = true
+	return traits
+}
+
+// checkRole returns an error if a client for a single server is connected to a replica, as one
+// for Sentinel is that has ReplicaOnly set, which its options do not show. A server that does
+// not answer in time, or does not tell, passes.
+func checkRole(ctx context.Context, client redis.UniversalClient) error {
+	single, ok := client.(*redis.Client)
+	if !ok {
+		return nil
+	}
+	info, _ := single.Info(ctx, "replication").Result() // "" if it fails
+	if !strings.Contains(info, "role:slave") {
+		return nil
+	}
+	return errors.New("sessions: redisstore: the client is connected to a replica, " +
+		"which may have a session that has ended: connect to the master, " +
+		"with Sentinel by leaving ReplicaOnly off")
 }

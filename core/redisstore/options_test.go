@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"errors"
+	"io"
 	"math"
 	"strings"
 	"testing"
@@ -14,6 +15,28 @@ import (
 
 // wrapped is a client of another make.
 type wrapped struct{ redis.UniversalClient }
+
+// pipeliner returns a client that hides the one below it.
+func pipeliner(t *testing.T, client *redis.Client) redis.UniversalClient {
+	t.Helper()
+	p, err := client.AutoPipeline()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
+	return p
+}
+
+// cachingNode makes a cluster's clients of nodes.
+func cachingNode(o *redis.Options) *redis.Client {
+	o.ClientSideCacheConfig = &redis.ClientSideCacheConfig{}
+	return redis.NewClient(o)
+}
+
+func stallingNode(o *redis.Options) *redis.Client {
+	o.ContextTimeoutEnabled = false
+	return redis.NewClient(o)
+}
 
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
@@ -34,6 +57,14 @@ func TestNewRefuses(t *testing.T) {
 		"replicas by latency":  {redis.NewClusterClient(&redis.ClusterOptions{ContextTimeoutEnabled: true, RouteByLatency: true}), Options{}, "RouteByLatency"},
 		"replicas by chance":   {redis.NewClusterClient(&redis.ClusterOptions{ContextTimeoutEnabled: true, RouteRandomly: true}), Options{}, "RouteRandomly"},
 		"ring":                 {redis.NewRing(&redis.RingOptions{ContextTimeoutEnabled: true}), Options{}, "use a cluster"},
+		"auto pipeliner":       {pipeliner(t, good), Options{}, "hand in the client itself"},
+		"caching":              {redis.NewClient(&redis.Options{ContextTimeoutEnabled: true, ClientSideCacheConfig: &redis.ClientSideCacheConfig{}}), Options{}, "ClientSideCacheConfig off"},
+		"caching of one's own": {redis.NewClient(&redis.Options{ContextTimeoutEnabled: true, ClientSideCache: redis.NewLocalCache(redis.CacheConfig{})}), Options{AcceptEviction: true}, "ClientSideCache and"},
+		"universal caching":    {redis.NewUniversalClient(&redis.UniversalOptions{ContextTimeoutEnabled: true, ClientSideCacheConfig: &redis.ClientSideCacheConfig{}}), Options{}, "ClientSideCacheConfig off"},
+		"caching of a node":    {redis.NewClusterClient(&redis.ClusterOptions{ContextTimeoutEnabled: true, NewClient: cachingNode}), Options{}, "ClientSideCacheConfig off"},
+		"caching of a clone":   {redis.NewClient(&redis.Options{ContextTimeoutEnabled: true, ClientSideCacheConfig: &redis.ClientSideCacheConfig{}}).WithTimeout(time.Second), Options{}, "ClientSideCacheConfig off"},
+		"nil of another make":  {(*wrapped)(nil), Options{}, "redis.NewClient"},
+		"stalls of a node":     {redis.NewClusterClient(&redis.ClusterOptions{ContextTimeoutEnabled: true, NewClient: stallingNode}), Options{}, "ContextTimeoutEnabled: true"},
 		"negative data length": {good, Options{MaxData: -1}, "or 0 for"},
 	} {
 		s, err := New(c.client, c.options)
@@ -184,12 +215,35 @@ func TestDraftCountsWrites(t *testing.T) {
 			t.Errorf("MarshalBinary = %q, %v, and counts %d, want %q and %d", b, err, next.sent, next.String(), want)
 		}
 	}
-	cmd := redis.NewCmd(t.Context(), "evalsha", next).String()
+	sending := redis.NewCmd(t.Context(), "evalsha", next)
+	cmd := sending.String()
 	if !strings.Contains(cmd, next.String()) || strings.Contains(cmd, "data") || strings.Contains(cmd, "somebody") {
 		t.Errorf("a printed command is %q, want one with the version and without subject and data", cmd)
 	}
 	if next.sent != 2 {
 		t.Error("printing a command counts as sending it")
+	}
+	next.sendAs(sending)
+	for _, c := range []struct {
+		outcome string
+		err     error
+		want    int
+	}{
+		{"no reply", io.EOF, 3},
+		{"moved", replyError("MOVED 1 a:1"), 3},
+		{"no reply after a redirect", nil, 4}, // the client repeats it by itself, without a word
+		{"ask", replyError("ASK 1 a:1"), 4},
+	} {
+		if c.err != nil {
+			sending.SetErr(c.err)
+		}
+		if _, err := next.MarshalBinary(); err != nil || next.sent != c.want {
+			t.Errorf("%s: the next one counts %d, %v, want %d", c.outcome, next.sent, err, c.want)
+		}
+	}
+	sending.SetErr(replyError("NOSCRIPT no script"))
+	if next.sendAs(redis.NewCmd(t.Context(), "eval", next)); next.sent != 3 {
+		t.Errorf("no script: counts %d, want 3", next.sent)
 	}
 }
 

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"strconv"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/cloakroom-go/sessions/core/internal/storekit"
 	"github.com/cloakroom-go/sessions/core/store"
@@ -137,12 +140,14 @@ func ttlMillis(expires, now time.Time) int64 {
 }
 
 // draft is an encoded record with a new version, to be sent to the server. It counts how often
-// it is sent, because the client repeats a command if the connection fails before the reply
-// arrives.
+// a server may have stored it. That can be more than once, because the client repeats a command
+// if the connection fails before the reply arrives. It also repeats one that a server has
+// refused, as on a cluster while a slot moves. Such a server has stored nothing.
 type draft struct {
 	version uint64
 	stored  []byte
 	sent    int
+	command *redis.Cmd // that sends it
 }
 
 // newDraft returns a draft of rec with a new version.
@@ -151,11 +156,30 @@ func newDraft(rec *store.Record) *draft {
 	return &draft{version: version, stored: encode(rec, version)}
 }
 
+// sendAs makes cmd the command that sends the draft.
+func (d *draft) sendAs(cmd *redis.Cmd) {
+	d.discountRefusal()
+	d.command = cmd
+}
+
 // MarshalBinary returns the encoded record. The client calls it each time it sends the
 // command.
 func (d *draft) MarshalBinary() ([]byte, error) {
+	d.discountRefusal()
 	d.sent++
 	return d.stored, nil
+}
+
+// discountRefusal takes back the count of the last time if the reply was an error. Then it
+// clears the error, because the client may send the command again without setting another.
+func (d *draft) discountRefusal() {
+	if d.sent == 0 || d.command == nil {
+		return
+	}
+	if _, refused := errors.AsType[redis.Error](d.command.Err()); refused {
+		d.sent--
+		d.command.SetErr(nil)
+	}
 }
 
 // String returns the version, for programs that log commands. The record must not be logged.

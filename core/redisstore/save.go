@@ -67,16 +67,31 @@ func (s *Store) runSave(
 		versionPrefix(rec.Version), now.UnixMilli(), next, ttlMillis(rec.Expires, now),
 		look, s.localIndexes,
 	}
-	reply, err := s.scripts.save.EvalSha(ctx, s.client, keys, args...).Result()
-	if err != nil && errors.Is(err, redis.ErrNoScript) {
-		next.sent-- // the server did not run the script
-		reply, err = s.scripts.save.Eval(ctx, s.client, keys, args...).Result()
+	reply, err := s.send(ctx, next, "evalsha", s.scripts.save.Hash(), keys, args)
+	if err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") {
+		reply, err = s.send(ctx, next, "eval", saveLua(), keys, args)
 	}
 	s.watch.note(look, err, now)
 	if err != nil {
 		return nil, s.wrapError(ctx, "save", err)
 	}
 	return reply, nil
+}
+
+// send runs a script that has next among its arguments.
+func (s *Store) send(
+	ctx context.Context, next *draft, name, script string, keys []string, args []any,
+) (any, error) {
+	const firstKey = 3
+	all := append(make([]any, 0, firstKey+len(keys)+len(args)), name, script, len(keys))
+	for _, key := range keys {
+		all = append(all, key)
+	}
+	cmd := redis.NewCmd(ctx, append(all, args...)...)
+	cmd.SetFirstKeyPos(firstKey)
+	next.sendAs(cmd)
+	_ = s.client.Process(ctx, cmd) // the command has the error, too
+	return cmd.Result()
 }
 
 // explainRefusal returns the result of a save that the script did not store.

@@ -27,11 +27,7 @@ const (
 
 func newScripts() scripts {
 	return scripts{
-		save: redis.NewScript(lookIf(5) +
-			headerLua + stateLua + compareLua + subjectLua +
-			"if index then local ttl = tonumber(ARGV[4]) " +
-			clockLua + setEntryLua + trimLua + " end " +
-			writeLua + leaveLua),
+		save: redis.NewScript(saveLua()),
 		touch: redis.NewScript(headerLua + stateLua + subjectLua + extendLua +
 			"if index then " + clockLua + setEntryLua + trimLua + " end return {'OK', ttl}"),
 		remove: redis.NewScript(headerLua + subjectLua + removeLua +
@@ -46,6 +42,14 @@ func newScripts() scripts {
 		page:    redis.NewScript(lookIf(1) + clockLua + pageLua),
 		look:    redis.NewScript(lookLua + "return 'OK'"),
 	}
+}
+
+// saveLua returns the source of the script that saves a record.
+func saveLua() string {
+	return lookIf(5) + headerLua + stateLua + compareLua + subjectLua +
+		"if index then local ttl = tonumber(ARGV[4]) " +
+		clockLua + setEntryLua + trimLua + " end " +
+		writeLua + leaveLua
 }
 
 // lookIf returns lookLua for scripts that look if the argument of that number is "1".

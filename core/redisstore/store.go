@@ -35,12 +35,16 @@ var (
 	_ store.Counter      = (*Store)(nil)
 )
 
+// startTimeout bounds the look at the servers in New.
+const startTimeout = 2 * time.Second
+
 // New returns a store that uses client. It returns an error if an option is invalid, or if the
 // client or the server is one with which the store cannot keep its contract.
 //
-// New asks the server, or each master of a cluster, whether it may evict indexes, unless
-// [Options.AcceptEviction] is set. It waits for at most two seconds. Servers that have not
-// answered by then are asked when an index is used.
+// New asks the server, or each master of a cluster, whether it may evict indexes, and the server
+// of a [redis.Client] whether it is a replica, unless [Options.AcceptEviction] is set. It waits
+// for at most two seconds. Servers that have not answered by then are asked about eviction when
+// an index is used.
 func New(client redis.UniversalClient, o Options) (*Store, error) {
 	traits, err := inspectClient(client)
 	if err != nil {
@@ -57,7 +61,12 @@ func New(client redis.UniversalClient, o Options) (*Store, error) {
 	if o.AcceptEviction {
 		return s, nil
 	}
-	if err := checkEviction(client, s.scripts.look); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	if err := checkEviction(ctx, client, s.scripts.look); err != nil {
+		return nil, err
+	}
+	if err := checkRole(ctx, client); err != nil {
 		return nil, err
 	}
 	return s, nil

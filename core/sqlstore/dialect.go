@@ -2,11 +2,12 @@ package sqlstore
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 )
 
 // Dialect names a database. There is no default, because a store cannot tell the database
-// from the driver.
+// from every driver. [New] refuses a dialect that does not belong to a driver that it knows.
 type Dialect uint8
 
 // The databases that the store supports.
@@ -32,6 +33,28 @@ func (d Dialect) String() string {
 		return "SQLite"
 	}
 	return fmt.Sprintf("Dialect(%d)", uint8(d))
+}
+
+// dialectOf returns the dialect of a driver that is known, and otherwise 0. It takes the type,
+// because the package imports no drivers.
+func dialectOf(driver any) Dialect {
+	t := reflect.TypeOf(driver)
+	if t == nil {
+		return 0
+	}
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	for part, d := range map[string]Dialect{
+		"jackc/pgx": PostgreSQL, "lib/pq": PostgreSQL,
+		"go-sql-driver/mysql": MySQL,
+		"modernc.org/sqlite":  SQLite, "mattn/go-sqlite3": SQLite, "ncruces/go-sqlite3": SQLite,
+	} {
+		if strings.Contains(t.PkgPath(), part) {
+			return d
+		}
+	}
+	return 0
 }
 
 // render replaces {table} in text by the quoted table, and {name} by its name without

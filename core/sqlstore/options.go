@@ -38,10 +38,23 @@ var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,47}$`)
 
 // check returns an error that says what to change if the options are invalid.
 func (o Options) check(db *sql.DB) error {
-	switch {
-	case db == nil:
+	if db == nil {
 		return errors.New("sessions: sqlstore: the *sql.DB is nil: " +
 			"open one with your driver and hand it in")
+	}
+	if err := o.checkValues(); err != nil {
+		return err
+	}
+	if d := dialectOf(db.Driver()); d != 0 && d != o.Dialect {
+		return fmt.Errorf("sessions: sqlstore: Options.Dialect is %v, "+
+			"but the driver is one for %v: set it to sqlstore.%v", o.Dialect, d, d)
+	}
+	return nil
+}
+
+// checkValues is check without a database.
+func (o Options) checkValues() error {
+	switch {
 	case o.Dialect < PostgreSQL || o.Dialect > SQLite:
 		return fmt.Errorf("sessions: sqlstore: Options.Dialect is %v: "+
 			"set it to sqlstore.PostgreSQL, sqlstore.MySQL or sqlstore.SQLite", o.Dialect)

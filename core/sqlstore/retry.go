@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
-	"errors"
 	"strings"
 	"time"
 )
@@ -25,14 +24,13 @@ func retry(ctx context.Context, d Dialect, do func() error) error {
 }
 
 // isTransient reports whether the database has undone a statement in favor of another
-// transaction. The package imports no drivers, so it tells errors by their SQL state, if
-// they have such a method, or by their text.
+// transaction.
 func isTransient(d Dialect, err error) bool {
 	switch d {
 	case PostgreSQL:
 		const serialization, deadlock = "40001", "40P01"
-		var e interface{ SQLState() string }
-		return errors.As(err, &e) && (e.SQLState() == serialization || e.SQLState() == deadlock)
+		state := sqlState(err)
+		return state == serialization || state == deadlock
 	case MySQL:
 		return strings.Contains(err.Error(), "Error 1213")
 	default:

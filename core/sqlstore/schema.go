@@ -1,9 +1,6 @@
 package sqlstore
 
-import (
-	"cmp"
-	"database/sql"
-)
+import "cmp"
 
 // Schema returns the statements that create the table and its indexes if they do not exist,
 // for applications that run their own migrations. If table is empty, it is [DefaultTable].
@@ -16,7 +13,7 @@ import (
 // your own must keep the collations.
 func Schema(d Dialect, table string) ([]string, error) {
 	o := Options{Dialect: d, Table: cmp.Or(table, DefaultTable)}
-	if err := o.check(new(sql.DB)); err != nil {
+	if err := o.checkValues(); err != nil {
 		return nil, err
 	}
 	texts := schemaTexts(d)

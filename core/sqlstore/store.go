@@ -22,9 +22,24 @@
 // The application configures the connections. One default of database/sql is harmful: it
 // keeps only 2 idle connections and closes all others after use. Set SetMaxIdleConns to the
 // number of connections that are usually busy, and SetMaxOpenConns to the number that the
-// server allows this process. In MySQL, set SetConnMaxLifetime to less than the server's
-// wait_timeout. After an outage, each connection that the server has closed may make one
-// call fail. No restart is needed.
+// server allows this process. The manager asks for [Store.Advice] when it starts, and logs a
+// warning if the pool has that default. In MySQL, set SetConnMaxLifetime to less than the
+// server's wait_timeout. After an outage, each connection that the server has closed may make
+// one call fail. No restart is needed.
+//
+// If a server refuses a write because it has become a replica, the store closes the idle
+// connections and tries again on new ones. So it follows a failover as soon as new connections
+// lead to the new primary. Loads go on with connections to the former primary until a write
+// meets it.
+//
+// # Transactions of the application
+//
+// A session is loaded before the handler and saved after it, on a connection of its own. A
+// transaction on the same [sql.DB] that is still open then is in the way: in SQLite it has the
+// lock of the file, and elsewhere its connection is missing from the pool, which may be the last
+// one. The call then waits until its context ends, and its error says so. End each transaction
+// within the handler, before the response begins, or give the sessions a [sql.DB] of their own,
+// in SQLite a file of their own.
 //
 // # Versions
 //
@@ -48,6 +63,9 @@
 // makes all writes of a store. Writes that arrive while it is busy share the next
 // transaction. Each still has its own result, and returns only after it is on disk. Several
 // processes may use one file. See [SQLiteDSN] for how to open it.
+//
+// A database in memory is no substitute for a file: with :memory:, each connection has a database
+// of its own, which ends with the connection. Package memstore keeps sessions in memory.
 package sqlstore
 
 import (
@@ -69,6 +87,7 @@ type Store struct {
 	pool       querier         // db or cache; used for reads, and for writes if writer is nil
 	cache      *statementCache // for MySQL only
 	writer     *writer         // for SQLite only
+	demotion   demotion
 	closed     atomic.Bool
 }
 
@@ -144,7 +163,8 @@ func (s *Store) read(ctx context.Context, do operation) error {
 	if err := s.checkOpen(); err != nil {
 		return err
 	}
-	return retry(ctx, s.options.Dialect, func() error { return do(ctx, s.pool) })
+	err := retry(ctx, s.options.Dialect, func() error { return do(ctx, s.pool) })
+	return s.explain(err)
 }
 
 // write runs an operation that changes the table, in SQLite as part of a transaction.
@@ -153,7 +173,12 @@ func (s *Store) write(ctx context.Context, do operation) error {
 		return err
 	}
 	if s.writer != nil {
-		return s.writer.do(ctx, do)
+		return s.explain(s.writer.do(ctx, do))
 	}
-	return retry(ctx, s.options.Dialect, func() error { return do(ctx, s.pool) })
+	return s.explain(s.demotion.retryWrite(ctx, s.db, func() error {
+		return retry(ctx, s.options.Dialect, func() error { return do(ctx, s.pool) })
+	}))
 }
+
+// explain adds to a failure of the database what the application can do about it.
+func (s *Store) explain(err error) error { return explain(s.options.Dialect, s.db, err) }

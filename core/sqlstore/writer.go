@@ -3,12 +3,13 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
+	"fmt"
+	"reflect"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/cloakroom-go/sessions/core/store"
 )
 
 // writer is the goroutine that makes all writes of a store to SQLite. Writes that arrive
@@ -19,6 +20,7 @@ type writer struct {
 	wake     chan struct{} // has a token while there may be jobs in the queue
 	done     chan struct{} // closed when the goroutine has ended
 	lastConn any           // the driver's connection that configure has seen last
+	waiting  atomic.Bool   // for a connection, or for the lock of the file
 
 	mu     sync.Mutex
 	queue  []*job
@@ -56,8 +58,17 @@ func (w *writer) do(ctx context.Context, do operation) error {
 	case err := <-j.result:
 		return err
 	case <-ctx.Done():
-		return ctx.Err()
+		return w.abandoned(ctx)
 	}
+}
+
+// abandoned returns the error of a job whose context has ended. It says what the writer waits
+// for.
+func (w *writer) abandoned(ctx context.Context) error {
+	if err := ctx.Err(); !w.waiting.Load() || !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errLocked, ctx.Err())
 }
 
 // add queues a job. It reports false if the writer is closed.
@@ -136,8 +147,14 @@ func (w *writer) write(jobs []*job) {
 var errCommit = errors.New("sessions: sqlstore: commit failed")
 
 // transact runs the jobs in the transaction that conn has begun, ends it and closes conn.
-func (w *writer) transact(conn *sql.Conn, jobs []*job) error {
-	defer func() { _ = conn.Close() }()
+func (w *writer) transact(conn *sql.Conn, jobs []*job) (err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			discard(conn)
+			err = panicError(panicked)
+		}
+		_ = conn.Close()
+	}()
 	for _, j := range jobs {
 		if j.err = j.ctx.Err(); j.err != nil {
 			continue // The caller left while the file was locked.
@@ -154,11 +171,6 @@ func (w *writer) transact(conn *sql.Conn, jobs []*job) error {
 		return errors.Join(errCommit, err)
 	}
 	return nil
-}
-
-// isAnswer reports whether err is an answer of the store and not a failure of the database.
-func isAnswer(err error) bool {
-	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict)
 }
 
 // commit commits the transaction. A file that is not in WAL mode is locked while others
@@ -178,8 +190,18 @@ func commit(conn *sql.Conn) error {
 // transaction gets back into the pool.
 func rollback(conn *sql.Conn) {
 	if _, err := conn.ExecContext(context.Background(), "ROLLBACK"); err != nil {
-		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+		discard(conn)
 	}
+}
+
+// panicError returns the error for a panic of the driver. In the goroutine of the writer it
+// would end the process, where in a handler it ends one request. A value that is not an error
+// of the runtime may contain what was saved, so the text does not have it.
+func panicError(panicked any) error {
+	if failure, ok := panicked.(runtime.Error); ok {
+		return fmt.Errorf("sessions: sqlstore: the driver panicked: %w", failure)
+	}
+	return fmt.Errorf("sessions: sqlstore: the driver panicked with a %T", panicked)
 }
 
 // lockInterval is how often the writer tries to get a lock that another process holds.
@@ -191,8 +213,10 @@ const lockInterval = 2 * time.Millisecond
 // and those that arrived while the file was locked. The connection is nil if there are
 // none.
 func (w *writer) begin(jobs []*job) (*sql.Conn, []*job, error) {
+	w.waiting.Store(true)
+	defer w.waiting.Store(false)
 	for {
-		if jobs = dropAbandoned(jobs); len(jobs) == 0 {
+		if jobs = w.dropAbandoned(jobs); len(jobs) == 0 {
 			return nil, nil, nil
 		}
 		conn, err := w.tryBegin()
@@ -209,11 +233,11 @@ func (w *writer) begin(jobs []*job) (*sql.Conn, []*job, error) {
 }
 
 // dropAbandoned answers the jobs whose callers have left and returns the others.
-func dropAbandoned(jobs []*job) []*job {
+func (w *writer) dropAbandoned(jobs []*job) []*job {
 	var others []*job
 	for _, j := range jobs {
-		if err := j.ctx.Err(); err != nil {
-			j.answer(err)
+		if j.ctx.Err() != nil {
+			j.answer(w.abandoned(j.ctx))
 			continue
 		}
 		others = append(others, j)
@@ -222,11 +246,19 @@ func dropAbandoned(jobs []*job) []*job {
 }
 
 // tryBegin returns a connection that has begun a transaction and holds the write lock.
-func (w *writer) tryBegin() (*sql.Conn, error) {
+func (w *writer) tryBegin() (conn *sql.Conn, err error) {
 	const patience = time.Second
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	conn, err := w.db.Conn(ctx)
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			if conn != nil {
+				discard(conn)
+			}
+			conn, err = nil, panicError(panicked)
+		}
+	}()
+	conn, err = w.db.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -244,11 +276,15 @@ func (w *writer) tryBegin() (*sql.Conn, error) {
 }
 
 // configure runs [SQLitePragmas] on a connection, however the application has opened it.
-// The pool mostly returns the same connection, which needs that only once.
+// The pool mostly returns the same connection, which needs that only once. A connection whose
+// type cannot be compared gets them each time.
 func (w *writer) configure(ctx context.Context, conn *sql.Conn) error {
 	known := false
 	_ = conn.Raw(func(c any) error {
-		known = c == w.lastConn
+		if !reflect.ValueOf(c).Comparable() {
+			c = nil
+		}
+		known = c != nil && c == w.lastConn
 		w.lastConn = c
 		return nil
 	})

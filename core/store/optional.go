@@ -83,6 +83,15 @@ type Counter interface {
 	Count(ctx context.Context, prefix string) (int, error)
 }
 
+// Adviser is implemented by a store that can tell a setting of the application which makes it
+// slow or unreliable, and which is no reason to refuse it.
+type Adviser interface {
+	// Advice returns a sentence that says what to change, or "". It may call the server. The
+	// manager calls it once, in the goroutine that purges, and logs the sentence as a warning.
+	// Without that goroutine nobody calls it.
+	Advice(ctx context.Context) string
+}
+
 // Instant is implemented by a store whose methods never wait for anything outside the
 // process. The manager then does without the timer that bounds each call, and passes the
 // request's own context, which such a store may ignore.

@@ -162,6 +162,25 @@ func sentinelFailover(t *testing.T, set *testserver.SentinelSet) {
 	failover(t, s, rec, func() { set.Master.Kill(t) })
 }
 
+// TestNewRefusesReplica has clients of a replica: by the client's choice, and by its address.
+func TestNewRefusesReplica(t *testing.T) {
+	t.Parallel()
+	set := testserver.Start(t, testserver.RedisSentinel{Password: "secret"})
+	sentinel := redis.NewFailoverClient(&redis.FailoverOptions{
+		MasterName: testserver.SentinelMaster, SentinelAddrs: set.Addrs(), Password: "secret", ContextTimeoutEnabled: true,
+		ReplicaOnly: true,
+	})
+	closing(t, sentinel)
+	for name, client := range map[string]redis.UniversalClient{
+		"ReplicaOnly": sentinel, "address": nodeClient(t, set.Replica, "secret"),
+	} {
+		s, err := newFor(client, false)
+		if s != nil || err == nil || !strings.HasPrefix(err.Error(), "sessions: redisstore: ") || !strings.Contains(err.Error(), "ReplicaOnly off") {
+			t.Errorf("%s: New = %v, want an error that says what to change", name, err)
+		}
+	}
+}
+
 // TestO5ClusterPaused has a master that stands still: what it has is not to be had, and the others go on.
 func TestO5ClusterPaused(t *testing.T) {
 	t.Parallel()
