@@ -41,19 +41,28 @@ var (
 	// ErrLate is returned for a change that needs a cookie after the response has begun.
 	ErrLate = errors.New("sessions: response has begun, a cookie can no longer be sent; " +
 		"call Commit before the first byte")
+	// ErrActing is returned by [Session.ActAs] if the session acts for another subject already.
+	// The status is 409.
+	ErrActing = errors.New("sessions: the session acts for somebody already; " +
+		"call StopActing first")
+	// ErrNotActing is returned by [Session.StopActing] if the session acts for nobody. The status
+	// is 409.
+	ErrNotActing = errors.New("sessions: the session acts for nobody; call ActAs first")
 	// ErrAnonymous is returned by operations that need a signed-in subject.
 	ErrAnonymous = errors.New("sessions: nobody is signed in; call Login first")
 )
 
 // StatusCode returns the HTTP status for an error of a load or a commit. It is 503 if the store
 // failed, is full or is contended, so that a retry may succeed; 409 for a login that
-// [Options.MaxSessions] or a revocation refuses, or whose proof is too old; 403 for
+// [Options.MaxSessions] or a revocation refuses, or whose proof is too old, and for those that
+// [Session.ActAs] and [Session.StopActing] do not fit; 403 for
 // [ErrCrossSite]; and 500 for errors that need a change of the program. It is for adapters.
 func StatusCode(err error) int {
 	switch {
 	case errors.Is(err, ErrStore), errors.Is(err, ErrFull), errors.Is(err, ErrConflict):
 		return 503
-	case errors.Is(err, ErrLimit), errors.Is(err, ErrGone), errors.Is(err, ErrStaleProof):
+	case errors.Is(err, ErrLimit), errors.Is(err, ErrGone), errors.Is(err, ErrStaleProof),
+		errors.Is(err, ErrActing), errors.Is(err, ErrNotActing):
 		return 409
 	case errors.Is(err, ErrCrossSite):
 		return 403

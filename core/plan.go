@@ -73,7 +73,7 @@ func (s *Session) plan(ctx context.Context, p *commitPlan) (nothing bool, err er
 	}
 	p.verified, p.kind = s.verified, kind
 	if s.pending.getLogin() != nil {
-		p.loaded = new(s.snap)
+		p.loaded, p.derived = new(s.snap), s.beside.getOwn() != nil
 		p.arrival = s.manager.records.revocations.at(s.response.arrival)
 		switch {
 		case s.status != statusGone:
@@ -143,5 +143,8 @@ func (s *Session) takeChanges(p *commitPlan) {
 		p.keyAtStart, p.ticket, p.snap.Record.Key = s.key(), s.ticket, s.key()
 	}
 	p.delta, s.saving, s.pending = s.pending, s.pending, nil
+	if p.derived {
+		p.changes = p.delta
+	}
 	p.rebaseNeeded, s.rebaseNeeded = s.rebaseNeeded, false
 }

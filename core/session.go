@@ -96,14 +96,6 @@ const (
 	statusGone                          // another request ended the session, or signed in with it
 )
 
-type cookieAction uint8
-
-const (
-	cookieKeep cookieAction = iota
-	cookieSet
-	cookieRemove
-)
-
 // ID returns the public id of the session, a UUIDv7 in canonical form. It names the session in
 // logs and lists, and it authenticates nobody. A new session has an id before it is stored; the
 // id changes if it turns out to be taken.
@@ -205,7 +197,7 @@ func (s *Session) SetExpiry(d time.Duration) error {
 	s.mu.Lock()
 	defer s.unlock()
 	s.access()
-	if err := s.writable(true); err != nil {
+	if err := s.mayLast(); err != nil {
 		return err
 	}
 	s.change().expiry = &ms
@@ -237,7 +229,7 @@ func (s *Session) Remember(remember bool) error {
 	s.mu.Lock()
 	defer s.unlock()
 	s.access()
-	if err := s.writable(true); err != nil {
+	if err := s.mayLast(); err != nil {
 		return err
 	}
 	persistence := record.CookieForget
@@ -274,7 +266,7 @@ func (s *Session) Destroy() {
 	s.verified, s.pending, s.saving, s.cookieOutdated = verified{}, nil, nil, false
 	s.undeliveredYet, s.issued = false, false
 	if s.beside != nil {
-		s.beside.others = nil
+		s.beside.others, s.beside.own = nil, nil
 	}
 }
 
@@ -287,12 +279,16 @@ func (s *Session) refToEnd() *sessionRef {
 			key: s.key(), subject: s.snap.Subject(), ticket: s.ticket, actor: s.snap.Actor(),
 			unsent: s.issued, others: s.beside.getOthers(),
 		}
-		if a := ref.actor; a != (record.Actor{}) {
-			key := s.manager.keyspace.key(a.Session)
-			own := sessionRef{key: key, subject: a.Subject, trusted: true}
+		if own, ok := ref.ofActor(&s.manager.keyspace); ok {
 			ref.others = append(slices.Clone(ref.others), own)
 		}
 		return ref
+	case s.beside.getOwn() != nil: // ActAs is starting a session.
+		v := &s.beside.own.verified
+		return &sessionRef{
+			key: v.snap.Record.Key, subject: v.snap.Subject(), ticket: v.ticket,
+			unsent: s.beside.own.issued,
+		}
 	case s.status == statusGone && v != nil && v.standing.mayEnd():
 		return &sessionRef{
 			key: v.snap.Record.Key, subject: v.snap.Subject(), ticket: v.ticket,
@@ -465,6 +461,17 @@ func (s *Session) writable(needsCookie bool) error {
 	}
 	return nil
 }
+
+// mayLast returns the error of a change of how long the session lasts, or nil.
+func (s *Session) mayLast() error {
+	if s.actor() != (record.Actor{}) {
+		return errLastsAsOwn
+	}
+	return s.writable(true)
+}
+
+var errLastsAsOwn = errors.New("sessions: a session in which somebody acts for its subject " +
+	"lasts as long as their own; call SetExpiry and Remember there")
 
 // mayLogin returns the error of a login, or nil. Unlike other changes, a login is possible in a
 // request whose ticket was overtaken.

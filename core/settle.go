@@ -69,10 +69,14 @@ func (s *Session) onSaved(ctx context.Context, p *commitPlan, o *outcome) {
 	s.mu.Lock()
 	if s.key() != p.keyAtStart {
 		// Destroy came while the save was running, so what was saved has to be deleted.
-		s.toDelete = &sessionRef{
+		saved := &sessionRef{
 			key: o.snap.Record.Key, subject: o.snap.Subject(), ticket: o.ticket,
 			unsent: p.kind == planCreate,
 		}
+		if s.beside.getOwn() == nil && o.snap.Actor() != (record.Actor{}) && s.toDelete != nil {
+			saved.others = []sessionRef{*s.toDelete} // It came while ActAs was saving.
+		}
+		s.toDelete = saved
 		s.dirty.Store(true)
 		s.mu.Unlock()
 		return

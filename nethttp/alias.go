@@ -267,6 +267,12 @@ var (
 	ErrStaleProof = core.ErrStaleProof
 	// ErrLate is returned for a change that needs a cookie after the response has begun.
 	ErrLate = core.ErrLate
+	// ErrActing is returned by [core.Session.ActAs] if the session acts for another subject
+	// already. The status is 409.
+	ErrActing = core.ErrActing
+	// ErrNotActing is returned by [core.Session.StopActing] if the session acts for nobody.
+	// The status is 409.
+	ErrNotActing = core.ErrNotActing
 	// ErrAnonymous is returned by operations that need a signed-in subject.
 	ErrAnonymous = core.ErrAnonymous
 )
