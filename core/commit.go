@@ -26,7 +26,7 @@ func (s *Session) Save(ctx context.Context) error {
 	s.commitMu.Lock()
 	defer s.commitMu.Unlock()
 	if err := s.flush(ctx); err != nil {
-		return err
+		return s.reportUnsaved(err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,7 +65,7 @@ func (s *Session) commitHeader(ctx context.Context, r *adapter.Reply) error {
 	}
 	s.commitMu.Lock() // No other goroutine's save may come between the reply and headersSent.
 	defer s.commitMu.Unlock()
-	err := s.flush(ctx)
+	err := s.reportUnsaved(s.flush(ctx))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for err == nil && s.toDelete != nil { // Destroy came after the flush.
@@ -102,11 +102,18 @@ func (s *Session) commitLate(ctx context.Context) error {
 	s.commitMu.Lock()
 	defer s.commitMu.Unlock()
 	err := s.flush(ctx)
-	if err != nil && !errors.Is(err, ErrLate) && !errors.Is(err, ErrStore) {
+	if err != nil && !errors.Is(err, ErrLate) && !errors.Is(err, ErrStore) && !s.reported() {
 		e := Event{Kind: EventLost, SessionID: s.ID(), Err: err, Context: ctx}
 		s.manager.observer.report(slog.LevelError, e)
 	}
 	return err
+}
+
+// reported reports whether an event has said why the commit fails.
+func (s *Session) reported() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.unsavedReported
 }
 
 // flush commits until there is nothing left to commit. A Destroy that comes while a save is

@@ -41,6 +41,10 @@ var (
 	// ErrLate is returned for a change that needs a cookie after the response has begun.
 	ErrLate = errors.New("sessions: response has begun, a cookie can no longer be sent; " +
 		"call Commit before the first byte")
+	// ErrBadValue is returned by [Key.TakeOnce], [Once], and commits after [Key.Update], if the
+	// value that is stored does not decode into the type of the key: another version of the
+	// program has stored it, for instance. The value stays as it is.
+	ErrBadValue = errors.New("sessions: value does not decode into the type of the key")
 	// ErrAnonymous is returned by operations that need a signed-in subject.
 	ErrAnonymous = errors.New("sessions: nobody is signed in; call Login first")
 )

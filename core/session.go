@@ -56,7 +56,9 @@ type Session struct {
 	startedLate    bool // the ticket had been overtaken when the session was loaded
 	goneReported   bool // an event has said that the session is gone
 	crossSite      bool // the browser kept the cookie back, so no session starts but by a login
-	refused        refusal
+
+	unsavedReported bool // an event has said why the next commit fails
+	refused         refusal
 }
 
 // refusal is a change that was refused and has yet to be reported, by unlock.

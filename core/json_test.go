@@ -1,0 +1,67 @@
+package core
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+)
+
+type account struct {
+	ID    int64    `json:"id"`
+	Name  string   `json:"name"`
+	Mail  string   `json:"mail"`
+	Roles []string `json:"roles"`
+}
+
+// BenchmarkEncode measures what it costs to look for what JSON changes, beside encoding/json
+// alone.
+func BenchmarkEncode(b *testing.B) {
+	type dated struct {
+		Name string
+		At   time.Time
+	}
+	type item struct {
+		Name  string
+		Count int
+		Price float64
+	}
+	many := make([]item, 100)
+	for i := range many {
+		many[i] = item{"something to buy", i, 9.95}
+	}
+	m := newTestManager(b, Options{})
+	for _, bc := range []struct {
+		name string
+		v    any
+	}{
+		{"text", "plain text"},
+		{"unicode", "Grüße aus Köln"},
+		{"number", 42},
+		{"struct", account{7, "Ann", "ann@example.com", []string{"admin", "staff"}}},
+		{"pointer", &account{7, "Ann", "ann@example.com", []string{"admin", "staff"}}},
+		{"strings", []string{"a", "b", "c"}},
+		{"map", map[string]string{"a": "b", "c": "d"}},
+		{"time", dated{"Ann", time.Unix(1e9, 5)}},
+		{"cart", many},
+		{"anything", map[string]any{"id": 7, "name": "Ann", "roles": []any{"admin", "staff"}}},
+	} {
+		b.Run(bc.name+"/alone", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if data, ok := encodePlain(bc.v); ok {
+					_ = data
+				} else if _, err := json.Marshal(bc.v); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(bc.name+"/checked", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := m.codec.Encode(bc.v); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
