@@ -65,3 +65,38 @@ func BenchmarkEncode(b *testing.B) {
 		})
 	}
 }
+
+// bareJSON is encoding/json alone, with the shortcut for the most common types.
+type bareJSON struct{}
+
+func (bareJSON) Encode(v any) ([]byte, error) {
+	if data, ok := encodePlain(v); ok {
+		return data, nil
+	}
+	return json.Marshal(v)
+}
+
+func (bareJSON) Decode(data []byte, v any) error { return json.Unmarshal(data, v) }
+
+// BenchmarkSet measures Set and Get of a struct, beside encoding/json alone.
+func BenchmarkSet(b *testing.B) {
+	const key = Key[account]("account")
+	ann := account{7, "Ann", "ann@example.com", []string{"admin", "staff"}}
+	for name, codec := range map[string]Codec{"alone": bareJSON{}, "checked": JSON{}} {
+		s := newClient(b, newTestManager(b, Options{Codec: codec})).load()
+		b.Run("Set/"+name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := key.Set(s, ann); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run("Get/"+name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				key.Get(s)
+			}
+		})
+	}
+}

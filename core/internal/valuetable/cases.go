@@ -330,6 +330,7 @@ func methods() []*Case {
 		row(both, []byPointer{{"a"}}, same(), same()),
 		row("the same, if the text is not valid UTF-8", celsius{notUTF8}, refused(), same()),
 		row("the same, if the text is not valid UTF-8", []celsius{{notUTF8}}, refused(), same()),
+		row("the same, if the text is not valid UTF-8", json.RawMessage(`"`+notUTF8+`"`), refused(), same()),
 		row(one, oneWay{"a"}, refused(), refused()),
 		row(one, []*oneWay{{"a"}}, refused(), refused()),
 		row(pointer, byPointer{"a"}, refused(), same()),
