@@ -277,3 +277,51 @@ func TestTextsOfValues(t *testing.T) {
 		t.Errorf("too large: %v", err)
 	}
 }
+
+// What fails after a save that succeeded is reported again.
+func TestNextFailureIsReported(t *testing.T) {
+	t.Parallel()
+	w := newWatched(t, Options{MaxSize: 1000})
+	c := newClient(t, w.Manager)
+	c.request(set(t, 1))
+	s := c.load()
+	for range 2 {
+		want(t, note.Set(s, strings.Repeat("x", 600)), nil)
+		want(t, s.Set("b", strings.Repeat("x", 600)), nil)
+		want(t, s.Save(t.Context()), ErrTooLarge)
+		want(t, s.Clear(), nil)
+		want(t, s.Save(t.Context()), nil)
+	}
+	n := 0
+	events := w.events.closeAndList(t, w.Manager)
+	for i := range events {
+		if events[i].Kind == EventValueRefused {
+			n++
+		}
+	}
+	equal(t, "events", n, 2)
+}
+
+// The text of an error stays short, however deeply the value is nested.
+func TestPlaceOfADeepProblemIsShort(t *testing.T) {
+	t.Parallel()
+	value := any("\xff")
+	for range 5000 {
+		value = []any{value}
+	}
+	err := newClient(t, newTestManager(t, Options{})).load().Set("k", value)
+	if err == nil || len(err.Error()) > 500 || !strings.Contains(err.Error(), "at [0][0]") {
+		t.Errorf("error is %.1000v", err)
+	}
+}
+
+// A value has nothing behind it, also where numbers are decoded as json.Number.
+func TestTrailingDataDoesNotDecode(t *testing.T) {
+	t.Parallel()
+	var v any
+	for data, good := range map[string]bool{"1": true, "1 ": true, "1 2": false, "[]]": false, "": false} {
+		if err := (JSON{}).Decode([]byte(data), &v); (err == nil) != good {
+			t.Errorf("%q decodes to %v with the error %v", data, v, err)
+		}
+	}
+}
