@@ -7,6 +7,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -324,4 +325,22 @@ func TestTrailingDataDoesNotDecode(t *testing.T) {
 			t.Errorf("%q decodes to %v with the error %v", data, v, err)
 		}
 	}
+}
+
+// A request that waits for another one's work does not take what it cannot read for the end of it.
+func TestOnceDoesNotWaitForAnotherType(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newRefresher(t, newSpy())
+		c.request(func(s *Session) {
+			want(t, refresh.Set(s, Lease{"another", time.Now().Add(time.Hour)}), nil)
+		})
+		done := make(chan error)
+		go func() {
+			done <- Once(t.Context(), c.load(), refresh, onceTime, func() error { t.Error("work runs"); return nil })
+		}()
+		time.Sleep(time.Second)
+		c.clone().request(func(s *Session) { want(t, s.Set(string(refresh), "of another type"), nil) })
+		want(t, <-done, ErrBadValue)
+	})
 }

@@ -248,6 +248,8 @@ func interfaces() []*Case {
 		row(methods, struct{ Err error }{&json.SyntaxError{Offset: 7}}, refused(), refused()),
 		row(methods, fmt.Stringer(netip.MustParseAddr("::1")), refused(), refused()),
 		row(methods, []fmt.Stringer{time.Second}, refused(), refused()),
+		row(methods, fmt.Stringer(json.Number("1")), refused(), refused()),
+		row(methods, fmt.Stringer(at), refused(), refused()),
 		row("`error` and other interfaces with methods, nil", none, same(), same()),
 		row("`error` and other interfaces with methods, nil", struct{ Err error }{}, same(), same()),
 	}
@@ -264,7 +266,7 @@ func times() []*Case {
 	const (
 		all  = "`time.Time`"
 		odd  = "`time.Time` whose offset has seconds, as local times before about 1900 have"
-		year = "`time.Time` after the year 9999"
+		year = "`time.Time` outside of the years 0 to 9999"
 	)
 	likeTime := likewise("the same instant and offset; neither the name of the zone nor the monotonic reading",
 		func(in, out time.Time) bool {
@@ -282,6 +284,7 @@ func times() []*Case {
 		row(odd, time.Date(1890, 1, 1, 0, 0, 0, 0, ulm), refused(), refused()),
 		row(odd, struct{ At []time.Time }{[]time.Time{time.Date(1890, 1, 1, 0, 0, 0, 0, ulm)}}, refused(), refused()),
 		row(year, time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), refused(), refused()),
+		row(year, time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC), refused(), refused()),
 	}
 }
 
@@ -292,6 +295,12 @@ func (c celsius) MarshalText() ([]byte, error)       { return []byte(c.degrees),
 func (c *celsius) UnmarshalText(b []byte) error      { c.degrees = string(b); return nil }
 func (c celsius) MarshalBinary() ([]byte, error)     { return []byte(c.degrees), nil }
 func (c *celsius) UnmarshalBinary(data []byte) error { return c.UnmarshalText(data) }
+
+// textOnly encodes itself as text only.
+type textOnly struct{ text string }
+
+func (t textOnly) MarshalText() ([]byte, error)  { return []byte("<" + t.text + ">"), nil }
+func (t *textOnly) UnmarshalText(b []byte) error { t.text = strings.Trim(string(b), "<>"); return nil }
 
 // oneWay encodes itself, and cannot decode itself.
 type oneWay struct{ Text string }
@@ -327,6 +336,7 @@ func methods() []*Case {
 		row(both, []celsius{{"21"}, {}}, same(), same()),
 		row(both, new(big.Int).Lsh(big.NewInt(1), 100), same(), same()),
 		row(both, &byPointer{"a"}, same(), same()),
+		row(both, map[textOnly]textOnly{{"a"}: {"b"}}, same(), same()),
 		row(both, []byPointer{{"a"}}, same(), same()),
 		row("the same, if the text is not valid UTF-8", celsius{notUTF8}, refused(), same()),
 		row("the same, if the text is not valid UTF-8", []celsius{{notUTF8}}, refused(), same()),
