@@ -35,7 +35,7 @@ func (s *Session) Save(ctx context.Context) error {
 	}
 	defer s.commitMu.Unlock()
 	if err := s.flush(ctx); err != nil {
-		return err
+		return s.reportUnsaved(err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,7 +77,7 @@ func (s *Session) commitHeader(ctx context.Context, r *adapter.Reply) error {
 		return err
 	}
 	defer s.commitMu.Unlock()
-	err := s.flush(ctx)
+	err := s.reportUnsaved(s.flush(ctx))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for err == nil && s.toDelete != nil { // Destroy came after the flush.
@@ -116,7 +116,7 @@ func (s *Session) commitLate(ctx context.Context) error {
 	}
 	defer s.commitMu.Unlock()
 	err := s.flush(ctx)
-	if err != nil && !errors.Is(err, ErrLate) && !errors.Is(err, ErrStore) {
+	if err != nil && !errors.Is(err, ErrLate) && !errors.Is(err, ErrStore) && !s.reported() {
 		e := Event{Kind: EventLost, SessionID: s.ID(), Err: err, Context: ctx}
 		s.manager.observer.report(slog.LevelError, e)
 	}
@@ -173,6 +173,13 @@ func insideUpdate() bool {
 			return false
 		}
 	}
+}
+
+// reported reports whether an event has said why the commit fails.
+func (s *Session) reported() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.unsavedReported
 }
 
 // flush commits until there is nothing left to commit. A Destroy that comes while a save is

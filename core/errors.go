@@ -48,6 +48,10 @@ var (
 	// ErrNotActing is returned by [Session.StopActing] if the session acts for nobody. The status
 	// is 409.
 	ErrNotActing = errors.New("sessions: the session acts for nobody; call ActAs first")
+	// ErrBadValue is returned by [Key.TakeOnce], [Once], and commits after [Key.Update], if the
+	// value that is stored does not decode into the type of the key: another version of the
+	// program has stored it, for instance. The value stays as it is.
+	ErrBadValue = errors.New("sessions: value does not decode into the type of the key")
 	// ErrAnonymous is returned by operations that need a signed-in subject.
 	ErrAnonymous = errors.New("sessions: nobody is signed in; call Login first")
 )

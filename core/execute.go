@@ -13,7 +13,6 @@ func (x *executor) execute(ctx context.Context, p *commitPlan, o *outcome) error
 	if p.rebaseNeeded {
 		d, err := p.delta.reapply(&p.snap)
 		if err != nil {
-			o.updateFailed = true
 			return err
 		}
 		p.delta = d

@@ -58,7 +58,9 @@ type Session struct {
 	goneReported   bool // an event has said that the session is gone
 	crossSite      bool // the browser kept the cookie back, so no session starts but by a login
 	updated        bool // an update has begun
-	refused        refusal
+
+	unsavedReported bool // an event has said why the next commit fails
+	refused         refusal
 }
 
 // refusal is a change that was refused and has yet to be reported, by unlock.

@@ -12,7 +12,7 @@ import (
 // the commit returns. It emits the events of the commit.
 func (s *Session) settle(ctx context.Context, p *commitPlan, o *outcome, err error) error {
 	switch {
-	case p.err != nil || p.toDelete != nil && !o.deleted || o.updateFailed:
+	case p.err != nil || p.toDelete != nil && !o.deleted || isValueError(err):
 		s.requeue(p, err)
 		return err
 	case p.delta == nil: // There was nothing to save.
@@ -82,7 +82,7 @@ func (s *Session) onSaved(ctx context.Context, p *commitPlan, o *outcome) {
 		return
 	}
 	s.setBase(&o.snap, &o.ticket, o.standing)
-	s.status, s.saving = statusLive, nil
+	s.status, s.saving, s.unsavedReported = statusLive, nil, false
 	s.beside = s.beside.withOvertaker(nil)
 	s.undeliveredYet = s.undeliveredYet && s.undelivered()
 	s.issued = s.issued || p.kind == planCreate
