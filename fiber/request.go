@@ -27,7 +27,7 @@ type lazyRequest struct {
 // open returns a new request and opens its scope, which loads the session unless m is lazy.
 func open(c *fiber.Ctx, outer *core.Scope, m *Manager) (*request, error) {
 	fetch := fetchOf(c) // Reading more of the header could overwrite the cookies.
-	r, cookies := newRequest(c, m.Lazy(), make([]string, 0, 4))
+	r, cookies := newRequest(c, m, make([]string, 0, 4))
 	r.c, r.fetch = c, fetch
 	err := r.scope.Open(c.UserContext(), outer, m, r, cookies...)
 	return r, err
@@ -38,32 +38,23 @@ func open(c *fiber.Ctx, outer *core.Scope, m *Manager) (*request, error) {
 //
 // Fiber reuses the memory of its strings when the handler changes the header and when the request
 // is over. A lazy manager reads the fields later than that, so it gets copies.
-func newRequest(c *fiber.Ctx, lazy bool, fields []string) (*request, []string) {
-	sent := c.Request().Header.PeekAll(fiber.HeaderCookie)
-	if lazy && len(sent) == 1 && len(sent[0]) <= len(lazyRequest{}.cookie) {
+func newRequest(c *fiber.Ctx, m *Manager, fields []string) (*request, []string) {
+	sent := cookieFields(c, m.CookieName())
+	if !m.Lazy() {
+		for _, field := range sent {
+			fields = append(fields, utils.UnsafeString(field))
+		}
+		return &request{}, fields
+	}
+	if len(sent) == 1 && len(sent[0]) <= len(lazyRequest{}.cookie) {
 		r := &lazyRequest{}
 		n := copy(r.cookie[:], sent[0])
 		return &r.request, append(fields, utils.UnsafeString(r.cookie[:n]))
 	}
 	for _, field := range sent {
-		text := utils.UnsafeString(field)
-		if lazy {
-			text = utils.CopyString(text)
-		}
-		fields = append(fields, text)
+		fields = append(fields, string(field))
 	}
 	return &request{}, fields
-}
-
-// fetchOf returns why the browser sends the request, in strings that Fiber does not reuse.
-func fetchOf(c *fiber.Ctx) adapter.Fetch {
-	h := &c.Request().Header
-	return adapter.Fetch{
-		Method: c.Method(),
-		Site:   adapter.FetchValue(h.Peek("Sec-Fetch-Site")),
-		Mode:   adapter.FetchValue(h.Peek("Sec-Fetch-Mode")),
-		Dest:   adapter.FetchValue(h.Peek("Sec-Fetch-Dest")),
-	}
 }
 
 // serve runs the handlers with the scope in the contexts of the request, and commits. If a handler

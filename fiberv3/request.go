@@ -39,7 +39,7 @@ func open(c fiber.Ctx, outer *core.Scope, m *Manager) (*request, error) {
 // Fiber reuses the memory of its strings when the handler changes the header and when the request
 // is over. A lazy manager reads the fields later than that, so it gets copies.
 func newRequest(c fiber.Ctx, m *Manager, fields []string) (*request, []string) {
-	sent := cookieFields(c, m)
+	sent := cookieFields(c, m.CookieName())
 	if !m.Lazy() {
 		for _, field := range sent {
 			fields = append(fields, utils.UnsafeString(field))
