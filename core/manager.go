@@ -117,6 +117,10 @@ func (m *Manager) CookieName() string { return m.keyspace.cookieName }
 // adapters.
 func (m *Manager) Lazy() bool { return m.lazy }
 
+// InProcess reports whether the store keeps the sessions in the memory of this process, as
+// [memstore.Store] does, so that other processes do not see them. It is for adapters.
+func (m *Manager) InProcess() bool { return m.records.instant }
+
 // Stats returns what this manager has counted since it was created. [Manager.Count] counts the
 // sessions themselves.
 func (m *Manager) Stats() Stats { return m.observer.stats() }

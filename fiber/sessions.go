@@ -50,7 +50,15 @@ func NewManager(o Options) (*Manager, error) { return core.NewManager(o) }
 
 // Middleware returns middleware that gives each request a session of m. If a request passes the
 // middleware of m more than once, it still has one session of m.
+//
+// It panics in the processes that Fiber starts for Prefork if the store of m keeps the sessions in
+// the memory of one process, as the default store does: the others would not know them.
 func Middleware(m *Manager) fiber.Handler {
+	if fiber.IsChild() && m.InProcess() {
+		panic("sessions: with Prefork each process of Fiber would have sessions of its own; set " +
+			"Options.Store to one that they share, such as redisstore or sqlstore, or leave " +
+			"fiber.Config.Prefork unset")
+	}
 	return func(c *fiber.Ctx) error {
 		outer := scopeOf(c)
 		if outer.Of(m) != nil {
