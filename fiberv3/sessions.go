@@ -51,7 +51,13 @@ func New(o Options) fiber.Handler {
 
 // NewManager returns a manager for [Middleware] and [GetFrom], or an error if the options are
 // invalid.
-func NewManager(o Options) (*Manager, error) { return core.NewManager(o) }
+func NewManager(o Options) (*Manager, error) {
+	m, err := core.NewManager(o)
+	if err == nil {
+		m.KnowContexts(fiberContexts())
+	}
+	return m, err
+}
 
 // Middleware returns middleware that gives each request a session of m. If a request passes the
 // middleware of m more than once, it still has one session of m.
@@ -64,6 +70,7 @@ func Middleware(m *Manager) fiber.Handler {
 			"Options.Store to one that they share, such as redisstore or sqlstore, or leave " +
 			"fiber.ListenConfig.EnablePrefork unset")
 	}
+	m.KnowContexts(fiberContexts())
 	return func(c fiber.Ctx) error {
 		outer := scopeOf(c)
 		if outer.Of(m) != nil {
