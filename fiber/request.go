@@ -74,6 +74,9 @@ func (r *request) serve() error {
 	}
 	c.SetUserContext(scope)
 	handlerErr := c.Next()
+	if behindNetHTTP(c) {
+		_ = c.Response().Body() // This reads the body stream to its end.
+	}
 	reply, err := scope.CommitHeader()
 	if err != nil {
 		return reject(c, errors.Join(err, handlerErr))
@@ -81,6 +84,12 @@ func (r *request) serve() error {
 	apply(c, &reply)
 	return handlerErr
 }
+
+// behindNetHTTP reports whether the request was not read by fasthttp's server, but comes from a
+// server of net/http through Fiber's adaptor. That reads a body stream before it answers, and
+// nobody closes the user values of such a request. So what the stream changes has to be part of
+// the commit.
+func behindNetHTTP(c *fiber.Ctx) bool { return c.Context().ConnRequestNum() == 0 }
 
 // Client returns the client's address and its user agent. It trusts the proxies that the app
 // trusts. Fiber reuses the memory of the strings when the request is over; core copies them.

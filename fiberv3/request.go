@@ -71,6 +71,9 @@ func (r *request) serve() error {
 		return reject(r.c, errors.Join(err, handlerErr))
 	}
 	apply(r.c, &reply)
+	if behindNetHTTP(r.c) {
+		closeAfterStream(r.c.Response(), &r.scope)
+	}
 	return handlerErr
 }
 
