@@ -2,6 +2,7 @@ package sessions
 
 import (
 	"errors"
+	"sync/atomic"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
@@ -16,6 +17,7 @@ type request struct {
 	scope core.Scope
 	c     *fiber.Ctx // Fiber reuses it when the request is over.
 	fetch adapter.Fetch
+	over  atomic.Bool // the request is over, so c belongs to another one
 }
 
 // lazyRequest is a request of a lazy manager.
@@ -64,16 +66,18 @@ func newRequest(c *fiber.Ctx, m *Manager, fields []string) (*request, []string) 
 // which is for services and stays valid when the request is over.
 //
 // When the response has been sent, with its body stream, fasthttp closes the user values of the
-// request. Closing the scope saves what was changed after the commit.
+// request, r among them. The handlers are still running then if Fiber's timeout.New has put them
+// on another goroutine.
 func (r *request) serve() error {
 	c, scope := r.c, &r.scope
 	c.Context().SetUserValue(core.ScopeKey{}, scope)
-	if outer := scope.Outer(); outer != nil {
-		// The outer scope has to be closed as well, although its key now leads to this one.
-		c.Context().SetUserValue(outer, outer)
-	}
+	c.Context().SetUserValue(r, r)
 	c.SetUserContext(scope)
 	handlerErr := c.Next()
+	if r.over.Load() {
+		_ = scope.HeaderSent() // Failures have been logged, and nobody is left to answer.
+		return handlerErr
+	}
 	if behindNetHTTP(c) {
 		_ = c.Response().Body() // This reads the body stream to its end.
 	}
@@ -85,6 +89,12 @@ func (r *request) serve() error {
 	return handlerErr
 }
 
+// Close notes that the request is over. Closing the scope saves what was changed after the commit.
+func (r *request) Close() error {
+	r.over.Store(true)
+	return r.scope.Close()
+}
+
 // behindNetHTTP reports whether the request was not read by fasthttp's server, but comes from a
 // server of net/http through Fiber's adaptor. That reads a body stream before it answers, and
 // nobody closes the user values of such a request. So what the stream changes has to be part of
@@ -94,6 +104,9 @@ func behindNetHTTP(c *fiber.Ctx) bool { return c.Context().ConnRequestNum() == 0
 // Client returns the client's address and its user agent. It trusts the proxies that the app
 // trusts. Fiber reuses the memory of the strings when the request is over; core copies them.
 func (r *request) Client() (ip, userAgent string) {
+	if r.over.Load() {
+		return "", ""
+	}
 	return r.c.IP(), r.c.Get(fiber.HeaderUserAgent)
 }
 

@@ -16,7 +16,9 @@
 // instance, are saved when the response has been sent; a change that needs a cookie fails with
 // [ErrLate] then.
 //
-// Mount the middleware after recover, so that nothing is saved when a handler panics.
+// Mount the middleware after recover, so that nothing is saved when a handler panics. Of Fiber's
+// timeout middleware use NewWithContext: what New has abandoned goes on with the context of
+// another request.
 //
 // If the session cannot be loaded or saved, Fiber's error handler gets a [fiber.Error] with the
 // status of the response, 503 Service Unavailable if the store failed. It also wraps the cause.

@@ -62,8 +62,15 @@ func newRequest(c fiber.Ctx, m *Manager, fields []string) (*request, []string) {
 func (r *request) serve() error {
 	r.publish()
 	handlerErr := r.c.Next()
-	if headerIsGone(r.scope.Context, r.c, handlerErr) {
+	if timedOut(r.scope.Context, r.c, handlerErr) {
 		_ = r.scope.HeaderSent() // Failures have been logged, and nobody is left to answer.
+		if handlerErr == nil && !r.c.IsAbandoned() {
+			return fiber.ErrRequestTimeout // Usually nobody looks at it.
+		}
+		return handlerErr
+	}
+	if headerIsGone(r.c) {
+		_ = r.scope.HeaderSent()
 		return handlerErr
 	}
 	reply, err := r.scope.CommitHeader()
