@@ -37,13 +37,20 @@ func sentAs(raw, value []byte) bool {
 	if len(value) == 0 || start < 0 {
 		return len(value) == 0
 	}
-	before := bytes.TrimRight(raw[:start], " \t")
-	after := bytes.TrimLeft(raw[start+len(value):], " \t")
-	at := len(before) - len(field)
-	return at >= 0 && strings.EqualFold(utils.UnsafeString(before[at:]), field) &&
-		(at == 0 || before[at-1] == '\n') &&
-		len(after) > 0 && (after[0] == '\r' || after[0] == '\n')
+	end := start + len(value)
+	for start > 0 && isBlank(raw[start-1]) {
+		start--
+	}
+	for end < len(raw) && isBlank(raw[end]) {
+		end++
+	}
+	name := start - len(field)
+	return name >= 0 && (name == 0 || raw[name-1] == '\n') &&
+		strings.EqualFold(utils.UnsafeString(raw[name:start]), field) &&
+		end < len(raw) && (raw[end] == '\r' || raw[end] == '\n')
 }
+
+func isBlank(b byte) bool { return b == ' ' || b == '\t' }
 
 // cookiesAsSent returns the cookies of that name, with a name and a value each, as the client has
 // spelled them. It leaves out those that middleware has removed, and adds those that middleware
