@@ -143,7 +143,12 @@ type Event struct {
 	Took      time.Duration // the duration of the call, for EventStoreCalled
 
 	// Context is the context of the request, for the values in it, such as a trace. It is nil
-	// if there is none, and it may have ended.
+	// if there is none, and it may have ended. If the context is one that the framework reuses
+	// for other requests, such as [gin.Context] or [fasthttp.RequestCtx], this is the standard
+	// context of the same request, or nil if there is none that does not depend on it.
+	//
+	// [gin.Context]: https://pkg.go.dev/github.com/gin-gonic/gin#Context
+	// [fasthttp.RequestCtx]: https://pkg.go.dev/github.com/valyala/fasthttp#RequestCtx
 	Context context.Context //nolint:containedctx // An event outlives the call with the context.
 }
 

@@ -33,6 +33,9 @@ func newEngine() *echo.Echo {
 func start(t *testing.T, app adaptertest.App) string {
 	t.Helper()
 	e := newEngine()
+	if app.ReadCookies {
+		e.Use(readCookies)
+	}
 	for _, m := range app.Engine {
 		e.Use(sessions.Middleware(m))
 	}
@@ -51,6 +54,13 @@ func start(t *testing.T, app adaptertest.App) string {
 		e.RouteNotFound("/*", handler(app.NotFound))
 	}
 	return serve(t, e)
+}
+
+func readCookies(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		_ = c.Cookies()
+		return next(c)
+	}
 }
 
 // serve serves h on 127.0.0.1 until the test has ended.

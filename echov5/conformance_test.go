@@ -50,6 +50,9 @@ func start(t *testing.T, app adaptertest.App) string {
 
 func startOn(t *testing.T, e *echo.Echo, app adaptertest.App) string {
 	t.Helper()
+	if app.ReadCookies {
+		e.Use(readCookies)
+	}
 	for _, m := range app.Engine {
 		e.Use(sessions.Middleware(m))
 	}
@@ -68,6 +71,13 @@ func startOn(t *testing.T, e *echo.Echo, app adaptertest.App) string {
 		e.RouteNotFound("/*", handler(app.NotFound))
 	}
 	return serve(t, e)
+}
+
+func readCookies(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c *echo.Context) error {
+		_ = c.Cookies()
+		return next(c)
+	}
 }
 
 // serve serves h on 127.0.0.1 until the test has ended. What net/http says is dropped: Echo sends the header twice when a

@@ -21,6 +21,16 @@ func TestConformance(t *testing.T) {
 	adaptertest.Run(t, adaptertest.Server{Start: start, NoInformational: true})
 }
 
+// TestConformanceWithoutNormalizing has an application in which the names of fields keep their spelling.
+func TestConformanceWithoutNormalizing(t *testing.T) {
+	t.Parallel()
+	config := fiber.Config{DisableHeaderNormalizing: true, DisableStartupMessage: true}
+	adaptertest.Run(t, adaptertest.Server{NoInformational: true, Start: func(t *testing.T, a adaptertest.App) string {
+		t.Helper()
+		return startWith(t, fiber.New(config), a)
+	}})
+}
+
 // newApp returns an application that answers its own panics and writes nothing to the terminal.
 func newApp(handler fiber.ErrorHandler) *fiber.App {
 	app := fiber.New(fiber.Config{ErrorHandler: handler, DisableStartupMessage: true})
@@ -30,7 +40,16 @@ func newApp(handler fiber.ErrorHandler) *fiber.App {
 
 func start(t *testing.T, a adaptertest.App) string {
 	t.Helper()
-	app := newApp(nil)
+	return startWith(t, fiber.New(fiber.Config{DisableStartupMessage: true}), a)
+}
+
+// startWith is start with an application that has nothing mounted yet.
+func startWith(t *testing.T, app *fiber.App, a adaptertest.App) string {
+	t.Helper()
+	app.Use(fiberrecover.New())
+	if a.ReadCookies {
+		app.Use(readCookies)
+	}
 	for _, m := range a.Engine {
 		app.Use(sessions.Middleware(m))
 	}
@@ -49,6 +68,11 @@ func start(t *testing.T, a adaptertest.App) string {
 		app.Use(handler(a.NotFound))
 	}
 	return serve(t, app)
+}
+
+func readCookies(c *fiber.Ctx) error {
+	_ = c.Cookies("session")
+	return c.Next()
 }
 
 // serve serves app on 127.0.0.1 until the test has ended.

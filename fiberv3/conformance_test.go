@@ -23,6 +23,15 @@ func TestConformance(t *testing.T) {
 	adaptertest.Run(t, adaptertest.Server{Start: start})
 }
 
+// TestConformanceWithoutNormalizing has an application in which the names of fields keep their spelling.
+func TestConformanceWithoutNormalizing(t *testing.T) {
+	t.Parallel()
+	adaptertest.Run(t, adaptertest.Server{Start: func(t *testing.T, a adaptertest.App) string {
+		t.Helper()
+		return startWith(t, fiber.New(fiber.Config{DisableHeaderNormalizing: true}), a)
+	}})
+}
+
 // newApp returns an application that answers its own panics.
 func newApp(handler fiber.ErrorHandler) *fiber.App {
 	app := fiber.New(fiber.Config{ErrorHandler: handler})
@@ -39,6 +48,9 @@ func start(t *testing.T, a adaptertest.App) string {
 func startWith(t *testing.T, app *fiber.App, a adaptertest.App) string {
 	t.Helper()
 	app.Use(fiberrecover.New())
+	if a.ReadCookies {
+		app.Use(readCookies)
+	}
 	for _, m := range a.Engine {
 		app.Use(sessions.Middleware(m))
 	}
@@ -57,6 +69,11 @@ func startWith(t *testing.T, app *fiber.App, a adaptertest.App) string {
 		app.Use(handler(a.NotFound))
 	}
 	return serve(t, app)
+}
+
+func readCookies(c fiber.Ctx) error {
+	_ = c.Cookies("session")
+	return c.Next()
 }
 
 // serve serves app on 127.0.0.1 until the test has ended.

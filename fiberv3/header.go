@@ -16,16 +16,6 @@ import (
 // under the very spelling that it is asked for.
 func keepsSpelling(c fiber.Ctx) bool { return c.App().Server().DisableHeaderNamesNormalizing }
 
-// cookieFields returns the values of the request's Cookie fields. They are valid until the header
-// of the request is changed.
-func cookieFields(c fiber.Ctx, m *Manager) [][]byte {
-	h := &c.Request().Header
-	if keepsSpelling(c) {
-		_ = h.Cookie(m.CookieName()) // This makes fasthttp collect the fields of all spellings.
-	}
-	return h.PeekAll(fiber.HeaderCookie)
-}
-
 // fetchOf returns why the browser sends the request, in strings that Fiber does not reuse.
 func fetchOf(c fiber.Ctx) adapter.Fetch {
 	h, f := &c.Request().Header, adapter.Fetch{Method: c.Method()}

@@ -39,7 +39,7 @@ func open(c fiber.Ctx, outer *core.Scope, m *Manager) (*request, error) {
 // Fiber reuses the memory of its strings when the handler changes the header and when the request
 // is over. A lazy manager reads the fields later than that, so it gets copies.
 func newRequest(c fiber.Ctx, m *Manager, fields []string) (*request, []string) {
-	sent := cookieFields(c, m)
+	sent := cookieFields(c, m.CookieName())
 	if !m.Lazy() {
 		for _, field := range sent {
 			fields = append(fields, utils.UnsafeString(field))
@@ -62,8 +62,15 @@ func newRequest(c fiber.Ctx, m *Manager, fields []string) (*request, []string) {
 func (r *request) serve() error {
 	r.publish()
 	handlerErr := r.c.Next()
-	if headerIsGone(r.scope.Context, r.c, handlerErr) {
+	if timedOut(r.scope.Context, r.c, handlerErr) {
 		_ = r.scope.HeaderSent() // Failures have been logged, and nobody is left to answer.
+		if handlerErr == nil && !r.c.IsAbandoned() {
+			return fiber.ErrRequestTimeout // Usually nobody looks at it.
+		}
+		return handlerErr
+	}
+	if headerIsGone(r.c) {
+		_ = r.scope.HeaderSent()
 		return handlerErr
 	}
 	reply, err := r.scope.CommitHeader()
@@ -71,6 +78,9 @@ func (r *request) serve() error {
 		return reject(r.c, errors.Join(err, handlerErr))
 	}
 	apply(r.c, &reply)
+	if behindNetHTTP(r.c) {
+		closeAfterStream(r.c.Response(), &r.scope)
+	}
 	return handlerErr
 }
 

@@ -51,13 +51,28 @@ func New(o Options) fiber.Handler {
 
 // NewManager returns a manager for [Middleware] and [GetFrom], or an error if the options are
 // invalid.
-func NewManager(o Options) (*Manager, error) { return core.NewManager(o) }
+func NewManager(o Options) (*Manager, error) {
+	m, err := core.NewManager(o)
+	if err == nil {
+		m.KnowContexts(fiberContexts())
+	}
+	return m, err
+}
 
 // Middleware returns middleware that gives each request a session of m. If a request passes the
 // middleware of m more than once, it still has one session of m. Middleware panics unless m is
 // what [NewManager] has returned without an error.
+//
+// It panics in the processes that Fiber starts for Prefork if the store of m keeps the sessions in
+// the memory of one process, as the default store does: the others would not know them.
 func Middleware(m *Manager) fiber.Handler {
 	m.MustBeMade()
+	if fiber.IsChild() && m.InProcess() {
+		panic("sessions: with Prefork each process of Fiber would have sessions of its own; set " +
+			"Options.Store to one that they share, such as redisstore or sqlstore, or leave " +
+			"fiber.ListenConfig.EnablePrefork unset")
+	}
+	m.KnowContexts(fiberContexts())
 	return func(c fiber.Ctx) error {
 		outer := scopeOf(c)
 		if outer.Of(m) != nil {

@@ -36,6 +36,9 @@ func newEngine() *gin.Engine {
 func start(t *testing.T, app adaptertest.App) string {
 	t.Helper()
 	e := newEngine()
+	if app.ReadCookies {
+		e.Use(func(c *gin.Context) { _, _ = c.Cookie("session") })
+	}
 	for _, m := range app.Engine {
 		e.Use(sessions.Middleware(m))
 	}

@@ -47,13 +47,20 @@ func New(o Options) gin.HandlerFunc {
 
 // NewManager returns a manager for [Middleware] and [GetFrom], or an error if the options are
 // invalid.
-func NewManager(o Options) (*Manager, error) { return core.NewManager(o) }
+func NewManager(o Options) (*Manager, error) {
+	m, err := core.NewManager(o)
+	if err == nil {
+		m.KnowContexts(contexts{})
+	}
+	return m, err
+}
 
 // Middleware returns middleware that gives each request a session of m. If a request passes the
 // middleware of m more than once, it still has one session of m. Middleware panics unless m is
 // what [NewManager] has returned without an error.
 func Middleware(m *Manager) gin.HandlerFunc {
 	m.MustBeMade()
+	m.KnowContexts(contexts{})
 	return func(c *gin.Context) {
 		outer := scopeOf(c)
 		if scope := outer.Of(m); scope != nil {

@@ -36,7 +36,18 @@ func start(t *testing.T, app adaptertest.App) string {
 		mux.Handle("/", handler(app.NotFound))
 	}
 	mux.Handle("/group/", mount(group, app.Group...))
-	return serve(t, recovery(mount(mux, app.Engine...)))
+	return serve(t, recovery(readCookies(mount(mux, app.Engine...), app.ReadCookies)))
+}
+
+// readCookies returns h behind middleware that reads the cookies, if it is asked for.
+func readCookies(h http.Handler, asked bool) http.Handler {
+	if !asked {
+		return h
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = r.Cookies()
+		h.ServeHTTP(w, r)
+	})
 }
 
 // mount returns h behind the middleware of the managers, outermost first.

@@ -41,6 +41,8 @@ const (
 	ruleTickets = "If a request has several cookies of the same name, the well-formed ones are " +
 		"tried, at most four, however the framework receives them."
 	ruleParser    = "A cookie counts only in the exact spelling in which it was set."
+	ruleFieldName = "Cookies are read from the field Cookie, in upper or lower case, and from " +
+		"no other."
 	ruleMalformed = "A malformed token costs no store call and starts no session."
 	ruleIgnored   = "A token anywhere except in the cookie is ignored."
 	ruleAnonymous = "A visitor without a session costs no store call and gets no cookie, " +

@@ -34,6 +34,9 @@ type App struct {
 	// Routes lists the routes of the application. Those whose path starts with /group/ belong
 	// to the group.
 	Routes []Route
+	// ReadCookies asks for middleware outside of the sessions that reads the cookies of every
+	// request by the framework's own means.
+	ReadCookies bool
 	// NotFound handles requests that match no route. If it is nil, the framework answers them.
 	NotFound Handler
 }

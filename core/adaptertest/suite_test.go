@@ -45,6 +45,7 @@ func brokenAdapters() map[string]broken {
 		"SendsATokenOnce":       {faults{sendsOnce: true}, "X3/LostAnswer"},
 		"FirstTokenOnly":        {faults{firstTokenOnly: true}, "C6/SeveralTickets"},
 		"ForgetsFetchMetadata":  {faults{forgetsFetch: true}, "C11/CrossSite"},
+		"ParsesLeniently":       {faults{parsesLeniently: true}, "C10/ParserTricksAfterARead"},
 		"ForgetsTheMethod":      {faults{forgetsMethod: true}, "C11/CrossSite"},
 		"ForgetsFormerCookies":  {faults{forgetsFormer: true}, "C12/FormerCookies"},
 		"OneCookieOfTheName":    {faults{oneOfTheName: true}, "C12/OtherDomainAndPath"},

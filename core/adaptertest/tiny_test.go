@@ -45,6 +45,7 @@ type faults struct {
 	forgetsFetch     bool // core is not told why the browser sends the request
 	forgetsMethod    bool // core is told everything but the method
 	forgetsFormer    bool // former cookies are not removed
+	parsesLeniently  bool // cookies that were read before are read again from what was parsed
 	oneOfTheName     bool // the application's cookies of the name are dropped, whatever their path
 }
 
@@ -390,7 +391,23 @@ func application(app adaptertest.App, f faults) http.Handler {
 		engine.Handle("/", handler(app.NotFound))
 	}
 	engine.Handle("/group/", wrap(app.Group, f, group))
-	return wrap(app.Engine, f, engine)
+	if !app.ReadCookies {
+		return wrap(app.Engine, f, engine)
+	}
+	return readCookies(wrap(app.Engine, f, engine), f)
+}
+
+// readCookies is middleware that reads the cookies, and stores them as it has parsed them if that is the fault.
+func readCookies(next http.Handler, f faults) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if read := r.Cookies(); f.parsesLeniently {
+			r.Header.Del("Cookie")
+			for _, cookie := range read {
+				r.Header.Add("Cookie", cookie.Name+"="+cookie.Value)
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func wrap(managers []*core.Manager, f faults, h http.Handler) http.Handler {

@@ -25,6 +25,9 @@ func TestConformance(t *testing.T) {
 func start(t *testing.T, app adaptertest.App) string {
 	t.Helper()
 	router := newRouter(&journal{})
+	if app.ReadCookies {
+		router.Use(readCookies)
+	}
 	use(router, app.Engine)
 	if app.NotFound != nil {
 		router.NotFound(handler(app.NotFound))
@@ -43,6 +46,13 @@ func start(t *testing.T, app adaptertest.App) string {
 		}
 	}
 	return serve(t, router)
+}
+
+func readCookies(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = r.Cookies()
+		next.ServeHTTP(w, r)
+	})
 }
 
 func use(r chi.Router, managers []*sessions.Manager) {
