@@ -9,6 +9,9 @@ type besideBase struct {
 	loadErr   error          // why the last attempt to load it failed
 	overtaker *verified      // the record whose ticket was overtaken, if the status is statusGone
 	others    []sessionRef   // the sessions of the other tickets that the request presented
+
+	// saveNow saves changes that no commit follows; see Session.unclosed.
+	saveNow func()
 }
 
 func (b *besideBase) getOvertaker() *verified {

@@ -153,8 +153,8 @@ type Cookie struct {
 	Path string
 
 	// SessionOnly makes a cookie without Max-Age and Expires, which browsers delete when they
-	// close. The server still applies Expiry. By default the cookie lasts as long as the
-	// session.
+	// close, unless they restore their tabs, and with them such cookies. The server still applies
+	// Expiry. By default the cookie lasts as long as the session.
 	SessionOnly bool
 
 	// DisableHTTPOnly lets scripts read the cookie. By default the HttpOnly attribute is set.

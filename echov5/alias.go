@@ -260,7 +260,8 @@ var (
 	// than [core.Options.Lifetime]. The user has to prove again who they are; the status is
 	// 409.
 	ErrStaleProof = core.ErrStaleProof
-	// ErrLate is returned for a change that needs a cookie after the response has begun.
+	// ErrLate is returned for a change that needs a cookie after the response has begun, or
+	// after the middleware has made the header final.
 	ErrLate = core.ErrLate
 	// ErrAnonymous is returned by operations that need a signed-in subject.
 	ErrAnonymous = core.ErrAnonymous

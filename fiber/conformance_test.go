@@ -30,7 +30,7 @@ func newApp(handler fiber.ErrorHandler) *fiber.App {
 
 func start(t *testing.T, a adaptertest.App) string {
 	t.Helper()
-	app := newApp(nil)
+	app := newApp(sessions.ErrorHandler(failing(a.Failed)))
 	for _, m := range a.Engine {
 		app.Use(sessions.Middleware(m))
 	}
@@ -72,6 +72,19 @@ func serve(t *testing.T, app *fiber.App) string {
 	return "http://" + ln.Addr().String()
 }
 
+// failing returns an error handler that calls failed, if there is one.
+func failing(failed func(adaptertest.Context, int) error) fiber.ErrorHandler {
+	if failed == nil {
+		return nil
+	}
+	return func(c *fiber.Ctx, err error) error {
+		if status := new(fiber.Error); errors.As(err, &status) {
+			return failed(request{c}, status.Code)
+		}
+		return fiber.DefaultErrorHandler(c, err)
+	}
+}
+
 func handler(h adaptertest.Handler) fiber.Handler {
 	return func(c *fiber.Ctx) error { return h(request{c}) }
 }
@@ -82,6 +95,7 @@ type request struct{ c *fiber.Ctx }
 func (r request) Get() *sessions.Session                        { return sessions.Get(r.c) }
 func (r request) GetFrom(m *sessions.Manager) *sessions.Session { return sessions.GetFrom(r.c, m) }
 func (r request) Load() (*sessions.Session, error)              { return sessions.Load(r.c) }
+func (r request) Lookup() (*sessions.Session, bool)             { return sessions.Lookup(r.c) }
 func (r request) Commit() error                                 { return sessions.Commit(r.c) }
 func (r request) Context() context.Context                      { return r.c.UserContext() }
 func (r request) Query(name string) string                      { return r.c.Query(name) }

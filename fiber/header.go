@@ -36,6 +36,9 @@ func apply(c *fiber.Ctx, reply *adapter.Reply) {
 		return // A reply with a cookie is private.
 	}
 	h := &c.Response().Header
+	for _, name := range adapter.TargetedFields() {
+		h.Del(name)
+	}
 	if set := cookiesToSet(h, c, reply); set.current != "" {
 		setCookie(h, set.current)
 		for _, former := range set.former {

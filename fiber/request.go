@@ -82,8 +82,16 @@ func (r *request) serve() error {
 		c.Context().SetUserValue(outer, outer)
 	}
 	c.SetUserContext(scope)
+	returned := false
+	defer func() {
+		if !returned {
+			reply := scope.Panicked()
+			apply(c, &reply)
+		}
+	}()
 	handlerErr := c.Next()
-	reply, err := scope.CommitHeader()
+	returned = true
+	reply, err := leave(c, scope, handlerErr)
 	if err != nil {
 		return reject(c, errors.Join(err, handlerErr))
 	}

@@ -73,6 +73,9 @@ func apply(c fiber.Ctx, reply *adapter.Reply) {
 		return // A reply with a cookie is private.
 	}
 	h := responseHeader(c)
+	for _, name := range adapter.TargetedFields() {
+		h.del(name)
+	}
 	if set := h.cookiesToSet(c, reply); set.current != "" {
 		h.setCookie(set.current)
 		for _, former := range set.former {

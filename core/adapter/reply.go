@@ -38,8 +38,8 @@ type Reply struct {
 	// Private says that the response depends on the session, so that no shared cache may store
 	// it. It is true whenever SetCookie is not "".
 	Private bool
-	// NoStore says that an earlier reply of the same response has set the cookie, so that no
-	// cache may store the response.
+	// NoStore says that no cache may store the response: an earlier reply of the same response
+	// has set the cookie, for instance.
 	NoStore bool
 	// Values is memory for the values of the fields that Apply sets. If it is nil, Apply
 	// allocates.
@@ -58,6 +58,7 @@ func (r *Reply) Apply(header map[string][]string) {
 		}
 		header["Set-Cookie"] = lines
 	}
+	clearTargeted(header)
 	values := r.Values
 	if values == nil {
 		values = new([2]string)
@@ -86,7 +87,7 @@ func withCookie(values []string, cookie string) []string {
 // application stays.
 func (r *Reply) CacheControl(current string) string {
 	switch {
-	case !r.Private || hasDirective(current, "no-store"):
+	case !r.Private || forbidsStorage(current):
 		return current
 	case r.NoStore || r.SetCookie != "":
 		return "no-store"
@@ -95,11 +96,13 @@ func (r *Reply) CacheControl(current string) string {
 	case hasBareDirective(current, "private"):
 		return current
 	}
-	// The directives public and s-maxage are for shared caches only.
+	// The directives public and s-maxage are for shared caches only, and must-understand would
+	// have caches ignore no-store.
 	directives := []string{"private"}
 	for directive := range strings.SplitSeq(current, ",") {
 		directive = strings.TrimSpace(directive)
-		shared := isDirective(directive, "public") || isDirective(directive, "s-maxage")
+		shared := isDirective(directive, "public") || isDirective(directive, "s-maxage") ||
+			isDirective(directive, "must-understand")
 		if directive != "" && !shared {
 			directives = append(directives, directive)
 		}
