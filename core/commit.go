@@ -208,7 +208,7 @@ func (s *Session) fillReply(r *adapter.Reply) {
 		if s.toDelete != nil {
 			return // The session has not been deleted yet, so the cookie stays.
 		}
-		r.SetCookie = s.manager.cookies.Remove()
+		r.SetCookie, r.ClearSiteData = s.manager.cookies.Remove(), s.manager.clearSiteData
 	case cookieKeep:
 	}
 	if r.SetCookie != "" {
@@ -222,7 +222,8 @@ func (s *Session) fillReply(r *adapter.Reply) {
 func (s *Session) fillPrivacy(r *adapter.Reply) {
 	r.Cookie = s.manager.CookieName()
 	r.Private = s.accessed || s.cookieSent || s.cookie != cookieKeep
-	r.NoStore = s.cookieSent
+	r.NoStore = s.cookieSent ||
+		s.accessed && s.manager.noStoreSignedIn && s.currentSubject() != ""
 }
 
 // fillLastReply is fillReply for the replies at the end of a response, which use the session's

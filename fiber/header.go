@@ -45,6 +45,9 @@ func apply(c *fiber.Ctx, reply *adapter.Reply) {
 			setCookie(h, former)
 		}
 	}
+	if reply.ClearSiteData != "" {
+		h.Set("Clear-Site-Data", reply.ClearSiteData)
+	}
 	// Both are read first, because deleting a field may change the order of the others.
 	cacheControl, vary := fieldOf(h, fiber.HeaderCacheControl), fieldOf(h, fiber.HeaderVary)
 	cacheControl.set(h, reply.CacheControl(cacheControl.value))

@@ -123,7 +123,7 @@ const (
 	// most 15 minutes.
 	PresetAAL3 = core.PresetAAL3
 	// PresetASVS1 is PresetAAL1 with a Secure cookie whose name starts with __Host- or
-	// __Secure-.
+	// __Secure-, and with NoStoreSignedIn.
 	PresetASVS1 = core.PresetASVS1
 	// PresetASVS2 is PresetAAL2 with the cookie of PresetASVS1, HttpOnly and SameSite. The
 	// name starts with __Host- unless a Domain shares the cookie with other hosts.

@@ -82,6 +82,9 @@ func apply(c fiber.Ctx, reply *adapter.Reply) {
 			h.setCookie(former)
 		}
 	}
+	if reply.ClearSiteData != "" {
+		h.set(field{name: "Clear-Site-Data"}, reply.ClearSiteData)
+	}
 	// Both are read first, because deleting a field may change the order of the others.
 	cacheControl, vary := h.field(fiber.HeaderCacheControl), h.field(fiber.HeaderVary)
 	h.set(cacheControl, reply.CacheControl(cacheControl.value))

@@ -35,6 +35,9 @@ type Reply struct {
 	// FormerCookies are values of further Set-Cookie fields, which remove cookies that the
 	// application used before. It is empty if SetCookie is "".
 	FormerCookies []string
+	// ClearSiteData is the value of the Clear-Site-Data field, or "" if the response has none. It
+	// is "" if SetCookie is.
+	ClearSiteData string
 	// Private says that the response depends on the session, so that no shared cache may store
 	// it. It is true whenever SetCookie is not "".
 	Private bool
@@ -57,6 +60,9 @@ func (r *Reply) Apply(header map[string][]string) {
 			lines = withCookie(lines, former)
 		}
 		header["Set-Cookie"] = lines
+	}
+	if r.ClearSiteData != "" {
+		header["Clear-Site-Data"] = []string{r.ClearSiteData}
 	}
 	clearTargeted(header)
 	values := r.Values

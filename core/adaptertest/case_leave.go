@@ -22,6 +22,7 @@ func leaveCases() []testCase {
 		{"H1/LateRead", ruleLeave, leaveLateRead},
 		{"H1/StreamRead", ruleLeave, leaveStreamRead},
 		{"H1/Targeted", ruleStricter, leaveTargeted},
+		{"H1/SignedIn", ruleSignedIn, leaveSignedIn},
 		{"H2/ErrorPageWrites", ruleErrorPage, leaveErrorPageWrites},
 		{"A7/OwnPage", ruleOwnPage, leaveOwnPage},
 		{"A6/LookupMissing", ruleLookup, leaveLookupMissing},
@@ -183,6 +184,28 @@ func leaveTargeted(e *env) {
 		e.Errorf("Cache-Control is %q, which has caches ignore no-store", value)
 	}
 	e.wantUncached(a)
+}
+
+// leaveSignedIn has no page of a signed-in user stored, and the browser's data deleted with the
+// session.
+func leaveSignedIn(e *env) {
+	const kinds = `"cache", "storage"`
+	e.serve(core.Options{NoStoreSignedIn: true, ClearSiteData: kinds})
+	b := e.newVisitor()
+	e.wantPrivate(b.get("/read"))
+	b.get("/login")
+	b.get("/read")
+	a := b.get("/read")
+	e.wantNoCookie(a)
+	e.wantNoStore(a)
+	if value := a.field("Clear-Site-Data"); value != "" {
+		e.Errorf("Clear-Site-Data is %q before the logout", value)
+	}
+	a = b.get("/logout")
+	e.wantRemoval(a)
+	if value := a.field("Clear-Site-Data"); value != kinds {
+		e.Errorf("Clear-Site-Data is %q, want %q", value, kinds)
+	}
 }
 
 // leaveErrorPageWrites has the page of an error leave a note in the session, of a browser that has
