@@ -10,6 +10,9 @@ type besideBase struct {
 	overtaker *verified      // the record whose ticket was overtaken, if the status is statusGone
 	others    []sessionRef   // the sessions of the other tickets that the request presented
 	own       *ownSession    // what ActAs leaves, while it saves
+
+	// saveNow saves changes that no commit follows; see Session.unclosed.
+	saveNow func()
 }
 
 // cookieAction is what the next reply does to the cookie.

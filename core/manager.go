@@ -29,6 +29,9 @@ type Manager struct {
 	sameSite SameSite
 	lazy     bool
 	preset   Preset
+
+	noStoreSignedIn bool
+	clearSiteData   string
 }
 
 // NewManager returns a manager for the options, or an error that says what to change. If the
@@ -50,6 +53,7 @@ func NewManager(o Options) (*Manager, error) {
 		former:   o.formerCookies(),
 		codec:    newValueCodec(o.Codec),
 		maxSize:  o.MaxSize, sameSite: o.Cookie.SameSite, lazy: o.Lazy, preset: o.Preset,
+		noStoreSignedIn: o.NoStoreSignedIn, clearSiteData: o.ClearSiteData,
 	}
 	m.observer = observer{keyspace: &m.keyspace, log: o.Logger}
 	if o.OnEvent != nil {

@@ -58,12 +58,13 @@ type Session struct {
 	goneReported   bool // an event has said that the session is gone
 	crossSite      bool // the browser kept the cookie back, so no session starts but by a login
 	updated        bool // an update has begun
+	unclosed       bool // no commit follows, so each change is saved at once
 
 	unsavedReported bool // an event has said why the next commit fails
 	refused         refusal
 }
 
-// refusal is a change that was refused and has yet to be reported, by unlock.
+// refusal is what unlock still has to do about a change: report that it was refused, or save it.
 type refusal uint8
 
 const (
@@ -71,6 +72,8 @@ const (
 	refusedLate              // it came too late
 	refusedGone              // the session has ended
 	refusedCrossSite         // it is not saved, because it would start a session from another site
+	refusedTimedOut          // it needs a cookie, and the request's deadline has passed
+	savedAtOnce              // it is not refused, but no commit follows
 )
 
 // response is how far the response of a request has got. It is the one place that says whether
@@ -78,14 +81,47 @@ const (
 type response struct {
 	begun       bool           // the commit before the first byte has begun
 	arrival     arrival        // how many revocations were known when the request arrived
-	headersSent atomic.Bool    // set by CommitHeader and HeaderSent
+	headersSent sentFlag       // set by CommitHeader and HeaderSent
 	client      adapter.Client // sent the request; valid until headersSent; may be nil
 }
 
-// markSent sets headersSent. It looks first, because a load takes less time than a store.
-func (r *response) markSent() {
-	if !r.headersSent.Load() {
-		r.headersSent.Store(true)
+// markSent sets headersSent.
+func (r *response) markSent() { r.headersSent.Store(true) }
+
+// sentFlag is an atomic.Bool that says that no cookie can be sent any more. Its other bits say
+// what else has become of the response.
+type sentFlag struct{ bits atomic.Uint32 }
+
+const (
+	bitSent         uint32 = 1 << iota // no cookie can be sent any more
+	bitOver                            // the middleware has returned
+	bitPanicked                        // so it has, because the handler has panicked
+	bitCommitFailed                    // the last explicit commit has failed
+	bitGivenUp                         // the handler has answered that, so nothing more is saved
+)
+
+// Load reports whether no cookie can be sent any more.
+func (f *sentFlag) Load() bool { return f.has(bitSent) }
+
+// Store notes that no cookie can be sent any more. It is never taken back.
+func (f *sentFlag) Store(bool) { f.set(bitSent) }
+
+// noteCommit notes whether an explicit commit has failed.
+func (f *sentFlag) noteCommit(err error) {
+	if err != nil {
+		f.set(bitCommitFailed)
+	} else if f.has(bitCommitFailed) {
+		f.bits.And(^bitCommitFailed)
+	}
+}
+
+// has reports whether any of the bits is set.
+func (f *sentFlag) has(bits uint32) bool { return f.bits.Load()&bits != 0 }
+
+// set sets the bits. It looks first, because a load takes less time than a store.
+func (f *sentFlag) set(bits uint32) {
+	if f.bits.Load()&bits != bits {
+		f.bits.Or(bits)
 	}
 }
 
@@ -401,6 +437,9 @@ func (s *Session) change() *delta {
 		s.pending = &delta{}
 		s.dirty.Store(true)
 	}
+	if s.unclosed && s.beside != nil && s.response.headersSent.Load() {
+		s.refused = savedAtOnce
+	}
 	return s.pending
 }
 
@@ -449,6 +488,8 @@ func (s *Session) writable(needsCookie bool) error {
 	switch {
 	case s.failure != nil:
 		return s.failure
+	case s.response.headersSent.has(bitPanicked):
+		return errPanicked
 	case s.status == statusGone && s.pending.getLogin() == nil:
 		if !s.goneReported {
 			s.refused, s.goneReported = refusedGone, true
@@ -492,8 +533,12 @@ func (s *Session) fetch() adapter.Fetch {
 	return s.response.client.Fetch()
 }
 
+// errPanicked is returned for changes that an error page makes when the handler has panicked.
+var errPanicked = errors.New("sessions: the handler has panicked, so the request saves nothing; " +
+	"recover from the panic inside of the session middleware if this change has to be saved")
+
 // unlock releases s.mu. It then reports a change that was refused, because no logger and no hook
-// runs under a lock.
+// runs under a lock, or saves one that no commit follows.
 func (s *Session) unlock() {
 	refused := s.refused
 	if refused == refusedNothing {
@@ -501,6 +546,12 @@ func (s *Session) unlock() {
 		return
 	}
 	s.refused = refusedNothing
+	if refused == savedAtOnce {
+		saveNow := s.beside.saveNow
+		s.mu.Unlock()
+		saveNow()
+		return
+	}
 	e := Event{
 		SessionID: s.currentID(), Subject: s.currentSubject(), Actor: s.actor().Subject,
 	}
@@ -512,10 +563,13 @@ func (s *Session) unlock() {
 	case refusedLate:
 		e.Kind, e.Err = EventLate, ErrLate
 		s.manager.observer.warn(e)
+	case refusedTimedOut:
+		e.Kind, e.Err = EventLate, errTimedOut
+		s.manager.observer.warn(e)
 	case refusedCrossSite:
 		e.Kind, e.Err = EventCrossSite, ErrCrossSite
 		s.manager.observer.emit(e)
-	case refusedGone, refusedNothing:
+	case refusedGone, refusedNothing, savedAtOnce:
 		e.Kind, e.Err = EventGone, ErrGone
 		s.manager.observer.emit(e)
 	}

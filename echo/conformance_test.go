@@ -2,6 +2,7 @@ package sessions_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -33,6 +34,13 @@ func newEngine() *echo.Echo {
 func start(t *testing.T, app adaptertest.App) string {
 	t.Helper()
 	e := newEngine()
+	e.HTTPErrorHandler = func(err error, c echo.Context) {
+		if status := new(echo.HTTPError); app.Failed != nil && errors.As(err, &status) {
+			_ = app.Failed(request{c}, status.Code)
+			return
+		}
+		e.DefaultHTTPErrorHandler(err, c)
+	}
 	if app.ReadCookies {
 		e.Use(readCookies)
 	}
@@ -81,6 +89,7 @@ type request struct{ c echo.Context }
 func (r request) Get() *sessions.Session                        { return sessions.Get(r.c) }
 func (r request) GetFrom(m *sessions.Manager) *sessions.Session { return sessions.GetFrom(r.c, m) }
 func (r request) Load() (*sessions.Session, error)              { return sessions.Load(r.c) }
+func (r request) Lookup() (*sessions.Session, bool)             { return sessions.Lookup(r.c) }
 func (r request) Commit() error                                 { return sessions.Commit(r.c) }
 func (r request) Context() context.Context                      { return r.c.Request().Context() }
 func (r request) Query(name string) string                      { return r.c.QueryParam(name) }

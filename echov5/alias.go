@@ -124,7 +124,7 @@ const (
 	// most 15 minutes.
 	PresetAAL3 = core.PresetAAL3
 	// PresetASVS1 is PresetAAL1 with a Secure cookie whose name starts with __Host- or
-	// __Secure-.
+	// __Secure-, and with NoStoreSignedIn.
 	PresetASVS1 = core.PresetASVS1
 	// PresetASVS2 is PresetAAL2 with the cookie of PresetASVS1, HttpOnly and SameSite. The
 	// name starts with __Host- unless a Domain shares the cookie with other hosts.
@@ -272,7 +272,8 @@ var (
 	// than [core.Options.Lifetime]. The user has to prove again who they are; the status is
 	// 409.
 	ErrStaleProof = core.ErrStaleProof
-	// ErrLate is returned for a change that needs a cookie after the response has begun.
+	// ErrLate is returned for a change that needs a cookie after the response has begun, or
+	// after the middleware has made the header final.
 	ErrLate = core.ErrLate
 	// ErrActing is returned by [core.Session.ActAs] if the session acts for another subject
 	// already. The status is 409.

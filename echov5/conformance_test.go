@@ -50,6 +50,11 @@ func start(t *testing.T, app adaptertest.App) string {
 
 func startOn(t *testing.T, e *echo.Echo, app adaptertest.App) string {
 	t.Helper()
+	if app.Failed != nil {
+		e.HTTPErrorHandler = func(c *echo.Context, err error) {
+			_ = app.Failed(request{c}, echo.StatusCode(err))
+		}
+	}
 	if app.ReadCookies {
 		e.Use(readCookies)
 	}
@@ -101,6 +106,7 @@ type request struct{ c *echo.Context }
 func (r request) Get() *sessions.Session                        { return sessions.Get(r.c) }
 func (r request) GetFrom(m *sessions.Manager) *sessions.Session { return sessions.GetFrom(r.c, m) }
 func (r request) Load() (*sessions.Session, error)              { return sessions.Load(r.c) }
+func (r request) Lookup() (*sessions.Session, bool)             { return sessions.Lookup(r.c) }
 func (r request) Commit() error                                 { return sessions.Commit(r.c) }
 func (r request) Context() context.Context                      { return r.c.Request().Context() }
 func (r request) Query(name string) string                      { return r.c.QueryParam(name) }

@@ -73,7 +73,15 @@ func (r *request) serve() error {
 	c.Context().SetUserValue(core.ScopeKey{}, scope)
 	c.Context().SetUserValue(r, r)
 	c.SetUserContext(scope)
+	returned := false
+	defer func() {
+		if !returned {
+			reply := scope.Panicked()
+			apply(c, &reply)
+		}
+	}()
 	handlerErr := c.Next()
+	returned = true
 	if r.over.Load() {
 		_ = scope.HeaderSent() // Failures have been logged, and nobody is left to answer.
 		return handlerErr
@@ -81,7 +89,7 @@ func (r *request) serve() error {
 	if behindNetHTTP(c) {
 		_ = c.Response().Body() // This reads the body stream to its end.
 	}
-	reply, err := scope.CommitHeader()
+	reply, err := leave(c, scope, handlerErr)
 	if err != nil {
 		return reject(c, errors.Join(err, handlerErr))
 	}

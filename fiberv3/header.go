@@ -63,11 +63,17 @@ func apply(c fiber.Ctx, reply *adapter.Reply) {
 		return // A reply with a cookie is private.
 	}
 	h := responseHeader(c)
+	for _, name := range adapter.TargetedFields() {
+		h.del(name)
+	}
 	if set := h.cookiesToSet(c, reply); set.current != "" {
 		h.setCookie(set.current)
 		for _, former := range set.former {
 			h.setCookie(former)
 		}
+	}
+	if reply.ClearSiteData != "" {
+		h.set(field{name: "Clear-Site-Data"}, reply.ClearSiteData)
 	}
 	// Both are read first, because deleting a field may change the order of the others.
 	cacheControl, vary := h.field(fiber.HeaderCacheControl), h.field(fiber.HeaderVary)

@@ -61,7 +61,15 @@ func newRequest(c fiber.Ctx, m *Manager, fields []string) (*request, []string) {
 // handler panics, serve saves nothing.
 func (r *request) serve() error {
 	r.publish()
+	returned := false
+	defer func() {
+		if !returned && !r.c.IsAbandoned() {
+			reply := r.scope.Panicked()
+			apply(r.c, &reply)
+		}
+	}()
 	handlerErr := r.c.Next()
+	returned = true
 	if timedOut(r.scope.Context, r.c, handlerErr) {
 		_ = r.scope.HeaderSent() // Failures have been logged, and nobody is left to answer.
 		if handlerErr == nil && !r.c.IsAbandoned() {
@@ -73,7 +81,7 @@ func (r *request) serve() error {
 		_ = r.scope.HeaderSent()
 		return handlerErr
 	}
-	reply, err := r.scope.CommitHeader()
+	reply, err := leave(r.c, &r.scope, handlerErr)
 	if err != nil {
 		return reject(r.c, errors.Join(err, handlerErr))
 	}

@@ -39,6 +39,11 @@ type App struct {
 	ReadCookies bool
 	// NotFound handles requests that match no route. If it is nil, the framework answers them.
 	NotFound Handler
+	// Failed answers the errors of [Context].Fail where the framework has errors answered: in
+	// its error handler or, if it has none, in middleware outside the session middleware. If the
+	// framework has neither, the adapter's test calls Failed where the handler has returned the
+	// error. If Failed is nil, the framework answers them.
+	Failed func(c Context, status int) error
 }
 
 // Route is one route of an [App].

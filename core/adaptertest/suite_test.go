@@ -51,6 +51,10 @@ func brokenAdapters() map[string]broken {
 		"OneCookieOfTheName":    {faults{oneOfTheName: true}, "C12/OtherDomainAndPath"},
 		"OneCookieAtOnce":       {faults{oneOfTheName: true}, "C12/AllAtOnce"},
 		"SendsARefusedLogin":    {faults{sendsBody: true}, "R1/RevokedMeanwhile"},
+		"ForgetsPanics":         {faults{forgetsPanic: true}, "H1/Panic"},
+		"ForgetsLateReads":      {faults{forgetsLateReads: true}, "H1/LateRead"},
+		"ForgetsStreams":        {faults{forgetsLateReads: true}, "H1/StreamRead"},
+		"SavesAgain":            {faults{savesAgain: true}, "A7/OwnPage"},
 	}
 }
 
