@@ -186,7 +186,7 @@ func TestSupport(t *testing.T) {
 	d.get("/me", http.StatusOK, "support as ann")
 	d.post("/stop-acting", "", http.StatusOK, "back as support")
 	d.get("/me", http.StatusOK, "support, signed in")
-	d.post("/stop-acting", "", http.StatusInternalServerError, "")
+	d.post("/stop-acting", "", http.StatusConflict, "")
 }
 
 func TestLoginWhileTheStoreFails(t *testing.T) {
