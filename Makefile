@@ -11,6 +11,7 @@ export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
 BIN := $(CURDIR)/internal/build/bin
 GOLANGCI_LINT := $(BIN)/golangci-lint
+APIDIFF := v0.0.0-20261113113407-e3970619a1a4
 export GOVULNCHECK := $(BIN)/govulncheck
 
 MODULES := $(patsubst ./%,%,$(shell go work edit -json go.work | sed -n 's/.*"DiskPath": "\(.*\)".*/\1/p'))
@@ -32,7 +33,7 @@ side-by-side = @$(MAKE) --no-print-directory --keep-going --output-sync=target \
 	--jobs=$(or $(JOBS),$(shell getconf _NPROCESSORS_ONLN))
 
 .PHONY: help check test stress bench bench-stores generate cover fmt tools \
-	lint lint-code lint-format lint-modules lint-core lint-generated lint-circles lint-vulnerabilities
+	lint lint-code lint-format lint-modules lint-core lint-generated lint-circles lint-api lint-vulnerabilities release
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 22
@@ -59,7 +60,7 @@ bench: ## Measure beside the peers and write docs/benchmarks.md, in twenty-five 
 	TEST_REQUIRE=redis go -C internal/bench test -run '^$$' -bench '^BenchmarkReport$$' -benchtime 1x -timeout 2h -v .
 
 lint: tools ## Run every check below.
-	$(side-by-side) lint-format lint-core lint-generated lint-circles $(LINTED:%=lint-code/%) $(LINTED:%=lint-modules/%) \
+	$(side-by-side) lint-format lint-core lint-generated lint-circles lint-api $(LINTED:%=lint-code/%) $(LINTED:%=lint-modules/%) \
 		$(LINTED:%=lint-vulnerabilities/%)
 
 lint-format: tools ## Are all Go files formatted?
@@ -80,6 +81,9 @@ lint-generated: ## Is alias.go of each adapter what make generate writes?
 lint-circles: ## Do files use each other in a circle? CIRCLES=-v prints the size of each package's largest.
 	go -C internal/build run -exec 'env GOWORK=$(WORKSPACE)' ./circles $(CIRCLES) $(ACYCLIC)
 
+lint-api: tools ## Does a change break programs that use the last release?
+	@internal/build/api.sh $(MODULES)
+
 lint-vulnerabilities: tools ## Is a known vulnerability called? VULNDB=URL names a mirror of the database.
 	$(side-by-side) $(LINTED:%=lint-vulnerabilities/%)
 
@@ -94,7 +98,11 @@ $(LINTED:%=lint-vulnerabilities/%): lint-vulnerabilities/%: tools
 
 tools:
 	@GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+	@GOBIN=$(BIN) go install golang.org/x/exp/cmd/apidiff@$(APIDIFF)
 	@GOBIN=$(BIN) go install golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+release: ## Rehearse a release of all modules: VERSION=v0.1.0. PUBLISH=yes tags it; OUT=folder gets what is published beside it.
+	go -C internal/release run . -version "$(VERSION)" $(if $(OUT),-out "$(abspath $(OUT))") $(if $(filter yes,$(PUBLISH)),-publish)
 
 generate: ## Write alias.go of each adapter from core's documentation.
 	go -C internal/build run ./alias $(ADAPTERS)
