@@ -3,14 +3,17 @@ package core
 import (
 	"context"
 	"errors"
+	"slices"
+	"time"
 
 	"github.com/cloakroom-go/sessions/core/internal/record"
 	"github.com/cloakroom-go/sessions/core/internal/ticket"
 )
 
-// A session in which somebody acts for its subject lasts no longer than their own session, which
-// its record names. So every request that opens it looks for that one, and every commit looks
-// again after its save: whoever ends the own session ends both.
+// A session in which somebody acts for its subject is valid for as long as the secret with which
+// they have opened their own session: its record names both. So every request that opens it looks
+// for that one, and every commit looks again after its save: whoever ends the own session ends
+// both.
 
 // openBound opens a session as open does, and checks who acts in it.
 func (r *records) openBound(ctx context.Context, v *verified, t *ticket.Ticket) error {
@@ -51,17 +54,27 @@ func (r *records) checkActor(ctx context.Context, v *verified, t *ticket.Ticket)
 	return r.verifyRecord(ctx, v, &rec, t) // It has a mark, which says why.
 }
 
-// ofActor sets own to the session of who acts in the session snap, or returns ErrNotFound.
+// ofActor sets own to the session of who acts in the session snap. It returns ErrNotFound if that
+// has ended, or if their secret would not open it any longer.
 func (r *records) ofActor(ctx context.Context, snap, own *record.Snapshot) error {
 	actor := snap.Actor()
-	id := r.idOf(r.key(actor.Session))
-	found, err := r.byID(ctx, id)
+	found, err := r.byKey(ctx, r.key(actor.Session))
 	if err != nil {
 		return err
 	}
-	if !found.SignedIn() || actor.Subject != "" && found.Subject() != actor.Subject {
-		return ErrNotFound // Another subject has signed in with it.
+	if !found.SignedIn() || actor.Subject != "" && found.Subject() != actor.Subject ||
+		!opensBy(&found, &actor.Digest, time.Now().UnixMilli()) {
+		return ErrNotFound // Somebody has signed in or stepped up with it.
 	}
 	*own = found
 	return nil
+}
+
+// withActors returns the sessions without those of somebody who acts for the subject and has no
+// session of their own any more. They end with their next request.
+func (r *records) withActors(ctx context.Context, snaps []record.Snapshot) []record.Snapshot {
+	return slices.DeleteFunc(snaps, func(s record.Snapshot) bool {
+		var own record.Snapshot
+		return s.Actor() != (record.Actor{}) && errors.Is(r.ofActor(ctx, &s, &own), ErrNotFound)
+	})
 }

@@ -9,6 +9,33 @@ type besideBase struct {
 	loadErr   error          // why the last attempt to load it failed
 	overtaker *verified      // the record whose ticket was overtaken, if the status is statusGone
 	others    []sessionRef   // the sessions of the other tickets that the request presented
+	own       *ownSession    // what ActAs leaves, while it saves
+
+	// saveNow saves changes that no commit follows; see Session.unclosed.
+	saveNow func()
+}
+
+// cookieAction is what the next reply does to the cookie.
+type cookieAction uint8
+
+const (
+	cookieKeep cookieAction = iota
+	cookieSet
+	cookieRemove
+)
+
+// ownSession is what a session was before it acted for somebody.
+type ownSession struct {
+	verified
+	undeliveredYet, cookieOutdated, issued bool
+	cookie                                 cookieAction
+}
+
+func (b *besideBase) getOwn() *ownSession {
+	if b == nil {
+		return nil
+	}
+	return b.own
 }
 
 func (b *besideBase) getOvertaker() *verified {
@@ -23,6 +50,18 @@ func (b *besideBase) getOthers() []sessionRef {
 		return nil
 	}
 	return b.others
+}
+
+// withOwn returns b with another own session. It changes b, if it is not nil.
+func (b *besideBase) withOwn(own *ownSession) *besideBase {
+	switch {
+	case b == nil && own == nil:
+		return nil
+	case b == nil:
+		b = new(besideBase)
+	}
+	b.own = own
+	return b
 }
 
 // withOvertaker returns b with another overtaker. It changes b, if it is not nil.

@@ -35,7 +35,7 @@ func (s *Session) Save(ctx context.Context) error {
 	}
 	defer s.commitMu.Unlock()
 	if err := s.flush(ctx); err != nil {
-		return err
+		return s.reportUnsaved(err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,6 +61,20 @@ func (s *Session) commitEarly(ctx context.Context) (r adapter.Reply, err error) 
 	return r, nil
 }
 
+// commitEnd is commitHeader for a header that leaves later. More may be committed then.
+func (s *Session) commitEnd(ctx context.Context, r *adapter.Reply) error {
+	s.noteDevice()
+	s.commitMu.Lock()
+	defer s.commitMu.Unlock()
+	err := s.flush(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		s.fillLastReply(r)
+	}
+	return err
+}
+
 // commitHeader commits at the last moment before the first byte of the response, fills in r and
 // notes that no cookie can be sent afterwards. It is no error here if another request ended the
 // session: the response goes out without a cookie.
@@ -77,7 +91,7 @@ func (s *Session) commitHeader(ctx context.Context, r *adapter.Reply) error {
 		return err
 	}
 	defer s.commitMu.Unlock()
-	err := s.flush(ctx)
+	err := s.reportUnsaved(s.flush(ctx))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for err == nil && s.toDelete != nil { // Destroy came after the flush.
@@ -116,10 +130,7 @@ func (s *Session) commitLate(ctx context.Context) error {
 	}
 	defer s.commitMu.Unlock()
 	err := s.flush(ctx)
-	if err != nil && !errors.Is(err, ErrLate) && !errors.Is(err, ErrStore) {
-		e := Event{Kind: EventLost, SessionID: s.ID(), Err: err, Context: ctx}
-		s.manager.observer.report(slog.LevelError, e)
-	}
+	s.reportLost(ctx, err)
 	return err
 }
 
@@ -175,6 +186,46 @@ func insideUpdate() bool {
 	}
 }
 
+// reported reports whether an event has said why the commit fails.
+func (s *Session) reported() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.unsavedReported
+}
+
+// reportLost reports changes that could not be saved, unless that has been reported where it
+// happened.
+func (s *Session) reportLost(ctx context.Context, err error) {
+	if err == nil || errors.Is(err, ErrLate) || errors.Is(err, ErrStore) ||
+		errors.Is(err, errTimedOut) || s.reported() {
+		return
+	}
+	e := Event{Kind: EventLost, SessionID: s.ID(), Err: err, Context: ctx}
+	s.manager.observer.report(slog.LevelError, e)
+}
+
+// giveUp drops the changes that a commit could not save.
+func (s *Session) giveUp() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pending, s.toDelete, s.cookie = nil, nil, cookieKeep
+	s.dirty.Store(s.failure != nil)
+}
+
+// saveAtOnce says that no commit follows, so that each change is saved at once, unless it needs a
+// cookie.
+func (s *Session) saveAtOnce(ctx context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.unclosed {
+		return
+	}
+	if s.unclosed = true; s.beside == nil {
+		s.beside = new(besideBase)
+	}
+	s.beside.saveNow = func() { _ = s.commitLate(ctx) } // Failures are logged, and events.
+}
+
 // flush commits until there is nothing left to commit. A Destroy that comes while a save is
 // running is carried out after it. It expects s.commitMu to be held.
 func (s *Session) flush(ctx context.Context) error {
@@ -222,28 +273,34 @@ func (s *Session) fillReply(r *adapter.Reply) {
 	if s.response.headersSent.Load() {
 		return
 	}
-	r.Cookie = s.manager.CookieName()
-	r.Private = s.accessed || s.cookieSent || s.cookie != cookieKeep
+	s.fillPrivacy(r)
 	switch s.cookie {
 	case cookieSet:
 		r.SetCookie, s.issued = s.setCookie(), false
 	case cookieRemove:
 		if s.toDelete != nil {
-			r.NoStore = s.cookieSent
 			return // The session has not been deleted yet, so the cookie stays.
 		}
-		r.SetCookie = s.manager.cookies.Remove()
+		r.SetCookie, r.ClearSiteData = s.manager.cookies.Remove(), s.manager.clearSiteData
 	case cookieKeep:
 	}
 	if r.SetCookie != "" {
 		r.FormerCookies = s.manager.former
 	}
 	s.cookie, s.cookieSent = cookieKeep, s.cookieSent || r.SetCookie != ""
-	r.NoStore = s.cookieSent
+	r.NoStore = r.NoStore || s.cookieSent
 }
 
-// fillLastReply is fillReply for the last reply of a response. Only one reply may use the
-// session's memory for header values, because the header keeps it.
+// fillPrivacy sets what r says to caches. It expects s.mu to be held.
+func (s *Session) fillPrivacy(r *adapter.Reply) {
+	r.Cookie = s.manager.CookieName()
+	r.Private = s.accessed || s.cookieSent || s.cookie != cookieKeep
+	r.NoStore = s.cookieSent ||
+		s.accessed && s.manager.noStoreSignedIn && s.currentSubject() != ""
+}
+
+// fillLastReply is fillReply for the replies at the end of a response, which use the session's
+// memory for the values of the header. One of them may replace the values of another.
 func (s *Session) fillLastReply(r *adapter.Reply) {
 	r.Values = &s.headerValues
 	s.fillReply(r)

@@ -37,11 +37,10 @@ const (
 
 // outcome is what came of a commit plan.
 type outcome struct {
-	composed               // what is stored now
-	deleted      bool      // the session in commitPlan.toDelete is deleted, or may not be
-	notOwned     bool      // its secret may no longer end it, or it has ended before
-	updateFailed bool      // an update could not run again, and nothing was saved
-	overtaker    *verified // the record that made the changes void, if there is one
+	composed            // what is stored now
+	deleted   bool      // the session in commitPlan.toDelete is deleted, or may not be
+	notOwned  bool      // its secret may no longer end it, or it has ended before
+	overtaker *verified // the record that made the changes void, if there is one
 }
 
 // reason returns why the changes are void, or "" if that is not known.

@@ -35,13 +35,14 @@ func (c *composer) compose(base *verified, d *delta, at *moment, out *composed) 
 	// A session that fits may outgrow the limit by what a renewal adds to it. That is not the
 	// handler's fault, so the limit applies only if the handler has changed values.
 	if size := len(rec.Data); size > c.maxSize && (isNew || len(d.keys) > 0) {
-		return tooLarge("session", size, c.maxSize)
+		return tooLarge("the session", size, c.maxSize)
 	}
 	return nil
 }
 
 func tooLarge(what string, size, limit int) error {
-	return fmt.Errorf("%w: %q takes %d bytes, MaxSize is %d", ErrTooLarge, what, size, limit)
+	return fmt.Errorf("%w: %s takes %d bytes, and Options.MaxSize is %d: keep less in the "+
+		"session, or raise MaxSize", ErrTooLarge, what, size, limit)
 }
 
 // applyUse records the use of the session, and decides whether its cookie has to be sent again.

@@ -24,6 +24,8 @@ func (m *Manager) Policy() string {
 		"cookie: " + m.CookieName() + m.cookies.Attributes() +
 			choose(p.remember, ", kept by the browser until the session ends",
 				", dropped when the browser closes"),
+		"pages of signed-in users: " +
+			choose(m.noStoreSignedIn, "not kept by the browser", "kept in the browser's history"),
 		"IP address and user agent of signed-in sessions: " +
 			choose(m.executor.noDevice, "not kept", "kept in the session's record"),
 	}

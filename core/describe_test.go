@@ -21,6 +21,7 @@ grace for a former secret after renewal: 30s
 a former secret used after its grace: reported
 sessions per subject: any number
 cookie: session; Path=/; HttpOnly; Secure; SameSite=Lax, kept by the browser until the session ends
+pages of signed-in users: kept in the browser's history
 IP address and user agent of signed-in sessions: kept in the session's record
 `},
 		"strict": {Options{
@@ -34,6 +35,7 @@ grace for a former secret after renewal: none
 a former secret used after its grace: reported, and the session is ended
 sessions per subject: at most 3, beyond it the one idle longest is ended
 cookie: __Host-session; Path=/; HttpOnly; Secure; SameSite=Strict, dropped when the browser closes
+pages of signed-in users: not kept by the browser
 IP address and user agent of signed-in sessions: not kept
 `},
 		"permanent": {Options{
@@ -46,6 +48,7 @@ grace for a former secret after renewal: 30s
 a former secret used after its grace: reported
 sessions per subject: at most 1, beyond it a login is refused
 cookie: session; Path=/app; Domain=example.com; HttpOnly; Secure; SameSite=Lax, kept by the browser until the session ends
+pages of signed-in users: kept in the browser's history
 IP address and user agent of signed-in sessions: kept in the session's record
 `},
 		"locked out": {Options{
@@ -58,6 +61,7 @@ grace for a former secret after renewal: 30s
 a former secret used after its grace: reported
 sessions per subject: at most 1, beyond it a login is refused; a user who closes the browser without signing out is locked out until the idle timeout
 cookie: session; Path=/; HttpOnly; Secure; SameSite=Lax, dropped when the browser closes
+pages of signed-in users: kept in the browser's history
 IP address and user agent of signed-in sessions: kept in the session's record
 `},
 	} {

@@ -1,7 +1,9 @@
 package core
 
 import (
+	"context"
 	"errors"
+	"fmt"
 
 	"github.com/cloakroom-go/sessions/core/store"
 )
@@ -38,22 +40,43 @@ var (
 	// [Options.Lifetime]. The user has to prove again who they are; the status is 409.
 	ErrStaleProof = errors.New("sessions: the proof is older than Lifetime; " +
 		"let the user sign in again")
-	// ErrLate is returned for a change that needs a cookie after the response has begun.
-	ErrLate = errors.New("sessions: response has begun, a cookie can no longer be sent; " +
-		"call Commit before the first byte")
+	// ErrLate is returned for a change that needs a cookie after the response has begun, or after
+	// the middleware has made the header final.
+	ErrLate = errors.New("sessions: it is too late for a cookie, because the response has begun " +
+		"or the session middleware has returned; make the change in the handler before the " +
+		"first byte")
+	// ErrActing is returned by [Session.ActAs] if the session acts for another subject already.
+	// The status is 409.
+	ErrActing = errors.New("sessions: the session acts for somebody already; " +
+		"call StopActing first")
+	// ErrNotActing is returned by [Session.StopActing] if the session acts for nobody. The status
+	// is 409.
+	ErrNotActing = errors.New("sessions: the session acts for nobody; call ActAs first")
+	// ErrBadValue is returned by [Key.TakeOnce], [Once], and commits after [Key.Update], if the
+	// value that is stored does not decode into the type of the key: another version of the
+	// program has stored it, for instance. The value stays as it is.
+	ErrBadValue = errors.New("sessions: value does not decode into the type of the key")
 	// ErrAnonymous is returned by operations that need a signed-in subject.
 	ErrAnonymous = errors.New("sessions: nobody is signed in; call Login first")
 )
 
+// errTimedOut is the error of a commit with a new secret after the request's deadline.
+var errTimedOut = fmt.Errorf("sessions: the request's deadline has passed, so a new cookie may "+
+	"not reach the browser and nothing was changed; answer sooner, or allow more time: %w",
+	context.DeadlineExceeded)
+
 // StatusCode returns the HTTP status for an error of a load or a commit. It is 503 if the store
-// failed, is full or is contended, so that a retry may succeed; 409 for a login that
-// [Options.MaxSessions] or a revocation refuses, or whose proof is too old; 403 for
+// failed, is full or is contended, or if the request's deadline has passed, so that a retry may
+// succeed; 409 for a login that [Options.MaxSessions] or a revocation refuses, or whose proof is
+// too old, and for those that [Session.ActAs] and [Session.StopActing] do not fit; 403 for
 // [ErrCrossSite]; and 500 for errors that need a change of the program. It is for adapters.
 func StatusCode(err error) int {
 	switch {
-	case errors.Is(err, ErrStore), errors.Is(err, ErrFull), errors.Is(err, ErrConflict):
+	case errors.Is(err, ErrStore), errors.Is(err, ErrFull), errors.Is(err, ErrConflict),
+		errors.Is(err, errTimedOut):
 		return 503
-	case errors.Is(err, ErrLimit), errors.Is(err, ErrGone), errors.Is(err, ErrStaleProof):
+	case errors.Is(err, ErrLimit), errors.Is(err, ErrGone), errors.Is(err, ErrStaleProof),
+		errors.Is(err, ErrActing), errors.Is(err, ErrNotActing):
 		return 409
 	case errors.Is(err, ErrCrossSite):
 		return 403

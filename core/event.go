@@ -40,7 +40,8 @@ const (
 	// as absent.
 	EventUndecodable
 	// EventBadValue reports that the value under Event.Key does not decode into the type that
-	// was asked for. It is treated as absent.
+	// was asked for, or that [Session.Get] was not given a pointer. The value is treated as
+	// absent, and stays; see [ErrBadValue].
 	EventBadValue
 	// EventLate reports a change that was refused because it needs a cookie and the response
 	// had begun.
@@ -70,6 +71,10 @@ const (
 	// EventCrossSite reports a change that is not saved, because it would start a session in a
 	// request that another site has caused and for which the browser has kept the cookie back.
 	EventCrossSite
+	// EventValueRefused reports that the value under Event.Key was not stored, because it cannot
+	// be encoded, would come back different, or is too large. If Key is empty, the session as a
+	// whole is too large, and none of its changes was stored. The caller has got the error, too.
+	EventValueRefused
 
 	eventKinds = iota + 1
 )
@@ -80,7 +85,7 @@ func (k EventKind) String() string {
 		"unknown", "created", "loaded", "committed", "merged", "touched", "renewed", "login",
 		"destroyed", "gone", "expired", "refused", "undecodable", "bad value", "late", "lost",
 		"store failed", "secret reused", "revoked", "limit reached", "store called",
-		"several sessions", "cross-site",
+		"several sessions", "cross-site", "value refused",
 	}
 	if int(k) >= len(names) {
 		return names[0]
@@ -127,7 +132,7 @@ type Event struct {
 	SessionID string    // "" if the session has no id yet
 	Subject   string    // the signed-in user; "" if nobody is signed in
 	Actor     string    // who really acts, by [Session.ActAs]; "" if the subject does
-	Key       string    // the key of the value, for EventBadValue
+	Key       string    // the key of the value, for EventBadValue and EventValueRefused
 	Reason    Reason    // one of the Reason constants, for EventRevoked and EventGone
 	Err       error     // the cause, if there is one
 	Dropped   uint64    // events dropped since the previous delivery
@@ -138,7 +143,12 @@ type Event struct {
 	Took      time.Duration // the duration of the call, for EventStoreCalled
 
 	// Context is the context of the request, for the values in it, such as a trace. It is nil
-	// if there is none, and it may have ended.
+	// if there is none, and it may have ended. If the context is one that the framework reuses
+	// for other requests, such as [gin.Context] or [fasthttp.RequestCtx], this is the standard
+	// context of the same request, or nil if there is none that does not depend on it.
+	//
+	// [gin.Context]: https://pkg.go.dev/github.com/gin-gonic/gin#Context
+	// [fasthttp.RequestCtx]: https://pkg.go.dev/github.com/valyala/fasthttp#RequestCtx
 	Context context.Context //nolint:containedctx // An event outlives the call with the context.
 }
 

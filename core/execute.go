@@ -13,7 +13,6 @@ func (x *executor) execute(ctx context.Context, p *commitPlan, o *outcome) error
 	if p.rebaseNeeded {
 		d, err := p.delta.reapply(&p.snap)
 		if err != nil {
-			o.updateFailed = true
 			return err
 		}
 		p.delta = d
@@ -23,19 +22,16 @@ func (x *executor) execute(ctx context.Context, p *commitPlan, o *outcome) error
 			return err
 		}
 	}
-	var err error
 	switch {
 	case p.kind == planTouch:
-		err = x.touchOrSave(ctx, p, o)
+		if err := x.touchOrSave(ctx, p, o); err != nil {
+			return err
+		}
+		return x.keepBonds(ctx, p, o)
 	case x.takesPlace(p):
-		err = x.saveWithinLimit(ctx, p, o)
-	default:
-		err = x.saveChanges(ctx, p, o)
+		return x.saveWithinLimit(ctx, p, o)
 	}
-	if err != nil || !o.snap.HasExtensions() {
-		return err
-	}
-	return x.keepBonds(ctx, p, o)
+	return x.saveChanges(ctx, p, o)
 }
 
 // deleteDestroyed deletes the session that Destroy has ended.
@@ -43,16 +39,16 @@ func (x *executor) deleteDestroyed(ctx context.Context, p *commitPlan, o *outcom
 	if p.toDelete == nil {
 		return nil
 	}
-	err := x.endIfOwned(ctx, p.toDelete)
-	o.notOwned = errors.Is(err, errOtherSecret) || errors.Is(err, errEnded)
-	if err != nil && !o.notOwned {
-		return err
-	}
-	for i := range p.toDelete.others {
+	for i := range p.toDelete.others { // If one fails, the session is there to try again.
 		err := x.endIfOwned(ctx, &p.toDelete.others[i])
 		if err != nil && !errors.Is(err, errOtherSecret) && !errors.Is(err, errEnded) {
 			return err
 		}
+	}
+	err := x.endIfOwned(ctx, p.toDelete)
+	o.notOwned = errors.Is(err, errOtherSecret) || errors.Is(err, errEnded)
+	if err != nil && !o.notOwned {
+		return err
 	}
 	o.deleted = true
 	return nil

@@ -1,12 +1,15 @@
 package core
 
-import "context"
+import (
+	"context"
+	"reflect"
+)
 
 // Key is the name and the type of a value in a session. Declare each key once, as a constant:
 //
 //	const visits = sessions.Key[int]("visits")
 //
-// T is any type that the codec can encode. Values are copied.
+// T is any type that the codec carries: docs/values.md has the list. Values are copied.
 type Key[T any] string
 
 // Get returns the value, or the zero value of T if there is none.
@@ -18,24 +21,36 @@ func (k Key[T]) Get(s *Session) T {
 // Lookup returns the value and reports whether there is one. A value that does not decode into
 // T is treated as absent and emits [EventBadValue].
 func (k Key[T]) Lookup(s *Session) (T, bool) {
+	v, ok, _ := k.lookup(s)
+	return v, ok
+}
+
+// lookup is Lookup with the error of a value that does not decode, which it has reported.
+func (k Key[T]) lookup(s *Session) (v T, ok bool, err error) {
 	data, ok := s.read(string(k))
 	if !ok {
-		var zero T
-		return zero, false
+		return v, false, nil
 	}
+	if v, err = k.decode(s, data); err != nil {
+		return v, false, s.reportValue(string(k), err)
+	}
+	return v, true, nil
+}
+
+// decode returns the value, or a *valueError.
+func (k Key[T]) decode(s *Session, data []byte) (T, error) {
 	v, err := decodeValue[T](&s.manager.codec, data)
 	if err != nil {
-		s.reportBadValue(string(k))
-		return v, false
+		err = undecodable(string(k), reflect.TypeFor[T]())
 	}
-	return v, true
+	return v, err
 }
 
 // Set stores v. Storing an equal value is not a change. For the errors see [Session.Set].
 func (k Key[T]) Set(s *Session, v T) error {
 	data, err := encodeValue(&s.manager.codec, v)
 	if err != nil {
-		return encodeError(string(k), err)
+		return s.reportValue(string(k), refused(string(k), err))
 	}
 	return s.write(string(k), data)
 }
@@ -44,7 +59,8 @@ func (k Key[T]) Set(s *Session, v T) error {
 func (k Key[T]) Delete(s *Session) error { return s.Delete(string(k)) }
 
 // Take returns the value and removes it, for values that are read once, such as a flash
-// message. It reports false if there is no value, or if the session cannot be changed. Two
+// message. It reports false if there is no value, or if the session cannot be changed. A value
+// that does not decode into T stays, and emits [EventBadValue]. Two
 // requests that run at the same time can both take a value, so Take does not make a code or
 // token single-use: that is what [Key.TakeOnce] is for.
 func (k Key[T]) Take(s *Session) (T, bool) {
@@ -54,9 +70,9 @@ func (k Key[T]) Take(s *Session) (T, bool) {
 		if !ok {
 			return zero, false
 		}
-		v, err := decodeValue[T](&s.manager.codec, data)
+		v, err := k.decode(s, data)
 		if err != nil {
-			s.reportBadValue(string(k))
+			_ = s.reportValue(string(k), err)
 			return zero, false
 		}
 		deleted, err := s.deleteIfUnchanged(string(k), data)
@@ -75,16 +91,15 @@ func (k Key[T]) Take(s *Session) (T, bool) {
 // reports false to all others.
 //
 // The error is that of [Session.Save]; the value is then not to be used. If it is [ErrStore], the
-// store may have removed the value all the same: it is spent.
+// store may have removed the value all the same: it is spent. It is [ErrBadValue] if the value
+// does not decode into T; the value stays.
 func (k Key[T]) TakeOnce(ctx context.Context, s *Session) (v T, ok bool, err error) {
 	data, ok := s.read(string(k))
 	if !ok {
 		return v, false, s.unusable()
 	}
-	v, err = decodeValue[T](&s.manager.codec, data)
-	if err != nil { // As for the other methods, there is no value then.
-		s.reportBadValue(string(k))
-		return v, false, nil //nolint:nilerr // The event says what is wrong.
+	if v, err = k.decode(s, data); err != nil {
+		return v, false, s.reportValue(string(k), err)
 	}
 	taken, err := s.takeOnce(ctx, string(k), data)
 	if err != nil || !taken {
@@ -101,8 +116,13 @@ func (k Key[T]) TakeOnce(ctx context.Context, s *Session) (v T, ok bool, err err
 // again on the new value. So fn may run several times and should only compute its result, and
 // the value that is saved in the end may differ from the one that Update returned. It may read
 // and change other values of the session, but not save it: Save and what else saves return an
-// error there. A result that cannot be encoded or saved makes the
-// commit fail.
+// error there.
+//
+// Update has no error to return, so the commit fails in its place: if the result cannot be
+// encoded, would come back different or cannot be saved, and with [ErrBadValue] if the current
+// value does not decode into T. Update then returns the zero value without calling fn, and the
+// value stays as it is: another version of the program may have stored it. To begin again, call
+// Delete before Update.
 func (k Key[T]) Update(s *Session, fn func(T) T) T {
 	again := func(old []byte, present bool) ([]byte, error) {
 		_, data, err := k.apply(s, fn, old, present)
@@ -126,13 +146,13 @@ func (k Key[T]) apply(
 	s *Session, fn func(T) T, old []byte, present bool,
 ) (v T, data []byte, err error) {
 	if present {
-		if v, err = decodeValue[T](&s.manager.codec, old); err != nil {
-			s.reportBadValue(string(k))
+		if v, err = k.decode(s, old); err != nil {
+			return v, nil, err
 		}
 	}
 	v = fn(v)
 	if data, err = encodeValue(&s.manager.codec, v); err != nil {
-		err = encodeError(string(k), err)
+		err = refused(string(k), err)
 	}
 	return v, data, err
 }

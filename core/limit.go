@@ -36,63 +36,6 @@ func (x *executor) saveWithinLimit(ctx context.Context, p *commitPlan, o *outcom
 	return x.saveAndEvict(ctx, p, o)
 }
 
-// saveChanges saves what the plan changes, as a new session or as a change to a stored one. If it
-// is a login, the sessions of its subject must not have been revoked since its proof began.
-func (x *executor) saveChanges(ctx context.Context, p *commitPlan, o *outcome) error {
-	var err error
-	if p.kind == planCreate {
-		err = x.create(ctx, p, o)
-	} else {
-		err = x.replace(ctx, p, o)
-	}
-	if err != nil {
-		return err
-	}
-	return x.refuseRevoked(ctx, p, o)
-}
-
-// refuseRevoked ends the session of a login that was saved, if the sessions of its subject have
-// been revoked since its proof began, as the revocation would have done. That ends the session of
-// another login, too, which shares it: the record does not say which login's proof began when.
-func (x *executor) refuseRevoked(ctx context.Context, p *commitPlan, o *outcome) error {
-	l := p.delta.getLogin()
-	if l == nil || p.signedIn() {
-		return nil
-	}
-	if x.revocations.everything.Load() > p.arrival {
-		return x.endSaved(ctx, p, o, ReasonRevokedEverything)
-	}
-	last, err := x.lastRevocation(ctx, l.subject)
-	if err != nil {
-		return x.undoLoginAndFail(ctx, p, o, err)
-	}
-	if !last.refuses(l, x.idOf(o.snap.Record.Key), p.arrival, x.revocations) {
-		return nil
-	}
-	return x.endSaved(ctx, p, o, ReasonRevokedAll)
-}
-
-// endSaved ends the session that a commit has just saved, because what it stands on has ended. It
-// returns the error of the commit.
-func (x *executor) endSaved(
-	ctx context.Context, p *commitPlan, o *outcome, reason Reason,
-) error {
-	if p.kind == planCreate { // No response has carried its cookie.
-		return x.undoLoginAndFail(ctx, p, o, errRevokedMeanwhile)
-	}
-	if err := x.end(ctx, &o.snap, reason); err != nil {
-		return err
-	}
-	mark := record.Snapshot{Record: markOf(&o.snap, reason, p.now)}
-	if mark.Decode() == nil {
-		o.overtaker = &verified{snap: mark, ticket: p.ticket, standing: standingEnded}
-	}
-	if p.delta.getLogin() == nil {
-		return ErrNotFound
-	}
-	return errRevokedMeanwhile
-}
-
 // saveAndEvict saves the login and ends the sessions beyond the limit. Processes in which a
 // subject signs in at the same time rank the sessions alike, so they end the same ones.
 func (x *executor) saveAndEvict(ctx context.Context, p *commitPlan, o *outcome) error {
@@ -228,56 +171,6 @@ func (x *executor) saveOrRefuse(ctx context.Context, p *commitPlan, o *outcome) 
 	}
 	x.emitLimitReached(ctx, p, &p.snap)
 	return ErrLimit
-}
-
-// undoLoginAndFail undoes a login whose commit fails with err: the client gets an error and no
-// cookie, so it keeps its old secret.
-func (x *executor) undoLoginAndFail(
-	ctx context.Context, p *commitPlan, o *outcome, err error,
-) error {
-	if undoErr := x.undoLogin(ctx, p, o); errors.Is(undoErr, ErrNotFound) {
-		return errors.Join(ErrGone, err, undoErr) // The session has ended, and the commit failed.
-	}
-	return err
-}
-
-// undoLogin restores what was stored before a login that no client has been told of. It has a
-// timeout of its own, because the commit's may be what has failed.
-func (x *executor) undoLogin(ctx context.Context, p *commitPlan, o *outcome) error {
-	ctx, cancel := x.detached(ctx)
-	defer cancel()
-	saved := o.snap.Record
-	*o = outcome{deleted: o.deleted, notOwned: o.notOwned}
-	if p.kind == planCreate {
-		return x.undoCreate(ctx, p, saved.Key)
-	}
-	if p.snap.SignedIn() && !p.delta.login.owns(&p.snap) {
-		// While the session was not in the index under its former subject, all sessions of that
-		// subject may have been revoked.
-		return cmp.Or(x.delete(ctx, saved.Key), ErrNotFound)
-	}
-	restored := p.snap.Record
-	restored.Version = saved.Version
-	rec, err := x.save(ctx, &restored)
-	if errors.Is(err, ErrConflict) {
-		return ErrNotFound // No client has the secret, so the session was ended from outside.
-	}
-	if err != nil {
-		return x.saveError(ctx, saved.Key, err)
-	}
-	p.snap.Record.Version, p.undone = rec.Version, true
-	return nil
-}
-
-// undoCreate deletes a session that began with the login. The session gets another ticket,
-// because a key that was deleted is not used again.
-func (x *executor) undoCreate(ctx context.Context, p *commitPlan, key string) error {
-	if err := x.delete(ctx, key); err != nil {
-		return err
-	}
-	x.replaceTicket(p)
-	p.undone = true
-	return nil
 }
 
 // otherSessions returns the sessions of the subject that signs in, except for the one with the

@@ -64,7 +64,7 @@ func (m *Manager) List(ctx context.Context, subject string) ([]Info, error) {
 	ctx, cancel := m.records.withTimeout(ctx)
 	defer cancel()
 	snaps, err := m.records.ofSubject(ctx, subject)
-	infos := m.infos(snaps)
+	infos := m.infos(m.records.withActors(ctx, snaps))
 	slices.SortFunc(infos, func(a, b Info) int {
 		if c := b.LastSeen.Compare(a.LastSeen); c != 0 {
 			return c

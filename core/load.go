@@ -143,9 +143,13 @@ func (r *records) openOthers(
 		if t.ID == v.ticket.ID || r.openBound(ctx, &other, t) != nil {
 			continue
 		}
-		others = append(others, sessionRef{
-			key: r.key(t.ID), subject: other.snap.Subject(), ticket: *t,
-		})
+		ref := sessionRef{
+			key: r.key(t.ID), subject: other.snap.Subject(), ticket: *t, actor: other.snap.Actor(),
+		}
+		if own, ok := ref.ofActor(r.keyspace); ok {
+			others = append(others, own)
+		}
+		others = append(others, ref)
 		r.report(slog.LevelWarn, Event{
 			Kind: EventSeveral, SessionID: v.ticket.ID.String(), Subject: v.snap.Subject(),
 			Err: errSeveral, Context: ctx,

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cloakroom-go/sessions/core/adapter"
 	"github.com/cloakroom-go/sessions/core/internal/cookie"
 	"github.com/cloakroom-go/sessions/core/memstore"
 )
@@ -28,6 +29,9 @@ type Manager struct {
 	sameSite SameSite
 	lazy     bool
 	preset   Preset
+
+	noStoreSignedIn bool
+	clearSiteData   string
 }
 
 // NewManager returns a manager for the options, or an error that says what to change. If the
@@ -49,6 +53,7 @@ func NewManager(o Options) (*Manager, error) {
 		former:   o.formerCookies(),
 		codec:    newValueCodec(o.Codec),
 		maxSize:  o.MaxSize, sameSite: o.Cookie.SameSite, lazy: o.Lazy, preset: o.Preset,
+		noStoreSignedIn: o.NoStoreSignedIn, clearSiteData: o.ClearSiteData,
 	}
 	m.observer = observer{keyspace: &m.keyspace, log: o.Logger}
 	if o.OnEvent != nil {
@@ -140,6 +145,15 @@ func (m *Manager) CookieName() string { return m.keyspace.cookieName }
 // Lazy reports whether sessions are loaded only when the handler asks for them. It is for
 // adapters.
 func (m *Manager) Lazy() bool { return m.lazy }
+
+// InProcess reports whether the store keeps the sessions in the memory of this process, as
+// [memstore.Store] does, so that other processes do not see them. It is for adapters.
+func (m *Manager) InProcess() bool { return m.records.instant }
+
+// KnowContexts makes the manager ask c which contexts it may keep. It is for adapters, whose
+// NewManager and Middleware call it if their framework reuses contexts. Further calls with an
+// equal c do nothing.
+func (m *Manager) KnowContexts(c adapter.Contexts) { m.observer.know(c) }
 
 // Stats returns what this manager has counted since it was created. [Manager.Count] counts the
 // sessions themselves.

@@ -78,6 +78,7 @@ func (r *records) mark(
 		_, err = r.save(ctx, &m)
 		switch {
 		case err == nil:
+			r.leaveProviderSession(ctx, &snap)
 			return r.alreadyEnded(true, ref)
 		case errors.Is(err, ErrNotFound):
 			return nil
@@ -97,9 +98,16 @@ func (r *records) mark(
 // tookOver reports whether another login has ended the session that was to be ended for the
 // reason, and has taken its place.
 func tookOver(before, now *record.Snapshot, reason Reason) bool {
-	provider := before.Extensions().ProviderSession()
-	return reason == ReasonRevokedAll && now.Subject() != before.Subject() ||
-		reason == ReasonProvider && now.Extensions().ProviderSession() != provider
+	was, is := before.Extensions(), now.Extensions()
+	switch reason { //nolint:exhaustive // All others end it, whoever it belongs to.
+	case ReasonRevokedAll:
+		return now.Subject() != before.Subject()
+	case ReasonProvider:
+		return is.ProviderSession() != was.ProviderSession()
+	case ReasonActor:
+		return is.Actor() != was.Actor()
+	}
+	return false
 }
 
 // lookAfterMark returns what is stored after a mark could not be saved: another request has saved

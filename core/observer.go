@@ -3,8 +3,11 @@ package core
 import (
 	"context"
 	"log/slog"
+	"slices"
+	"sync/atomic"
 	"time"
 
+	"github.com/cloakroom-go/sessions/core/adapter"
 	"github.com/cloakroom-go/sessions/core/internal/record"
 )
 
@@ -15,12 +18,44 @@ type observer struct {
 	counters counters
 	hook     *dispatcher // nil if there is no hook
 	log      *slog.Logger
+	contexts atomic.Pointer[[]adapter.Contexts] // nil if there are none
+}
+
+// know makes the observer ask c before it hands over a context.
+func (o *observer) know(c adapter.Contexts) {
+	for {
+		known := o.contexts.Load()
+		var more []adapter.Contexts
+		if known != nil {
+			more = slices.Clone(*known)
+		}
+		if slices.Contains(more, c) {
+			return
+		}
+		more = append(more, c)
+		if o.contexts.CompareAndSwap(known, &more) {
+			return
+		}
+	}
+}
+
+// lasting returns what is left of ctx for who may look at it after the request, such as the hook.
+func (o *observer) lasting(ctx context.Context) context.Context {
+	if known := o.contexts.Load(); known != nil {
+		for _, c := range *known {
+			if ctx != nil {
+				ctx = c.Lasting(ctx)
+			}
+		}
+	}
+	return ctx
 }
 
 // emit counts e and sends it to the hook.
 func (o *observer) emit(e Event) {
 	o.counters.add(e.Kind, e.SessionID)
 	if o.hook != nil {
+		e.Context = o.lasting(e.Context)
 		e.Time = time.Now()
 		o.hook.send(e)
 	}
@@ -45,6 +80,7 @@ func (o *observer) eventAbout(ctx context.Context, kind EventKind, snap *record.
 
 // report logs e and emits it.
 func (o *observer) report(level slog.Level, e Event) {
+	e.Context = o.lasting(e.Context) // A handler of the log may keep it.
 	o.log.Log(e.Context, level, "sessions: "+e.Kind.String(), e.attrs()...)
 	o.emit(e)
 }

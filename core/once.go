@@ -28,7 +28,8 @@ type Lease struct {
 // Once saves the session before and after the work. If work fails, Once returns its error, and
 // what it has changed is saved by the next commit. If ctx ends while another request does the
 // work, Once returns the error of ctx: go on with what there is, or answer 503. It needs a
-// session that is stored, and returns [ErrGone] if that has ended.
+// session that is stored, and returns [ErrGone] if that has ended, and [ErrBadValue] if the value
+// under the key is no Lease.
 func Once(
 	ctx context.Context, s *Session, key Key[Lease], lease time.Duration, work func() error,
 ) error {
@@ -50,8 +51,8 @@ func Once(
 		if err := s.reload(ctx); err != nil {
 			return err
 		}
-		if _, taken := key.Lookup(s); !taken {
-			return nil // Another request has done it.
+		if _, taken, err := key.lookup(s); !taken || err != nil {
+			return err // Without an error, another request has done it.
 		}
 	}
 	err := work()
@@ -71,6 +72,9 @@ const (
 
 // acquire stores the lease unless another one is valid, and reports whether it is stored.
 func acquire(ctx context.Context, s *Session, key Key[Lease], l Lease) (bool, error) {
+	if _, _, err := key.lookup(s); err != nil {
+		return false, err
+	}
 	key.Update(s, func(current Lease) Lease {
 		if time.Now().Before(current.Until) {
 			return current
@@ -86,8 +90,11 @@ func acquire(ctx context.Context, s *Session, key Key[Lease], l Lease) (bool, er
 // release removes the lease of the owner, unless it has ended and another request has taken over.
 func release(s *Session, key Key[Lease], owner string) error {
 	data, ok := s.read(string(key))
-	if !ok || key.Get(s).Owner != owner {
+	if !ok {
 		return nil
+	}
+	if l, err := key.decode(s, data); err != nil || l.Owner != owner {
+		return nil //nolint:nilerr // A value that is no lease is another's.
 	}
 	_, err := s.planTake(string(key), &take{value: data})
 	return err

@@ -78,6 +78,13 @@ type Options struct {
 	// extended; see [Manager.List].
 	NoDevice bool
 
+	// NoStoreSignedIn makes responses that use the session of a signed-in user
+	// Cache-Control: no-store, so that the browser shows none of their pages again after the
+	// logout, when somebody goes back in its history (OWASP ASVS 5.0, 14.3.2). The browser then
+	// also loads such a page again when the user goes back. The ASVS presets set it. By default
+	// such responses are private.
+	NoStoreSignedIn bool
+
 	// Cookie describes the session cookie.
 	Cookie Cookie
 
@@ -86,6 +93,13 @@ type Options struct {
 	// browser which still has one is not signed in by it after a logout. There may be at most 8.
 	// By default there are none.
 	FormerCookies []FormerCookie
+
+	// ClearSiteData is the value of the Clear-Site-Data field of a response that removes the
+	// cookie after [Session.Destroy]: a list of quoted types, such as `"cache", "storage"`. It has
+	// the browser delete what it keeps for the origin (OWASP ASVS 5.0, 14.3.1), over https only,
+	// and may take it a while. The type "cookies" also deletes the cookies of other applications
+	// below the registrable domain. By default there is no such field.
+	ClearSiteData string
 
 	// Lazy defers loading the session until the handler asks for it. A request that does not
 	// ask costs no call of the store, and does not count as a use of the session. By default
@@ -153,8 +167,8 @@ type Cookie struct {
 	Path string
 
 	// SessionOnly makes a cookie without Max-Age and Expires, which browsers delete when they
-	// close. The server still applies Expiry. By default the cookie lasts as long as the
-	// session.
+	// close, unless they restore their tabs, and with them such cookies. The server still applies
+	// Expiry. By default the cookie lasts as long as the session.
 	SessionOnly bool
 
 	// DisableHTTPOnly lets scripts read the cookie. By default the HttpOnly attribute is set.
@@ -261,7 +275,7 @@ const (
 	// 15 minutes.
 	PresetAAL3
 	// PresetASVS1 is PresetAAL1 with a Secure cookie whose name starts with __Host- or
-	// __Secure-.
+	// __Secure-, and with NoStoreSignedIn.
 	PresetASVS1
 	// PresetASVS2 is PresetAAL2 with the cookie of PresetASVS1, HttpOnly and SameSite. The name
 	// starts with __Host- unless a Domain shares the cookie with other hosts.

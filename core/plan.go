@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -73,7 +74,7 @@ func (s *Session) plan(ctx context.Context, p *commitPlan) (nothing bool, err er
 	}
 	p.verified, p.kind = s.verified, kind
 	if s.pending.getLogin() != nil {
-		p.loaded = new(s.snap)
+		p.loaded, p.derived = new(s.snap), s.beside.getOwn() != nil
 		p.arrival = s.manager.records.revocations.at(s.response.arrival)
 		switch {
 		case s.status != statusGone:
@@ -92,7 +93,7 @@ func (s *Session) plan(ctx context.Context, p *commitPlan) (nothing bool, err er
 		if renew {
 			s.change().secret = secretRenew
 		}
-		s.takeChanges(p)
+		s.takeChanges(p, errors.Is(ctx.Err(), context.DeadlineExceeded))
 	}
 	return false, nil
 }
@@ -132,10 +133,17 @@ func (s *Session) renewalDue(now int64) bool {
 
 // takeChanges moves the pending changes into the plan, unless they need a cookie and it is too
 // late for one.
-func (s *Session) takeChanges(p *commitPlan) {
-	if p.headersSent && (p.kind == planCreate || s.pending.needsCookie()) {
-		s.pending, s.refused = nil, refusedLate
-		p.kind, p.err = planNone, ErrLate
+//
+// It is too late for a new secret also if the request's deadline has passed. Whoever has set the
+// deadline may have answered in the handler's place, as http.TimeoutHandler does. That answer has
+// no cookie, so a login would leave the browser with a secret that opens nothing.
+func (s *Session) takeChanges(p *commitPlan, timedOut bool) {
+	switch {
+	case p.headersSent && (p.kind == planCreate || s.pending.needsCookie()):
+		s.pending, s.refused, p.kind, p.err = nil, refusedLate, planNone, ErrLate
+		return
+	case timedOut && s.pending.secret != secretKeep:
+		s.pending, s.refused, p.kind, p.err = nil, refusedTimedOut, planNone, errTimedOut
 		return
 	}
 	if p.kind == planCreate && s.key() == "" {
@@ -143,5 +151,8 @@ func (s *Session) takeChanges(p *commitPlan) {
 		p.keyAtStart, p.ticket, p.snap.Record.Key = s.key(), s.ticket, s.key()
 	}
 	p.delta, s.saving, s.pending = s.pending, s.pending, nil
+	if p.derived {
+		p.changes = p.delta
+	}
 	p.rebaseNeeded, s.rebaseNeeded = s.rebaseNeeded, false
 }

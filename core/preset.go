@@ -55,8 +55,9 @@ func (o *Options) applyPreset() error {
 	expiry, lifetime := o.Preset.maxTimeouts()
 	o.Lifetime = cmp.Or(o.Lifetime, lifetime)
 	o.Expiry = cmp.Or(o.Expiry, min(expiry, o.Lifetime))
-	if o.Preset.asvsLevel() > 0 && o.Cookie.Name == "" {
-		o.Cookie.Name = o.Cookie.securePrefix() + DefaultCookieName
+	if o.Preset.asvsLevel() > 0 {
+		o.NoStoreSignedIn = true
+		o.Cookie.Name = cmp.Or(o.Cookie.Name, o.Cookie.securePrefix()+DefaultCookieName)
 	}
 	return errors.Join(
 		checkPresetLimit(o.Preset, "Expiry", o.Expiry, expiry),

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/cloakroom-go/sessions/core/internal/record"
@@ -21,6 +22,9 @@ const providerEndedKey = "ended"
 func (ks *keyspace) providerKey(session string) string {
 	return ks.noteKey("cloakroom provider session v1 " + ks.subjectKey(session))
 }
+
+// noteAttempts limits how often a note is changed again because others were faster.
+const noteAttempts = 64
 
 // providerNote is what the record for a provider's session says.
 type providerNote struct {
@@ -93,7 +97,7 @@ func (r *records) saveProviderNote(ctx context.Context, n *providerNote) error {
 func (r *records) changeProviderNote(
 	ctx context.Context, session string, change func(*providerNote) bool,
 ) (n providerNote, err error) {
-	for range saveAttempts {
+	for range noteAttempts {
 		if n, err = r.loadProviderNote(ctx, session); err != nil || !change(&n) {
 			return n, err
 		}
@@ -115,4 +119,82 @@ func (r *records) endProviderNote(
 		return true
 	})
 	return n.ids, err
+}
+
+// namedAtMost is from how many sessions on those that have ended are left out.
+const namedAtMost = 64
+
+// joinProviderSession adds a session that was saved to those of its provider's session, if it has
+// one and this is a login, or extends their record as the session was extended. It reports whether
+// the provider's session has ended.
+func (r *records) joinProviderSession(
+	ctx context.Context, before, after *record.Snapshot, login bool,
+) (ended bool, err error) {
+	provider := after.Extensions().ProviderSession()
+	if provider == "" || !login && !extendsNote(before, after) {
+		return false, nil
+	}
+	first := true
+	n, err := r.changeProviderNote(ctx, provider, func(n *providerNote) bool {
+		if !n.ended {
+			r.nameSession(ctx, n, provider, &after.Record, first)
+		}
+		first = false
+		return !n.ended
+	})
+	return n.ended, err
+}
+
+// leaveProviderSession removes a session that has ended from those of its provider's session. If
+// that fails, the record names it until it expires.
+func (r *records) leaveProviderSession(ctx context.Context, snap *record.Snapshot) {
+	provider := snap.Extensions().ProviderSession()
+	if provider == "" {
+		return
+	}
+	_, _ = r.changeProviderNote(ctx, provider, func(n *providerNote) bool {
+		i := slices.Index(n.ids, r.idOf(snap.Record.Key))
+		if i < 0 || n.ended {
+			return false
+		}
+		if n.ids = slices.Delete(n.ids, i, i+1); len(n.ids) == 0 {
+			n.rec.Expires = time.Now().Add(maxClockSkew) // A deletion could miss a login.
+		}
+		return true
+	})
+}
+
+// extendsNote reports whether the expiry of a session passes a multiple of a quarter of its idle
+// timeout. The note lasts longer than the session by more than that.
+func extendsNote(before, after *record.Snapshot) bool {
+	step := after.Idle / 4
+	return before.Idle != after.Idle || step > 0 &&
+		before.Record.Expires.UnixMilli()/step != after.Record.Expires.UnixMilli()/step
+}
+
+// nameSession changes the note so that it names the session of the record for as long as that
+// lasts. If this is the first attempt, it leaves out those that have ended, if there are many.
+func (r *records) nameSession(
+	ctx context.Context, n *providerNote, provider string, rec *Record, first bool,
+) {
+	id, expires := r.idOf(rec.Key), rec.Expires
+	if !expires.IsZero() {
+		expires = expires.Add(time.Until(expires)/2 + maxClockSkew)
+	}
+	n.rec.Subject = rec.Subject // So it is kept like that user's sessions.
+	isNew, never := n.rec.Version == 0, n.rec.Expires.IsZero()
+	if isNew || expires.IsZero() || !never && expires.After(n.rec.Expires) {
+		n.rec.Expires = expires
+	}
+	if slices.Contains(n.ids, id) {
+		return
+	}
+	if len(n.ids) >= namedAtMost && first {
+		n.ids = slices.DeleteFunc(n.ids, func(id string) bool {
+			snap, err := r.byID(ctx, id)
+			return errors.Is(err, ErrNotFound) ||
+				err == nil && snap.Extensions().ProviderSession() != provider
+		})
+	}
+	n.ids = append(n.ids, id)
 }

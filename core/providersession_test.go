@@ -151,6 +151,21 @@ func TestProviderSessionLasts(t *testing.T) {
 			}
 			revokeProvider(t, m, "sid", 1)
 
+			permanent := newClient(t, m)
+			permanent.request(signInFrom(t, "permanent"))
+			permanent.request(func(s *Session) { want(t, s.SetExpiry(Permanent), nil) })
+			acts := newClient(t, m)
+			acts.request(func(s *Session) { want(t, s.SignIn(t.Context(), "op", fromProvider("op")), nil) })
+			own := acts.clone()
+			acts.request(actAs(t))
+			for range 10 {
+				time.Sleep(20 * time.Minute)
+				acts.request(increment)
+			}
+			revokeProvider(t, m, "permanent", 1)
+			revokeProvider(t, m, "op", 1)
+			equal(t, "own session", own.load().Subject()+acts.load().Subject(), "")
+
 			newClient(t, m).request(signInFrom(t, "short"))
 			time.Sleep(2 * time.Hour)
 			_, err := store.Load(t.Context(), m.keyspace.providerKey("short"))
@@ -215,6 +230,31 @@ func TestProviderSessionOfManyLogins(t *testing.T) {
 			t.Errorf("the record names %d sessions", len(n.ids))
 		}
 		revokeProvider(t, m, "sid", 1)
+
+		// Nothing is left when the last session has ended.
+		for range 3 {
+			c := newClient(t, m)
+			c.request(func(s *Session) {
+				want(t, signIn(s, SignIn{Expiry: Permanent, Auth: Auth{ProviderSession: "left"}}), nil)
+			})
+			c.request(func(s *Session) { s.Destroy() })
+		}
+		time.Sleep(2 * time.Minute)
+		_, err = store.Load(t.Context(), m.keyspace.providerKey("left"))
+		want(t, err, ErrNotFound)
+	})
+}
+
+// A login that is refused takes the place of no other session.
+func TestProviderSessionEndedTakesNoPlace(t *testing.T) {
+	t.Parallel()
+	eachIndexedInBubble(t, func(t *testing.T, store Store) {
+		t.Helper()
+		m := newTestManager(t, Options{Store: store, MaxSessions: 1})
+		c := newSignedIn(t, m, "ann")
+		revokeProvider(t, m, "sid", 0)
+		want(t, signIn(newClient(t, m).load(), fromProvider("sid")), ErrGone)
+		equal(t, "the device from before", c.load().Subject(), "ann")
 	})
 }
 
@@ -246,17 +286,32 @@ func TestProviderSessionStoreDown(t *testing.T) {
 	})
 }
 
-// Of an erased user the record of the provider's session goes, too.
+// Of an erased user the record of the provider's session keeps nothing, and it goes in a minute. It
+// stays for the sessions of others, and if the provider's session has ended.
 func TestEraseProviderSession(t *testing.T) {
 	t.Parallel()
 	eachIndexedInBubble(t, func(t *testing.T, store Store) {
 		t.Helper()
 		m := newTestManager(t, Options{Store: store})
-		newClient(t, m).request(signInFrom(t, "sid"))
+		newClient(t, m).request(signInFrom(t, "hers"))
+		newClient(t, m).request(signInFrom(t, "shared"))
+		bob := newClient(t, m)
+		bob.request(func(s *Session) { want(t, s.SignIn(t.Context(), "bob", fromProvider("shared")), nil) })
+		newClient(t, m).request(signInFrom(t, "over"))
+		revokeProvider(t, m, "over", 1)
 		_, err := m.Erase(t.Context(), "ann")
 		want(t, err, nil)
-		_, err = store.Load(t.Context(), m.keyspace.providerKey("sid"))
+		for _, session := range []string{"hers", "shared", "over"} {
+			n, err := m.records.loadProviderNote(t.Context(), session)
+			want(t, err, nil)
+			equal(t, session+": subject", n.rec.Subject == m.keyspace.subjectKey("ann"), false)
+			equal(t, session+": sessions", len(n.ids), map[string]int{"shared": 1, "over": 1}[session])
+		}
+		time.Sleep(11 * time.Minute)
+		_, err = store.Load(t.Context(), m.keyspace.providerKey("hers"))
 		want(t, err, ErrNotFound)
+		want(t, signIn(newClient(t, m).load(), fromProvider("over")), ErrGone)
+		revokeProvider(t, m, "shared", 1)
 	})
 }
 

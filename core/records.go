@@ -115,7 +115,12 @@ func (r *records) byID(ctx context.Context, id string) (record.Snapshot, error) 
 	if err != nil || u.String() != id {
 		return record.Snapshot{}, ErrNotFound
 	}
-	rec, err := r.load(ctx, r.key(u))
+	return r.byKey(ctx, r.key(u))
+}
+
+// byKey loads a session by its key.
+func (r *records) byKey(ctx context.Context, key string) (record.Snapshot, error) {
+	rec, err := r.load(ctx, key)
 	if err != nil {
 		return record.Snapshot{}, r.loadError(ctx, rec.Key, err)
 	}

@@ -35,7 +35,15 @@ func (c *revocationCount) next() []byte {
 }
 
 // revokeEverything counts a revocation of everybody's sessions.
-func (c *revocationCount) revokeEverything() { c.everything.Store(c.n.Add(1)) }
+func (c *revocationCount) revokeEverything() {
+	n := c.n.Add(1)
+	for {
+		last := c.everything.Load()
+		if last >= n || c.everything.CompareAndSwap(last, n) {
+			return
+		}
+	}
+}
 
 // An arrival says how many revocations were known when a request arrived. It keeps the last three
 // bytes of the count, because every request has one.

@@ -72,8 +72,10 @@ var errNoSubject = errors.New("sessions: the subject is empty; " +
 // that concurrent requests continue as visitors without a session. Two things stay for a while:
 // marks of sessions that ended before, which have no subject and no values, for [Options.Grace]
 // and a minute; and for ten minutes a record under a hash of the subject, which refuses
-// concurrent logins. Make sure first that the subject cannot sign in any more. A session in which
-// the subject acts for another one keeps their name until its next request or its end.
+// concurrent logins. A record under a hash of an [Auth.ProviderSession] may stay without the
+// subject, for a minute, or for as long as sessions of others are in it or it refuses logins.
+// Make sure first that the subject cannot sign in any more. A session in which the subject acts
+// for another one keeps their name until its next request or its end.
 //
 // If Erase returns an error, something may be left: call it again. It is an error if subject is
 // "". Erase returns [errors.ErrUnsupported] if the store has no index of subjects.
@@ -109,11 +111,9 @@ func (m *Manager) RevokeProviderSession(ctx context.Context, session string) (in
 	}
 	noteCtx, cancel := m.records.detached(ctx)
 	defer cancel()
-	ids, err := m.records.endProviderNote(noteCtx, session, m.timeouts.proofLife())
-	if err != nil {
-		return 0, err
-	}
 	r := revoker{m: m, reason: ReasonProvider, provider: session}
+	ids, err := m.records.endProviderNote(noteCtx, session, m.timeouts.proofLife())
+	r.note(err)
 	for _, id := range ids {
 		r.try(func() error { return r.endKey(ctx, m.keyspace.prefix+id) })
 	}
@@ -183,6 +183,9 @@ func (m *Manager) RevokeEverything(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	r := revoker{m: m, reason: ReasonRevokedEverything}
+	if m.records.lister == nil {
+		return 0, unsupported("list sessions")
+	}
 	m.records.revocations.revokeEverything()
 	r.note(r.walk(func(cursor string) (next string, err error) {
 		pageCtx, cancel := m.records.detached(ctx)

@@ -148,10 +148,8 @@ func (r *revoker) endRecord(ctx context.Context, rec *Record) error {
 	records := &r.m.records
 	snap := record.Snapshot{Record: *rec}
 	status := records.inspect(ctx, &snap, time.Now())
-	if status == recordMark && r.erase { // It names sessions of an identity provider's session.
-		ctx, cancel := records.detached(ctx)
-		defer cancel()
-		return records.delete(ctx, snap.Record.Key)
+	if status == recordMark && r.erase {
+		return r.disown(ctx, rec)
 	}
 	if status <= recordMark || slices.Contains(r.except, records.idOf(snap.Record.Key)) {
 		return nil
@@ -169,6 +167,30 @@ func (r *revoker) endRecord(ctx context.Context, rec *Record) error {
 		r.ended++
 	}
 	return err
+}
+
+// disown removes the subject of a record that names sessions of an identity provider's session,
+// among which may be those of others.
+func (r *revoker) disown(ctx context.Context, rec *Record) error {
+	records := &r.m.records
+	ctx, cancel := records.detached(ctx)
+	defer cancel()
+	for {
+		disowned := *rec
+		disowned.Subject = ""
+		_, err := records.save(ctx, &disowned)
+		if err == nil || errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		if !errors.Is(err, ErrConflict) {
+			return records.saveError(ctx, rec.Key, err)
+		}
+		if *rec, err = records.load(ctx, rec.Key); errors.Is(err, ErrNotFound) {
+			return nil
+		} else if err != nil {
+			return records.loadError(ctx, rec.Key, err)
+		}
+	}
 }
 
 // concerns reports whether a session is one of those that end.

@@ -47,12 +47,7 @@ func ScopeOf(ctx context.Context) *Scope {
 // FromContext returns the session of the innermost scope in ctx. It returns false if there is no
 // scope, or if the session cannot be loaded. It is for adapters, which give it to applications.
 func FromContext(ctx context.Context) (*Session, bool) {
-	sc := ScopeOf(ctx)
-	if sc == nil {
-		return nil, false
-	}
-	s, err := sc.Load()
-	return s, err == nil
+	return ScopeOf(ctx).Lookup()
 }
 
 // Value returns the scope itself for [ScopeKey], and the value of the request's context for any
@@ -116,7 +111,7 @@ func (sc *Scope) Open(
 
 // Get returns the session. If the manager is lazy, Get loads it first; if that fails, the
 // session is empty, and using it makes the commit fail. Get panics if sc is nil, because the
-// middleware is missing.
+// middleware is missing; [Scope.Lookup] does not.
 func (sc *Scope) Get() *Session {
 	if s, err := sc.Load(); err == nil {
 		return s
@@ -127,14 +122,42 @@ func (sc *Scope) Get() *Session {
 // Load is like Get, but returns the error of the load, for the handler to answer.
 func (sc *Scope) Load() (*Session, error) {
 	if sc == nil {
-		panic("sessions: no session in this request; " +
-			"mount sessions.New or sessions.Middleware in front of the handler")
+		panic("sessions: no session in this request; mount sessions.New or sessions.Middleware " +
+			"in front of the handler. An error handler, and whatever else also runs for " +
+			"requests without a session, takes Lookup or FromContext instead, which report " +
+			"that there is none")
 	}
 	s := sc.getSession()
 	if err := s.load(sc.Context); err != nil {
 		return nil, err
 	}
+	if sc.response.headersSent.has(bitOver) {
+		s.saveAtOnce(sc.Context)
+	}
 	return s, nil
+}
+
+// Lookup is like Load, but returns false if sc is nil or if the session cannot be loaded. It
+// never panics.
+func (sc *Scope) Lookup() (*Session, bool) {
+	if sc == nil {
+		return nil, false
+	}
+	s, err := sc.Load()
+	return s, err == nil
+}
+
+// GetFrom returns the session of m among sc and the scopes around it, like Get. It panics if there
+// is none.
+func (sc *Scope) GetFrom(m *Manager) *Session {
+	of := sc.Of(m)
+	if of == nil && sc != nil {
+		panic("sessions: no session of this manager in this request, which has one of another " +
+			"manager, whose cookie is " + sc.manager.CookieName() + "; mount " +
+			"sessions.Middleware with the manager that GetFrom asks for, or call Get for the " +
+			"innermost session")
+	}
+	return of.Get()
 }
 
 // getSession returns the session of the request. If this is the first call, the session is not
@@ -179,6 +202,7 @@ func (sc *Scope) Commit(apply func(*adapter.Reply)) error {
 			continue
 		}
 		reply, err := s.commitEarly(sc.Context)
+		sc.response.headersSent.noteCommit(err)
 		if err != nil {
 			return err
 		}
@@ -233,11 +257,13 @@ func (sc *Scope) CommitErr() error {
 }
 
 // Close saves what was changed after the response had begun. It does nothing if the response
-// has not begun, as after a panic, or if the commit failed.
+// has not begun, as after a panic, or if the commit failed. A change that is made later, with a
+// session that is asked for later, is saved at once.
 func (sc *Scope) Close() error {
-	s := sc.madeSession()
-	begun := sc.response.headersSent.Load()
-	if s != nil && begun && s.headerErr == nil && s.mayHaveChanges() {
+	s, sent := sc.madeSession(), &sc.response.headersSent
+	sent.set(bitOver)
+	if s != nil && sent.Load() && s.headerErr == nil && s.mayHaveChanges() &&
+		!sent.has(bitPanicked|bitGivenUp) {
 		return s.commitLate(sc.Context)
 	}
 	return nil

@@ -58,10 +58,13 @@ type Session struct {
 	goneReported   bool // an event has said that the session is gone
 	crossSite      bool // the browser kept the cookie back, so no session starts but by a login
 	updated        bool // an update has begun
-	refused        refusal
+	unclosed       bool // no commit follows, so each change is saved at once
+
+	unsavedReported bool // an event has said why the next commit fails
+	refused         refusal
 }
 
-// refusal is a change that was refused and has yet to be reported, by unlock.
+// refusal is what unlock still has to do about a change: report that it was refused, or save it.
 type refusal uint8
 
 const (
@@ -69,6 +72,8 @@ const (
 	refusedLate              // it came too late
 	refusedGone              // the session has ended
 	refusedCrossSite         // it is not saved, because it would start a session from another site
+	refusedTimedOut          // it needs a cookie, and the request's deadline has passed
+	savedAtOnce              // it is not refused, but no commit follows
 )
 
 // response is how far the response of a request has got. It is the one place that says whether
@@ -76,14 +81,47 @@ const (
 type response struct {
 	begun       bool           // the commit before the first byte has begun
 	arrival     arrival        // how many revocations were known when the request arrived
-	headersSent atomic.Bool    // set by CommitHeader and HeaderSent
+	headersSent sentFlag       // set by CommitHeader and HeaderSent
 	client      adapter.Client // sent the request; valid until headersSent; may be nil
 }
 
-// markSent sets headersSent. It looks first, because a load takes less time than a store.
-func (r *response) markSent() {
-	if !r.headersSent.Load() {
-		r.headersSent.Store(true)
+// markSent sets headersSent.
+func (r *response) markSent() { r.headersSent.Store(true) }
+
+// sentFlag is an atomic.Bool that says that no cookie can be sent any more. Its other bits say
+// what else has become of the response.
+type sentFlag struct{ bits atomic.Uint32 }
+
+const (
+	bitSent         uint32 = 1 << iota // no cookie can be sent any more
+	bitOver                            // the middleware has returned
+	bitPanicked                        // so it has, because the handler has panicked
+	bitCommitFailed                    // the last explicit commit has failed
+	bitGivenUp                         // the handler has answered that, so nothing more is saved
+)
+
+// Load reports whether no cookie can be sent any more.
+func (f *sentFlag) Load() bool { return f.has(bitSent) }
+
+// Store notes that no cookie can be sent any more. It is never taken back.
+func (f *sentFlag) Store(bool) { f.set(bitSent) }
+
+// noteCommit notes whether an explicit commit has failed.
+func (f *sentFlag) noteCommit(err error) {
+	if err != nil {
+		f.set(bitCommitFailed)
+	} else if f.has(bitCommitFailed) {
+		f.bits.And(^bitCommitFailed)
+	}
+}
+
+// has reports whether any of the bits is set.
+func (f *sentFlag) has(bits uint32) bool { return f.bits.Load()&bits != 0 }
+
+// set sets the bits. It looks first, because a load takes less time than a store.
+func (f *sentFlag) set(bits uint32) {
+	if f.bits.Load()&bits != bits {
+		f.bits.Or(bits)
 	}
 }
 
@@ -94,14 +132,6 @@ const (
 	statusNew                           // there is no session; the first write starts one
 	statusLive                          // the base is a stored session
 	statusGone                          // another request ended the session, or signed in with it
-)
-
-type cookieAction uint8
-
-const (
-	cookieKeep cookieAction = iota
-	cookieSet
-	cookieRemove
 )
 
 // ID returns the public id of the session, a UUIDv7 in canonical form. It names the session in
@@ -205,7 +235,7 @@ func (s *Session) SetExpiry(d time.Duration) error {
 	s.mu.Lock()
 	defer s.unlock()
 	s.access()
-	if err := s.writable(true); err != nil {
+	if err := s.mayLast(); err != nil {
 		return err
 	}
 	s.change().expiry = &ms
@@ -237,7 +267,7 @@ func (s *Session) Remember(remember bool) error {
 	s.mu.Lock()
 	defer s.unlock()
 	s.access()
-	if err := s.writable(true); err != nil {
+	if err := s.mayLast(); err != nil {
 		return err
 	}
 	persistence := record.CookieForget
@@ -274,7 +304,7 @@ func (s *Session) Destroy() {
 	s.verified, s.pending, s.saving, s.cookieOutdated = verified{}, nil, nil, false
 	s.undeliveredYet, s.issued = false, false
 	if s.beside != nil {
-		s.beside.others = nil
+		s.beside.others, s.beside.own = nil, nil
 	}
 }
 
@@ -287,12 +317,16 @@ func (s *Session) refToEnd() *sessionRef {
 			key: s.key(), subject: s.snap.Subject(), ticket: s.ticket, actor: s.snap.Actor(),
 			unsent: s.issued, others: s.beside.getOthers(),
 		}
-		if a := ref.actor; a != (record.Actor{}) {
-			key := s.manager.keyspace.key(a.Session)
-			own := sessionRef{key: key, subject: a.Subject, trusted: true}
+		if own, ok := ref.ofActor(&s.manager.keyspace); ok {
 			ref.others = append(slices.Clone(ref.others), own)
 		}
 		return ref
+	case s.beside.getOwn() != nil: // ActAs is starting a session.
+		v := &s.beside.own.verified
+		return &sessionRef{
+			key: v.snap.Record.Key, subject: v.snap.Subject(), ticket: v.ticket,
+			unsent: s.beside.own.issued,
+		}
 	case s.status == statusGone && v != nil && v.standing.mayEnd():
 		return &sessionRef{
 			key: v.snap.Record.Key, subject: v.snap.Subject(), ticket: v.ticket,
@@ -403,6 +437,9 @@ func (s *Session) change() *delta {
 		s.pending = &delta{}
 		s.dirty.Store(true)
 	}
+	if s.unclosed && s.beside != nil && s.response.headersSent.Load() {
+		s.refused = savedAtOnce
+	}
 	return s.pending
 }
 
@@ -451,6 +488,8 @@ func (s *Session) writable(needsCookie bool) error {
 	switch {
 	case s.failure != nil:
 		return s.failure
+	case s.response.headersSent.has(bitPanicked):
+		return errPanicked
 	case s.status == statusGone && s.pending.getLogin() == nil:
 		if !s.goneReported {
 			s.refused, s.goneReported = refusedGone, true
@@ -465,6 +504,17 @@ func (s *Session) writable(needsCookie bool) error {
 	}
 	return nil
 }
+
+// mayLast returns the error of a change of how long the session lasts, or nil.
+func (s *Session) mayLast() error {
+	if s.actor() != (record.Actor{}) {
+		return errLastsAsOwn
+	}
+	return s.writable(true)
+}
+
+var errLastsAsOwn = errors.New("sessions: a session in which somebody acts for its subject " +
+	"lasts as long as their own; call SetExpiry and Remember there")
 
 // mayLogin returns the error of a login, or nil. Unlike other changes, a login is possible in a
 // request whose ticket was overtaken.
@@ -483,8 +533,12 @@ func (s *Session) fetch() adapter.Fetch {
 	return s.response.client.Fetch()
 }
 
+// errPanicked is returned for changes that an error page makes when the handler has panicked.
+var errPanicked = errors.New("sessions: the handler has panicked, so the request saves nothing; " +
+	"recover from the panic inside of the session middleware if this change has to be saved")
+
 // unlock releases s.mu. It then reports a change that was refused, because no logger and no hook
-// runs under a lock.
+// runs under a lock, or saves one that no commit follows.
 func (s *Session) unlock() {
 	refused := s.refused
 	if refused == refusedNothing {
@@ -492,6 +546,12 @@ func (s *Session) unlock() {
 		return
 	}
 	s.refused = refusedNothing
+	if refused == savedAtOnce {
+		saveNow := s.beside.saveNow
+		s.mu.Unlock()
+		saveNow()
+		return
+	}
 	e := Event{
 		SessionID: s.currentID(), Subject: s.currentSubject(), Actor: s.actor().Subject,
 	}
@@ -503,10 +563,13 @@ func (s *Session) unlock() {
 	case refusedLate:
 		e.Kind, e.Err = EventLate, ErrLate
 		s.manager.observer.warn(e)
+	case refusedTimedOut:
+		e.Kind, e.Err = EventLate, errTimedOut
+		s.manager.observer.warn(e)
 	case refusedCrossSite:
 		e.Kind, e.Err = EventCrossSite, ErrCrossSite
 		s.manager.observer.emit(e)
-	case refusedGone, refusedNothing:
+	case refusedGone, refusedNothing, savedAtOnce:
 		e.Kind, e.Err = EventGone, ErrGone
 		s.manager.observer.emit(e)
 	}

@@ -12,7 +12,7 @@ import (
 // the commit returns. It emits the events of the commit.
 func (s *Session) settle(ctx context.Context, p *commitPlan, o *outcome, err error) error {
 	switch {
-	case p.err != nil || p.toDelete != nil && !o.deleted || o.updateFailed:
+	case p.err != nil || p.toDelete != nil && !o.deleted || isValueError(err):
 		s.requeue(p, err)
 		return err
 	case p.delta == nil: // There was nothing to save.
@@ -69,16 +69,20 @@ func (s *Session) onSaved(ctx context.Context, p *commitPlan, o *outcome) {
 	s.mu.Lock()
 	if s.key() != p.keyAtStart {
 		// Destroy came while the save was running, so what was saved has to be deleted.
-		s.toDelete = &sessionRef{
+		saved := &sessionRef{
 			key: o.snap.Record.Key, subject: o.snap.Subject(), ticket: o.ticket,
 			unsent: p.kind == planCreate,
 		}
+		if s.beside.getOwn() == nil && o.snap.Actor() != (record.Actor{}) && s.toDelete != nil {
+			saved.others = []sessionRef{*s.toDelete} // It came while ActAs was saving.
+		}
+		s.toDelete = saved
 		s.dirty.Store(true)
 		s.mu.Unlock()
 		return
 	}
 	s.setBase(&o.snap, &o.ticket, o.standing)
-	s.status, s.saving = statusLive, nil
+	s.status, s.saving, s.unsavedReported = statusLive, nil, false
 	s.beside = s.beside.withOvertaker(nil)
 	s.undeliveredYet = s.undeliveredYet && s.undelivered()
 	s.issued = s.issued || p.kind == planCreate

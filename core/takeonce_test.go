@@ -243,9 +243,13 @@ func TestTakeOnceOfNothing(t *testing.T) {
 	store.reset()
 	c.request(func(s *Session) { wantSpent(t, "absent", s) })
 	equal(t, "saves", store.count("save"), 0)
-	// A value of another type is treated as absent, and stays.
+	// A value of another type is not spent, and stays.
 	c.request(func(s *Session) { want(t, s.Set("note", 7), nil) })
-	c.request(func(s *Session) { wantSpent(t, "of another type", s) })
+	c.request(func(s *Session) {
+		_, ok, err := spend(s)
+		equal(t, "of another type, taken", ok, false)
+		want(t, err, ErrBadValue)
+	})
 	equal(t, "left", contents(c.load()), "note=7 visits=1")
 	equal(t, "bad value told", hasKind(events.closeAndList(t, m), EventBadValue), true)
 }

@@ -19,6 +19,7 @@ func (o *Options) validate() error {
 		validateSubjects(o),
 		o.Cookie.validate(),
 		validateFormerCookies(o),
+		validateClearSiteData(o.ClearSiteData),
 	)
 }
 
@@ -47,6 +48,26 @@ func isNilPointer(v any) bool {
 	default:
 		return false
 	}
+}
+
+// validateClearSiteData checks a list of quoted types. Browsers ignore types that they do not
+// know, and a field whose types have no quotes.
+func validateClearSiteData(value string) error {
+	if value == "" {
+		return nil
+	}
+	for kind := range strings.SplitSeq(value, ",") {
+		kind = strings.TrimSpace(kind)
+		inner := strings.Trim(kind, `"`)
+		letters := strings.ContainsFunc(inner, func(r rune) bool {
+			return r != '*' && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+		})
+		if inner == "" || letters || kind != `"`+inner+`"` {
+			return fmt.Errorf("sessions: ClearSiteData is %q; use types in double quotes, "+
+				"separated by commas, as in `\"cache\", \"storage\"`", value)
+		}
+	}
+	return nil
 }
 
 // maxPrefix leaves room for an id in keys of 250 bytes.

@@ -5,31 +5,37 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 )
 
 // Get decodes the value under key into what v, a pointer, points to, and reports whether there
 // is a value. A value that does not decode is treated as absent and emits [EventBadValue]; what
-// v points to is then undefined.
+// v points to is then undefined. So does a v that is not a pointer, or is nil.
 func (s *Session) Get(key string, v any) bool {
+	if p := reflect.ValueOf(v); p.Kind() != reflect.Pointer || p.IsNil() {
+		_ = s.reportValue(key, notPointer(key, v))
+		return false
+	}
 	data, ok := s.read(key)
 	if !ok {
 		return false
 	}
 	if err := s.manager.codec.Decode(data, v); err != nil {
-		s.reportBadValue(key)
+		_ = s.reportValue(key, undecodable(key, reflect.TypeOf(v).Elem()))
 		return false
 	}
 	return true
 }
 
 // Set stores v under key. It stores a copy: later changes to v do not change the session.
-// Storing an equal value is not a change. It returns an error if v cannot be encoded or is too
-// large, or if the session cannot be changed: [ErrLate], [ErrGone] or [ErrStore].
+// Storing an equal value is not a change. It returns an error if v cannot be encoded, would come
+// back different (docs/values.md says when) or is too large ([ErrTooLarge]), which also emits
+// [EventValueRefused]; or if the session cannot be changed: [ErrLate], [ErrGone] or [ErrStore].
 func (s *Session) Set(key string, v any) error {
 	data, err := s.manager.codec.Encode(v)
 	if err != nil {
-		return encodeError(key, err)
+		return s.reportValue(key, refused(key, err))
 	}
 	return s.write(key, data)
 }
@@ -109,8 +115,8 @@ func (s *Session) readToUpdate(key string) ([]byte, bool) {
 
 // write stores an encoded value. It locks s.mu.
 func (s *Session) write(key string, data []byte) error {
-	if size, limit := len(key)+len(data), s.manager.maxSize; size > limit {
-		return tooLarge(key, size, limit)
+	if err := s.fits(key, data); err != nil {
+		return s.reportValue(key, err)
 	}
 	s.mu.Lock()
 	defer s.unlock()
@@ -123,6 +129,14 @@ func (s *Session) write(key string, data []byte) error {
 		return err
 	}
 	s.change().put(change{key: ownKey(name, key), value: notNil(data)})
+	return nil
+}
+
+// fits returns an error if the value alone exceeds what the session may take.
+func (s *Session) fits(key string, data []byte) error {
+	if size, limit := len(key)+len(data), s.manager.maxSize; size > limit {
+		return tooLarge(fmt.Sprintf("the value of %q", key), size, limit)
+	}
 	return nil
 }
 
@@ -198,20 +212,30 @@ type updateResult struct {
 // request changes the value first. It returns false if the value is no longer the one that the
 // update read. It locks s.mu.
 func (s *Session) setUpdate(key string, fn update, r updateResult) bool {
+	if r.err == nil {
+		r.err = s.fits(key, r.value)
+	}
+	if !s.putUpdate(key, fn, r) {
+		return false
+	}
+	_ = s.reportValue(key, r.err)
+	return true
+}
+
+// putUpdate is setUpdate without the report of a value that cannot be stored.
+func (s *Session) putUpdate(key string, fn update, r updateResult) bool {
 	s.mu.Lock()
 	defer s.unlock()
 	name, now, ok := s.lookup(key)
 	if ok != r.present || !bytes.Equal(now, r.old) {
 		return false
 	}
+	s.unsavedReported = s.unsavedReported || r.err != nil
 	if r.err == nil && r.present && bytes.Equal(r.old, r.value) && s.unaffectedByMerge(key) {
 		return true
 	}
 	if r.err == nil {
 		r.err = s.writable(false)
-	}
-	if size, limit := len(key)+len(r.value), s.manager.maxSize; r.err == nil && size > limit {
-		r.err = tooLarge(key, size, limit)
 	}
 	switch {
 	case r.err == nil:
@@ -235,24 +259,6 @@ func (s *Session) failUpdate(key string) {
 	defer s.mu.Unlock()
 	s.fail(fmt.Errorf("sessions: the function of an Update of %q changes the value itself: "+
 		"return the new value instead", key))
-}
-
-// reportBadValue reports a value that does not decode. It does not report the error of the
-// decoder, which may quote the value. It locks s.mu.
-func (s *Session) reportBadValue(key string) {
-	s.mu.Lock()
-	e := Event{
-		Kind: EventBadValue, SessionID: s.currentID(), Subject: s.currentSubject(),
-		Actor: s.actor().Subject, Key: string([]byte(key)), Err: errBadValue,
-	}
-	s.mu.Unlock()
-	s.manager.observer.warn(e)
-}
-
-var errBadValue = errors.New("sessions: value does not decode into the requested type")
-
-func encodeError(key string, err error) error {
-	return fmt.Errorf("sessions: encoding %q: %w", key, err)
 }
 
 // lookup returns the encoded value under key as this request sees it, and the session's own

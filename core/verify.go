@@ -3,6 +3,7 @@ package core
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cloakroom-go/sessions/core/internal/record"
@@ -203,22 +204,44 @@ type sessionRef struct {
 	key     string
 	subject string
 	ticket  ticket.Ticket
-	actor   record.Actor // who acts for the subject
-	trusted bool         // the subject may end the session without its ticket
-	unsent  bool         // no response has carried the session's cookie
-	ended   bool         // the session has been ended for this reference
-	others  []sessionRef // the sessions of the other tickets that the request presented
+	actor   record.Actor   // who acts for the subject
+	digest  *ticket.Digest // of the secret, if there is no ticket
+	unsent  bool           // no response has carried the session's cookie
+	ended   bool           // the session has been ended for this reference
+	others  []sessionRef   // the sessions of the other tickets that the request presented
 }
 
 // mayEnd reports whether the ticket of ref may end the session in the snapshot. A secret that
 // was replaced by a renewal, or by a login or step-up of the same subject, still may, because it
 // is the user's; one that was replaced by another identity's login may not.
 func (ref *sessionRef) mayEnd(snap *record.Snapshot, now time.Time, grace time.Duration) bool {
-	if ref.trusted {
-		return snap.Subject() == ref.subject
+	if ref.digest != nil {
+		return snap.Subject() == ref.subject && opensBy(snap, ref.digest, now.UnixMilli())
 	}
 	v := verified{snap: *snap, ticket: ref.ticket}
 	return v.standingAt(now.UnixMilli(), grace).mayEnd()
+}
+
+// ofActor returns the reference to the own session of who acts in the session of ref, if somebody
+// does.
+func (ref *sessionRef) ofActor(ks *keyspace) (own sessionRef, ok bool) {
+	a := &ref.actor
+	if *a == (record.Actor{}) {
+		return own, false
+	}
+	return sessionRef{key: ks.key(a.Session), subject: a.Subject, digest: &a.Digest}, true
+}
+
+// opensBy reports whether the secret with the digest opens the session with all that its subject
+// has proved.
+func opensBy(snap *record.Snapshot, d *ticket.Digest, now int64) bool {
+	id, current := snap.Identity(), snap.Digest()
+	opens := func(l ticket.Line) bool { return l.Digest.Equal(d) && !l.Ended(now) }
+	return current.Equal(d) ||
+		slices.ContainsFunc(id.History.Lines(), opens) ||
+		slices.ContainsFunc(id.Past.Lines(), func(l ticket.Line) bool {
+			return l.Kind == ticket.Twin && opens(l)
+		})
 }
 
 // recordStatus says what a record from a list is to this manager.

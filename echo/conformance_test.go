@@ -2,6 +2,7 @@ package sessions_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -33,6 +34,16 @@ func newEngine() *echo.Echo {
 func start(t *testing.T, app adaptertest.App) string {
 	t.Helper()
 	e := newEngine()
+	e.HTTPErrorHandler = func(err error, c echo.Context) {
+		if status := new(echo.HTTPError); app.Failed != nil && errors.As(err, &status) {
+			_ = app.Failed(request{c}, status.Code)
+			return
+		}
+		e.DefaultHTTPErrorHandler(err, c)
+	}
+	if app.ReadCookies {
+		e.Use(readCookies)
+	}
 	for _, m := range app.Engine {
 		e.Use(sessions.Middleware(m))
 	}
@@ -53,6 +64,13 @@ func start(t *testing.T, app adaptertest.App) string {
 	return serve(t, e)
 }
 
+func readCookies(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		_ = c.Cookies()
+		return next(c)
+	}
+}
+
 // serve serves h on 127.0.0.1 until the test has ended.
 func serve(t *testing.T, h http.Handler) string {
 	t.Helper()
@@ -71,6 +89,7 @@ type request struct{ c echo.Context }
 func (r request) Get() *sessions.Session                        { return sessions.Get(r.c) }
 func (r request) GetFrom(m *sessions.Manager) *sessions.Session { return sessions.GetFrom(r.c, m) }
 func (r request) Load() (*sessions.Session, error)              { return sessions.Load(r.c) }
+func (r request) Lookup() (*sessions.Session, bool)             { return sessions.Lookup(r.c) }
 func (r request) Commit() error                                 { return sessions.Commit(r.c) }
 func (r request) Context() context.Context                      { return r.c.Request().Context() }
 func (r request) Query(name string) string                      { return r.c.QueryParam(name) }

@@ -35,32 +35,68 @@ func (r *request) serve(next echo.HandlerFunc) error {
 	res := r.echo.Response()
 	r.writer = httpwriter.New(res.Writer, &r.scope)
 	res.Writer = &r.writer
-	defer r.restore()
-	return r.end(next(r.echo))
+	returned := false
+	defer func() { r.restore(returned) }()
+	err := next(r.echo)
+	returned = true
+	return r.end(err)
 }
 
 // end commits, unless that has been done, and saves what was changed after the commit. handlerErr
 // is the error of the handler.
+//
+// Echo's error handler runs after all middleware. If it is going to answer the request, the last
+// commit is made when the header leaves, because it may use the session, too.
 func (r *request) end(handlerErr error) error {
-	if err := r.writer.Commit(); err != nil {
+	if err := r.commit(handlerErr); err != nil {
 		return httpError(errors.Join(err, handlerErr))
 	}
 	if err := r.scope.Close(); err != nil {
 		return errors.Join(handlerErr, httpError(err))
 	}
-	if handlerErr != nil {
-		// Echo's error handler runs after all middleware. It may change the session, too.
-		r.echo.Response().Before(func() { _ = r.scope.Close() })
-	}
 	return handlerErr
 }
 
-// restore puts the original writer back. After a failed commit it also makes Echo forget the
-// response of the handler, which has not been sent, so that the error handler can write another.
-func (r *request) restore() {
+func (r *request) commit(handlerErr error) error {
+	if handlerErr == nil || r.writer.Begun() {
+		return r.writer.Commit()
+	}
+	return httpwriter.CommitEnd(r.writer.Header(), &r.scope, http.StatusInternalServerError)
+}
+
+// guard makes the header of a response that has not begun final when it leaves. A commit that
+// fails then takes the place of the response.
+func (r *request) guard(res *echo.Response) {
+	res.Before(func() {
+		err := httpwriter.Leave(res.Header(), &r.scope, res.Status)
+		if err != nil {
+			adapter.ClearContent(res.Header())
+			res.Status, res.Writer = core.StatusCode(err), httpwriter.Nowhere(res.Writer)
+		}
+	})
+}
+
+// restore puts the original writer back. After a failed commit, and for what a handler that has
+// panicked has held back, it also makes Echo forget the response of the handler, which has not
+// been sent, so that the error handler can write another.
+func (r *request) restore(returned bool) {
 	res := r.echo.Response() // A handler may have replaced the response.
+	dropped := r.writer.Drop()
 	res.Writer = r.writer.Unwrap()
+	if !returned {
+		httpwriter.Panicked(res.Header(), &r.scope)
+	}
+	r.forget(res, dropped)
+	if !res.Committed && (r.scope.InUse() || !r.scope.Begun()) {
+		r.guard(res)
+	}
+}
+
+// forget makes Echo forget a response that has not been sent, if that is so.
+func (r *request) forget(res *echo.Response, dropped bool) {
 	switch {
+	case dropped:
+		res.Committed, res.Size, res.Status = false, 0, http.StatusOK
 	case r.scope.CommitErr() == nil:
 	case r.writer.Rejected():
 		res.Committed = true
@@ -74,8 +110,16 @@ func (r *request) restore() {
 // parsed from the body of the copy. The server removes the temporary files of the form of its own
 // request only. returnForm writes only what has changed, so that a handler that outlives its
 // response, as under a timeout, does not race with readers of the original request.
+//
+// Echo's error handler and middleware outside may parse the form later. They then get the original
+// request, which leads to the session as well.
 func (r *request) returnForm(sent *http.Request) {
 	parsed := r.echo.Request() // A handler may have replaced the request.
+	if parsed == &r.http && httpwriter.Unparsed(parsed) {
+		*sent = r.http
+		r.echo.SetRequest(sent)
+		return
+	}
 	if sent.Form == nil && parsed.Form != nil {
 		sent.Form, sent.PostForm = parsed.Form, parsed.PostForm
 	}

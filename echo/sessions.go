@@ -70,14 +70,21 @@ func Middleware(m *Manager) echo.MiddlewareFunc {
 	}
 }
 
-// Get returns the session of the innermost middleware. It panics if there is none.
+// Get returns the session of the innermost middleware. It panics if there is none; [Lookup] does
+// not.
 //
 // If Options.Lazy is set, Get loads the session. If that fails, Get returns an empty session, and
 // using it makes the response an error.
 func Get(c echo.Context) *Session { return scopeOf(c).Get() }
 
 // GetFrom is like [Get], but returns the session of m. It is for requests with several sessions.
-func GetFrom(c echo.Context, m *Manager) *Session { return scopeOf(c).Of(m).Get() }
+// It panics if the middleware of m is not mounted.
+func GetFrom(c echo.Context, m *Manager) *Session { return scopeOf(c).GetFrom(m) }
+
+// Lookup is like [Get], but returns false if there is no session: no middleware has given the
+// request one, or it cannot be loaded. It never panics, so it is for error handlers, which also
+// run for requests that no middleware has seen, and for templates.
+func Lookup(c echo.Context) (*Session, bool) { return scopeOf(c).Lookup() }
 
 // Load is like [Get], but returns the error if the session cannot be loaded. The error is an
 // [echo.HTTPError]: the handler can return it.

@@ -50,6 +50,14 @@ func start(t *testing.T, app adaptertest.App) string {
 
 func startOn(t *testing.T, e *echo.Echo, app adaptertest.App) string {
 	t.Helper()
+	if app.Failed != nil {
+		e.HTTPErrorHandler = func(c *echo.Context, err error) {
+			_ = app.Failed(request{c}, echo.StatusCode(err))
+		}
+	}
+	if app.ReadCookies {
+		e.Use(readCookies)
+	}
 	for _, m := range app.Engine {
 		e.Use(sessions.Middleware(m))
 	}
@@ -68,6 +76,13 @@ func startOn(t *testing.T, e *echo.Echo, app adaptertest.App) string {
 		e.RouteNotFound("/*", handler(app.NotFound))
 	}
 	return serve(t, e)
+}
+
+func readCookies(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c *echo.Context) error {
+		_ = c.Cookies()
+		return next(c)
+	}
 }
 
 // serve serves h on 127.0.0.1 until the test has ended. What net/http says is dropped: Echo sends the header twice when a
@@ -91,6 +106,7 @@ type request struct{ c *echo.Context }
 func (r request) Get() *sessions.Session                        { return sessions.Get(r.c) }
 func (r request) GetFrom(m *sessions.Manager) *sessions.Session { return sessions.GetFrom(r.c, m) }
 func (r request) Load() (*sessions.Session, error)              { return sessions.Load(r.c) }
+func (r request) Lookup() (*sessions.Session, bool)             { return sessions.Lookup(r.c) }
 func (r request) Commit() error                                 { return sessions.Commit(r.c) }
 func (r request) Context() context.Context                      { return r.c.Request().Context() }
 func (r request) Query(name string) string                      { return r.c.QueryParam(name) }

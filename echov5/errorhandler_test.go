@@ -98,8 +98,8 @@ func TestStatusOfFailedCommit(t *testing.T) {
 	}
 }
 
-// TestErrorHandlerChangesSession shows that what Echo's error handler changes in the session is saved, and that a change
-// which needs a cookie is refused. The error of the router is one of those that are no HTTPError.
+// TestErrorHandlerChangesSession shows that what Echo's error handler changes in the session is saved, also if it starts one.
+// The error of the router is one of those that are no HTTPError.
 func TestErrorHandlerChangesSession(t *testing.T) {
 	t.Parallel()
 	dump := middleware.BodyDump(func(*echo.Context, []byte, []byte, error) {})
@@ -137,11 +137,12 @@ func TestErrorHandlerChangesSession(t *testing.T) {
 		if _, body := get(t, url+"/read", cookie); body != "22" {
 			t.Errorf("%s: the session holds %q, want 22", name, body)
 		}
-		if res, _ := get(t, url+"/nowhere", ""); res.StatusCode != http.StatusNotFound || cookieOf(res) != "" {
-			t.Errorf("%s: answer is %d with cookie %q", name, res.StatusCode, cookieOf(res))
+		res, _ = get(t, url+"/nowhere", "")
+		if err := <-failed; res.StatusCode != http.StatusNotFound || cookieOf(res) == "" || err != nil {
+			t.Errorf("%s: answer is %d with cookie %q, and the change fails with %v", name, res.StatusCode, cookieOf(res), err)
 		}
-		if err := <-failed; !errors.Is(err, sessions.ErrLate) {
-			t.Errorf("%s: starting a session fails with %v, want ErrLate", name, err)
+		if _, body := get(t, url+"/read", cookieOf(res)); body != "10" {
+			t.Errorf("%s: the new session holds %q, want 10", name, body)
 		}
 	}
 }

@@ -32,8 +32,11 @@ func (r *request) serve(next echo.HandlerFunc) error {
 	r.http = *r.sent.WithContext(&r.scope)
 	r.echo.SetRequest(&r.http)
 	r.wrap()
-	defer r.restore()
-	return r.end(next(r.echo))
+	returned := false
+	defer func() { r.restore(returned) }()
+	err := next(r.echo)
+	returned = true
+	return r.end(err)
 }
 
 // wrap puts the session's writer below Echo's Response, so that functions registered with its
@@ -55,54 +58,82 @@ func (r *request) wrap() {
 
 // end commits, unless that has been done, and saves what was changed after the commit. handlerErr
 // is the error of the handler.
+//
+// Echo's error handler runs after all middleware. If it is going to answer the request, the last
+// commit is made when the header leaves, because it may use the session, too.
 func (r *request) end(handlerErr error) error {
-	if err := r.writer.Commit(); err != nil {
+	if err := r.commit(handlerErr); err != nil {
 		return httpError(errors.Join(err, handlerErr))
 	}
 	if err := r.scope.Close(); err != nil {
 		return errors.Join(handlerErr, httpError(err))
 	}
-	if handlerErr != nil {
-		r.saveBeforeAnswer()
-	}
 	return handlerErr
 }
 
-// saveBeforeAnswer has the changes of Echo's error handler, which runs after all middleware, saved
-// before it answers.
-func (r *request) saveBeforeAnswer() {
-	if res, err := echo.UnwrapResponse(r.outer); err == nil {
-		res.Before(func() { _ = r.scope.Close() })
+func (r *request) commit(handlerErr error) error {
+	if handlerErr == nil || r.writer.Begun() {
+		return r.writer.Commit()
 	}
+	return httpwriter.CommitEnd(r.writer.Header(), &r.scope, http.StatusInternalServerError)
+}
+
+// guard makes the header of a response that has not begun final when it leaves. A commit that
+// fails then takes the place of the response.
+func (r *request) guard() {
+	res, err := echo.UnwrapResponse(r.outer)
+	if err != nil || res.Committed || r.scope.Begun() && !r.scope.InUse() {
+		return
+	}
+	res.Before(func() {
+		err := httpwriter.Leave(res.Header(), &r.scope, res.Status)
+		if err != nil {
+			adapter.ClearContent(res.Header())
+			res.Status = core.StatusCode(err)
+			res.ResponseWriter = httpwriter.Nowhere(res.ResponseWriter)
+		}
+	})
 }
 
 // restore puts the original response back and returns the form to the original request. After a
-// failed commit it also makes Echo forget the response of the handler, which has not been sent, so
-// that the error handler can write another.
-func (r *request) restore() {
+// failed commit, and for what a handler that has panicked has held back, it also makes Echo forget
+// the response of the handler, which has not been sent, so that the error handler can write
+// another.
+func (r *request) restore(returned bool) {
 	r.returnForm()
+	dropped := r.writer.Drop()
 	r.echo.SetResponse(r.outer) // A handler may have replaced the response.
+	if !returned {
+		httpwriter.Panicked(r.outer.Header(), &r.scope)
+	}
 	failed := r.scope.CommitErr() != nil && !r.writer.Rejected()
 	if failed {
 		adapter.ClearContent(r.outer.Header())
 	}
-	res, ok := r.outer.(*echo.Response)
-	if !ok {
-		return // The Response that wrap made is not used any more.
+	if res, ok := r.outer.(*echo.Response); ok { // Otherwise the one that wrap made is gone.
+		res.ResponseWriter = r.writer.Unwrap()
+		switch {
+		case failed, dropped:
+			res.Committed, res.Size, res.Status = false, 0, http.StatusOK
+		case r.writer.Rejected():
+			res.Committed = true
+		}
 	}
-	res.ResponseWriter = r.writer.Unwrap()
-	switch {
-	case failed:
-		res.Committed, res.Size, res.Status = false, 0, http.StatusOK
-	case r.writer.Rejected():
-		res.Committed = true
-	}
+	r.guard()
 }
 
 // returnForm gives the original request the form that the handlers have parsed from the body of
 // the copy. The server removes the temporary files of the form of its own request only.
+//
+// Echo's error handler and middleware outside may parse the form later. They then get the original
+// request, which leads to the session as well.
 func (r *request) returnForm() {
 	parsed := r.echo.Request() // A handler may have replaced the request.
+	if parsed == &r.http && httpwriter.Unparsed(parsed) {
+		*r.sent = r.http
+		r.echo.SetRequest(r.sent)
+		return
+	}
 	if r.sent.Form == nil {
 		r.sent.Form, r.sent.PostForm = parsed.Form, parsed.PostForm
 	}

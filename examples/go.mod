@@ -32,7 +32,9 @@ require (
 	github.com/cloakroom-go/sessions/gin v0.0.0
 	github.com/cloakroom-go/sessions/internal/testserver v0.0.0
 	github.com/cloakroom-go/sessions/nethttp v0.0.0
+	github.com/coreos/go-oidc/v3 v3.21.0
 	github.com/gin-gonic/gin v1.12.0
+	github.com/go-jose/go-jose/v4 v4.1.9
 	github.com/go-sql-driver/mysql v1.10.1
 	github.com/gofiber/fiber/v2 v2.52.15
 	github.com/gofiber/fiber/v3 v3.5.0
@@ -41,6 +43,7 @@ require (
 	github.com/labstack/echo/v5 v5.4.6
 	github.com/redis/go-redis/v9 v9.23.0
 	go.mongodb.org/mongo-driver/v2 v2.10.0
+	golang.org/x/oauth2 v0.38.0
 	modernc.org/sqlite v1.62.0
 )
 

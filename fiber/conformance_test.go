@@ -21,6 +21,15 @@ func TestConformance(t *testing.T) {
 	adaptertest.Run(t, adaptertest.Server{Start: start, NoInformational: true})
 }
 
+// TestConformanceWithoutNormalizing has an application in which the names of fields keep their spelling.
+func TestConformanceWithoutNormalizing(t *testing.T) {
+	t.Parallel()
+	adaptertest.Run(t, adaptertest.Server{NoInformational: true, Start: func(t *testing.T, a adaptertest.App) string {
+		t.Helper()
+		return startWith(t, &fiber.Config{DisableHeaderNormalizing: true}, a)
+	}})
+}
+
 // newApp returns an application that answers its own panics and writes nothing to the terminal.
 func newApp(handler fiber.ErrorHandler) *fiber.App {
 	app := fiber.New(fiber.Config{ErrorHandler: handler, DisableStartupMessage: true})
@@ -30,7 +39,18 @@ func newApp(handler fiber.ErrorHandler) *fiber.App {
 
 func start(t *testing.T, a adaptertest.App) string {
 	t.Helper()
-	app := newApp(nil)
+	return startWith(t, &fiber.Config{}, a)
+}
+
+// startWith is start with a configuration to which it adds what the suite needs.
+func startWith(t *testing.T, config *fiber.Config, a adaptertest.App) string {
+	t.Helper()
+	config.ErrorHandler, config.DisableStartupMessage = sessions.ErrorHandler(failing(a.Failed)), true
+	app := fiber.New(*config)
+	app.Use(fiberrecover.New())
+	if a.ReadCookies {
+		app.Use(readCookies)
+	}
 	for _, m := range a.Engine {
 		app.Use(sessions.Middleware(m))
 	}
@@ -49,6 +69,11 @@ func start(t *testing.T, a adaptertest.App) string {
 		app.Use(handler(a.NotFound))
 	}
 	return serve(t, app)
+}
+
+func readCookies(c *fiber.Ctx) error {
+	_ = c.Cookies("session")
+	return c.Next()
 }
 
 // serve serves app on 127.0.0.1 until the test has ended.
@@ -72,6 +97,19 @@ func serve(t *testing.T, app *fiber.App) string {
 	return "http://" + ln.Addr().String()
 }
 
+// failing returns an error handler that calls failed, if there is one.
+func failing(failed func(adaptertest.Context, int) error) fiber.ErrorHandler {
+	if failed == nil {
+		return nil
+	}
+	return func(c *fiber.Ctx, err error) error {
+		if status := new(fiber.Error); errors.As(err, &status) {
+			return failed(request{c}, status.Code)
+		}
+		return fiber.DefaultErrorHandler(c, err)
+	}
+}
+
 func handler(h adaptertest.Handler) fiber.Handler {
 	return func(c *fiber.Ctx) error { return h(request{c}) }
 }
@@ -82,6 +120,7 @@ type request struct{ c *fiber.Ctx }
 func (r request) Get() *sessions.Session                        { return sessions.Get(r.c) }
 func (r request) GetFrom(m *sessions.Manager) *sessions.Session { return sessions.GetFrom(r.c, m) }
 func (r request) Load() (*sessions.Session, error)              { return sessions.Load(r.c) }
+func (r request) Lookup() (*sessions.Session, bool)             { return sessions.Lookup(r.c) }
 func (r request) Commit() error                                 { return sessions.Commit(r.c) }
 func (r request) Context() context.Context                      { return r.c.UserContext() }
 func (r request) Query(name string) string                      { return r.c.Query(name) }

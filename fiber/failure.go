@@ -32,9 +32,10 @@ func (f *failure) Unwrap() []error { return []error{f.response, f.cause} }
 func reject(c *fiber.Ctx, err error) error {
 	c.Context().Hijack(nil) // An upgrade that is answered with an error is none.
 	c.Response().ResetBody()
+	h := responseHeader(c)
 	for _, field := range adapter.ContentFields() {
-		c.Response().Header.Del(field)
+		h.del(field)
 	}
-	c.Set(fiber.HeaderCacheControl, "no-store")
+	h.set(field{name: fiber.HeaderCacheControl}, "no-store")
 	return fiberError(err)
 }

@@ -11,6 +11,33 @@ import (
 	"github.com/cloakroom-go/sessions/core/adapter"
 )
 
+// keepsSpelling reports whether field names keep the spelling in which they were sent or set, as
+// they do if fiber.Config.DisableHeaderNormalizing is set. fasthttp then finds most fields only
+// under the very spelling that it is asked for.
+func keepsSpelling(c *fiber.Ctx) bool { return c.App().Server().DisableHeaderNamesNormalizing }
+
+// fetchOf returns why the browser sends the request, in strings that Fiber does not reuse.
+func fetchOf(c *fiber.Ctx) adapter.Fetch {
+	h, f := &c.Request().Header, adapter.Fetch{Method: c.Method()}
+	if !keepsSpelling(c) {
+		f.Site = adapter.FetchValue(h.Peek("Sec-Fetch-Site"))
+		f.Mode = adapter.FetchValue(h.Peek("Sec-Fetch-Mode"))
+		f.Dest = adapter.FetchValue(h.Peek("Sec-Fetch-Dest"))
+		return f
+	}
+	h.VisitAll(func(key, value []byte) {
+		switch name := utils.UnsafeString(key); {
+		case strings.EqualFold(name, "Sec-Fetch-Site"):
+			f.Site = adapter.FetchValue(value)
+		case strings.EqualFold(name, "Sec-Fetch-Mode"):
+			f.Mode = adapter.FetchValue(value)
+		case strings.EqualFold(name, "Sec-Fetch-Dest"):
+			f.Dest = adapter.FetchValue(value)
+		}
+	})
+	return f
+}
+
 // committedCookie is the key of the Set-Cookie values that [Commit] has set, among the user values
 // of the request. It is the name of the cookie.
 type committedCookie string
@@ -35,26 +62,43 @@ func apply(c *fiber.Ctx, reply *adapter.Reply) {
 	if !reply.Private {
 		return // A reply with a cookie is private.
 	}
-	h := &c.Response().Header
-	if set := cookiesToSet(h, c, reply); set.current != "" {
-		setCookie(h, set.current)
+	h := responseHeader(c)
+	for _, name := range adapter.TargetedFields() {
+		h.del(name)
+	}
+	if set := h.cookiesToSet(c, reply); set.current != "" {
+		h.setCookie(set.current)
 		for _, former := range set.former {
-			setCookie(h, former)
+			h.setCookie(former)
 		}
 	}
+	if reply.ClearSiteData != "" {
+		h.Set("Clear-Site-Data", reply.ClearSiteData)
+	}
 	// Both are read first, because deleting a field may change the order of the others.
-	cacheControl, vary := fieldOf(h, fiber.HeaderCacheControl), fieldOf(h, fiber.HeaderVary)
-	cacheControl.set(h, reply.CacheControl(cacheControl.value))
-	vary.set(h, reply.Vary(vary.value))
+	cacheControl, vary := h.field(fiber.HeaderCacheControl), h.field(fiber.HeaderVary)
+	h.set(cacheControl, reply.CacheControl(cacheControl.value))
+	h.set(vary, reply.Vary(vary.value))
+}
+
+// header is the header of a response. Its methods take names in canonical form, and find fields
+// in any spelling.
+type header struct {
+	*fasthttp.ResponseHeader
+	keepsSpelling bool
+}
+
+func responseHeader(c *fiber.Ctx) header {
+	return header{&c.Response().Header, keepsSpelling(c)}
 }
 
 // cookiesToSet returns the Set-Cookie values of the reply. If the header has lost those that
 // [Commit] set, it returns them: fasthttp resets the response when it answers 304 Not Modified to
 // a request for a file, for instance.
-func cookiesToSet(h *fasthttp.ResponseHeader, c *fiber.Ctx, reply *adapter.Reply) replyCookies {
+func (h header) cookiesToSet(c *fiber.Ctx, reply *adapter.Reply) replyCookies {
 	if reply.NoStore && reply.SetCookie == "" {
 		committed, _ := c.Context().UserValue(committedCookie(reply.Cookie)).(replyCookies)
-		if !sets(h, committed.current) {
+		if !h.sets(committed.current) {
 			return committed
 		}
 	}
@@ -62,7 +106,7 @@ func cookiesToSet(h *fasthttp.ResponseHeader, c *fiber.Ctx, reply *adapter.Reply
 }
 
 // sets reports whether the header sets the cookie of a Set-Cookie value.
-func sets(h *fasthttp.ResponseHeader, value string) (found bool) {
+func (h header) sets(value string) (found bool) {
 	h.VisitAllCookie(func(_, line []byte) {
 		found = found || adapter.SameCookie(utils.UnsafeString(line), value)
 	})
@@ -71,7 +115,7 @@ func sets(h *fasthttp.ResponseHeader, value string) (found bool) {
 
 // setCookie adds a Set-Cookie value in place of those for the same cookie. fasthttp takes all
 // cookies of one name for the same.
-func setCookie(h *fasthttp.ResponseHeader, value string) {
+func (h header) setCookie(value string) {
 	name, _, _ := strings.Cut(value, "=")
 	if h.PeekCookie(name) != nil {
 		var others []string
@@ -91,29 +135,54 @@ func setCookie(h *fasthttp.ResponseHeader, value string) {
 
 // field is a field of a response header, whose name is in canonical form.
 type field struct {
-	name  string
-	value string // all lines as one; valid until set
-	lines int
+	name      string
+	value     string   // all lines as one; valid until [header.set]
+	spellings []string // the names to delete before the field is set
 }
 
-func fieldOf(h *fasthttp.ResponseHeader, name string) field {
-	lines := h.PeekAll(name)
-	f := field{name: name, lines: len(lines)}
-	switch f.lines {
-	case 0:
-	case 1:
-		f.value = utils.UnsafeString(lines[0])
-	default:
-		f.value = string(bytes.Join(lines, []byte(", ")))
+// field returns the field of that name.
+func (h header) field(name string) field {
+	if h.keepsSpelling {
+		names, lines := h.spellings(name)
+		return field{name, strings.Join(lines, ", "), names}
 	}
-	return f
+	switch lines := h.PeekAll(name); len(lines) {
+	case 0:
+		return field{name: name}
+	case 1:
+		return field{name: name, value: utils.UnsafeString(lines[0])}
+	default:
+		return field{name, string(bytes.Join(lines, []byte(", "))), []string{name}}
+	}
 }
 
-// set replaces the lines of the field by one. Unlike [fasthttp.ResponseHeader.Set] it does not
-// normalize the name. fasthttp copies the value.
-func (f field) set(h *fasthttp.ResponseHeader, value string) {
-	if f.lines > 1 {
-		h.Del(f.name)
+// set replaces all lines of f by one. Unlike [fasthttp.ResponseHeader.Set] it does not normalize
+// the name. fasthttp copies the value.
+func (h header) set(f field, value string) {
+	for _, spelling := range f.spellings {
+		h.Del(spelling)
 	}
 	h.SetCanonical(utils.UnsafeBytes(f.name), utils.UnsafeBytes(value))
+}
+
+// del removes a field.
+func (h header) del(name string) {
+	h.Del(name)
+	if !h.keepsSpelling {
+		return
+	}
+	names, _ := h.spellings(name)
+	for _, spelling := range names {
+		h.Del(spelling)
+	}
+}
+
+// spellings returns copies of the names and values of all lines of a field.
+func (h header) spellings(name string) (names, values []string) {
+	h.VisitAll(func(key, value []byte) {
+		if strings.EqualFold(utils.UnsafeString(key), name) {
+			names, values = append(names, string(key)), append(values, string(value))
+		}
+	})
+	return names, values
 }

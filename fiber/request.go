@@ -2,6 +2,7 @@ package sessions
 
 import (
 	"errors"
+	"sync/atomic"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
@@ -16,6 +17,7 @@ type request struct {
 	scope core.Scope
 	c     *fiber.Ctx // Fiber reuses it when the request is over.
 	fetch adapter.Fetch
+	over  atomic.Bool // the request is over, so c belongs to another one
 }
 
 // lazyRequest is a request of a lazy manager.
@@ -27,7 +29,7 @@ type lazyRequest struct {
 // open returns a new request and opens its scope, which loads the session unless m is lazy.
 func open(c *fiber.Ctx, outer *core.Scope, m *Manager) (*request, error) {
 	fetch := fetchOf(c) // Reading more of the header could overwrite the cookies.
-	r, cookies := newRequest(c, m.Lazy(), make([]string, 0, 4))
+	r, cookies := newRequest(c, m, make([]string, 0, 4))
 	r.c, r.fetch = c, fetch
 	err := r.scope.Open(c.UserContext(), outer, m, r, cookies...)
 	return r, err
@@ -38,32 +40,23 @@ func open(c *fiber.Ctx, outer *core.Scope, m *Manager) (*request, error) {
 //
 // Fiber reuses the memory of its strings when the handler changes the header and when the request
 // is over. A lazy manager reads the fields later than that, so it gets copies.
-func newRequest(c *fiber.Ctx, lazy bool, fields []string) (*request, []string) {
-	sent := c.Request().Header.PeekAll(fiber.HeaderCookie)
-	if lazy && len(sent) == 1 && len(sent[0]) <= len(lazyRequest{}.cookie) {
+func newRequest(c *fiber.Ctx, m *Manager, fields []string) (*request, []string) {
+	sent := cookieFields(c, m.CookieName())
+	if !m.Lazy() {
+		for _, field := range sent {
+			fields = append(fields, utils.UnsafeString(field))
+		}
+		return &request{}, fields
+	}
+	if len(sent) == 1 && len(sent[0]) <= len(lazyRequest{}.cookie) {
 		r := &lazyRequest{}
 		n := copy(r.cookie[:], sent[0])
 		return &r.request, append(fields, utils.UnsafeString(r.cookie[:n]))
 	}
 	for _, field := range sent {
-		text := utils.UnsafeString(field)
-		if lazy {
-			text = utils.CopyString(text)
-		}
-		fields = append(fields, text)
+		fields = append(fields, string(field))
 	}
 	return &request{}, fields
-}
-
-// fetchOf returns why the browser sends the request, in strings that Fiber does not reuse.
-func fetchOf(c *fiber.Ctx) adapter.Fetch {
-	h := &c.Request().Header
-	return adapter.Fetch{
-		Method: c.Method(),
-		Site:   adapter.FetchValue(h.Peek("Sec-Fetch-Site")),
-		Mode:   adapter.FetchValue(h.Peek("Sec-Fetch-Mode")),
-		Dest:   adapter.FetchValue(h.Peek("Sec-Fetch-Dest")),
-	}
 }
 
 // serve runs the handlers with the scope in the contexts of the request, and commits. If a handler
@@ -73,17 +66,30 @@ func fetchOf(c *fiber.Ctx) adapter.Fetch {
 // which is for services and stays valid when the request is over.
 //
 // When the response has been sent, with its body stream, fasthttp closes the user values of the
-// request. Closing the scope saves what was changed after the commit.
+// request, r among them. The handlers are still running then if Fiber's timeout.New has put them
+// on another goroutine.
 func (r *request) serve() error {
 	c, scope := r.c, &r.scope
 	c.Context().SetUserValue(core.ScopeKey{}, scope)
-	if outer := scope.Outer(); outer != nil {
-		// The outer scope has to be closed as well, although its key now leads to this one.
-		c.Context().SetUserValue(outer, outer)
-	}
+	c.Context().SetUserValue(r, r)
 	c.SetUserContext(scope)
+	returned := false
+	defer func() {
+		if !returned {
+			reply := scope.Panicked()
+			apply(c, &reply)
+		}
+	}()
 	handlerErr := c.Next()
-	reply, err := scope.CommitHeader()
+	returned = true
+	if r.over.Load() {
+		_ = scope.HeaderSent() // Failures have been logged, and nobody is left to answer.
+		return handlerErr
+	}
+	if behindNetHTTP(c) {
+		_ = c.Response().Body() // This reads the body stream to its end.
+	}
+	reply, err := leave(c, scope, handlerErr)
 	if err != nil {
 		return reject(c, errors.Join(err, handlerErr))
 	}
@@ -91,9 +97,24 @@ func (r *request) serve() error {
 	return handlerErr
 }
 
+// Close notes that the request is over. Closing the scope saves what was changed after the commit.
+func (r *request) Close() error {
+	r.over.Store(true)
+	return r.scope.Close()
+}
+
+// behindNetHTTP reports whether the request was not read by fasthttp's server, but comes from a
+// server of net/http through Fiber's adaptor. That reads a body stream before it answers, and
+// nobody closes the user values of such a request. So what the stream changes has to be part of
+// the commit.
+func behindNetHTTP(c *fiber.Ctx) bool { return c.Context().ConnRequestNum() == 0 }
+
 // Client returns the client's address and its user agent. It trusts the proxies that the app
 // trusts. Fiber reuses the memory of the strings when the request is over; core copies them.
 func (r *request) Client() (ip, userAgent string) {
+	if r.over.Load() {
+		return "", ""
+	}
 	return r.c.IP(), r.c.Get(fiber.HeaderUserAgent)
 }
 

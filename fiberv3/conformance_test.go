@@ -23,6 +23,15 @@ func TestConformance(t *testing.T) {
 	adaptertest.Run(t, adaptertest.Server{Start: start})
 }
 
+// TestConformanceWithoutNormalizing has an application in which the names of fields keep their spelling.
+func TestConformanceWithoutNormalizing(t *testing.T) {
+	t.Parallel()
+	adaptertest.Run(t, adaptertest.Server{Start: func(t *testing.T, a adaptertest.App) string {
+		t.Helper()
+		return startWith(t, newSuiteApp(&fiber.Config{DisableHeaderNormalizing: true}, a), a)
+	}})
+}
+
 // newApp returns an application that answers its own panics.
 func newApp(handler fiber.ErrorHandler) *fiber.App {
 	app := fiber.New(fiber.Config{ErrorHandler: handler})
@@ -32,13 +41,22 @@ func newApp(handler fiber.ErrorHandler) *fiber.App {
 
 func start(t *testing.T, a adaptertest.App) string {
 	t.Helper()
-	return startWith(t, fiber.New(), a)
+	return startWith(t, newSuiteApp(&fiber.Config{}, a), a)
+}
+
+// newSuiteApp returns an application with the error handler that the suite needs.
+func newSuiteApp(config *fiber.Config, a adaptertest.App) *fiber.App {
+	config.ErrorHandler = sessions.ErrorHandler(failing(a.Failed))
+	return fiber.New(*config)
 }
 
 // startWith is start with an application that has nothing mounted yet.
 func startWith(t *testing.T, app *fiber.App, a adaptertest.App) string {
 	t.Helper()
 	app.Use(fiberrecover.New())
+	if a.ReadCookies {
+		app.Use(readCookies)
+	}
 	for _, m := range a.Engine {
 		app.Use(sessions.Middleware(m))
 	}
@@ -57,6 +75,11 @@ func startWith(t *testing.T, app *fiber.App, a adaptertest.App) string {
 		app.Use(handler(a.NotFound))
 	}
 	return serve(t, app)
+}
+
+func readCookies(c fiber.Ctx) error {
+	_ = c.Cookies("session")
+	return c.Next()
 }
 
 // serve serves app on 127.0.0.1 until the test has ended.
@@ -91,6 +114,19 @@ func serveOn(t *testing.T, app *fiber.App, ln net.Listener) {
 	})
 }
 
+// failing returns an error handler that calls failed, if there is one.
+func failing(failed func(adaptertest.Context, int) error) fiber.ErrorHandler {
+	if failed == nil {
+		return nil
+	}
+	return func(c fiber.Ctx, err error) error {
+		if status := new(fiber.Error); errors.As(err, &status) {
+			return failed(request{c}, status.Code)
+		}
+		return fiber.DefaultErrorHandler(c, err)
+	}
+}
+
 func handler(h adaptertest.Handler) fiber.Handler {
 	return func(c fiber.Ctx) error { return h(request{c}) }
 }
@@ -101,6 +137,7 @@ type request struct{ c fiber.Ctx }
 func (r request) Get() *sessions.Session                        { return sessions.Get(r.c) }
 func (r request) GetFrom(m *sessions.Manager) *sessions.Session { return sessions.GetFrom(r.c, m) }
 func (r request) Load() (*sessions.Session, error)              { return sessions.Load(r.c) }
+func (r request) Lookup() (*sessions.Session, bool)             { return sessions.Lookup(r.c) }
 func (r request) Commit() error                                 { return sessions.Commit(r.c) }
 func (r request) Context() context.Context                      { return r.c.Context() }
 func (r request) Query(name string) string                      { return r.c.Query(name) }

@@ -194,7 +194,7 @@ func TestCustomContext(t *testing.T) {
 	t.Parallel()
 	adaptertest.Run(t, adaptertest.Server{Start: func(t *testing.T, a adaptertest.App) string {
 		t.Helper()
-		return startWith(t, fiber.NewWithCustomCtx(newCustomCtx), a)
+		return startWith(t, fiber.NewWithCustomCtx(newCustomCtx, fiber.Config{ErrorHandler: sessions.ErrorHandler(failing(a.Failed))}), a)
 	}})
 }
 

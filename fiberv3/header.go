@@ -16,16 +16,6 @@ import (
 // under the very spelling that it is asked for.
 func keepsSpelling(c fiber.Ctx) bool { return c.App().Server().DisableHeaderNamesNormalizing }
 
-// cookieFields returns the values of the request's Cookie fields. They are valid until the header
-// of the request is changed.
-func cookieFields(c fiber.Ctx, m *Manager) [][]byte {
-	h := &c.Request().Header
-	if keepsSpelling(c) {
-		_ = h.Cookie(m.CookieName()) // This makes fasthttp collect the fields of all spellings.
-	}
-	return h.PeekAll(fiber.HeaderCookie)
-}
-
 // fetchOf returns why the browser sends the request, in strings that Fiber does not reuse.
 func fetchOf(c fiber.Ctx) adapter.Fetch {
 	h, f := &c.Request().Header, adapter.Fetch{Method: c.Method()}
@@ -73,11 +63,17 @@ func apply(c fiber.Ctx, reply *adapter.Reply) {
 		return // A reply with a cookie is private.
 	}
 	h := responseHeader(c)
+	for _, name := range adapter.TargetedFields() {
+		h.del(name)
+	}
 	if set := h.cookiesToSet(c, reply); set.current != "" {
 		h.setCookie(set.current)
 		for _, former := range set.former {
 			h.setCookie(former)
 		}
+	}
+	if reply.ClearSiteData != "" {
+		h.set(field{name: "Clear-Site-Data"}, reply.ClearSiteData)
 	}
 	// Both are read first, because deleting a field may change the order of the others.
 	cacheControl, vary := h.field(fiber.HeaderCacheControl), h.field(fiber.HeaderVary)

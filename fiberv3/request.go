@@ -39,7 +39,7 @@ func open(c fiber.Ctx, outer *core.Scope, m *Manager) (*request, error) {
 // Fiber reuses the memory of its strings when the handler changes the header and when the request
 // is over. A lazy manager reads the fields later than that, so it gets copies.
 func newRequest(c fiber.Ctx, m *Manager, fields []string) (*request, []string) {
-	sent := cookieFields(c, m)
+	sent := cookieFields(c, m.CookieName())
 	if !m.Lazy() {
 		for _, field := range sent {
 			fields = append(fields, utils.UnsafeString(field))
@@ -61,16 +61,34 @@ func newRequest(c fiber.Ctx, m *Manager, fields []string) (*request, []string) {
 // handler panics, serve saves nothing.
 func (r *request) serve() error {
 	r.publish()
+	returned := false
+	defer func() {
+		if !returned && !r.c.IsAbandoned() {
+			reply := r.scope.Panicked()
+			apply(r.c, &reply)
+		}
+	}()
 	handlerErr := r.c.Next()
-	if headerIsGone(r.scope.Context, r.c, handlerErr) {
+	returned = true
+	if timedOut(r.scope.Context, r.c, handlerErr) {
 		_ = r.scope.HeaderSent() // Failures have been logged, and nobody is left to answer.
+		if handlerErr == nil && !r.c.IsAbandoned() {
+			return fiber.ErrRequestTimeout // Usually nobody looks at it.
+		}
 		return handlerErr
 	}
-	reply, err := r.scope.CommitHeader()
+	if headerIsGone(r.c) {
+		_ = r.scope.HeaderSent()
+		return handlerErr
+	}
+	reply, err := leave(r.c, &r.scope, handlerErr)
 	if err != nil {
 		return reject(r.c, errors.Join(err, handlerErr))
 	}
 	apply(r.c, &reply)
+	if behindNetHTTP(r.c) {
+		closeAfterStream(r.c.Response(), &r.scope)
+	}
 	return handlerErr
 }
 

@@ -51,13 +51,28 @@ func New(o Options) fiber.Handler {
 
 // NewManager returns a manager for [Middleware] and [GetFrom], or an error if the options are
 // invalid.
-func NewManager(o Options) (*Manager, error) { return core.NewManager(o) }
+func NewManager(o Options) (*Manager, error) {
+	m, err := core.NewManager(o)
+	if err == nil {
+		m.KnowContexts(fiberContexts())
+	}
+	return m, err
+}
 
 // Middleware returns middleware that gives each request a session of m. If a request passes the
 // middleware of m more than once, it still has one session of m. Middleware panics unless m is
 // what [NewManager] has returned without an error.
+//
+// It panics in the processes that Fiber starts for Prefork if the store of m keeps the sessions in
+// the memory of one process, as the default store does: the others would not know them.
 func Middleware(m *Manager) fiber.Handler {
 	m.MustBeMade()
+	if fiber.IsChild() && m.InProcess() {
+		panic("sessions: with Prefork each process of Fiber would have sessions of its own; set " +
+			"Options.Store to one that they share, such as redisstore or sqlstore, or leave " +
+			"fiber.ListenConfig.EnablePrefork unset")
+	}
+	m.KnowContexts(fiberContexts())
 	return func(c fiber.Ctx) error {
 		outer := scopeOf(c)
 		if outer.Of(m) != nil {
@@ -71,14 +86,21 @@ func Middleware(m *Manager) fiber.Handler {
 	}
 }
 
-// Get returns the session of the innermost middleware. It panics if there is none.
+// Get returns the session of the innermost middleware. It panics if there is none; [Lookup] does
+// not.
 //
 // If Options.Lazy is set, Get loads the session. If that fails, Get returns an empty session, and
 // using it makes the response an error.
 func Get(c fiber.Ctx) *Session { return scopeOf(c).Get() }
 
 // GetFrom is like [Get], but returns the session of m. It is for requests with several sessions.
-func GetFrom(c fiber.Ctx, m *Manager) *Session { return scopeOf(c).Of(m).Get() }
+// It panics if the middleware of m is not mounted.
+func GetFrom(c fiber.Ctx, m *Manager) *Session { return scopeOf(c).GetFrom(m) }
+
+// Lookup is like [Get], but returns false if there is no session: no middleware has given the
+// request one, or it cannot be loaded. It never panics, so it is for error handlers, which also
+// run for requests that no middleware has seen, and for templates.
+func Lookup(c fiber.Ctx) (*Session, bool) { return scopeOf(c).Lookup() }
 
 // Load is like [Get], but returns the error if the session cannot be loaded. The error wraps a
 // [fiber.Error]: the handler can return it.

@@ -266,8 +266,7 @@ func TestC10CookiesReadLate(t *testing.T) {
 	h := app.Handler()
 	ask := func(path string, cookies ...string) (set, body string) {
 		var ctx fasthttp.RequestCtx
-		ctx.Request.SetRequestURI(path)
-		carry(&ctx, cookies...)
+		carry(&ctx, path, cookies...)
 		h(&ctx)
 		set, _, _ = strings.Cut(string(ctx.Response.Header.Peek("Set-Cookie")), ";")
 		return set, string(ctx.Response.Body())

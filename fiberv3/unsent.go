@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net"
+	"runtime"
+	"strings"
 	"syscall"
 
 	"github.com/gofiber/fiber/v3"
@@ -11,23 +13,45 @@ import (
 
 // headerIsGone reports whether the response that the handlers have made has been sent already, or
 // is not going to be sent. It cannot carry a cookie then, so a session that needs one must not be
-// stored. The context is that of the request; handlerErr is what the handlers have returned.
-func headerIsGone(ctx context.Context, c fiber.Ctx, handlerErr error) bool {
-	return timedOut(ctx, c, handlerErr) || hijackedSilently(c) || closed(c.RequestCtx().Conn())
+// stored. A request that has timed out may not be asked.
+func headerIsGone(c fiber.Ctx) bool {
+	return hijackedSilently(c) || closed(c.RequestCtx().Conn())
 }
 
-// timedOut reports whether Fiber's timeout middleware has answered the request, or is about to.
+// timedOut reports whether Fiber's timeout middleware has answered the request, or is about to, so
+// that no cookie can be sent. The context is that of the request; handlerErr is what the handlers
+// have returned.
 //
 // That middleware runs the handlers on another goroutine. If it is mounted inside of the sessions,
 // a handler may still be running, so that little of c may be read. If it is mounted outside, only
-// a request that it has abandoned may be asked for its answer. A handler that returns the error of
-// the deadline does so before that, because both notice the deadline at once.
+// a request that it has abandoned may be asked for its answer. A handler that returns because of
+// the deadline does so before that, because both notice the deadline at once. The middleware then
+// answers whatever the handler returns, because it was waiting for both.
 func timedOut(ctx context.Context, c fiber.Ctx, handlerErr error) bool {
 	if c.IsAbandoned() { // So is the request of an event stream, which has no such answer.
 		return c.RequestCtx().LastTimeoutErrorResponse() != nil
 	}
 	err := ctx.Err()
-	return err != nil && errors.Is(handlerErr, err)
+	return err != nil && (errors.Is(handlerErr, err) || startedByTimeout())
+}
+
+// startedByTimeout reports whether Fiber's timeout middleware has started this goroutine, so that
+// it is mounted outside of the sessions. Nothing else tells its deadline from one that other
+// middleware has put on the context, which has no say in the answer.
+func startedByTimeout() bool {
+	var counters [32]uintptr
+	var start runtime.Frame // the function that the goroutine has begun with
+	for skip, n := 1, len(counters); n == len(counters); skip += n {
+		n = runtime.Callers(skip, counters[:])
+		frames := runtime.CallersFrames(counters[:n])
+		for more := n > 0; more; {
+			var frame runtime.Frame
+			if frame, more = frames.Next(); frame.Function != "runtime.goexit" {
+				start = frame
+			}
+		}
+	}
+	return strings.HasSuffix(start.File, "/middleware/timeout/timeout.go")
 }
 
 // hijackedSilently reports whether a handler has taken over the connection and answers by itself,

@@ -221,6 +221,51 @@ func TestTimeoutOutsideOfTheSessions(t *testing.T) {
 	}
 }
 
+// TestTimeoutAtTheMomentOfTheAnswer has handlers that return at the deadline as if nothing had happened, while the timeout
+// middleware outside of the sessions is about to answer in their place.
+func TestTimeoutAtTheMomentOfTheAnswer(t *testing.T) {
+	t.Parallel()
+	committed := make(chan bool)
+	limited := timeout.New(func(c fiber.Ctx) error {
+		err := c.Next()
+		committed <- true
+		return err
+	}, timeout.Config{Timeout: limit, OnTimeout: func(c fiber.Ctx) error {
+		<-committed
+		return c.SendStatus(http.StatusRequestTimeout)
+	}})
+	x := newSite(t, func(c fiber.Ctx) error {
+		if c.Path() == "/new" || c.Path() == "/login" {
+			return limited(c)
+		}
+		return c.Next()
+	})
+	for range 40 {
+		x.Use(func(c fiber.Ctx) error { return c.Next() })
+	}
+	x.Get("/new", func(c fiber.Ctx) error {
+		<-c.Context().Done()
+		return count(c)
+	})
+	x.Get("/login", func(c fiber.Ctx) error {
+		s := sessions.Get(c)
+		<-c.Context().Done()
+		return s.Login("user")
+	})
+	url := serve(t, x.App)
+	cookie := visitor(t, url)
+	for path, cookie := range map[string]string{"/new": "", "/login": cookie} {
+		if res, _ := get(t, url+path, cookie); res.StatusCode != http.StatusRequestTimeout || cookieOf(res) != "" {
+			t.Errorf("%s: the answer is %d with cookie %q", path, res.StatusCode, cookieOf(res))
+		}
+	}
+	x.sawLate(t)
+	x.wantRecords(t, 1)
+	if _, body := get(t, url+"/read", cookie); body != "1" {
+		t.Errorf("after a login that nobody heard of the former cookie leads to %q, want 1", body)
+	}
+}
+
 // TestContextsDerivedAfterTheDeadline derives a context from that of a request whose deadline has passed.
 func TestContextsDerivedAfterTheDeadline(t *testing.T) {
 	t.Parallel()
@@ -239,11 +284,12 @@ func TestContextsDerivedAfterTheDeadline(t *testing.T) {
 	}
 }
 
-// TestDeadlineOutsideOfTheSessions has middleware that only puts a deadline on the request's context. It has no say in
-// whether the session is saved.
+// TestDeadlineOutsideOfTheSessions has middleware that only puts a deadline on the request's context, behind a timeout that does
+// not apply. It has no say in whether the session is saved.
 func TestDeadlineOutsideOfTheSessions(t *testing.T) {
 	t.Parallel()
-	x := newSite(t, func(c fiber.Ctx) error {
+	skipped := timeout.Config{Timeout: time.Minute, Next: func(fiber.Ctx) bool { return true }}
+	x := newSite(t, timeout.New(func(c fiber.Ctx) error { return c.Next() }, skipped), func(c fiber.Ctx) error {
 		ctx, cancel := context.WithTimeout(c.Context(), time.Nanosecond)
 		defer cancel()
 		c.SetContext(ctx)
@@ -259,6 +305,38 @@ func TestDeadlineOutsideOfTheSessions(t *testing.T) {
 		t.Error("the new session has no cookie")
 	}
 	x.wantRecords(t, 1)
+}
+
+// TestDeadlineWithinATimeout has a deadline that looks like that of the timeout middleware outside, which does not answer. The
+// handler's answer must not be sent then: it lacks the cookie, and what tells caches that it depends on the session.
+func TestDeadlineWithinATimeout(t *testing.T) {
+	t.Parallel()
+	x := newSite(t, timeout.New(func(c fiber.Ctx) error {
+		if c.Path() != "/slow" {
+			return c.Next()
+		}
+		ctx, cancel := context.WithTimeout(c.Context(), time.Nanosecond)
+		defer cancel()
+		c.SetContext(ctx)
+		return c.Next()
+	}, timeout.Config{Timeout: time.Minute}))
+	x.Get("/slow", func(c fiber.Ctx) error {
+		<-c.Context().Done()
+		return count(c)
+	})
+	url := serve(t, x.App)
+	if res, _ := get(t, url+"/slow", ""); res.StatusCode != http.StatusRequestTimeout || cookieOf(res) != "" {
+		t.Errorf("a new session: %d with cookie %q", res.StatusCode, cookieOf(res))
+	}
+	x.wantRecords(t, 0)
+	x.sawLate(t)
+	cookie := visitor(t, url)
+	if res, body := get(t, url+"/slow", cookie); res.StatusCode != http.StatusRequestTimeout || body == "2" {
+		t.Errorf("a known session: %d %q", res.StatusCode, body)
+	}
+	if _, body := get(t, url+"/read", cookie); body != "2" {
+		t.Errorf("the known session holds %q, want 2", body)
+	}
 }
 
 // raw sends a request on a connection of its own and returns all that comes back before the connection is closed.

@@ -44,7 +44,8 @@ type (
 	//
 	//	const visits = sessions.Key[int]("visits")
 	//
-	// T is any type that the codec can encode. Values are copied. See [core.Key].
+	// T is any type that the codec carries: docs/values.md has the list. Values are copied.
+	// See [core.Key].
 	Key[T any] = core.Key[T]
 	// Store keeps sessions. See [github.com/cloakroom-go/sessions/core/store.Store].
 	Store = core.Store
@@ -123,7 +124,7 @@ const (
 	// most 15 minutes.
 	PresetAAL3 = core.PresetAAL3
 	// PresetASVS1 is PresetAAL1 with a Secure cookie whose name starts with __Host- or
-	// __Secure-.
+	// __Secure-, and with NoStoreSignedIn.
 	PresetASVS1 = core.PresetASVS1
 	// PresetASVS2 is PresetAAL2 with the cookie of PresetASVS1, HttpOnly and SameSite. The
 	// name starts with __Host- unless a Domain shares the cookie with other hosts.
@@ -163,7 +164,8 @@ const (
 	// treated as absent.
 	EventUndecodable = core.EventUndecodable
 	// EventBadValue reports that the value under Event.Key does not decode into the type
-	// that was asked for. It is treated as absent.
+	// that was asked for, or that [core.Session.Get] was not given a pointer. The value is
+	// treated as absent, and stays; see [ErrBadValue].
 	EventBadValue = core.EventBadValue
 	// EventLate reports a change that was refused because it needs a cookie and the
 	// response had begun.
@@ -194,6 +196,11 @@ const (
 	// in a request that another site has caused and for which the browser has kept the
 	// cookie back.
 	EventCrossSite = core.EventCrossSite
+	// EventValueRefused reports that the value under Event.Key was not stored, because it
+	// cannot be encoded, would come back different, or is too large. If Key is empty, the
+	// session as a whole is too large, and none of its changes was stored. The caller has
+	// got the error, too.
+	EventValueRefused = core.EventValueRefused
 )
 
 // The reasons.
@@ -265,8 +272,20 @@ var (
 	// than [core.Options.Lifetime]. The user has to prove again who they are; the status is
 	// 409.
 	ErrStaleProof = core.ErrStaleProof
-	// ErrLate is returned for a change that needs a cookie after the response has begun.
+	// ErrLate is returned for a change that needs a cookie after the response has begun, or
+	// after the middleware has made the header final.
 	ErrLate = core.ErrLate
+	// ErrActing is returned by [core.Session.ActAs] if the session acts for another subject
+	// already. The status is 409.
+	ErrActing = core.ErrActing
+	// ErrNotActing is returned by [core.Session.StopActing] if the session acts for nobody.
+	// The status is 409.
+	ErrNotActing = core.ErrNotActing
+	// ErrBadValue is returned by [core.Key.TakeOnce], [Once], and commits after
+	// [core.Key.Update], if the value that is stored does not decode into the type of the
+	// key: another version of the program has stored it, for instance. The value stays as
+	// it is.
+	ErrBadValue = core.ErrBadValue
 	// ErrAnonymous is returned by operations that need a signed-in subject.
 	ErrAnonymous = core.ErrAnonymous
 )
@@ -286,7 +305,7 @@ var (
 // error, and what it has changed is saved by the next commit. If ctx ends while another
 // request does the work, Once returns the error of ctx: go on with what there is, or
 // answer 503. It needs a session that is stored, and returns [ErrGone] if that has
-// ended. See [core.Once].
+// ended, and [ErrBadValue] if the value under the key is no Lease. See [core.Once].
 func Once(
 	ctx context.Context, s *Session, key Key[Lease], lease time.Duration, work func() error,
 ) error {

@@ -36,6 +36,10 @@ func newEngine() *gin.Engine {
 func start(t *testing.T, app adaptertest.App) string {
 	t.Helper()
 	e := newEngine()
+	if app.ReadCookies {
+		e.Use(func(c *gin.Context) { _, _ = c.Cookie("session") })
+	}
+	e.Use(failing(app.Failed))
 	for _, m := range app.Engine {
 		e.Use(sessions.Middleware(m))
 	}
@@ -69,6 +73,17 @@ type failure int
 
 func (f failure) Error() string { return http.StatusText(int(f)) }
 
+// failing is middleware that answers the errors of handlers, outside of the sessions.
+func failing(failed func(adaptertest.Context, int) error) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		c.Next()
+		var status failure
+		if last := c.Errors.Last(); failed != nil && last != nil && errors.As(last.Err, &status) {
+			_ = failed(request{c}, int(status))
+		}
+	}
+}
+
 func handler(h adaptertest.Handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		err := h(request{c})
@@ -87,6 +102,7 @@ type request struct{ c *gin.Context }
 func (r request) Get() *sessions.Session                        { return sessions.Get(r.c) }
 func (r request) GetFrom(m *sessions.Manager) *sessions.Session { return sessions.GetFrom(r.c, m) }
 func (r request) Load() (*sessions.Session, error)              { return sessions.Load(r.c) }
+func (r request) Lookup() (*sessions.Session, bool)             { return sessions.Lookup(r.c) }
 func (r request) Commit() error                                 { return sessions.Commit(r.c) }
 func (r request) Context() context.Context                      { return r.c.Request.Context() }
 func (r request) Query(name string) string                      { return r.c.Query(name) }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cloakroom-go/sessions/core"
 	"github.com/cloakroom-go/sessions/core/adapter"
+	"github.com/cloakroom-go/sessions/core/adapter/httpwriter"
 )
 
 // request is what the middleware keeps for one request, in a single allocation.
@@ -29,16 +30,34 @@ func (r *request) serve() {
 	sent := r.gin.Request
 	r.http = *sent.WithContext(&r.scope)
 	r.gin.Request = &r.http
-	defer returnForm(r.gin, sent)
-	r.writer.serve(r.gin)
+	defer r.returnForm(sent)
+	r.writer.serve(r.gin, r.end)
+}
+
+// end ends the response, whose handlers have returned or panicked. The header may still leave
+// later, and is guarded until then.
+func (r *request) end(returned bool) {
+	if returned {
+		r.writer.end(r.gin)
+	} else {
+		httpwriter.Panicked(r.writer.Header(), &r.scope)
+	}
+	r.writer.guard()
 }
 
 // returnForm gives sent, the request as the middleware found it, the form that the handlers have
 // parsed from the body of the copy. The server removes the temporary files of the form of its own
 // request only. returnForm writes only what has changed, so that a handler that outlives its
 // response, as under a timeout, does not race with readers of the original request.
-func returnForm(c *gin.Context, sent *http.Request) {
-	parsed := c.Request // A handler may have replaced the request.
+//
+// Middleware outside may parse the form later. It then gets the original request, which leads to
+// the session as well.
+func (r *request) returnForm(sent *http.Request) {
+	parsed := r.gin.Request // A handler may have replaced the request.
+	if parsed == &r.http && httpwriter.Unparsed(parsed) {
+		*sent, r.gin.Request = r.http, sent
+		return
+	}
 	if sent.Form == nil && parsed.Form != nil {
 		sent.Form, sent.PostForm = parsed.Form, parsed.PostForm
 	}
@@ -52,7 +71,11 @@ func returnForm(c *gin.Context, sent *http.Request) {
 func serveAgain(c *gin.Context, scope *core.Scope) {
 	if !covers(c.Writer, scope) {
 		w := &writer{ResponseWriter: c.Writer, scope: scope}
-		w.serve(c)
+		w.serve(c, func(returned bool) {
+			if returned {
+				w.end(c)
+			}
+		})
 	}
 }
 

@@ -47,13 +47,20 @@ func New(o Options) gin.HandlerFunc {
 
 // NewManager returns a manager for [Middleware] and [GetFrom], or an error if the options are
 // invalid.
-func NewManager(o Options) (*Manager, error) { return core.NewManager(o) }
+func NewManager(o Options) (*Manager, error) {
+	m, err := core.NewManager(o)
+	if err == nil {
+		m.KnowContexts(contexts{})
+	}
+	return m, err
+}
 
 // Middleware returns middleware that gives each request a session of m. If a request passes the
 // middleware of m more than once, it still has one session of m. Middleware panics unless m is
 // what [NewManager] has returned without an error.
 func Middleware(m *Manager) gin.HandlerFunc {
 	m.MustBeMade()
+	m.KnowContexts(contexts{})
 	return func(c *gin.Context) {
 		outer := scopeOf(c)
 		if scope := outer.Of(m); scope != nil {
@@ -69,14 +76,21 @@ func Middleware(m *Manager) gin.HandlerFunc {
 	}
 }
 
-// Get returns the session of the innermost middleware. It panics if there is none.
+// Get returns the session of the innermost middleware. It panics if there is none; [Lookup] does
+// not.
 //
 // If Options.Lazy is set, Get loads the session. If that fails, Get returns an empty session, and
 // using it makes the response an error.
 func Get(c *gin.Context) *Session { return scopeOf(c).Get() }
 
 // GetFrom is like [Get], but returns the session of m. It is for requests with several sessions.
-func GetFrom(c *gin.Context, m *Manager) *Session { return scopeOf(c).Of(m).Get() }
+// It panics if the middleware of m is not mounted.
+func GetFrom(c *gin.Context, m *Manager) *Session { return scopeOf(c).GetFrom(m) }
+
+// Lookup is like [Get], but returns false if there is no session: no middleware has given the
+// request one, or it cannot be loaded. It never panics, so it is for error handlers, which also
+// run for requests that no middleware has seen, and for templates.
+func Lookup(c *gin.Context) (*Session, bool) { return scopeOf(c).Lookup() }
 
 // Load is like [Get], but returns the error if the session cannot be loaded. [core.StatusCode]
 // returns the status for that error; its text is not meant for the client.

@@ -18,28 +18,56 @@ import (
 // It does what [httpwriter.Writer] does, with one difference: Gin only notes the status in
 // WriteHeader and sends the header later.
 type writer struct {
-	gin.ResponseWriter
+	// ResponseWriter is the writer that the middleware has found, a [gin.ResponseWriter], or a
+	// [holder] around it.
+	http.ResponseWriter
 	scope *core.Scope
 }
 
-// serve runs the handlers with w as their writer and ends the response. If a handler panics, serve
-// restores the writer of the context and saves nothing.
-func (w *writer) serve(c *gin.Context) {
+// serve runs the handlers with w as their writer. It calls ended when they have returned, or
+// panicked, and restores the writer of the context.
+func (w *writer) serve(c *gin.Context, ended func(returned bool)) {
+	found, returned := c.Writer, false
 	c.Writer = w
-	defer func() { c.Writer = w.ResponseWriter }()
+	defer func() {
+		if c.Writer = found; !returned {
+			w.ResponseWriter = found // What is held back of the response does not go out.
+			ended(false)
+		}
+	}()
 	c.Next()
-	w.end(c)
+	returned = true
+	ended(true)
+}
+
+// gin returns the wrapped writer.
+func (w *writer) gin() gin.ResponseWriter {
+	return w.ResponseWriter.(gin.ResponseWriter) // It is one.
 }
 
 // end commits, unless that has been done, and saves what was changed after the commit.
 func (w *writer) end(c *gin.Context) {
-	if err := w.commit(); err != nil {
-		w.abort(c, err)
+	err := w.finish()
+	if err == nil {
+		if err = w.scope.Close(); err != nil {
+			_ = c.Error(err)
+		}
 		return
 	}
-	if err := w.scope.Close(); err != nil {
-		_ = c.Error(err)
+	w.abort(c, err)
+}
+
+// finish commits when the handlers have returned. If they have not begun the response, that is not
+// the last commit: Gin sends a header without a body only when all middleware has returned, and
+// until then middleware outside may use the session. The guard makes the last commit.
+func (w *writer) finish() error {
+	if h := w.held(); h != nil {
+		return h.Release(false)
 	}
+	if w.scope.Begun() || w.Written() || !w.scope.InUse() {
+		return w.commit()
+	}
+	return httpwriter.CommitEnd(w.Header(), w.scope, w.Status())
 }
 
 // abort answers err. Middleware mounted before the sessions can still write a body.
@@ -67,7 +95,45 @@ func covers(w http.ResponseWriter, scope *core.Scope) bool {
 	return false
 }
 
-func (w *writer) commit() error { return httpwriter.Commit(w.Header(), w.scope) }
+func (w *writer) commit() error { return httpwriter.Commit(w.Header(), w.scope, w.Status()) }
+
+// begin commits before a piece of the response, unless the response is held back.
+func (w *writer) begin() error {
+	if w.scope.Begun() {
+		return w.scope.CommitErr()
+	}
+	if w.held() != nil {
+		return nil
+	}
+	if h := httpwriter.Hold(w.ResponseWriter, w.scope); h != nil && !w.Written() {
+		w.ResponseWriter = &holder{w.gin(), h}
+		return nil
+	}
+	return w.commit()
+}
+
+// held returns what holds the response back, or nil if nothing does.
+func (w *writer) held() *httpwriter.Held {
+	if h, ok := w.ResponseWriter.(*holder); ok && !w.scope.Begun() {
+		return h.held
+	}
+	return nil
+}
+
+// Status returns the status of the response.
+func (w *writer) Status() int { return w.gin().Status() }
+
+// Size returns the number of bytes of the body that have been written.
+func (w *writer) Size() int { return w.gin().Size() }
+
+// Written reports whether the response has begun.
+func (w *writer) Written() bool { return w.gin().Written() }
+
+// Pusher returns the wrapped writer's [http.Pusher], or nil if it has none.
+func (w *writer) Pusher() http.Pusher { return w.gin().Pusher() }
+
+// CloseNotify is that of the wrapped writer.
+func (w *writer) CloseNotify() <-chan bool { return w.gin().CloseNotify() }
 
 // WriteHeader has Gin note the status. Gin does not send informational responses, so WriteHeader
 // sends those itself, without a commit.
@@ -79,16 +145,21 @@ func (w *writer) WriteHeader(code int) {
 	w.ResponseWriter.WriteHeader(code)
 }
 
-// WriteHeaderNow commits the session and sends the response header.
+// WriteHeaderNow commits the session and sends the response header. Middleware outside may write
+// the body of an error that has none yet, as after [gin.Context.AbortWithError], and use the
+// session in it.
 func (w *writer) WriteHeaderNow() {
-	if w.commit() == nil {
-		w.ResponseWriter.WriteHeaderNow()
+	if w.Status() >= http.StatusBadRequest && !w.scope.Begun() {
+		w.scope.ExpectUse()
+	}
+	if w.begin() == nil {
+		w.gin().WriteHeaderNow()
 	}
 }
 
 // Write commits the session and writes b.
 func (w *writer) Write(b []byte) (int, error) {
-	if err := w.commit(); err != nil {
+	if err := w.begin(); err != nil {
 		return 0, err
 	}
 	return w.ResponseWriter.Write(b)
@@ -96,16 +167,16 @@ func (w *writer) Write(b []byte) (int, error) {
 
 // WriteString commits the session and writes s.
 func (w *writer) WriteString(s string) (int, error) {
-	if err := w.commit(); err != nil {
+	if err := w.begin(); err != nil {
 		return 0, err
 	}
-	return w.ResponseWriter.WriteString(s)
+	return w.gin().WriteString(s)
 }
 
 // ReadFrom commits the session and copies from r, with the ReadFrom method of the wrapped writer
 // if it has one.
 func (w *writer) ReadFrom(r io.Reader) (int64, error) {
-	if err := w.commit(); err != nil {
+	if err := w.begin(); err != nil {
 		return 0, err
 	}
 	return io.Copy(w.ResponseWriter, r)
@@ -115,14 +186,27 @@ func (w *writer) ReadFrom(r io.Reader) (int64, error) {
 func (w *writer) Flush() { _ = w.FlushError() }
 
 // FlushError commits the session and flushes the wrapped writer. If the commit fails, FlushError
-// sends the error status at once, because a handler that streams may never return.
+// sends the error status at once, because a handler that streams may never return. The response
+// counts as one that uses the session, which the handler may do later.
 func (w *writer) FlushError() error {
-	err := w.commit()
+	err := w.commitStream()
 	if err != nil {
 		w.reject(err)
 	}
-	w.ResponseWriter.Flush()
+	w.gin().Flush()
 	return err
+}
+
+// commitStream commits the session before the first byte of a response that is made while it is
+// sent.
+func (w *writer) commitStream() error {
+	if h := w.held(); h != nil {
+		return h.Release(true)
+	}
+	if !w.scope.Begun() {
+		w.scope.ExpectUse()
+	}
+	return w.commit()
 }
 
 // Hijack commits the session and takes over the connection. See [httpwriter.Hijack].

@@ -30,13 +30,24 @@ func start(t *testing.T, app adaptertest.App) string {
 		if strings.HasPrefix(r.Path, "/group/") {
 			routes = group
 		}
-		routes.Handle(r.Method+" "+r.Path, handler(r.Handler))
+		routes.Handle(r.Method+" "+r.Path, handler(failing(r.Handler, app.Failed)))
 	}
 	if app.NotFound != nil {
 		mux.Handle("/", handler(app.NotFound))
 	}
 	mux.Handle("/group/", mount(group, app.Group...))
-	return serve(t, recovery(mount(mux, app.Engine...)))
+	return serve(t, recovery(readCookies(mount(mux, app.Engine...), app.ReadCookies)))
+}
+
+// readCookies returns h behind middleware that reads the cookies, if it is asked for.
+func readCookies(h http.Handler, asked bool) http.Handler {
+	if !asked {
+		return h
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = r.Cookies()
+		h.ServeHTTP(w, r)
+	})
 }
 
 // mount returns h behind the middleware of the managers, outermost first.
@@ -74,6 +85,18 @@ type failure int
 
 func (f failure) Error() string { return http.StatusText(int(f)) }
 
+// failing has failed answer the errors of h, if it is not nil.
+func failing(h adaptertest.Handler, failed func(adaptertest.Context, int) error) adaptertest.Handler {
+	return func(c adaptertest.Context) error {
+		err := h(c)
+		var status failure
+		if failed != nil && errors.As(err, &status) {
+			return failed(c, int(status))
+		}
+		return err
+	}
+}
+
 // handler runs a handler of the suite, and answers its errors as net/http has no error handling.
 func handler(h adaptertest.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -96,6 +119,7 @@ type exchange struct {
 func (e exchange) Get() *sessions.Session                        { return sessions.Get(e.r) }
 func (e exchange) GetFrom(m *sessions.Manager) *sessions.Session { return sessions.GetFrom(e.r, m) }
 func (e exchange) Load() (*sessions.Session, error)              { return sessions.Load(e.r) }
+func (e exchange) Lookup() (*sessions.Session, bool)             { return sessions.Lookup(e.r) }
 func (e exchange) Commit() error                                 { return sessions.Commit(e.w, e.r) }
 func (e exchange) Context() context.Context                      { return e.r.Context() }
 func (e exchange) Query(name string) string                      { return e.r.URL.Query().Get(name) }

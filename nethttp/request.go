@@ -29,8 +29,15 @@ func (r *request) open(original *http.Request, outer *core.Scope, m *Manager) er
 func (r *request) serve(next http.Handler, w http.ResponseWriter, original *http.Request) {
 	r.writer = httpwriter.New(w, &r.scope)
 	r.http = *original.WithContext(&r.scope)
-	defer r.handBack(original)
+	returned := false
+	defer func() {
+		if !returned {
+			httpwriter.Panicked(w.Header(), &r.scope)
+		}
+		r.handBack(original)
+	}()
 	next.ServeHTTP(&r.writer, &r.http)
+	returned = true
 	r.end()
 }
 

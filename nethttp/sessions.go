@@ -83,14 +83,21 @@ func Middleware(m *Manager) func(http.Handler) http.Handler {
 	}
 }
 
-// Get returns the session of the innermost middleware. It panics if there is none.
+// Get returns the session of the innermost middleware. It panics if there is none; [Lookup] does
+// not.
 //
 // If Options.Lazy is set, Get loads the session. If that fails, Get returns an empty session, and
 // using it makes the response an error.
 func Get(r *http.Request) *Session { return scopeOf(r).Get() }
 
 // GetFrom is like [Get], but returns the session of m. It is for requests with several sessions.
-func GetFrom(r *http.Request, m *Manager) *Session { return scopeOf(r).Of(m).Get() }
+// It panics if the middleware of m is not mounted.
+func GetFrom(r *http.Request, m *Manager) *Session { return scopeOf(r).GetFrom(m) }
+
+// Lookup is like [Get], but returns false if there is no session: no middleware has given the
+// request one, or it cannot be loaded. It never panics, so it is for error handlers, which also
+// run for requests that no middleware has seen, and for templates.
+func Lookup(r *http.Request) (*Session, bool) { return scopeOf(r).Lookup() }
 
 // Load is like [Get], but returns the error if the session cannot be loaded. [core.StatusCode]
 // returns the status for that error; its text is not meant for the client.
@@ -101,9 +108,10 @@ func Load(r *http.Request) (*Session, error) { return scopeOf(r).Load() }
 // to find out whether the sessions could be saved. Later changes are saved as usual.
 //
 // After an error the response has to be an error; [core.StatusCode] returns its status, which is
-// 409 for [ErrGone]: another request has ended a session. After any other error the middleware
-// tries to save changes to a stored session once more, and replaces the handler's response if that
-// fails as well. A login, and the values of a new session, are dropped.
+// 409 for [ErrGone]: another request has ended a session. A response with an error status goes out
+// as the handler makes it, and nothing is saved any more. Otherwise the middleware tries to save
+// changes to a stored session once more, and replaces the handler's response if that fails as
+// well. A login, and the values of a new session, are dropped.
 func Commit(w http.ResponseWriter, r *http.Request) error {
 	return scopeOf(r).Commit(func(reply *adapter.Reply) { reply.Apply(w.Header()) })
 }

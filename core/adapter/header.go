@@ -22,6 +22,59 @@ func ClearContent(header map[string][]string) {
 	header["Cache-Control"] = []string{"no-store"}
 }
 
+// TargetedFields returns the names of the header fields, in canonical form, that tell particular
+// shared caches how long they may store a response, whatever Cache-Control says (RFC 9213, and
+// older fields of content delivery networks and reverse proxies). [Reply.Apply] removes them from
+// a response that is private.
+func TargetedFields() []string {
+	fields := targetedFields
+	return fields[:]
+}
+
+var targetedFields = [...]string{ //nolint:gochecknoglobals // A constant: nothing changes it.
+	"Cdn-Cache-Control", "Cloudflare-Cdn-Cache-Control", "Vercel-Cdn-Cache-Control",
+	"Netlify-Cdn-Cache-Control", "Surrogate-Control", "Edge-Control", "X-Accel-Expires",
+	"X-Litespeed-Cache-Control",
+}
+
+// clearTargeted removes the targeted fields. Cache-Control then counts for their caches, too.
+func clearTargeted(header map[string][]string) {
+	for _, field := range targetedFields {
+		delete(header, field)
+	}
+}
+
+// Cacheable reports whether a header in the form of http.Header tells shared caches that they may
+// store the response.
+func Cacheable(header map[string][]string) bool {
+	for _, value := range header["Cache-Control"] {
+		if hasDirective(value, "no-store") || hasBareDirective(value, "private") {
+			return false
+		}
+	}
+	for _, value := range header["Cache-Control"] {
+		if hasDirective(value, "public") || hasDirective(value, "s-maxage") ||
+			hasDirective(value, "max-age") {
+			return true
+		}
+	}
+	if _, ok := header["Expires"]; ok {
+		return true
+	}
+	for _, field := range targetedFields {
+		if _, ok := header[field]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// forbidsStorage reports whether a Cache-Control value forbids every cache to store the response.
+// With must-understand it does not: most caches then ignore no-store (RFC 9111, section 5.2.2.3).
+func forbidsStorage(value string) bool {
+	return hasDirective(value, "no-store") && !hasDirective(value, "must-understand")
+}
+
 // hasDirective reports whether a comma-separated field value contains the directive, with or
 // without an argument.
 func hasDirective(value, name string) bool {

@@ -35,11 +35,14 @@ type Reply struct {
 	// FormerCookies are values of further Set-Cookie fields, which remove cookies that the
 	// application used before. It is empty if SetCookie is "".
 	FormerCookies []string
+	// ClearSiteData is the value of the Clear-Site-Data field, or "" if the response has none. It
+	// is "" if SetCookie is.
+	ClearSiteData string
 	// Private says that the response depends on the session, so that no shared cache may store
 	// it. It is true whenever SetCookie is not "".
 	Private bool
-	// NoStore says that an earlier reply of the same response has set the cookie, so that no
-	// cache may store the response.
+	// NoStore says that no cache may store the response: an earlier reply of the same response
+	// has set the cookie, for instance.
 	NoStore bool
 	// Values is memory for the values of the fields that Apply sets. If it is nil, Apply
 	// allocates.
@@ -58,6 +61,10 @@ func (r *Reply) Apply(header map[string][]string) {
 		}
 		header["Set-Cookie"] = lines
 	}
+	if r.ClearSiteData != "" {
+		header["Clear-Site-Data"] = []string{r.ClearSiteData}
+	}
+	clearTargeted(header)
 	values := r.Values
 	if values == nil {
 		values = new([2]string)
@@ -86,7 +93,7 @@ func withCookie(values []string, cookie string) []string {
 // application stays.
 func (r *Reply) CacheControl(current string) string {
 	switch {
-	case !r.Private || hasDirective(current, "no-store"):
+	case !r.Private || forbidsStorage(current):
 		return current
 	case r.NoStore || r.SetCookie != "":
 		return "no-store"
@@ -95,11 +102,13 @@ func (r *Reply) CacheControl(current string) string {
 	case hasBareDirective(current, "private"):
 		return current
 	}
-	// The directives public and s-maxage are for shared caches only.
+	// The directives public and s-maxage are for shared caches only, and must-understand would
+	// have caches ignore no-store.
 	directives := []string{"private"}
 	for directive := range strings.SplitSeq(current, ",") {
 		directive = strings.TrimSpace(directive)
-		shared := isDirective(directive, "public") || isDirective(directive, "s-maxage")
+		shared := isDirective(directive, "public") || isDirective(directive, "s-maxage") ||
+			isDirective(directive, "must-understand")
 		if directive != "" && !shared {
 			directives = append(directives, directive)
 		}

@@ -41,5 +41,6 @@ func cases() []testCase {
 		cacheCases(), commitCases(), secrecyCases(), reuseCases(), mountCases(),
 		failedCommitCases(), outageCases(), raceCases(), cookieCases(), floodCases(),
 		lazyCases(), identityCases(), browserCases(), formerCookieCases(),
+		leaveCases(),
 	)
 }

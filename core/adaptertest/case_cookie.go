@@ -18,6 +18,9 @@ func cookieCases() []testCase {
 		{"C5/OtherCookiesStay", ruleOnce, cookieOthers},
 		{"C6/Duplicates", ruleTickets, cookieDuplicates},
 		{"C10/ParserTricks", ruleParser, cookieTricks},
+		{"C10/ParserTricksAfterARead", ruleParser, afterARead(cookieTricks)},
+		{"C10/DuplicatesAfterARead", ruleTickets, afterARead(cookieDuplicates)},
+		{"C10/FieldName", ruleFieldName, cookieFieldName},
 		{"K1/Malformed", ruleMalformed, cookieMalformed},
 	}
 }
@@ -210,6 +213,28 @@ func cookieTricks(e *env) {
 			e.Errorf("with Cookie: %s\nthe answer is %d %q, want 200 %q",
 				cookie, a.status, a.body, want)
 		}
+	}
+}
+
+// afterARead runs a case with middleware outside of the sessions that has read the cookies before.
+func afterARead(run func(e *env)) func(e *env) {
+	return func(e *env) {
+		e.app.ReadCookies = true
+		run(e)
+	}
+}
+
+func cookieFieldName(e *env) {
+	e.serve(core.Options{})
+	token := e.newVisitor().token()
+	c := e.dial()
+	for _, name := range [...]string{"Cookie", "cookie", "COOKIE", "cOOKIE"} {
+		e.wantBody(c.roundTrip("/read", name+": session="+token), "1")
+		e.wantBody(c.roundTrip("/read", "Cookie: a=b", name+": session="+token), "1")
+	}
+	for _, name := range [...]string{"X-Cookie", "Cookie2", "Cookies"} {
+		e.wantBody(c.roundTrip("/read", name+": session="+token), "0")
+		e.wantBody(c.roundTrip("/read", name+": session="+token, "Cookie: =session="+token), "0")
 	}
 }
 

@@ -37,11 +37,11 @@ func failedPath(e *env, p *path, newBrowser func(e *env) *browser) {
 	before := b.token()
 	e.store.fail("save", errDown)
 	a := p.visit(b)
-	if p.name == "Upgrade" && before == "" {
-		// The handler has answered the error of its own commit, which has dropped the session.
+	if p.name == "Upgrade" {
+		// The handler has answered the error of its own commit.
 		e.wantStatus(a, http.StatusServiceUnavailable)
 		e.wantNoCookie(a)
-		e.wantPrivate(a)
+		e.wantNoStore(a)
 	} else {
 		e.wantRefused(a, http.StatusServiceUnavailable)
 	}

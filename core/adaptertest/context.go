@@ -14,10 +14,11 @@ import (
 // Context is what a handler does with one request, through the framework and the adapter under
 // test.
 type Context interface {
-	// Get, GetFrom, Load and Commit call the adapter's functions of these names.
+	// Get, GetFrom, Load, Lookup and Commit call the adapter's functions of these names.
 	Get() *core.Session
 	GetFrom(m *core.Manager) *core.Session
 	Load() (*core.Session, error)
+	Lookup() (*core.Session, bool)
 	Commit() error
 
 	// Context returns the context of the request that handlers of the framework pass on.

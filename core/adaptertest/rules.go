@@ -9,6 +9,21 @@ const (
 	ruleUnused = "A response that does not depend on the session says nothing about caches."
 )
 
+// Rules about the end of a response.
+const (
+	ruleLeave = "Whatever tells caches that they may keep a response is overruled when its " +
+		"header leaves, if it sets the cookie or if the session was used by then, also by an " +
+		"error handler, or may be used later, by a stream."
+	ruleSignedIn = "With NoStoreSignedIn a response that uses a signed-in session is no-store. " +
+		"With ClearSiteData the response to a logout has that field."
+	ruleErrorPage = "What an error handler changes in the session is saved, or refused with a " +
+		"true error."
+	ruleOwnPage = "If the handler answers the error of its own Commit with an error status, its " +
+		"answer is sent, and the session is not saved a second time."
+	ruleLookup = "Lookup and FromContext report that there is no session, and the panic of Get " +
+		"names them. GetFrom says if another manager is mounted."
+)
+
 // Rules about the commit.
 const (
 	ruleCommit = "The session is saved, and its cookie is in the header, before the first byte " +
@@ -41,6 +56,8 @@ const (
 	ruleTickets = "If a request has several cookies of the same name, the well-formed ones are " +
 		"tried, at most four, however the framework receives them."
 	ruleParser    = "A cookie counts only in the exact spelling in which it was set."
+	ruleFieldName = "Cookies are read from the field Cookie, in upper or lower case, and from " +
+		"no other."
 	ruleMalformed = "A malformed token costs no store call and starts no session."
 	ruleIgnored   = "A token anywhere except in the cookie is ignored."
 	ruleAnonymous = "A visitor without a session costs no store call and gets no cookie, " +

@@ -34,8 +34,16 @@ type App struct {
 	// Routes lists the routes of the application. Those whose path starts with /group/ belong
 	// to the group.
 	Routes []Route
+	// ReadCookies asks for middleware outside of the sessions that reads the cookies of every
+	// request by the framework's own means.
+	ReadCookies bool
 	// NotFound handles requests that match no route. If it is nil, the framework answers them.
 	NotFound Handler
+	// Failed answers the errors of [Context].Fail where the framework has errors answered: in
+	// its error handler or, if it has none, in middleware outside the session middleware. If the
+	// framework has neither, the adapter's test calls Failed where the handler has returned the
+	// error. If Failed is nil, the framework answers them.
+	Failed func(c Context, status int) error
 }
 
 // Route is one route of an [App].

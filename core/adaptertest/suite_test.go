@@ -45,11 +45,16 @@ func brokenAdapters() map[string]broken {
 		"SendsATokenOnce":       {faults{sendsOnce: true}, "X3/LostAnswer"},
 		"FirstTokenOnly":        {faults{firstTokenOnly: true}, "C6/SeveralTickets"},
 		"ForgetsFetchMetadata":  {faults{forgetsFetch: true}, "C11/CrossSite"},
+		"ParsesLeniently":       {faults{parsesLeniently: true}, "C10/ParserTricksAfterARead"},
 		"ForgetsTheMethod":      {faults{forgetsMethod: true}, "C11/CrossSite"},
 		"ForgetsFormerCookies":  {faults{forgetsFormer: true}, "C12/FormerCookies"},
 		"OneCookieOfTheName":    {faults{oneOfTheName: true}, "C12/OtherDomainAndPath"},
 		"OneCookieAtOnce":       {faults{oneOfTheName: true}, "C12/AllAtOnce"},
 		"SendsARefusedLogin":    {faults{sendsBody: true}, "R1/RevokedMeanwhile"},
+		"ForgetsPanics":         {faults{forgetsPanic: true}, "H1/Panic"},
+		"ForgetsLateReads":      {faults{forgetsLateReads: true}, "H1/LateRead"},
+		"ForgetsStreams":        {faults{forgetsLateReads: true}, "H1/StreamRead"},
+		"SavesAgain":            {faults{savesAgain: true}, "A7/OwnPage"},
 	}
 }
 

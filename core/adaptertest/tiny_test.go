@@ -15,6 +15,7 @@ import (
 
 	"github.com/cloakroom-go/sessions/core"
 	"github.com/cloakroom-go/sessions/core/adapter"
+	"github.com/cloakroom-go/sessions/core/adapter/httpwriter"
 	"github.com/cloakroom-go/sessions/core/adaptertest"
 )
 
@@ -45,6 +46,10 @@ type faults struct {
 	forgetsFetch     bool // core is not told why the browser sends the request
 	forgetsMethod    bool // core is told everything but the method
 	forgetsFormer    bool // former cookies are not removed
+	parsesLeniently  bool // cookies that were read before are read again from what was parsed
+	forgetsPanic     bool // caches may keep the page of a panic
+	forgetsLateReads bool // and what reads the session when the response has begun
+	savesAgain       bool // the answer of a failed commit saves again
 	oneOfTheName     bool // the application's cookies of the name are dropped, whatever their path
 }
 
@@ -64,6 +69,7 @@ type seat struct {
 	begun   bool
 	err     error
 	status  int
+	held    *httpwriter.Held
 }
 
 // Client implements [adapter.Client].
@@ -151,8 +157,19 @@ func (s *seat) serve(next http.Handler, r *http.Request) {
 	if s.commitsOnPanic {
 		defer func() { _ = s.commit() }()
 	}
+	returned := false
+	defer func() {
+		if !returned && !s.forgetsPanic && !s.commitsOnPanic {
+			reply := s.scope.Panicked()
+			s.apply(&reply)
+		}
+	}()
 	next.ServeHTTP(s, r)
+	returned = true
 	late := s.begun
+	if s.held != nil && !s.held.Released() {
+		s.begun, s.err = true, s.held.Release(false)
+	}
 	if err := s.commit(); err != nil {
 		s.refuse(err)
 		return
@@ -162,7 +179,9 @@ func (s *seat) serve(next http.Handler, r *http.Request) {
 	}
 }
 
-func (s *seat) commit() error {
+func (s *seat) commit() error { return s.commitFor(http.StatusOK) }
+
+func (s *seat) commitFor(status int) error {
 	if s.begun {
 		return s.err
 	}
@@ -173,7 +192,10 @@ func (s *seat) commit() error {
 	if s.skipsOvertaken && s.overtaken() {
 		return nil
 	}
-	reply, err := s.scope.CommitHeader()
+	reply, err := s.scope.Leave(status)
+	if s.savesAgain {
+		reply, err = s.scope.CommitHeader()
+	}
 	if s.err = err; err == nil {
 		s.apply(&reply)
 	}
@@ -221,14 +243,22 @@ func (s *seat) refuse(err error) {
 }
 
 // before commits ahead of the first byte, unless that is the fault.
-func (s *seat) before() error {
+func (s *seat) before(status int) error {
 	if s.commitsLate {
 		return nil
 	}
-	if err := s.commit(); err != nil && !s.sendsBody {
+	if err := s.commitFor(status); err != nil && !s.sendsBody {
 		return err
 	}
 	return nil
+}
+
+// hold returns the writer that holds the response back, or nil if there is no need to.
+func (s *seat) hold() *httpwriter.Held {
+	if s.held == nil && !s.begun && !s.forgetsLateReads && !s.commitsLate {
+		s.held = httpwriter.Hold(s.ResponseWriter, &s.scope)
+	}
+	return s.held
 }
 
 func (s *seat) WriteHeader(code int) {
@@ -236,14 +266,21 @@ func (s *seat) WriteHeader(code int) {
 		s.ResponseWriter.WriteHeader(code)
 		return
 	}
-	if s.before() == nil && s.status == 0 {
+	if h := s.hold(); h != nil {
+		h.WriteHeader(code)
+		return
+	}
+	if s.before(code) == nil && s.status == 0 {
 		s.status = code
 		s.ResponseWriter.WriteHeader(code)
 	}
 }
 
 func (s *seat) Write(b []byte) (int, error) {
-	if err := s.before(); err != nil {
+	if h := s.hold(); h != nil {
+		return h.Write(b)
+	}
+	if err := s.before(max(s.status, http.StatusOK)); err != nil {
 		return 0, err
 	}
 	s.WriteHeader(http.StatusOK)
@@ -251,8 +288,14 @@ func (s *seat) Write(b []byte) (int, error) {
 }
 
 func (s *seat) FlushError() error {
+	if s.held != nil {
+		return s.held.FlushError()
+	}
+	if !s.begun && !s.forgetsLateReads {
+		s.scope.ExpectUse()
+	}
 	if !s.losesOnFlush {
-		if err := s.before(); err != nil {
+		if err := s.before(http.StatusOK); err != nil {
 			s.refuse(err)
 			return err
 		}
@@ -273,10 +316,13 @@ func (s *seat) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 func find(r *http.Request, key any) *seat {
 	s, ok := r.Context().Value(key).(*seat)
-	if !ok {
-		panic("sessions: no session in this request; mount the middleware in front of the handler")
+	if ok {
+		return s
 	}
-	return s
+	if r.Context().Value(innermost{}) != nil {
+		panic("sessions: no session of this manager; mount it, because another manager is mounted")
+	}
+	panic("sessions: no session in this request; mount the middleware in front of the handler, or call Lookup")
 }
 
 // request is the suite's view of one request under net/http.
@@ -294,6 +340,14 @@ func (c request) GetFrom(m *core.Manager) *core.Session { return c.get(mounted{m
 
 func (c request) Load() (*core.Session, error) {
 	return find(c.r, innermost{}).scope.Load()
+}
+
+func (c request) Lookup() (*core.Session, bool) {
+	s, ok := c.r.Context().Value(innermost{}).(*seat)
+	if !ok {
+		return nil, false
+	}
+	return s.scope.Lookup()
 }
 
 func (c request) Commit() error {
@@ -384,13 +438,29 @@ func application(app adaptertest.App, f faults) http.Handler {
 		if strings.HasPrefix(route.Path, "/group/") {
 			mux = group
 		}
-		mux.Handle(route.Method+" "+route.Path, handler(route.Handler))
+		mux.Handle(route.Method+" "+route.Path, handler(failing(route.Handler, app.Failed)))
 	}
 	if app.NotFound != nil {
 		engine.Handle("/", handler(app.NotFound))
 	}
 	engine.Handle("/group/", wrap(app.Group, f, group))
-	return wrap(app.Engine, f, engine)
+	if !app.ReadCookies {
+		return wrap(app.Engine, f, engine)
+	}
+	return readCookies(wrap(app.Engine, f, engine), f)
+}
+
+// readCookies is middleware that reads the cookies, and stores them as it has parsed them if that is the fault.
+func readCookies(next http.Handler, f faults) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if read := r.Cookies(); f.parsesLeniently {
+			r.Header.Del("Cookie")
+			for _, cookie := range read {
+				r.Header.Add("Cookie", cookie.Name+"="+cookie.Value)
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func wrap(managers []*core.Manager, f faults, h http.Handler) http.Handler {
@@ -398,6 +468,18 @@ func wrap(managers []*core.Manager, f faults, h http.Handler) http.Handler {
 		h = middleware(managers[len(managers)-1-i], f, h)
 	}
 	return h
+}
+
+// failing has failed answer the errors of h, if it is not nil.
+func failing(h adaptertest.Handler, failed func(adaptertest.Context, int) error) adaptertest.Handler {
+	return func(c adaptertest.Context) error {
+		err := h(c)
+		var status statusError
+		if failed != nil && errors.As(err, &status) {
+			return failed(c, int(status))
+		}
+		return err
+	}
 }
 
 // handler runs a handler of the suite, and is net/http's missing error handler.

@@ -51,7 +51,7 @@ func TestPageNamesEverything(t *testing.T) {
 			hook(core.Event{Kind: k, Dropped: 1})
 		}
 	}
-	equal(t, "kinds", kinds, int(core.EventCrossSite))
+	equal(t, "kinds", kinds, int(core.EventValueRefused))
 	for _, reason := range []core.Reason{
 		core.ReasonRevoked, core.ReasonRevokedAll, core.ReasonRevokedEverything, core.ReasonLimit, core.ReasonReuse,
 		core.ReasonSignedOut, core.ReasonSignedIn, core.ReasonReplaced, core.ReasonProvider, core.ReasonActor,

@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -113,33 +111,6 @@ func startOptions(t *testing.T, change func(o *sessions.Options)) *gin.Engine {
 		}
 	})
 	return app(m)
-}
-
-// TestPage holds docs/accounts.md to this program: every block of Go there stands in it.
-func TestPage(t *testing.T) {
-	t.Parallel()
-	program, page := readFile(t, "main.go"), readFile(t, "../../docs/accounts.md")
-	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(page, -1)
-	if len(blocks) < 7 {
-		t.Errorf("the page has %d blocks of Go", len(blocks))
-	}
-	for _, block := range blocks {
-		if !strings.Contains(flat(program), flat(block[1])) {
-			t.Errorf("the program does not have:\n%s", block[1])
-		}
-	}
-}
-
-// flat returns Go source without its indentation.
-func flat(source string) string { return regexp.MustCompile(`[ \t]+`).ReplaceAllString(source, " ") }
-
-func readFile(t *testing.T, name string) string {
-	t.Helper()
-	data, err := os.ReadFile(name) //nolint:gosec // a file of this repository
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
 }
 
 func TestLoginAndLogout(t *testing.T) {

@@ -209,7 +209,8 @@ func endedText(reason core.Reason) string {
 		return "You have signed in again in another tab. Please reload the page."
 	case core.ReasonLimit:
 		return "You have signed in on another device, and this was one too many."
-	case core.ReasonRevoked, core.ReasonRevokedAll, core.ReasonRevokedEverything, core.ReasonReuse:
+	case core.ReasonRevoked, core.ReasonRevokedAll, core.ReasonRevokedEverything, core.ReasonReuse,
+		core.ReasonProvider, core.ReasonActor:
 		return "This device was signed out from another one."
 	}
 	return "It has ended."

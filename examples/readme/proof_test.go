@@ -25,7 +25,8 @@ func TestProofsExist(t *testing.T) {
 		}
 	}
 	for _, m := range faultTest.FindAllStringSubmatch(page, -1) {
-		if !strings.Contains(all, "\""+m[1]+"\":") && !strings.Contains(all, "func "+m[1]+"(") {
+		if !strings.Contains(all, "\""+m[1]+"\":") && !strings.Contains(all, "t.Run(\""+m[1]+"\",") &&
+			!strings.Contains(all, "func "+m[1]+"(") {
 			t.Errorf("docs/security.md names the fault test %s, which is not there", m[1])
 		}
 	}

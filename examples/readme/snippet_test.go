@@ -26,6 +26,24 @@ func TestSnippetsAreInExamples(t *testing.T) {
 	}
 }
 
+// TestRecipesAreInPrograms holds pages of recipes to the programs that they describe: every block of Go stands there.
+func TestRecipesAreInPrograms(t *testing.T) {
+	t.Parallel()
+	for page, program := range map[string]string{"accounts": "accounts", "single-sign-on": "oidc"} {
+		source := unindented(readFile(t, filepath.Join(root, "examples", program, "main.go")))
+		blocks := strings.Split(readFile(t, filepath.Join(root, "docs", page+".md")), "```go\n")[1:]
+		if len(blocks) < 7 {
+			t.Errorf("docs/%s.md has %d blocks of Go", page, len(blocks))
+		}
+		for _, block := range blocks {
+			block, _, _ = strings.Cut(block, "```")
+			if !strings.Contains(source, unindented(block)) {
+				t.Errorf("examples/%s does not have this code of docs/%s.md:\n%s", program, page, block)
+			}
+		}
+	}
+}
+
 // unindented returns the lines without the space before them.
 func unindented(text string) string {
 	lines := strings.Split(text, "\n")

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"bufio"
 	"context"
 	"net"
 	"net/http"
@@ -104,15 +105,19 @@ func (w *responseRecorder) WriteString(s string) (int, error) {
 // fasthttpRequester sends a request to a handler of fasthttp. It reuses one RequestCtx, as a
 // connection of fasthttp's server does.
 type fasthttpRequester struct {
-	handler     fasthttp.RequestHandler
-	ctx         *fasthttp.RequestCtx
-	path        string
-	cookieField string
+	handler fasthttp.RequestHandler
+	ctx     *fasthttp.RequestCtx
+	path    string
+	text    string // the request as it is sent
+	in      strings.Reader
+	reader  *bufio.Reader
 }
 
 func newFasthttpRequester(h fasthttp.RequestHandler, do action) *fasthttpRequester {
 	r := &fasthttpRequester{handler: h, ctx: &fasthttp.RequestCtx{}, path: do.path()}
+	r.reader = bufio.NewReader(&r.in)
 	r.ctx.Init(&fasthttp.Request{}, nil, nil)
+	r.setCookie("")
 	return r
 }
 
@@ -123,20 +128,22 @@ func (r *fasthttpRequester) send() int {
 	r.ctx.ResetUserValues()
 	r.ctx.Request.Reset()
 	r.ctx.Response.Reset()
-	h := &r.ctx.Request.Header
-	h.SetMethod(http.MethodGet)
-	h.SetRequestURI(r.path)
-	if r.cookieField != "" {
-		// Like the server, add the field without parsing its cookies yet.
-		h.DisableSpecialHeader()
-		h.Add("Cookie", r.cookieField)
-		h.EnableSpecialHeader()
+	r.in.Reset(r.text)
+	r.reader.Reset(&r.in)
+	if err := r.ctx.Request.Header.Read(r.reader); err != nil {
+		panic(err)
 	}
 	r.handler(r.ctx)
 	return r.ctx.Response.StatusCode()
 }
 
-func (r *fasthttpRequester) setCookie(cookie string) { r.cookieField = cookie }
+func (r *fasthttpRequester) setCookie(cookie string) {
+	r.text = "GET " + r.path + " HTTP/1.1\r\nHost: test\r\n"
+	if cookie != "" {
+		r.text += "Cookie: " + cookie + "\r\n"
+	}
+	r.text += "\r\n"
+}
 
 func (r *fasthttpRequester) responseCookie() string {
 	return cookiePair(string(r.ctx.Response.Header.Peek("Set-Cookie")))

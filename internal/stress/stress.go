@@ -67,8 +67,10 @@ func (s *stress) onEvent(e core.Event) {
 	if e.Kind != core.EventLate {
 		s.count("event " + e.Kind.String())
 	}
-	if e.Kind == core.EventUndecodable || e.Kind == core.EventBadValue {
+	switch e.Kind {
+	case core.EventUndecodable, core.EventBadValue, core.EventValueRefused:
 		s.fail(fmt.Errorf("session %s: %v: %w", e.SessionID, e.Kind, e.Err))
+	default:
 	}
 }
 

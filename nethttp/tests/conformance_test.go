@@ -25,6 +25,9 @@ func TestConformance(t *testing.T) {
 func start(t *testing.T, app adaptertest.App) string {
 	t.Helper()
 	router := newRouter(&journal{})
+	if app.ReadCookies {
+		router.Use(readCookies)
+	}
 	use(router, app.Engine)
 	if app.NotFound != nil {
 		router.NotFound(handler(app.NotFound))
@@ -39,10 +42,17 @@ func start(t *testing.T, app adaptertest.App) string {
 	})
 	for _, r := range app.Routes {
 		if !strings.HasPrefix(r.Path, "/group/") {
-			router.Method(r.Method, r.Path, handler(r.Handler))
+			router.Method(r.Method, r.Path, handler(failing(r.Handler, app.Failed)))
 		}
 	}
 	return serve(t, router)
+}
+
+func readCookies(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = r.Cookies()
+		next.ServeHTTP(w, r)
+	})
 }
 
 func use(r chi.Router, managers []*sessions.Manager) {
@@ -55,6 +65,18 @@ func use(r chi.Router, managers []*sessions.Manager) {
 type failure int
 
 func (f failure) Error() string { return http.StatusText(int(f)) }
+
+// failing has failed answer the errors of h, if it is not nil.
+func failing(h adaptertest.Handler, failed func(adaptertest.Context, int) error) adaptertest.Handler {
+	return func(c adaptertest.Context) error {
+		err := h(c)
+		var status failure
+		if failed != nil && errors.As(err, &status) {
+			return failed(c, int(status))
+		}
+		return err
+	}
+}
 
 // handler runs a handler of the suite, and answers its errors as chi has no error handling.
 func handler(h adaptertest.Handler) http.HandlerFunc {
@@ -78,6 +100,7 @@ type exchange struct {
 func (e exchange) Get() *sessions.Session                        { return sessions.Get(e.r) }
 func (e exchange) GetFrom(m *sessions.Manager) *sessions.Session { return sessions.GetFrom(e.r, m) }
 func (e exchange) Load() (*sessions.Session, error)              { return sessions.Load(e.r) }
+func (e exchange) Lookup() (*sessions.Session, bool)             { return sessions.Lookup(e.r) }
 func (e exchange) Commit() error                                 { return sessions.Commit(e.w, e.r) }
 func (e exchange) Context() context.Context                      { return e.r.Context() }
 func (e exchange) Query(name string) string                      { return e.r.URL.Query().Get(name) }

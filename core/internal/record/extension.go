@@ -1,6 +1,11 @@
 package record
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/cloakroom-go/sessions/core/internal/ticket"
+)
 
 // Extensions are fields that later releases have added to the identity of a record: for each a
 // tag and its bytes. A release that does not know a field with an even tag keeps it as it is when
@@ -18,8 +23,12 @@ const (
 // if the subject acts.
 type Actor struct {
 	Subject string
-	Session [16]byte // the id
+	Session [16]byte      // the id
+	Digest  ticket.Digest // of the secret with which they have opened it
 }
+
+// actorSize is the size of an actor without the subject.
+const actorSize = len(Actor{}.Session) + len(Actor{}.Digest)
 
 func (e Extensions) check() error {
 	r := reader{data: e}
@@ -27,7 +36,7 @@ func (e Extensions) check() error {
 	for !r.failed && r.at < len(e) {
 		tag, field := r.uvarint(), r.bytes()
 		if tag == tagActor {
-			valid = valid && len(field) >= len(Actor{}.Session)
+			valid = valid && len(field) >= actorSize
 		} else {
 			critical = critical || tag&1 == 1
 		}
@@ -41,11 +50,12 @@ func (e Extensions) check() error {
 	return nil
 }
 
-// Actor returns who acts for the subject. A mark names their session only.
+// Actor returns who acts for the subject. A mark does not name them.
 func (e Extensions) Actor() (a Actor) {
 	if field := e.find(tagActor); field != nil {
-		n := copy(a.Session[:], field)
-		a.Subject = string(field[n:])
+		copy(a.Session[:], field)
+		copy(a.Digest[:], field[len(a.Session):])
+		a.Subject = string(field[actorSize:])
 	}
 	return a
 }
@@ -59,7 +69,7 @@ func (e Extensions) WithActor(a Actor) Extensions {
 	if a == (Actor{}) {
 		return e.with(tagActor, nil)
 	}
-	return e.with(tagActor, append(a.Session[:], a.Subject...))
+	return e.with(tagActor, slices.Concat(a.Session[:], a.Digest[:], []byte(a.Subject)))
 }
 
 // WithProviderSession returns the extensions with another session of the identity provider.
@@ -69,7 +79,9 @@ func (e Extensions) WithProviderSession(id string) Extensions {
 
 // OfMark returns the extensions that the mark of a session has, which say nothing about people.
 func (e Extensions) OfMark() Extensions {
-	return e.WithProviderSession("").WithActor(Actor{Session: e.Actor().Session})
+	a := e.Actor()
+	a.Subject = ""
+	return e.WithProviderSession("").WithActor(a)
 }
 
 func (e Extensions) find(tag uint64) []byte {

@@ -1,0 +1,108 @@
+package core
+
+import "github.com/cloakroom-go/sessions/core/adapter"
+
+// Begun reports whether the commit before the first byte of the response has been made, or tried.
+func (sc *Scope) Begun() bool { return sc.response.begun }
+
+// CommitEnd saves the session when the handlers have returned and the header has not left yet,
+// because an error handler or middleware outside still writes the response. It returns what the
+// header needs now. The status is that of the response as far as it is known, at least 400 if the
+// handlers have returned an error.
+//
+// The session may still be used and changed, so the adapter must call [Scope.Leave] when the
+// header really leaves. If CommitEnd returns an error, the response must be an error.
+func (sc *Scope) CommitEnd(status int) (reply adapter.Reply, err error) {
+	sc.response.headersSent.set(bitOver)
+	s := sc.madeSession()
+	switch {
+	case sc.response.begun:
+		return reply, sc.CommitErr()
+	case s == nil:
+		return reply, nil
+	case sc.answersFailure(status):
+		return sc.privacy(), nil
+	}
+	if err = s.commitEnd(sc.Context, &reply); err != nil {
+		sc.response.begun, s.headerErr = true, err
+		sc.response.markSent()
+	}
+	return reply, err
+}
+
+// Leave commits at the last moment before the header of the response leaves with the status, like
+// [Scope.CommitHeader]. What the reply says to caches also covers what has used the session since
+// an earlier commit. If the session has been committed for good, Leave returns that alone.
+//
+// If the handler answers the error of its own [Scope.Commit] with an error status, Leave saves
+// nothing, and returns no error.
+func (sc *Scope) Leave(status int) (reply adapter.Reply, err error) {
+	switch {
+	case sc.response.begun:
+		return sc.privacy(), nil
+	case sc.answersFailure(status):
+		sc.response.begun = true
+		sc.response.headersSent.set(bitSent | bitGivenUp)
+		sc.madeSession().giveUp()
+		return sc.privacy(), nil
+	}
+	reply, err = sc.CommitHeader()
+	if err != nil && status >= 400 && sc.response.headersSent.has(bitOver) {
+		// The page of an error handler stays: it claims nothing that is not so.
+		sc.madeSession().reportLost(sc.Context, err)
+		return sc.privacy(), nil
+	}
+	return reply, err
+}
+
+// answersFailure reports whether the status answers an explicit commit that has failed.
+func (sc *Scope) answersFailure(status int) bool {
+	return status >= 400 && sc.response.headersSent.has(bitCommitFailed)
+}
+
+// Panicked records that the handler has panicked: nothing is saved any more, and changes are
+// refused. It returns what the header has to say to caches.
+func (sc *Scope) Panicked() adapter.Reply {
+	sc.response.begun = true
+	sc.response.headersSent.set(bitPanicked | bitOver)
+	return sc.privacy()
+}
+
+// privacy returns what the header has to say to caches.
+func (sc *Scope) privacy() (reply adapter.Reply) {
+	if s := sc.madeSession(); s != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.fillPrivacy(&reply)
+		reply.NoStore = reply.NoStore || sc.response.headersSent.has(bitGivenUp)
+	}
+	return reply
+}
+
+// InUse reports whether the request has a session that has to do with the response, because it was
+// presented or asked for.
+func (sc *Scope) InUse() bool { return sc.madeSession() != nil }
+
+// MayBeUsed reports whether the handler can still use a session that the request has presented or
+// the handler has asked for, and has not used it so far.
+func (sc *Scope) MayBeUsed() bool {
+	s := sc.madeSession()
+	if s == nil {
+		return sc.cookies != "" && !sc.response.begun && !sc.getSession().ticketless
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.accessed
+}
+
+// ExpectUse makes the response one whose handler uses the session, if it can still do so: see
+// [Scope.MayBeUsed]. It is for streams, whose header leaves before the session is used.
+func (sc *Scope) ExpectUse() {
+	if !sc.MayBeUsed() {
+		return
+	}
+	s := sc.getSession()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.accessed = true
+}

@@ -1,0 +1,94 @@
+package sessions_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/labstack/echo/v5"
+
+	sessions "github.com/cloakroom-go/sessions/echov5"
+)
+
+// TestTimeoutOutside has the time of a slow login run out, outside of the sessions: the browser's cookie goes on.
+func TestTimeoutOutside(t *testing.T) {
+	t.Parallel()
+	returned := make(chan struct{})
+	e := newEngine()
+	e.Use(sessions.New(quiet(sessions.Options{})))
+	e.GET("/count", func(c *echo.Context) error {
+		increment(c)
+		return c.NoContent(204)
+	})
+	e.GET("/slow", func(c *echo.Context) error {
+		defer close(returned)
+		<-c.Request().Context().Done()
+		_ = sessions.Get(c).Login("alice")
+		return c.String(200, "signed in")
+	})
+	e.GET("/read", func(c *echo.Context) error {
+		if visits.Get(sessions.Get(c)) != 1 {
+			t.Error("the session has ended")
+		}
+		return c.NoContent(204)
+	})
+	url := serve(t, http.TimeoutHandler(e, 50*time.Millisecond, "too slow"))
+	res, _ := get(t, url+"/count", "")
+	if res, _ := get(t, url+"/slow", cookieOf(res)); res.StatusCode != http.StatusServiceUnavailable || cookieOf(res) != "" {
+		t.Errorf("answer is %d with cookie %q", res.StatusCode, cookieOf(res))
+	}
+	<-returned
+	get(t, url+"/read", cookieOf(res))
+}
+
+// TestFormParsedLate has the error handler parse the upload, when the handlers have returned.
+func TestFormParsedLate(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	e := newEngine()
+	e.Use(sessions.New(quiet(sessions.Options{})))
+	e.HTTPErrorHandler = func(c *echo.Context, err error) {
+		if parseErr := c.Request().ParseMultipartForm(1); parseErr != nil || len(temporaryFiles(dir)) == 0 {
+			t.Errorf("the upload is not in a file: %v, %v", err, parseErr)
+		}
+		if s, ok := sessions.FromContext(c.Request().Context()); !ok || visits.Get(s) != 1 {
+			t.Error("the error handler finds no session")
+		}
+		_ = c.NoContent(500)
+	}
+	e.POST("/", func(c *echo.Context) error {
+		increment(c)
+		return errDown
+	})
+	server := httptest.NewServer(e)
+	upload(t, server.URL+"/")
+	server.Close()
+	if left := temporaryFiles(dir); len(left) > 0 {
+		t.Errorf("these files are left: %v", left)
+	}
+}
+
+// TestFailedRedirect has the error handler send the user elsewhere with a message in the session that cannot be saved: the
+// answer is an error, without the handler's target.
+func TestFailedRedirect(t *testing.T) {
+	t.Parallel()
+	e := newEngine()
+	o := quiet(sessions.Options{MaxSize: 1000})
+	e.Use(sessions.New(o))
+	e.HTTPErrorHandler = func(c *echo.Context, err error) {
+		s, _ := sessions.FromContext(c.Request().Context())
+		visits.Update(s, func(int) int { return 1 })
+		sessions.Key[[]string]("large").Update(s, func([]string) []string { return make([]string, 900) })
+		_ = c.Redirect(303, "/elsewhere")
+		_ = err
+	}
+	e.GET("/", func(c *echo.Context) error {
+		increment(c)
+		return errDown
+	})
+	res, body := get(t, serve(t, e), "")
+	if res.StatusCode != http.StatusInternalServerError || res.Header.Get("Location") != "" || body != "" {
+		t.Errorf("answer is %d %q to %q", res.StatusCode, body, res.Header.Get("Location"))
+	}
+}

@@ -1,0 +1,111 @@
+package sessions
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"reflect"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/cloakroom-go/sessions/core"
+	"github.com/cloakroom-go/sessions/core/adapter/httpwriter"
+)
+
+// guard is below Gin's own writer when the session middleware has returned before the response has
+// begun. At the moment the header leaves it saves what middleware outside has changed in the
+// session, and sees to it that no cache keeps what such middleware has shown of it.
+//
+// It takes the place of the middleware's writer, which is not needed any more, so that it costs no
+// memory.
+type guard struct {
+	http.ResponseWriter // the writer below Gin's
+	scope               *core.Scope
+}
+
+// guard puts a guard below Gin's writer, unless the header has left. It does nothing if it does
+// not find Gin's writer, because middleware outside has wrapped it in one without an Unwrap
+// method: the header then stays as the commit has left it, unless that middleware changes it.
+func (w *writer) guard() {
+	if w.Written() || !w.scope.InUse() {
+		return
+	}
+	if place := placeBelow(w.ResponseWriter); place != nil { //nolint:bodyclose // There is none.
+		w.ResponseWriter, *place = *place, (*guard)(w)
+	}
+}
+
+// placeBelow returns where Gin's own writer, which w is or wraps, keeps the writer below it, or
+// nil. The type of Gin's writer is not exported, but its field is.
+func placeBelow(w http.ResponseWriter) *http.ResponseWriter {
+	for layer := range httpwriter.Layers(w) {
+		if _, ok := layer.(gin.ResponseWriter); !ok {
+			return nil
+		}
+		v := reflect.ValueOf(layer)
+		if v.Kind() == reflect.Pointer && v.Type().Elem().PkgPath() == pathOfGin {
+			return fieldOf(v.Elem()) //nolint:bodyclose // There is none.
+		}
+	}
+	return nil
+}
+
+var pathOfGin = reflect.TypeFor[gin.Context]().PkgPath() //nolint:gochecknoglobals // A constant.
+
+// fieldOf returns the first field of a struct if it is a writer, or nil.
+func fieldOf(v reflect.Value) *http.ResponseWriter {
+	if v.Kind() != reflect.Struct || v.NumField() == 0 || !v.Field(0).CanSet() {
+		return nil
+	}
+	//nolint:bodyclose // There is no response.
+	place, _ := reflect.TypeAssert[*http.ResponseWriter](v.Field(0).Addr())
+	return place
+}
+
+// WriteHeader makes the header final and sends it.
+func (g *guard) WriteHeader(code int) {
+	if httpwriter.Informational(code) {
+		g.ResponseWriter.WriteHeader(code)
+		return
+	}
+	if err := httpwriter.Leave(g.Header(), g.scope, code); err != nil {
+		httpwriter.Reject(g.ResponseWriter, err)
+		g.ResponseWriter = httpwriter.Nowhere(g.ResponseWriter)
+		return
+	}
+	g.ResponseWriter.WriteHeader(code)
+}
+
+// WriteString writes s.
+func (g *guard) WriteString(s string) (int, error) { return io.WriteString(g.ResponseWriter, s) }
+
+// ReadFrom copies from r.
+func (g *guard) ReadFrom(r io.Reader) (int64, error) { return io.Copy(g.ResponseWriter, r) }
+
+// Flush flushes the response.
+func (g *guard) Flush() { _ = http.NewResponseController(g.ResponseWriter).Flush() }
+
+// Hijack takes over the connection.
+func (g *guard) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return httpwriter.Hijack(g.ResponseWriter, g.scope)
+}
+
+// CloseNotify is that of the writer below, if it has one.
+func (g *guard) CloseNotify() <-chan bool {
+	if n, ok := g.ResponseWriter.(http.CloseNotifier); ok { //nolint:staticcheck // Gin has it.
+		return n.CloseNotify()
+	}
+	return nil
+}
+
+// Push initiates a server push, if the writer below supports it.
+func (g *guard) Push(target string, o *http.PushOptions) error {
+	if p, ok := g.ResponseWriter.(http.Pusher); ok {
+		return p.Push(target, o)
+	}
+	return http.ErrNotSupported
+}
+
+// Unwrap returns the writer below, for [http.ResponseController].
+func (g *guard) Unwrap() http.ResponseWriter { return g.ResponseWriter }
