@@ -12,10 +12,9 @@ import (
 	"strings"
 	"time"
 
+	modulepath "golang.org/x/mod/module"
 	"golang.org/x/mod/sumdb/dirhash"
 	"golang.org/x/mod/zip"
-
-	modulepath "golang.org/x/mod/module"
 )
 
 // writeArtifacts writes the released modules to a folder, as a module proxy serves them, with a

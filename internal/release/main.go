@@ -6,16 +6,15 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
 	"log"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 )
 
 func main() {
 	log.SetFlags(0)
-	log.SetPrefix("release: ")
 	version := flag.String("version", "", "the version, such as v0.1.0")
 	publish := flag.Bool("publish", false, "commit and tag in this repository; push them yourself")
 	out := flag.String("out", "", "write module files, checksums and bills of materials to this folder")
@@ -42,7 +41,7 @@ func run(ctx context.Context, version, out string, publish bool) error {
 		if err != nil {
 			return err
 		}
-		defer os.RemoveAll(copied)
+		defer func() { _ = os.RemoveAll(copied) }()
 		if r, err = r.inCopy(ctx, copied); err != nil {
 			return err
 		}
@@ -51,18 +50,16 @@ func run(ctx context.Context, version, out string, publish bool) error {
 	if err != nil {
 		return err
 	}
-	for _, tag := range tags {
-		fmt.Println(tag)
-	}
+	log.Print(strings.Join(tags, "\n"))
 	if out != "" {
 		if err := r.writeArtifacts(ctx, out); err != nil {
 			return err
 		}
 	}
 	if publish {
-		fmt.Println("\nlook at the commit, then: git push origin HEAD --tags")
+		log.Print("look at the commit, then: git push origin HEAD --tags")
 	} else {
-		fmt.Println("\nnothing was changed; make release VERSION=" + version + " PUBLISH=yes tags it")
+		log.Print("nothing was changed; make release VERSION=" + version + " PUBLISH=yes tags it")
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -14,8 +15,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"io"
 )
 
 // rehearsed is the version that the rehearsal releases.
@@ -40,7 +39,7 @@ func rehearse(t *testing.T) *release {
 	must(t, err)
 	section := "## [0.0.1] - 2026-01-31\n\nRehearsed.\n\n## [Unreleased]"
 	changed := strings.Replace(string(text), "## [Unreleased]", section, 1)
-	must(t, os.WriteFile(name, []byte(changed), 0o600))
+	must(t, os.WriteFile(name, []byte(changed), 0o600)) //nolint:gosec // It is in the copy.
 	_, err = r.git(t.Context(), "commit", "--quiet", "--all", "--message", "Describe the release")
 	must(t, err)
 	return &r
@@ -82,7 +81,7 @@ func TestRehearsal(t *testing.T) {
 	o := newOutsider(t, proxy)
 	o.run("mod", "init", "example.com/outsider")
 	o.run(append([]string{"get", "github.com/jackc/pgx/v5", "modernc.org/sqlite"}, paths...)...)
-	o.copy(filepath.Join(r.root, "examples/readme"), "gin", "echo", "echov5", "fiber", "fiberv3", "nethttp")
+	o.copy(filepath.Join(r.root, "examples", "readme"), "gin", "echo", "echov5", "fiber", "fiberv3", "nethttp")
 	o.copy("testdata", "stores")
 	o.run("mod", "tidy")
 	o.run("vet", "./...")
@@ -111,7 +110,7 @@ func newOutsider(t *testing.T, proxy string) *outsider {
 	known := strings.Fields(string(out))
 	forget := func() {
 		must(t, os.RemoveAll(filepath.Join(known[0], repository)))
-		must(t, os.RemoveAll(filepath.Join(known[0], "cache/download", repository)))
+		must(t, os.RemoveAll(filepath.Join(known[0], "cache", "download", repository)))
 	}
 	forget()
 	t.Cleanup(forget)
@@ -295,7 +294,7 @@ func TestInterface(t *testing.T) {
 	_, err := r.tag(t.Context())
 	must(t, err)
 	compare := func() (string, error) {
-		cmd := exec.CommandContext(t.Context(), "make", "lint-api", "API=core") //nolint:gosec // The arguments are our own.
+		cmd := exec.CommandContext(t.Context(), "make", "lint-api", "API=core")
 		cmd.Dir = r.root
 		out, err := cmd.CombinedOutput()
 		return string(out), err
@@ -310,7 +309,8 @@ func TestInterface(t *testing.T) {
 		if !strings.Contains(string(text), from) {
 			t.Fatalf("%s has no %q", name, from)
 		}
-		must(t, os.WriteFile(name, []byte(strings.Replace(string(text), from, to, 1)), 0o600))
+		changed := []byte(strings.Replace(string(text), from, to, 1))
+		must(t, os.WriteFile(name, changed, 0o600)) //nolint:gosec // It is in the copy.
 	}
 	change("core/store/optional.go", "Advice(ctx context.Context) string", "Advice() string")
 	change("core/backend.go", "adviser.Advice(ctx)", "adviser.Advice()")
