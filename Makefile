@@ -19,6 +19,8 @@ LINTED := $(MODULES) internal/build
 ADAPTERS := gin echo echov5 fiber fiberv3 nethttp
 # What make check tests: no package of these needs a server.
 CHECKED := ./core/... $(ADAPTERS:%=./%/...)
+# The modules whose interface is compared with that of their last release.
+API := $(MODULES)
 # Packages whose files must not use each other in a circle.
 ACYCLIC := ./core ./core/adapter ./core/adapter/httpwriter ./core/internal/cookie ./core/internal/record \
 	./core/internal/storekit ./core/internal/ticket ./core/store ./core/memstore ./core/storetest ./core/adaptertest \
@@ -32,7 +34,7 @@ side-by-side = @$(MAKE) --no-print-directory --keep-going --output-sync=target \
 	--jobs=$(or $(JOBS),$(shell getconf _NPROCESSORS_ONLN))
 
 .PHONY: help check test stress bench bench-stores generate cover fmt tools \
-	lint lint-code lint-format lint-modules lint-core lint-generated lint-circles lint-vulnerabilities
+	lint lint-code lint-format lint-modules lint-core lint-generated lint-circles lint-api lint-vulnerabilities release
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 22
@@ -59,7 +61,7 @@ bench: ## Measure beside the peers and write docs/benchmarks.md, in twenty-five 
 	TEST_REQUIRE=redis go -C internal/bench test -run '^$$' -bench '^BenchmarkReport$$' -benchtime 1x -timeout 2h -v .
 
 lint: tools ## Run every check below.
-	$(side-by-side) lint-format lint-core lint-generated lint-circles $(LINTED:%=lint-code/%) $(LINTED:%=lint-modules/%) \
+	$(side-by-side) lint-format lint-core lint-generated lint-circles lint-api $(LINTED:%=lint-code/%) $(LINTED:%=lint-modules/%) \
 		$(LINTED:%=lint-vulnerabilities/%)
 
 lint-format: tools ## Are all Go files formatted?
@@ -80,6 +82,10 @@ lint-generated: ## Is alias.go of each adapter what make generate writes?
 lint-circles: ## Do files use each other in a circle? CIRCLES=-v prints the size of each package's largest.
 	go -C internal/build run -exec 'env GOWORK=$(WORKSPACE)' ./circles $(CIRCLES) $(ACYCLIC)
 
+lint-api: ## Does a change break programs that use the last release?
+	@GOBIN=$(BIN) go install golang.org/x/exp/cmd/apidiff@v0.0.0-20261113113407-e3970619a1a4
+	@internal/build/api.sh $(API)
+
 lint-vulnerabilities: tools ## Is a known vulnerability called? VULNDB=URL names a mirror of the database.
 	$(side-by-side) $(LINTED:%=lint-vulnerabilities/%)
 
@@ -95,6 +101,9 @@ $(LINTED:%=lint-vulnerabilities/%): lint-vulnerabilities/%: tools
 tools:
 	@GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 	@GOBIN=$(BIN) go install golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+release: ## Rehearse a release of all modules: VERSION=v0.1.0. PUBLISH=yes tags it; OUT=folder gets what is published beside it.
+	go -C internal/release run . -version "$(VERSION)" $(if $(OUT),-out "$(abspath $(OUT))") $(if $(filter yes,$(PUBLISH)),-publish)
 
 generate: ## Write alias.go of each adapter from core's documentation.
 	go -C internal/build run ./alias $(ADAPTERS)

@@ -4,7 +4,6 @@ go 1.26.0
 
 require (
 	github.com/cloakroom-go/sessions/core v0.0.0
-	github.com/coder/websocket v1.8.15
 	github.com/labstack/echo/v5 v5.4.6
 )
 

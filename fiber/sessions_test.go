@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fasthttp/websocket"
 	"github.com/gofiber/fiber/v2"
 	catch "github.com/gofiber/fiber/v2/middleware/recover"
 	"github.com/valyala/fasthttp"
@@ -134,54 +133,6 @@ func TestH2StreamEnd(t *testing.T) {
 		t.Errorf("stream is %q with cookie %q", body, cookieOf(res))
 	}
 	eventually(t, url+"/read", cookie, "4")
-}
-
-// TestH2Websocket upgrades with a websocket library, for a new session and for a known one. What is changed on the
-// connection is saved when it closes, and at once with Save.
-func TestH2Websocket(t *testing.T) {
-	t.Parallel()
-	app := newApp(nil)
-	app.Use(sessions.New(quiet(sessions.Options{})))
-	app.Get("/read", read)
-	app.Get("/", func(c *fiber.Ctx) error {
-		s := sessions.Get(c)
-		increment(c)
-		var upgrader websocket.FastHTTPUpgrader
-		return upgrader.Upgrade(c.Context(), func(conn *websocket.Conn) {
-			visits.Update(s, func(n int) int { return n + 10 })
-			if err := errors.Join(s.Save(t.Context()), conn.WriteMessage(websocket.TextMessage, []byte("saved"))); err != nil {
-				t.Error(err)
-			}
-			_, _, _ = conn.ReadMessage()
-			visits.Update(s, func(n int) int { return n + 100 })
-		})
-	})
-	url := serve(t, app)
-	cookie := dial(t, url, "")
-	eventually(t, url+"/read", cookie, "111")
-	if again := dial(t, url, cookie); again != "" {
-		t.Errorf("the known session gets a cookie again: %q", again)
-	}
-	eventually(t, url+"/read", cookie, "222")
-}
-
-// dial opens a websocket, waits for its message, closes and returns the cookie that the upgrade set.
-func dial(t *testing.T, url, cookie string) string {
-	t.Helper()
-	header := http.Header{}
-	if cookie != "" {
-		header.Set("Cookie", cookie)
-	}
-	conn, res, err := websocket.DefaultDialer.DialContext(t.Context(), strings.Replace(url, "http", "ws", 1), header)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	defer func() { _ = conn.Close() }()
-	if _, text, err := conn.ReadMessage(); err != nil || string(text) != "saved" {
-		t.Fatalf("message is %q, error %v", text, err)
-	}
-	return cookieOf(&answer{Header: res.Header})
 }
 
 // TestA6SubApp uses one session in an application and in one that is mounted in it.

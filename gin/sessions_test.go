@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coder/websocket"
 	"github.com/gin-gonic/gin"
 
 	"github.com/cloakroom-go/sessions/core"
@@ -165,58 +164,6 @@ func TestH2HijackWithoutCommit(t *testing.T) {
 	if res.StatusCode != http.StatusInternalServerError || store.Len() != 0 {
 		t.Errorf("status is %d with %d records, want 500 and none", res.StatusCode, store.Len())
 	}
-}
-
-// TestH2Websocket upgrades with a websocket library, for a new session and for a known one.
-func TestH2Websocket(t *testing.T) {
-	t.Parallel()
-	e := newEngine()
-	e.Use(sessions.New(quiet(sessions.Options{})))
-	e.GET("/", func(c *gin.Context) {
-		s := sessions.Get(c)
-		n := increment(c)
-		conn, err := websocket.Accept(c.Writer, c.Request, nil)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer func() { _ = conn.CloseNow() }()
-		err = errors.Join(visits.Set(s, n+10), s.Save(c.Request.Context()),
-			conn.Write(c.Request.Context(), websocket.MessageText, []byte("saved")))
-		if err != nil {
-			t.Error(err)
-		}
-	})
-	e.GET("/read", func(c *gin.Context) { c.String(200, "%d", visits.Get(sessions.Get(c))) })
-	url := serve(t, e)
-	cookie := dial(t, url, "")
-	if _, body := get(t, url+"/read", cookie); body != "11" {
-		t.Errorf("the new session holds %q, want 11", body)
-	}
-	if again := dial(t, url, cookie); again != "" {
-		t.Errorf("the known session gets a cookie again: %q", again)
-	}
-	if _, body := get(t, url+"/read", cookie); body != "22" {
-		t.Errorf("the known session holds %q, want 22", body)
-	}
-}
-
-// dial opens a websocket, waits for its message and returns the cookie that the upgrade set.
-func dial(t *testing.T, url, cookie string) string {
-	t.Helper()
-	header := http.Header{}
-	if cookie != "" {
-		header.Set("Cookie", cookie)
-	}
-	conn, res, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{HTTPHeader: header}) //nolint:bodyclose // an upgrade has no body
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.CloseNow() }()
-	if _, text, err := conn.Read(t.Context()); err != nil || string(text) != "saved" {
-		t.Fatalf("message is %q, error %v", text, err)
-	}
-	return cookieOf(&answer{Header: res.Header})
 }
 
 // buffering is a writer as compressing middleware has it: it holds the body back and sends another.

@@ -1,4 +1,4 @@
-package otelsessions_test
+package tests_test
 
 import (
 	"context"

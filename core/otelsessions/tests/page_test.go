@@ -1,4 +1,4 @@
-package otelsessions_test
+package tests_test
 
 import (
 	"errors"
@@ -14,7 +14,7 @@ import (
 // readPage returns the page about this module, which is beside it in the repository and missing in a download of it.
 func readPage(t *testing.T) string {
 	t.Helper()
-	page, err := os.ReadFile("../../docs/observability.md")
+	page, err := os.ReadFile("../../../docs/observability.md")
 	if errors.Is(err, fs.ErrNotExist) {
 		t.Skip("the page is not here:", err)
 	}

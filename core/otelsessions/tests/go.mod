@@ -1,0 +1,28 @@
+module github.com/cloakroom-go/sessions/core/otelsessions/tests
+
+go 1.26.0
+
+require (
+	github.com/cloakroom-go/sessions/core v0.0.0
+	github.com/cloakroom-go/sessions/core/otelsessions v0.0.0
+	go.opentelemetry.io/otel v1.47.0
+	go.opentelemetry.io/otel/sdk v1.47.0
+	go.opentelemetry.io/otel/sdk/metric v1.47.0
+	go.opentelemetry.io/otel/trace v1.47.0
+)
+
+require (
+	github.com/cespare/xxhash/v2 v2.3.0 // indirect
+	github.com/go-logr/logr v1.4.4 // indirect
+	github.com/go-logr/stdr v1.2.2 // indirect
+	github.com/google/uuid v1.6.0 // indirect
+	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
+	go.opentelemetry.io/otel/log v1.47.0 // indirect
+	go.opentelemetry.io/otel/metric v1.47.0 // indirect
+	golang.org/x/sys v0.48.0 // indirect
+)
+
+replace (
+	github.com/cloakroom-go/sessions/core => ../..
+	github.com/cloakroom-go/sessions/core/otelsessions => ..
+)

@@ -1,0 +1,6 @@
+// Makes a release of all modules, and rehearses it: part of no release.
+module github.com/cloakroom-go/sessions/internal/release
+
+go 1.26.0
+
+require golang.org/x/mod v0.43.0
