@@ -63,10 +63,18 @@ func (s *Session) commitEarly(ctx context.Context) (r adapter.Reply, err error) 
 
 // commitEnd is commitHeader for a header that leaves later. More may be committed then.
 func (s *Session) commitEnd(ctx context.Context, r *adapter.Reply) error {
-	s.noteDevice()
-	s.commitMu.Lock()
+	done, wantsDevice := s.commitUnchanged(ctx, r, false)
+	if done {
+		return nil
+	}
+	if wantsDevice {
+		s.askDevice()
+	}
+	if err := s.lockCommit(); err != nil {
+		return err
+	}
 	defer s.commitMu.Unlock()
-	err := s.flush(ctx)
+	err := s.reportUnsaved(s.flush(ctx))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err == nil {
@@ -79,7 +87,7 @@ func (s *Session) commitEnd(ctx context.Context, r *adapter.Reply) error {
 // notes that no cookie can be sent afterwards. It is no error here if another request ended the
 // session: the response goes out without a cookie.
 func (s *Session) commitHeader(ctx context.Context, r *adapter.Reply) error {
-	done, wantsDevice := s.commitUnchanged(ctx, r)
+	done, wantsDevice := s.commitUnchanged(ctx, r, true)
 	if done {
 		return nil
 	}
@@ -106,10 +114,11 @@ func (s *Session) commitHeader(ctx context.Context, r *adapter.Reply) error {
 	return err
 }
 
-// commitUnchanged is the fast path of commitHeader for a session with nothing to commit. It
-// reports whether it applies, or else whether the commit wants to know the device.
+// commitUnchanged is the fast path of commitHeader, and of commitEnd, for a session with
+// nothing to commit. It reports whether it applies, or else whether the commit wants to know
+// the device.
 func (s *Session) commitUnchanged(
-	ctx context.Context, r *adapter.Reply,
+	ctx context.Context, r *adapter.Reply, leaves bool,
 ) (done, wantsDevice bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -117,7 +126,9 @@ func (s *Session) commitUnchanged(
 		return false, s.wantsDevice() // A save in flight may need the cookie sent.
 	}
 	s.fillLastReply(r)
-	s.response.headersSent.Store(true)
+	if leaves {
+		s.response.headersSent.Store(true)
+	}
 	return true, false
 }
 

@@ -26,8 +26,24 @@ func (sc *Scope) CommitEnd(status int) (reply adapter.Reply, err error) {
 	if err = s.commitEnd(sc.Context, &reply); err != nil {
 		sc.response.begun, s.headerErr = true, err
 		sc.response.markSent()
+	} else {
+		sc.response.headersSent.set(bitEnded)
 	}
 	return reply, err
+}
+
+// Idle reports whether the session has been loaded, and has nothing to save and no cookie to
+// send, so that a commit now would only say what caches may keep. The adapter can do without
+// [Scope.CommitEnd] then.
+func (sc *Scope) Idle() bool {
+	s := sc.madeSession()
+	if s == nil || sc.response.begun {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	nothing, err := s.nothingToCommit(sc.Context, true)
+	return nothing && err == nil && s.cookie == cookieKeep && !s.inFlight.Load()
 }
 
 // Leave commits at the last moment before the header of the response leaves with the status, like
@@ -46,6 +62,9 @@ func (sc *Scope) Leave(status int) (reply adapter.Reply, err error) {
 		sc.madeSession().giveUp()
 		return sc.privacy(), nil
 	}
+	if sc.leaveUnchanged(&reply) {
+		return reply, nil
+	}
 	reply, err = sc.CommitHeader()
 	if err != nil && status >= 400 && sc.response.headersSent.has(bitOver) {
 		// The page of an error handler stays: it claims nothing that is not so.
@@ -53,6 +72,25 @@ func (sc *Scope) Leave(status int) (reply adapter.Reply, err error) {
 		return sc.privacy(), nil
 	}
 	return reply, err
+}
+
+// leaveUnchanged is the fast path of Leave for a session in which nothing has changed since
+// CommitEnd. It reports whether it applies.
+func (sc *Scope) leaveUnchanged(r *adapter.Reply) bool {
+	s := sc.madeSession()
+	if s == nil || !sc.response.headersSent.has(bitEnded) || s.mayHaveChanges() {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cookie != cookieKeep || s.toDelete != nil || s.failure != nil || !s.pending.empty() {
+		return false
+	}
+	sc.response.begun = true
+	sc.response.headersSent.Store(true)
+	r.Values = &s.headerValues
+	s.fillPrivacy(r)
+	return true
 }
 
 // answersFailure reports whether the status answers an explicit commit that has failed.
@@ -73,6 +111,7 @@ func (sc *Scope) privacy() (reply adapter.Reply) {
 	if s := sc.madeSession(); s != nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		reply.Values = &s.headerValues
 		s.fillPrivacy(&reply)
 		reply.NoStore = reply.NoStore || sc.response.headersSent.has(bitGivenUp)
 	}

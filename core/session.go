@@ -98,6 +98,7 @@ const (
 	bitPanicked                        // so it has, because the handler has panicked
 	bitCommitFailed                    // the last explicit commit has failed
 	bitGivenUp                         // the handler has answered that, so nothing more is saved
+	bitEnded                           // CommitEnd has committed
 )
 
 // Load reports whether no cookie can be sent any more.

@@ -63,9 +63,7 @@ func apply(c *fiber.Ctx, reply *adapter.Reply) {
 		return // A reply with a cookie is private.
 	}
 	h := responseHeader(c)
-	for _, name := range adapter.TargetedFields() {
-		h.del(name)
-	}
+	h.delTargeted()
 	if set := h.cookiesToSet(c, reply); set.current != "" {
 		h.setCookie(set.current)
 		for _, former := range set.former {
@@ -185,4 +183,23 @@ func (h header) spellings(name string) (names, values []string) {
 		}
 	})
 	return names, values
+}
+
+// delTargeted removes the fields that tell particular caches what they may store.
+func (h header) delTargeted() {
+	if h.keepsSpelling {
+		for _, name := range adapter.TargetedFields() {
+			h.del(name)
+		}
+		return
+	}
+	var names []string
+	h.VisitAll(func(key, _ []byte) {
+		if adapter.Targeted(utils.UnsafeString(key)) {
+			names = append(names, string(key))
+		}
+	})
+	for _, name := range names {
+		h.Del(name)
+	}
 }

@@ -24,34 +24,45 @@ type guard struct {
 	scope               *core.Scope
 }
 
-// guard puts a guard below Gin's writer, unless the header has left. It does nothing if it does
-// not find Gin's writer, because middleware outside has wrapped it in one without an Unwrap
-// method: the header then stays as the commit has left it, unless that middleware changes it.
-func (w *writer) guard() {
+// guard puts a guard below Gin's writer, unless the header has left, and reports whether it has.
+// It does nothing if it does not find Gin's writer, because middleware outside has wrapped it in
+// one without an Unwrap method: the header then stays as the commit has left it, unless that
+// middleware changes it.
+func (w *writer) guard() bool {
 	if w.Written() || !w.scope.InUse() {
-		return
+		return false
 	}
-	if place := placeBelow(w.ResponseWriter); place != nil { //nolint:bodyclose // There is none.
-		w.ResponseWriter, *place = *place, (*guard)(w)
+	place := placeBelow(w.ResponseWriter) //nolint:bodyclose // There is none.
+	if place == nil {
+		return false
 	}
+	w.ResponseWriter, *place = *place, (*guard)(w)
+	return true
 }
+
+// idle reports whether the session has nothing to save before the header leaves.
+func (w *writer) idle() bool { return w.held() == nil && w.scope.Idle() }
 
 // placeBelow returns where Gin's own writer, which w is or wraps, keeps the writer below it, or
 // nil. The type of Gin's writer is not exported, but its field is.
 func placeBelow(w http.ResponseWriter) *http.ResponseWriter {
+	if v := reflect.ValueOf(w); v.Type() == typeOfWriter {
+		return fieldOf(v.Elem()) //nolint:bodyclose // There is none.
+	}
 	for layer := range httpwriter.Layers(w) {
 		if _, ok := layer.(gin.ResponseWriter); !ok {
 			return nil
 		}
-		v := reflect.ValueOf(layer)
-		if v.Kind() == reflect.Pointer && v.Type().Elem().PkgPath() == pathOfGin {
+		if v := reflect.ValueOf(layer); v.Type() == typeOfWriter {
 			return fieldOf(v.Elem()) //nolint:bodyclose // There is none.
 		}
 	}
 	return nil
 }
 
-var pathOfGin = reflect.TypeFor[gin.Context]().PkgPath() //nolint:gochecknoglobals // A constant.
+// typeOfWriter is the type of Gin's own writer.
+var typeOfWriter = reflect.TypeOf( //nolint:gochecknoglobals // A constant.
+	gin.CreateTestContextOnly(nil, new(gin.Engine)).Writer)
 
 // fieldOf returns the first field of a struct if it is a writer, or nil.
 func fieldOf(v reflect.Value) *http.ResponseWriter {

@@ -37,12 +37,17 @@ func (r *request) serve() {
 // end ends the response, whose handlers have returned or panicked. The header may still leave
 // later, and is guarded until then.
 func (r *request) end(returned bool) {
-	if returned {
-		r.writer.end(r.gin)
-	} else {
-		httpwriter.Panicked(r.writer.Header(), &r.scope)
+	w := &r.writer
+	switch {
+	case !returned:
+		httpwriter.Panicked(w.Header(), &r.scope)
+	case w.idle() && w.guard():
+		_ = r.scope.Close() // There is nothing to save.
+		return
+	default:
+		w.end(r.gin)
 	}
-	r.writer.guard()
+	w.guard()
 }
 
 // returnForm gives sent, the request as the middleware found it, the form that the handlers have

@@ -65,6 +65,9 @@ func (r *Reply) Apply(header map[string][]string) {
 		header["Clear-Site-Data"] = []string{r.ClearSiteData}
 	}
 	clearTargeted(header)
+	if r.applied(header) {
+		return
+	}
 	values := r.Values
 	if values == nil {
 		values = new([2]string)
@@ -73,6 +76,18 @@ func (r *Reply) Apply(header map[string][]string) {
 	header["Cache-Control"] = values[0:1:1]
 	values[1] = r.Vary(strings.Join(header["Vary"], ", "))
 	header["Vary"] = values[1:2:2]
+}
+
+// applied reports whether an earlier reply of the response has set the values, with the same
+// memory, and nothing has replaced them.
+func (r *Reply) applied(header map[string][]string) bool {
+	if r.Values == nil || r.SetCookie != "" {
+		return false
+	}
+	control, vary := header["Cache-Control"], header["Vary"]
+	return len(control) == 1 && len(vary) == 1 &&
+		&control[0] == &r.Values[0] && &vary[0] == &r.Values[1] &&
+		(!r.NoStore || forbidsStorage(control[0]))
 }
 
 // withCookie returns the Set-Cookie values with cookie in place of those for the same cookie,
