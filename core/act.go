@@ -188,6 +188,9 @@ func (s *Session) StopActing(ctx context.Context) error {
 	if err := s.mayCommit(); err != nil {
 		return err
 	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return errTimedOut
+	}
 	if err := s.lockCommit(); err != nil {
 		return err
 	}

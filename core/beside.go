@@ -10,6 +10,7 @@ type besideBase struct {
 	overtaker *verified      // the record whose ticket was overtaken, if the status is statusGone
 	others    []sessionRef   // the sessions of the other tickets that the request presented
 	own       *ownSession    // what ActAs leaves, while it saves
+	failed    *delta         // what an explicit commit could not save
 
 	// saveNow saves changes that no commit follows; see Session.unclosed.
 	saveNow func()
@@ -50,6 +51,15 @@ func (b *besideBase) getOthers() []sessionRef {
 		return nil
 	}
 	return b.others
+}
+
+// withFailed returns b with changes that a commit could not save. It changes b, if it is not nil.
+func (b *besideBase) withFailed(d *delta) *besideBase {
+	if b == nil {
+		b = new(besideBase)
+	}
+	b.failed = d
+	return b
 }
 
 // withOwn returns b with another own session. It changes b, if it is not nil.

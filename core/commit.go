@@ -77,10 +77,17 @@ func (s *Session) commitEnd(ctx context.Context, r *adapter.Reply) error {
 	err := s.reportUnsaved(s.flush(ctx))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err == nil {
+	s.fillReplyAfter(err, r)
+	return err
+}
+
+// fillReplyAfter fills in the reply of the commit with the error err. A cookie of an earlier
+// commit goes out with an error too: that one has replaced the secret, or ended the session. It
+// expects s.mu to be held.
+func (s *Session) fillReplyAfter(err error, r *adapter.Reply) {
+	if err == nil || s.cookie == cookieSet || s.cookie == cookieRemove && s.toDelete == nil {
 		s.fillLastReply(r)
 	}
-	return err
 }
 
 // commitHeader commits at the last moment before the first byte of the response, fills in r and
@@ -107,9 +114,8 @@ func (s *Session) commitHeader(ctx context.Context, r *adapter.Reply) error {
 		err = s.flush(ctx)
 		s.mu.Lock()
 	}
-	if s.headerErr = err; err == nil {
-		s.fillLastReply(r)
-	}
+	s.headerErr = err
+	s.fillReplyAfter(err, r)
 	s.response.headersSent.Store(true)
 	return err
 }
@@ -169,7 +175,7 @@ func (s *Session) lockCommit() error {
 	if s.commitMu.TryLock() {
 		return nil
 	}
-	if insideUpdate() {
+	if s.mayCommit() != nil {
 		return errInsideUpdate
 	}
 	s.commitMu.Lock()
@@ -197,6 +203,13 @@ func insideUpdate() bool {
 	}
 }
 
+// hasPending reports whether there is something to save.
+func (s *Session) hasPending() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.toDelete != nil || !s.pending.empty()
+}
+
 // reported reports whether an event has said why the commit fails.
 func (s *Session) reported() bool {
 	s.mu.Lock()
@@ -211,16 +224,48 @@ func (s *Session) reportLost(ctx context.Context, err error) {
 		errors.Is(err, errTimedOut) || s.reported() {
 		return
 	}
-	e := Event{Kind: EventLost, SessionID: s.ID(), Err: err, Context: ctx}
+	s.mu.Lock()
+	e := Event{
+		Kind: EventLost, SessionID: s.currentID(), Subject: s.currentSubject(),
+		Actor: s.actor().Subject, Err: err, Context: ctx,
+	}
+	s.mu.Unlock()
 	s.manager.observer.report(slog.LevelError, e)
 }
 
-// giveUp drops the changes that a commit could not save.
-func (s *Session) giveUp() {
+// noteFailed notes what an explicit commit could not save, or that it has saved everything.
+func (s *Session) noteFailed(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pending, s.toDelete, s.cookie = nil, nil, cookieKeep
-	s.dirty.Store(s.failure != nil)
+	switch {
+	case err != nil && s.pending != nil:
+		s.beside = s.beside.withFailed(s.pending.clone())
+	case err == nil && s.beside != nil:
+		s.beside.failed = nil
+	}
+}
+
+// dropFailed drops what an explicit commit could not save, but not what was changed since. It
+// reports whether there is a failure that no later commit can mend.
+func (s *Session) dropFailed() (forGood bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.beside != nil && s.beside.failed != nil {
+		if s.pending = s.pending.without(s.beside.failed); s.pending.empty() {
+			s.pending = nil
+		}
+		s.beside.failed = nil
+	}
+	s.dirty.Store(s.failure != nil || s.toDelete != nil || s.pending != nil)
+	return s.failure != nil
+}
+
+// dropPending drops the changes that are not saved yet. The response says that they were not.
+func (s *Session) dropPending() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pending = nil
+	s.dirty.Store(s.failure != nil || s.toDelete != nil)
 }
 
 // saveAtOnce says that no commit follows, so that each change is saved at once, unless it needs a
@@ -234,12 +279,23 @@ func (s *Session) saveAtOnce(ctx context.Context) {
 	if s.unclosed = true; s.beside == nil {
 		s.beside = new(besideBase)
 	}
-	s.beside.saveNow = func() { _ = s.commitLate(ctx) } // Failures are logged, and events.
+	s.beside.saveNow = func() { // Failures are logged, and events.
+		// The function of an update may change other values while the first commit runs.
+		for range 3 {
+			if !s.hasPending() || s.commitLate(ctx) != nil {
+				return
+			}
+		}
+	}
 }
 
 // flush commits until there is nothing left to commit. A Destroy that comes while a save is
 // running is carried out after it. It expects s.commitMu to be held.
 func (s *Session) flush(ctx context.Context) error {
+	if s.response.headersSent.has(bitPanicked) {
+		s.dropPending()
+		return errPanicked
+	}
 	for {
 		if again, err := s.flushOnce(ctx); !again || err != nil {
 			return err
@@ -306,8 +362,10 @@ func (s *Session) fillReply(r *adapter.Reply) {
 func (s *Session) fillPrivacy(r *adapter.Reply) {
 	r.Cookie = s.manager.CookieName()
 	r.Private = s.accessed || s.cookieSent || s.cookie != cookieKeep
-	r.NoStore = s.cookieSent ||
-		s.accessed && s.manager.noStoreSignedIn && s.currentSubject() != ""
+	// Who is signed in to a session that a stream has still to load is not known.
+	mayBeSignedIn := s.status == statusUnloaded || s.currentSubject() != ""
+	r.NoStore = s.cookieSent || s.response.headersSent.has(bitAnswered) ||
+		s.accessed && s.manager.noStoreSignedIn && mayBeSignedIn
 }
 
 // fillLastReply is fillReply for the replies at the end of a response, which use the session's

@@ -255,6 +255,40 @@ func (d *delta) addChange(c change) {
 	}
 }
 
+// clone returns a copy that later changes to d do not change.
+func (d *delta) clone() *delta {
+	out := *d
+	out.keys = slices.Clone(d.keys)
+	return &out
+}
+
+// without returns the changes of d that were not made when it was cloned.
+func (d *delta) without(before *delta) *delta {
+	if d == nil {
+		return nil
+	}
+	out := d.clone()
+	out.keys = slices.DeleteFunc(out.keys, func(c change) bool {
+		old := before.findBytes(c.key)
+		return old != nil && bytes.Equal(old.value, c.value) &&
+			(old.value == nil) == (c.value == nil)
+	})
+	out.cleared = d.cleared && !before.cleared
+	if d.login == before.login {
+		out.login = nil
+	}
+	if d.secret == before.secret && out.login == nil {
+		out.secret = secretKeep
+	}
+	if d.expiry == before.expiry {
+		out.expiry = nil
+	}
+	if d.cookie == before.cookie {
+		out.cookie = record.CookiePolicy
+	}
+	return out
+}
+
 // reapply returns the delta with its updates run again on another base. It leaves d, which
 // others may be reading, as it is.
 func (d *delta) reapply(base *record.Snapshot) (*delta, error) {

@@ -20,14 +20,20 @@ func (sc *Scope) CommitEnd(status int) (reply adapter.Reply, err error) {
 		return reply, sc.CommitErr()
 	case s == nil:
 		return reply, nil
-	case sc.answersFailure(status):
+	case sc.answersFailure(status) && s.dropFailed():
 		return sc.privacy(), nil
 	}
-	if err = s.commitEnd(sc.Context, &reply); err != nil {
+	err = s.commitEnd(sc.Context, &reply)
+	switch {
+	case err == nil:
+		sc.response.headersSent.set(bitEnded)
+	case sc.answersFailure(status):
+		s.reportLost(sc.Context, err)
+		return reply, nil
+	default:
 		sc.response.begun, s.headerErr = true, err
 		sc.response.markSent()
-	} else {
-		sc.response.headersSent.set(bitEnded)
+		s.dropPending()
 	}
 	return reply, err
 }
@@ -51,25 +57,29 @@ func (sc *Scope) Idle() bool {
 // an earlier commit. If the session has been committed for good, Leave returns that alone.
 //
 // If the handler answers the error of its own [Scope.Commit] with an error status, Leave saves
-// nothing, and returns no error.
+// only what was changed since then, and returns no error.
 func (sc *Scope) Leave(status int) (reply adapter.Reply, err error) {
 	switch {
 	case sc.response.begun:
 		return sc.privacy(), nil
-	case sc.answersFailure(status):
+	case sc.answersFailure(status) && sc.madeSession().dropFailed():
 		sc.response.begun = true
 		sc.response.headersSent.set(bitSent | bitGivenUp)
-		sc.madeSession().giveUp()
 		return sc.privacy(), nil
 	}
 	if sc.leaveUnchanged(&reply) {
 		return reply, nil
 	}
 	reply, err = sc.CommitHeader()
-	if err != nil && status >= 400 && sc.response.headersSent.has(bitOver) {
+	answers := sc.response.headersSent.has(bitOver | bitCommitFailed)
+	if err != nil && status >= 400 && answers {
 		// The page of an error handler stays: it claims nothing that is not so.
-		sc.madeSession().reportLost(sc.Context, err)
-		return sc.privacy(), nil
+		s := sc.madeSession()
+		s.reportLost(sc.Context, err)
+		if reply.SetCookie == "" {
+			reply = sc.privacy()
+		}
+		return reply, nil
 	}
 	return reply, err
 }
@@ -93,9 +103,14 @@ func (sc *Scope) leaveUnchanged(r *adapter.Reply) bool {
 	return true
 }
 
-// answersFailure reports whether the status answers an explicit commit that has failed.
+// answersFailure reports whether the status answers an explicit commit that has failed. No cache
+// may keep such a response.
 func (sc *Scope) answersFailure(status int) bool {
-	return status >= 400 && sc.response.headersSent.has(bitCommitFailed)
+	if status < 400 || !sc.response.headersSent.has(bitCommitFailed) {
+		return false
+	}
+	sc.response.headersSent.set(bitAnswered)
+	return true
 }
 
 // Panicked records that the handler has panicked: nothing is saved any more, and changes are
@@ -113,7 +128,6 @@ func (sc *Scope) privacy() (reply adapter.Reply) {
 		defer s.mu.Unlock()
 		reply.Values = &s.headerValues
 		s.fillPrivacy(&reply)
-		reply.NoStore = reply.NoStore || sc.response.headersSent.has(bitGivenUp)
 	}
 	return reply
 }

@@ -57,7 +57,7 @@ func (s *Session) savesPending() bool {
 // reports true if there is nothing to do, with the error of nothingToCommit.
 func (s *Session) plan(ctx context.Context, p *commitPlan) (nothing bool, err error) {
 	s.mu.Lock()
-	defer s.unlock()
+	defer s.unlockPlan()
 	if nothing, err := s.nothingToCommit(ctx, false); nothing {
 		return true, err
 	}
@@ -69,6 +69,12 @@ func (s *Session) plan(ctx context.Context, p *commitPlan) (nothing bool, err er
 		return false, nil
 	}
 	kind, renew := s.due(p.now.UnixMilli())
+	timedOut := errors.Is(ctx.Err(), context.DeadlineExceeded)
+	if renew && timedOut { // The next request renews the secret.
+		if renew = false; s.pending.empty() {
+			kind = planNone
+		}
+	}
 	if s.keepAlive {
 		p.keepAlive, p.passive, s.keepAlive = true, false, false
 	}
@@ -93,9 +99,17 @@ func (s *Session) plan(ctx context.Context, p *commitPlan) (nothing bool, err er
 		if renew {
 			s.change().secret = secretRenew
 		}
-		s.takeChanges(p, errors.Is(ctx.Err(), context.DeadlineExceeded))
+		s.takeChanges(p, timedOut)
 	}
 	return false, nil
+}
+
+// unlockPlan is unlock, but saves nothing: the commit is doing that.
+func (s *Session) unlockPlan() {
+	if s.refused == savedAtOnce {
+		s.refused = refusedNothing
+	}
+	s.unlock()
 }
 
 // due returns what the next commit has to do, and whether the secret has to be renewed because

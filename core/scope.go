@@ -203,6 +203,7 @@ func (sc *Scope) Commit(apply func(*adapter.Reply)) error {
 		}
 		reply, err := s.commitEarly(sc.Context)
 		sc.response.headersSent.noteCommit(err)
+		s.noteFailed(err)
 		if err != nil {
 			return err
 		}

@@ -73,6 +73,7 @@ const (
 	refusedGone              // the session has ended
 	refusedCrossSite         // it is not saved, because it would start a session from another site
 	refusedTimedOut          // it needs a cookie, and the request's deadline has passed
+	refusedPanicked          // the handler has panicked
 	savedAtOnce              // it is not refused, but no commit follows
 )
 
@@ -97,7 +98,8 @@ const (
 	bitOver                            // the middleware has returned
 	bitPanicked                        // so it has, because the handler has panicked
 	bitCommitFailed                    // the last explicit commit has failed
-	bitGivenUp                         // the handler has answered that, so nothing more is saved
+	bitAnswered                        // the handler has answered that
+	bitGivenUp                         // and nothing more can be saved
 	bitEnded                           // CommitEnd has committed
 )
 
@@ -282,8 +284,9 @@ func (s *Session) Remember(remember bool) error {
 // Destroy ends the session for good. The next commit deletes its record and removes the cookie;
 // no request that is still running can bring it back. If the store fails then, the response is
 // an error and the session continues. Values that are written after Destroy in the same request
-// start a new, anonymous session. If another identity has signed in with this session meanwhile,
-// from another request, Destroy ends nothing.
+// start a new, anonymous session. If another identity has signed in with this session
+// meanwhile, from another request, Destroy ends nothing. After the handler has panicked it ends
+// nothing either, which is an [EventLost].
 //
 // Destroy also ends the sessions of all other valid tickets that the request has presented, as
 // browsers do after a change of the cookie's domain or path, and, where somebody acts for the
@@ -291,12 +294,19 @@ func (s *Session) Remember(remember bool) error {
 // has just replaced, in another request of the browser.
 func (s *Session) Destroy() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	s.access()
+	if s.response.headersSent.has(bitPanicked) {
+		s.refused = refusedPanicked
+		return
+	}
 	ref := s.refToEnd()
 	if ref != nil {
 		s.toDelete, s.cookie = ref, cookieRemove
 		s.dirty.Store(true)
+		if s.savesAtOnce() {
+			s.refused = savedAtOnce
+		}
 	}
 	if s.status == statusLive || s.status == statusNew {
 		s.status = statusNew
@@ -438,10 +448,15 @@ func (s *Session) change() *delta {
 		s.pending = &delta{}
 		s.dirty.Store(true)
 	}
-	if s.unclosed && s.beside != nil && s.response.headersSent.Load() {
+	if s.savesAtOnce() {
 		s.refused = savedAtOnce
 	}
 	return s.pending
+}
+
+// savesAtOnce reports whether no commit follows, so that unlock has to save each change.
+func (s *Session) savesAtOnce() bool {
+	return s.unclosed && s.beside != nil && s.response.headersSent.Load()
 }
 
 // latestLogin returns the latest login that is not in the base yet, or nil if there is none.
@@ -490,6 +505,7 @@ func (s *Session) writable(needsCookie bool) error {
 	case s.failure != nil:
 		return s.failure
 	case s.response.headersSent.has(bitPanicked):
+		s.refused = refusedPanicked
 		return errPanicked
 	case s.status == statusGone && s.pending.getLogin() == nil:
 		if !s.goneReported {
@@ -563,6 +579,9 @@ func (s *Session) unlock() {
 	switch refused {
 	case refusedLate:
 		e.Kind, e.Err = EventLate, ErrLate
+		s.manager.observer.warn(e)
+	case refusedPanicked:
+		e.Kind, e.Err = EventLost, errPanicked
 		s.manager.observer.warn(e)
 	case refusedTimedOut:
 		e.Kind, e.Err = EventLate, errTimedOut

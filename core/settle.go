@@ -181,7 +181,7 @@ func (s *Session) requeue(p *commitPlan, err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p.uncertain && s.key() == p.keyAtStart {
+	if p.uncertain && p.delta.secret != secretKeep && s.key() == p.keyAtStart {
 		s.cookie = cookieKeep // The secret may have been replaced.
 	}
 	switch {

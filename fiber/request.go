@@ -91,7 +91,9 @@ func (r *request) serve() error {
 	}
 	reply, err := leave(c, scope, handlerErr)
 	if err != nil {
-		return reject(c, errors.Join(err, handlerErr))
+		err := reject(c, errors.Join(err, handlerErr))
+		apply(c, &reply) // A cookie of an earlier commit goes out with the error.
+		return err
 	}
 	apply(c, &reply)
 	return handlerErr

@@ -83,7 +83,9 @@ func (r *request) serve() error {
 	}
 	reply, err := leave(r.c, &r.scope, handlerErr)
 	if err != nil {
-		return reject(r.c, errors.Join(err, handlerErr))
+		err := reject(r.c, errors.Join(err, handlerErr))
+		apply(r.c, &reply) // A cookie of an earlier commit goes out with the error.
+		return err
 	}
 	apply(r.c, &reply)
 	if behindNetHTTP(r.c) {

@@ -24,9 +24,7 @@ func Commit(header http.Header, scope *core.Scope, status int) error {
 // left yet. See [core.Scope.CommitEnd].
 func CommitEnd(header http.Header, scope *core.Scope, status int) error {
 	reply, err := scope.CommitEnd(status)
-	if err == nil {
-		reply.Apply(header)
-	}
+	reply.Apply(header)
 	return err
 }
 
@@ -36,9 +34,7 @@ func CommitEnd(header http.Header, scope *core.Scope, status int) error {
 // an error.
 func Leave(header http.Header, scope *core.Scope, status int) error {
 	reply, err := scope.Leave(status)
-	if err == nil {
-		reply.Apply(header)
-	}
+	reply.Apply(header)
 	return err
 }
 
