@@ -75,6 +75,9 @@ func (r *request) commit(handlerErr error) error {
 	if handlerErr == nil || r.writer.Begun() {
 		return r.writer.Commit()
 	}
+	if _, err := echo.UnwrapResponse(r.outer); err != nil {
+		return r.writer.Commit() // There can be no guard, so this is the last commit.
+	}
 	return httpwriter.CommitEnd(r.writer.Header(), &r.scope, http.StatusInternalServerError)
 }
 

@@ -47,3 +47,24 @@ func TestFiberBehindNetHTTP(t *testing.T) {
 		}
 	}
 }
+
+// TestErrorHandlerBehindNetHTTP has an error handler change the session.
+func TestErrorHandlerBehindNetHTTP(t *testing.T) {
+	t.Parallel()
+	app := newApp(func(c *fiber.Ctx, _ error) error {
+		increment(c)
+		return c.SendString("sorry")
+	})
+	app.Use(sessions.New(quiet(sessions.Options{})))
+	app.Get("/count", count)
+	app.Get("/read", read)
+	app.Get("/fail", func(*fiber.Ctx) error { return fiber.ErrTeapot })
+	server := httptest.NewServer(adaptor.FiberApp(app))
+	defer server.Close()
+	res, _ := get(t, server.URL+"/count", "")
+	cookie := cookieOf(res)
+	get(t, server.URL+"/fail", cookie)
+	if _, body := get(t, server.URL+"/read", cookie); body != "2" {
+		t.Errorf("the session holds %q, want 2", body)
+	}
+}

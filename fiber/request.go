@@ -96,6 +96,9 @@ func (r *request) serve() error {
 		return err
 	}
 	apply(c, &reply)
+	if behindNetHTTP(c) {
+		_ = scope.Close() // What an error handler changes now is saved at once.
+	}
 	return handlerErr
 }
 

@@ -59,12 +59,14 @@ func (w *writer) end(c *gin.Context) {
 
 // finish commits when the handlers have returned. If they have not begun the response, that is not
 // the last commit: Gin sends a header without a body only when all middleware has returned, and
-// until then middleware outside may use the session. The guard makes the last commit.
+// until then middleware outside may use the session. The guard makes the last commit. If there can
+// be none, this is the last.
 func (w *writer) finish() error {
 	if h := w.held(); h != nil {
 		return h.Release(false)
 	}
-	if w.scope.Begun() || w.Written() || !w.scope.InUse() {
+	//nolint:bodyclose // There is no response.
+	if w.scope.Begun() || w.Written() || !w.scope.InUse() || placeBelow(w.ResponseWriter) == nil {
 		return w.commit()
 	}
 	return httpwriter.CommitEnd(w.Header(), w.scope, w.Status())
@@ -105,7 +107,11 @@ func (w *writer) begin() error {
 	if w.held() != nil {
 		return nil
 	}
-	if h := httpwriter.Hold(w.ResponseWriter, w.scope); h != nil && !w.Written() {
+	// A response that switches protocols is handed over, so it cannot be held back.
+	if w.Written() || w.Status() == http.StatusSwitchingProtocols {
+		return w.commit()
+	}
+	if h := httpwriter.Hold(w.ResponseWriter, w.scope); h != nil {
 		w.ResponseWriter = &holder{w.gin(), h}
 		return nil
 	}
@@ -211,6 +217,11 @@ func (w *writer) commitStream() error {
 
 // Hijack commits the session and takes over the connection. See [httpwriter.Hijack].
 func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if h := w.held(); h != nil {
+		if err := h.Release(true); err != nil {
+			return nil, nil, err
+		}
+	}
 	return httpwriter.Hijack(w.ResponseWriter, w.scope)
 }
 

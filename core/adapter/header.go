@@ -3,6 +3,7 @@ package adapter
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // ContentFields returns the names of the header fields that describe a body or redirect, in
@@ -60,23 +61,44 @@ func clearTargeted(header map[string][]string) {
 }
 
 // Cacheable reports whether a header in the form of http.Header tells shared caches that they may
-// store the response.
+// store the response and use it without asking again.
 func Cacheable(header map[string][]string) (cacheable bool) {
 	for name, values := range header {
 		switch {
 		case name == "Cache-Control":
 			for _, value := range values {
-				if hasDirective(value, "no-store") || hasBareDirective(value, "private") {
+				if hasDirective(value, "no-store") || hasDirective(value, "no-cache") ||
+					hasBareDirective(value, "private") {
 					return false
 				}
-				cacheable = cacheable || hasDirective(value, "public") ||
-					hasDirective(value, "s-maxage") || hasDirective(value, "max-age")
+				cacheable = cacheable || hasDirective(value, "public") || hasAge(value)
 			}
-		case name == "Expires", Targeted(name):
+		case name == "Expires":
+			cacheable = cacheable || slices.ContainsFunc(values, isLater)
+		case Targeted(name):
 			cacheable = true
 		}
 	}
 	return cacheable
+}
+
+// hasAge reports whether a Cache-Control value allows any age.
+func hasAge(value string) bool {
+	for directive := range strings.SplitSeq(value, ",") {
+		name, age, ok := strings.Cut(strings.ToLower(strings.TrimSpace(directive)), "=")
+		age = strings.Trim(age, `"0`)
+		if ok && age != "" && (name == "max-age" || name == "s-maxage") {
+			return true
+		}
+	}
+	return false
+}
+
+// isLater reports whether the value of an Expires field is not in the past. One that is not a
+// time is (RFC 9111, section 5.3).
+func isLater(value string) bool {
+	t, err := time.Parse("Mon, 02 Jan 2006 15:04:05 GMT", value)
+	return err == nil && t.After(time.Now())
 }
 
 // forbidsStorage reports whether a Cache-Control value forbids every cache to store the response.

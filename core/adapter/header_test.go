@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/textproto"
 	"testing"
+	"time"
 )
 
 func TestContentFieldsAreCanonical(t *testing.T) {
@@ -52,5 +53,35 @@ func TestDirectives(t *testing.T) {
 	} {
 		equal(t, "directive in "+value, hasDirective(value, "private"), wanted.any)
 		equal(t, "bare directive in "+value, hasBareDirective(value, "private"), wanted.bare)
+	}
+}
+
+// Only what a cache may use without asking again is cacheable.
+func TestCacheable(t *testing.T) {
+	t.Parallel()
+	later := time.Now().UTC().Add(time.Hour).Format("Mon, 02 Jan 2006 15:04:05 GMT")
+	for _, tc := range []struct {
+		field, value string
+		wanted       bool
+	}{
+		{"Content-Type", "text/html", false},
+		{"Cache-Control", "public", true},
+		{"Cache-Control", "max-age=60", true},
+		{"Cache-Control", `s-maxage="60"`, true},
+		{"Cache-Control", "max-age=0", false},
+		{"Cache-Control", "max-age=0, must-revalidate", false},
+		{"Cache-Control", "no-cache, max-age=60", false},
+		{"Cache-Control", "public, no-store", false},
+		{"Cache-Control", "private, max-age=60", false},
+		{"Expires", later, true},
+		{"Expires", "0", false},
+		{"Expires", "-1", false},
+		{"Expires", "Thu, 01 Jan 1970 00:00:00 GMT", false},
+		{"Surrogate-Control", "max-age=60", true},
+	} {
+		header := map[string][]string{tc.field: {tc.value}}
+		if got := Cacheable(header); got != tc.wanted {
+			t.Errorf("%s: %s is cacheable: %v, want %v", tc.field, tc.value, got, tc.wanted)
+		}
 	}
 }

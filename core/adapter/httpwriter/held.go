@@ -1,6 +1,7 @@
 package httpwriter
 
 import (
+	"errors"
 	"io"
 	"net/http"
 
@@ -37,6 +38,9 @@ func Hold(w http.ResponseWriter, scope *core.Scope) *Held {
 	return &Held{ResponseWriter: w, scope: scope}
 }
 
+// maxHeld is how large a piece of the body may be that is held back.
+const maxHeld = 64 << 10
+
 // Holds reports whether anything is held back.
 func (h *Held) Holds() bool { return !h.released && h.status != 0 }
 
@@ -58,7 +62,7 @@ func (h *Held) WriteHeader(code int) {
 
 // Write holds b back if it is the first piece of the body. Otherwise it releases the response.
 func (h *Held) Write(b []byte) (int, error) {
-	if h.keep() {
+	if len(b) <= maxHeld && h.keep() {
 		h.body = append(h.body, b...)
 		return len(b), nil
 	}
@@ -70,7 +74,7 @@ func (h *Held) Write(b []byte) (int, error) {
 
 // WriteString is like Write.
 func (h *Held) WriteString(s string) (int, error) {
-	if h.keep() {
+	if len(s) <= maxHeld && h.keep() {
 		h.body = append(h.body, s...)
 		return len(s), nil
 	}
@@ -103,10 +107,8 @@ func (h *Held) Flush() { _ = h.FlushError() }
 
 // FlushError releases and flushes the response.
 func (h *Held) FlushError() error {
-	if err := h.Release(true); err != nil {
-		return err
-	}
-	return http.NewResponseController(h.ResponseWriter).Flush()
+	err := h.Release(true)
+	return errors.Join(err, http.NewResponseController(h.ResponseWriter).Flush())
 }
 
 // Unwrap returns the writer that the response is for.
@@ -127,9 +129,8 @@ func (h *Held) Release(more bool) error {
 		return err
 	}
 	h.ResponseWriter.WriteHeader(status)
-	if !h.hasBody {
-		return nil
+	if h.hasBody {
+		_, _ = h.ResponseWriter.Write(h.body) // A client that is gone is no failure of the commit.
 	}
-	_, err := h.ResponseWriter.Write(h.body)
-	return err
+	return nil
 }

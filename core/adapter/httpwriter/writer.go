@@ -79,7 +79,9 @@ func (w *Writer) Rejected() bool { return w.rejected }
 // WriteHeader commits the session and sends the response header. It sends an informational
 // response at once, without a commit.
 func (w *Writer) WriteHeader(code int) {
-	if Informational(code) || w.hold() != nil || w.commit(code) == nil {
+	// A response that switches protocols is handed over, so it cannot be held back.
+	held := code != http.StatusSwitchingProtocols && !Informational(code) && w.hold() != nil
+	if Informational(code) || held || w.commit(code) == nil {
 		w.ResponseWriter.WriteHeader(code)
 	}
 }
@@ -149,6 +151,11 @@ func (w *Writer) commitStream() error {
 
 // Hijack commits the session and takes over the connection. See [Hijack].
 func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if h := w.held(); h != nil {
+		if err := h.Release(true); err != nil {
+			return nil, nil, err
+		}
+	}
 	return Hijack(w.ResponseWriter, w.scope)
 }
 
