@@ -3,7 +3,9 @@ package httpwriter
 import (
 	"errors"
 	"io"
+	"maps"
 	"net/http"
+	"strings"
 
 	"github.com/cloakroom-go/sessions/core"
 	"github.com/cloakroom-go/sessions/core/adapter"
@@ -20,7 +22,8 @@ type Held struct {
 	http.ResponseWriter // the writer that the response is for
 
 	scope    *core.Scope
-	status   int // 0 until the header is held
+	status   int         // 0 until the header is held
+	header   http.Header // as it was then
 	body     []byte
 	hasBody  bool
 	released bool
@@ -56,8 +59,51 @@ func (h *Held) WriteHeader(code int) {
 	case h.released || Informational(code):
 		h.ResponseWriter.WriteHeader(code)
 	case h.status == 0:
-		h.status = code
+		h.status, h.header = code, h.Header().Clone()
 	}
+}
+
+// restore makes the header what it was when it was held, but for what commits have set since. It
+// returns the fields that the handler has set for the trailer.
+func (h *Held) restore() (trailer http.Header) {
+	header := h.Header()
+	trailer = http.Header{}
+	for name, values := range header {
+		switch {
+		case setByCommits(name):
+			continue
+		case h.declares(name):
+			trailer[name] = values
+		}
+		delete(header, name)
+	}
+	for name, values := range h.header {
+		if !setByCommits(name) {
+			header[name] = values
+		}
+	}
+	return trailer
+}
+
+// setByCommits reports whether a field is one that a commit sets.
+func setByCommits(name string) bool {
+	switch name {
+	case "Set-Cookie", "Cache-Control", "Vary", "Clear-Site-Data":
+		return true
+	}
+	return false
+}
+
+// declares reports whether a field belongs into the trailer.
+func (h *Held) declares(name string) bool {
+	for _, line := range h.header["Trailer"] {
+		for declared := range strings.SplitSeq(line, ",") {
+			if http.CanonicalHeaderKey(strings.TrimSpace(declared)) == name {
+				return true
+			}
+		}
+	}
+	return strings.HasPrefix(name, http.TrailerPrefix)
 }
 
 // Write holds b back if it is the first piece of the body. Otherwise it releases the response.
@@ -124,11 +170,16 @@ func (h *Held) Release(more bool) error {
 	if more {
 		h.scope.ExpectUse()
 	}
+	var trailer http.Header
+	if h.status != 0 {
+		trailer = h.restore()
+	}
 	status := max(h.status, http.StatusOK)
 	if err := Leave(h.Header(), h.scope, status); err != nil {
 		return err
 	}
 	h.ResponseWriter.WriteHeader(status)
+	maps.Copy(h.Header(), trailer)
 	if h.hasBody {
 		_, _ = h.ResponseWriter.Write(h.body) // A client that is gone is no failure of the commit.
 	}
