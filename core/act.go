@@ -258,6 +258,7 @@ func (s *Session) settleOwn(ctx context.Context, acting *verified, own *composed
 	first, lost := s.status == statusLive, !s.pending.empty()
 	s.setBase(&own.snap, &own.ticket, own.standing)
 	s.status, s.cookie, s.pending = statusLive, cookieSet, nil
+	s.response.headersSent.set(bitNewSecret)
 	s.undeliveredYet, s.cookieOutdated, s.issued = false, false, false
 	s.beside = s.beside.withOvertaker(nil)
 	s.dirty.Store(false)

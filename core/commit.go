@@ -85,7 +85,8 @@ func (s *Session) commitEnd(ctx context.Context, r *adapter.Reply) error {
 // commit goes out with an error too: that one has replaced the secret, or ended the session. It
 // expects s.mu to be held.
 func (s *Session) fillReplyAfter(err error, r *adapter.Reply) {
-	if err == nil || s.cookie == cookieSet || s.cookie == cookieRemove && s.toDelete == nil {
+	replaced := s.cookie == cookieSet && s.response.headersSent.has(bitNewSecret)
+	if err == nil || replaced || s.cookie == cookieRemove && s.toDelete == nil {
 		s.fillLastReply(r)
 	}
 }

@@ -101,6 +101,7 @@ const (
 	bitAnswered                        // the handler has answered that
 	bitGivenUp                         // and nothing more can be saved
 	bitEnded                           // CommitEnd has committed
+	bitNewSecret                       // a commit of this request has replaced the secret
 )
 
 // Load reports whether no cookie can be sent any more.

@@ -93,11 +93,20 @@ func (s *Session) onSaved(ctx context.Context, p *commitPlan, o *outcome) {
 	// Updates that other goroutines have made meanwhile were computed from the base before the
 	// merge.
 	s.rebaseNeeded = (p.merged || p.rebaseNeeded) && !s.pending.empty()
+	s.noteCookie(p, o)
+	s.mu.Unlock()
+	s.emitOutcome(ctx, p, o)
+}
+
+// noteCookie notes whether the commit needs a cookie, and whether the one from before is dead. It
+// expects s.mu to be held.
+func (s *Session) noteCookie(p *commitPlan, o *outcome) {
 	if p.sendCookie || o.sendCookie {
 		s.cookie = cookieSet
 	}
-	s.mu.Unlock()
-	s.emitOutcome(ctx, p, o)
+	if o.renewal || p.kind == planCreate {
+		s.response.headersSent.set(bitNewSecret)
+	}
 }
 
 // setBase replaces the base. When the next touch is due is not known, so the next commit has to

@@ -12,13 +12,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 )
 
-// rehearsed is the version that the rehearsal releases.
-const rehearsed = "v0.0.1"
+// rehearsed is the version that the rehearsal releases. It is another one each time, because the go command remembers what
+// is in a module of its cache.
+var rehearsed = "v0.0.1-rehearsal." + strconv.FormatInt(time.Now().UnixNano(), 10) //nolint:gochecknoglobals // A constant.
 
 // rehearse makes a copy of the repository with a section of the changelog for the version.
 func rehearse(t *testing.T) *release {
@@ -37,7 +39,7 @@ func rehearse(t *testing.T) *release {
 	name := filepath.Join(r.root, "CHANGELOG.md")
 	text, err := os.ReadFile(name) //nolint:gosec // It is in the copy.
 	must(t, err)
-	section := "## [0.0.1] - 2026-01-31\n\nRehearsed.\n\n## [Unreleased]"
+	section := "## [" + strings.TrimPrefix(rehearsed, "v") + "] - 2026-01-31\n\nRehearsed.\n\n## [Unreleased]"
 	changed := strings.Replace(string(text), "## [Unreleased]", section, 1)
 	must(t, os.WriteFile(name, []byte(changed), 0o600)) //nolint:gosec // It is in the copy.
 	_, err = r.git(t.Context(), "commit", "--quiet", "--all", "--message", "Describe the release")
@@ -291,6 +293,7 @@ func TestArtifacts(t *testing.T) {
 // that breaks programs has to be announced.
 func TestInterface(t *testing.T) {
 	r := rehearse(t)
+	r.version = "v0.0.1" // Others are compared with releases only, not with what comes before one.
 	_, err := r.tag(t.Context())
 	must(t, err)
 	compare := func() (string, error) {
