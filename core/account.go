@@ -284,7 +284,7 @@ func (s *Session) wantsDevice() bool {
 	switch {
 	case m.executor.noDevice, s.device != nil, s.passive, s.response.client == nil:
 		return false
-	case s.response.headersSent.Load(): // The framework may reuse the client.
+	case s.response.sent(): // The framework may reuse the client.
 		return false
 	case s.pending.getLogin() != nil:
 		return true

@@ -232,7 +232,7 @@ func (s *Session) actingBase(changed bool) (v *verified, at moment, err error) {
 	at = moment{now: time.Now(), passive: s.passive}
 	o := s.beside.getOvertaker()
 	switch {
-	case s.response.headersSent.Load():
+	case s.response.sent():
 		return nil, at, ErrLate
 	case !changed && s.status == statusGone && o != nil && o.reason() == ReasonSignedOut &&
 		o.snap.Actor() != (record.Actor{}):
@@ -258,7 +258,7 @@ func (s *Session) settleOwn(ctx context.Context, acting *verified, own *composed
 	first, lost := s.status == statusLive, !s.pending.empty()
 	s.setBase(&own.snap, &own.ticket, own.standing)
 	s.status, s.cookie, s.pending = statusLive, cookieSet, nil
-	s.response.headersSent.set(bitNewSecret)
+	s.response.set(bitNewSecret)
 	s.undeliveredYet, s.cookieOutdated, s.issued = false, false, false
 	s.beside = s.beside.withOvertaker(nil)
 	s.dirty.Store(false)

@@ -61,48 +61,19 @@ func (s *Session) commitEarly(ctx context.Context) (r adapter.Reply, err error) 
 	return r, nil
 }
 
-// commitEnd is commitHeader for a header that leaves later. More may be committed then.
-func (s *Session) commitEnd(ctx context.Context, r *adapter.Reply) error {
-	done, wantsDevice := s.commitUnchanged(ctx, r, false)
+// commitHeader commits when the handlers have returned or the first byte of the response is about
+// to be sent, and fills in r. If the header leaves now, it notes that no cookie can be sent
+// afterwards; otherwise more may be committed later. It is no error here if another request ended
+// the session: the response goes out without a cookie.
+func (s *Session) commitHeader(ctx context.Context, r *adapter.Reply, leaves bool) error {
+	done, wantsDevice := s.commitUnchanged(ctx, r, leaves)
 	if done {
 		return nil
 	}
 	if wantsDevice {
 		s.askDevice()
 	}
-	if err := s.lockCommit(); err != nil {
-		return err
-	}
-	defer s.commitMu.Unlock()
-	err := s.reportUnsaved(s.flush(ctx))
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.fillReplyAfter(err, r)
-	return err
-}
-
-// fillReplyAfter fills in the reply of the commit with the error err. A cookie of an earlier
-// commit goes out with an error too: that one has replaced the secret, or ended the session. It
-// expects s.mu to be held.
-func (s *Session) fillReplyAfter(err error, r *adapter.Reply) {
-	replaced := s.cookie == cookieSet && s.response.headersSent.has(bitNewSecret)
-	if err == nil || replaced || s.cookie == cookieRemove && s.toDelete == nil {
-		s.fillLastReply(r)
-	}
-}
-
-// commitHeader commits at the last moment before the first byte of the response, fills in r and
-// notes that no cookie can be sent afterwards. It is no error here if another request ended the
-// session: the response goes out without a cookie.
-func (s *Session) commitHeader(ctx context.Context, r *adapter.Reply) error {
-	done, wantsDevice := s.commitUnchanged(ctx, r, true)
-	if done {
-		return nil
-	}
-	if wantsDevice {
-		s.askDevice()
-	}
-	// No other goroutine's save may come between the reply and headersSent.
+	// No other goroutine's save may come between the reply and markSent.
 	if err := s.lockCommit(); err != nil {
 		return err
 	}
@@ -115,15 +86,26 @@ func (s *Session) commitHeader(ctx context.Context, r *adapter.Reply) error {
 		err = s.flush(ctx)
 		s.mu.Lock()
 	}
-	s.headerErr = err
 	s.fillReplyAfter(err, r)
-	s.response.headersSent.Store(true)
+	if leaves {
+		s.headerErr = err
+		s.response.markSent()
+	}
 	return err
 }
 
-// commitUnchanged is the fast path of commitHeader, and of commitEnd, for a session with
-// nothing to commit. It reports whether it applies, or else whether the commit wants to know
-// the device.
+// fillReplyAfter fills in the reply of the commit with the error err. A cookie of an earlier
+// commit goes out with an error too: that one has replaced the secret, or ended the session. It
+// expects s.mu to be held.
+func (s *Session) fillReplyAfter(err error, r *adapter.Reply) {
+	replaced := s.cookie == cookieSet && s.response.has(bitNewSecret)
+	if err == nil || replaced || s.cookie == cookieRemove && s.toDelete == nil {
+		s.fillLastReply(r)
+	}
+}
+
+// commitUnchanged is the fast path of commitHeader for a session with nothing to commit. It
+// reports whether it applies, or else whether the commit wants to know the device.
 func (s *Session) commitUnchanged(
 	ctx context.Context, r *adapter.Reply, leaves bool,
 ) (done, wantsDevice bool) {
@@ -134,7 +116,7 @@ func (s *Session) commitUnchanged(
 	}
 	s.fillLastReply(r)
 	if leaves {
-		s.response.headersSent.Store(true)
+		s.response.markSent()
 	}
 	return true, false
 }
@@ -293,7 +275,7 @@ func (s *Session) saveAtOnce(ctx context.Context) {
 // flush commits until there is nothing left to commit. A Destroy that comes while a save is
 // running is carried out after it. It expects s.commitMu to be held.
 func (s *Session) flush(ctx context.Context) error {
-	if s.response.headersSent.has(bitPanicked) {
+	if s.response.has(bitPanicked) {
 		s.dropPending()
 		return errPanicked
 	}
@@ -338,7 +320,7 @@ func (s *Session) flushOnce(ctx context.Context) (again bool, err error) {
 // fillReply sets r, which is zero, to what the header of the response needs. A cookie is handed
 // over once. It expects s.mu to be held.
 func (s *Session) fillReply(r *adapter.Reply) {
-	if s.response.headersSent.Load() {
+	if s.response.sent() {
 		return
 	}
 	s.fillPrivacy(r)
@@ -365,7 +347,7 @@ func (s *Session) fillPrivacy(r *adapter.Reply) {
 	r.Private = s.accessed || s.cookieSent || s.cookie != cookieKeep
 	// Who is signed in to a session that a stream has still to load is not known.
 	mayBeSignedIn := s.status == statusUnloaded || s.currentSubject() != ""
-	r.NoStore = s.cookieSent || s.response.headersSent.has(bitAnswered) ||
+	r.NoStore = s.cookieSent || s.response.has(bitAnswered) ||
 		s.accessed && s.manager.noStoreSignedIn && mayBeSignedIn
 }
 

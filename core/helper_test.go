@@ -114,10 +114,10 @@ func unloadedSession(m *Manager, cookieFields ...string) *Session {
 // finish commits before the first byte of the response. If it is called again, it saves what
 // was changed afterwards.
 func (s *Session) finish(ctx context.Context) (r adapter.Reply, err error) {
-	if s.response.headersSent.Load() {
+	if s.response.sent() {
 		return r, s.commitLate(ctx)
 	}
-	err = s.commitHeader(ctx, &r)
+	err = s.commitHeader(ctx, &r, true)
 	return r, err
 }
 
@@ -125,7 +125,7 @@ func (s *Session) finish(ctx context.Context) (r adapter.Reply, err error) {
 func (s *Session) commit(ctx context.Context) (adapter.Reply, error) { return s.commitEarly(ctx) }
 
 // sendHeaders notes that the headers of the response have been sent.
-func (s *Session) sendHeaders() { s.response.headersSent.Store(true) }
+func (s *Session) sendHeaders() { s.response.markSent() }
 
 // finishInTime calls finish and fails the test if that takes five seconds.
 func finishInTime(t *testing.T, s *Session) {

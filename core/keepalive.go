@@ -73,7 +73,7 @@ func (s *Session) makeCookieLast() {
 		t.Cookie = s.pending.cookie
 	}
 	switch {
-	case s.response.headersSent.Load(), s.standing == standingFormer:
+	case s.response.sent(), s.standing == standingFormer:
 	case t.Cookie == record.CookieLasting:
 		s.cookie = cookieSet // The answer that has set it before may have been lost.
 	case s.manager.timeouts.persistent(&t):

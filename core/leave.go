@@ -13,7 +13,7 @@ func (sc *Scope) Begun() bool { return sc.response.begun }
 // The session may still be used and changed, so the adapter must call [Scope.Leave] when the
 // header really leaves. If CommitEnd returns an error, the response must be an error.
 func (sc *Scope) CommitEnd(status int) (reply adapter.Reply, err error) {
-	sc.response.headersSent.set(bitOver)
+	sc.response.set(bitOver)
 	s := sc.madeSession()
 	switch {
 	case sc.response.begun:
@@ -23,10 +23,10 @@ func (sc *Scope) CommitEnd(status int) (reply adapter.Reply, err error) {
 	case sc.answersFailure(status) && s.dropFailed():
 		return sc.privacy(), nil
 	}
-	err = s.commitEnd(sc.Context, &reply)
+	err = s.commitHeader(sc.Context, &reply, false)
 	switch {
 	case err == nil:
-		sc.response.headersSent.set(bitEnded)
+		sc.response.set(bitEnded)
 	case sc.answersFailure(status):
 		s.reportLost(sc.Context, err)
 		return reply, nil
@@ -64,14 +64,11 @@ func (sc *Scope) Leave(status int) (reply adapter.Reply, err error) {
 		return sc.privacy(), nil
 	case sc.answersFailure(status) && sc.madeSession().dropFailed():
 		sc.response.begun = true
-		sc.response.headersSent.set(bitSent | bitGivenUp)
+		sc.response.set(bitSent | bitGivenUp)
 		return sc.privacy(), nil
 	}
-	if sc.leaveUnchanged(&reply) {
-		return reply, nil
-	}
 	reply, err = sc.CommitHeader()
-	answers := sc.response.headersSent.has(bitOver | bitCommitFailed)
+	answers := sc.response.has(bitOver | bitCommitFailed)
 	if err != nil && status >= 400 && answers {
 		// The page of an error handler stays: it claims nothing that is not so.
 		s := sc.madeSession()
@@ -84,32 +81,13 @@ func (sc *Scope) Leave(status int) (reply adapter.Reply, err error) {
 	return reply, err
 }
 
-// leaveUnchanged is the fast path of Leave for a session in which nothing has changed since
-// CommitEnd. It reports whether it applies.
-func (sc *Scope) leaveUnchanged(r *adapter.Reply) bool {
-	s := sc.madeSession()
-	if s == nil || !sc.response.headersSent.has(bitEnded) || s.mayHaveChanges() {
-		return false
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.cookie != cookieKeep || s.toDelete != nil || s.failure != nil || !s.pending.empty() {
-		return false
-	}
-	sc.response.begun = true
-	sc.response.headersSent.Store(true)
-	r.Values = &s.headerValues
-	s.fillPrivacy(r)
-	return true
-}
-
 // answersFailure reports whether the status answers an explicit commit that has failed. No cache
 // may keep such a response.
 func (sc *Scope) answersFailure(status int) bool {
-	if status < 400 || !sc.response.headersSent.has(bitCommitFailed) {
+	if status < 400 || !sc.response.has(bitCommitFailed) {
 		return false
 	}
-	sc.response.headersSent.set(bitAnswered)
+	sc.response.set(bitAnswered)
 	return true
 }
 
@@ -117,7 +95,7 @@ func (sc *Scope) answersFailure(status int) bool {
 // refused. It returns what the header has to say to caches.
 func (sc *Scope) Panicked() adapter.Reply {
 	sc.response.begun = true
-	sc.response.headersSent.set(bitPanicked | bitOver)
+	sc.response.set(bitPanicked | bitOver)
 	return sc.privacy()
 }
 

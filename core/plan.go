@@ -25,7 +25,9 @@ func (s *Session) nothingToCommit(ctx context.Context, atResponse bool) (bool, e
 		return true, nil
 	case s.keepAlive:
 		return false, nil
-	case s.response.headersSent.Load():
+	case s.response.sent():
+		return true, nil
+	case s.response.has(bitEnded): // CommitEnd has done what is due.
 		return true, nil
 	case s.undeliveredYet:
 		return ctx.Err() != nil, nil
@@ -63,7 +65,7 @@ func (s *Session) plan(ctx context.Context, p *commitPlan) (nothing bool, err er
 	}
 	s.inFlight.Store(true)
 	p.now, p.device, p.passive = time.Now(), s.device, s.passive
-	p.headersSent = s.response.headersSent.Load()
+	p.headersSent = s.response.sent()
 	p.keyAtStart, p.toDelete = s.key(), s.toDelete
 	if p.err = s.failure; p.err != nil {
 		return false, nil
@@ -122,7 +124,7 @@ func (s *Session) due(now int64) (kind planKind, renew bool) {
 	case renew, s.status != statusNew && s.savesPending():
 		kind = planReplace
 	case s.status == statusLive && s.keepAlive,
-		s.status == statusLive && !s.response.headersSent.Load() &&
+		s.status == statusLive && !s.response.sent() &&
 			(s.undeliveredYet || s.touchDue(now)):
 		kind = planTouch
 	}
@@ -140,7 +142,7 @@ func (s *Session) touchDue(now int64) bool {
 // presented a retired secret does not renew it again.
 func (s *Session) renewalDue(now int64) bool {
 	p := &s.manager.timeouts
-	return s.status == statusLive && !s.cookieOutdated && !s.response.headersSent.Load() &&
+	return s.status == statusLive && !s.cookieOutdated && !s.response.sent() &&
 		!s.passive && (s.pending == nil || s.pending.secret == secretKeep) &&
 		p.renewalDue(&s.snap, now) && (p.renewalOverdue(&s.snap, now) || navigates(s.fetch()))
 }

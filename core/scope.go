@@ -131,7 +131,7 @@ func (sc *Scope) Load() (*Session, error) {
 	if err := s.load(sc.Context); err != nil {
 		return nil, err
 	}
-	if sc.response.headersSent.has(bitOver) {
+	if sc.response.has(bitOver) {
 		s.saveAtOnce(sc.Context)
 	}
 	return s, nil
@@ -168,7 +168,7 @@ func (sc *Scope) getSession() *Session {
 		switch old {
 		case nil:
 		case noSession:
-			sc.response.headersSent.Store(true) // CommitHeader may not have come to it yet.
+			sc.response.markSent() // CommitHeader may not have come to it yet.
 		default:
 			return old
 		}
@@ -202,7 +202,7 @@ func (sc *Scope) Commit(apply func(*adapter.Reply)) error {
 			continue
 		}
 		reply, err := s.commitEarly(sc.Context)
-		sc.response.headersSent.noteCommit(err)
+		sc.response.noteCommit(err)
 		s.noteFailed(err)
 		if err != nil {
 			return err
@@ -225,7 +225,7 @@ func (sc *Scope) CommitHeader() (reply adapter.Reply, err error) {
 	if sc.session.Load() == nil && sc.session.CompareAndSwap(nil, noSession) {
 		return reply, nil
 	}
-	err = sc.session.Load().commitHeader(sc.Context, &reply)
+	err = sc.session.Load().commitHeader(sc.Context, &reply, true)
 	return reply, err
 }
 
@@ -241,7 +241,7 @@ func (sc *Scope) HeaderSent() error {
 	if s != nil && s.mayHaveChanges() {
 		s.noteDevice()
 	}
-	sc.response.headersSent.Store(true)
+	sc.response.markSent()
 	if s = sc.madeSession(); s != nil {
 		s.headerErr = s.commitLate(sc.Context)
 	}
@@ -261,10 +261,10 @@ func (sc *Scope) CommitErr() error {
 // has not begun, as after a panic, or if the commit failed. A change that is made later, with a
 // session that is asked for later, is saved at once.
 func (sc *Scope) Close() error {
-	s, sent := sc.madeSession(), &sc.response.headersSent
-	sent.set(bitOver)
-	if s != nil && sent.Load() && s.headerErr == nil && s.mayHaveChanges() &&
-		!sent.has(bitPanicked|bitGivenUp) {
+	s, r := sc.madeSession(), &sc.response
+	r.set(bitOver)
+	if s != nil && r.sent() && s.headerErr == nil && s.mayHaveChanges() &&
+		!r.has(bitPanicked|bitGivenUp) {
 		return s.commitLate(sc.Context)
 	}
 	return nil

@@ -80,52 +80,46 @@ const (
 // response is how far the response of a request has got. It is the one place that says whether
 // a cookie can still be sent: the scope owns it, and its session refers to it.
 type response struct {
-	begun       bool           // the commit before the first byte has begun
-	arrival     arrival        // how many revocations were known when the request arrived
-	headersSent sentFlag       // set by CommitHeader and HeaderSent
-	client      adapter.Client // sent the request; valid until headersSent; may be nil
+	begun   bool           // the commit before the first byte has begun
+	arrival arrival        // how many revocations were known when the request arrived
+	state   atomic.Uint32  // a set of the bits below
+	client  adapter.Client // sent the request; valid until the header is sent; may be nil
 }
 
-// markSent sets headersSent.
-func (r *response) markSent() { r.headersSent.Store(true) }
-
-// sentFlag is an atomic.Bool that says that no cookie can be sent any more. Its other bits say
-// what else has become of the response.
-type sentFlag struct{ bits atomic.Uint32 }
-
+// The bits of response.state. Only bitCommitFailed is ever taken back.
 const (
 	bitSent         uint32 = 1 << iota // no cookie can be sent any more
 	bitOver                            // the middleware has returned
-	bitPanicked                        // so it has, because the handler has panicked
+	bitPanicked                        // the handler has panicked
 	bitCommitFailed                    // the last explicit commit has failed
-	bitAnswered                        // the handler has answered that
-	bitGivenUp                         // and nothing more can be saved
+	bitAnswered                        // the handler has answered that with an error status
+	bitGivenUp                         // nothing more can be saved
 	bitEnded                           // CommitEnd has committed
 	bitNewSecret                       // a commit of this request has replaced the secret
 )
 
-// Load reports whether no cookie can be sent any more.
-func (f *sentFlag) Load() bool { return f.has(bitSent) }
+// sent reports whether no cookie can be sent any more.
+func (r *response) sent() bool { return r.has(bitSent) }
 
-// Store notes that no cookie can be sent any more. It is never taken back.
-func (f *sentFlag) Store(bool) { f.set(bitSent) }
+// markSent notes that no cookie can be sent any more.
+func (r *response) markSent() { r.set(bitSent) }
 
 // noteCommit notes whether an explicit commit has failed.
-func (f *sentFlag) noteCommit(err error) {
+func (r *response) noteCommit(err error) {
 	if err != nil {
-		f.set(bitCommitFailed)
-	} else if f.has(bitCommitFailed) {
-		f.bits.And(^bitCommitFailed)
+		r.set(bitCommitFailed)
+	} else if r.has(bitCommitFailed) {
+		r.state.And(^bitCommitFailed)
 	}
 }
 
 // has reports whether any of the bits is set.
-func (f *sentFlag) has(bits uint32) bool { return f.bits.Load()&bits != 0 }
+func (r *response) has(bits uint32) bool { return r.state.Load()&bits != 0 }
 
 // set sets the bits. It looks first, because a load takes less time than a store.
-func (f *sentFlag) set(bits uint32) {
-	if f.bits.Load()&bits != bits {
-		f.bits.Or(bits)
+func (r *response) set(bits uint32) {
+	if r.state.Load()&bits != bits {
+		r.state.Or(bits)
 	}
 }
 
@@ -297,7 +291,7 @@ func (s *Session) Destroy() {
 	s.mu.Lock()
 	defer s.unlock()
 	s.access()
-	if s.response.headersSent.has(bitPanicked) {
+	if s.response.has(bitPanicked) {
 		s.refused = refusedPanicked
 		return
 	}
@@ -457,7 +451,7 @@ func (s *Session) change() *delta {
 
 // savesAtOnce reports whether no commit follows, so that unlock has to save each change.
 func (s *Session) savesAtOnce() bool {
-	return s.unclosed && s.beside != nil && s.response.headersSent.Load()
+	return s.unclosed && s.beside != nil && s.response.sent()
 }
 
 // latestLogin returns the latest login that is not in the base yet, or nil if there is none.
@@ -505,7 +499,7 @@ func (s *Session) writable(needsCookie bool) error {
 	switch {
 	case s.failure != nil:
 		return s.failure
-	case s.response.headersSent.has(bitPanicked):
+	case s.response.has(bitPanicked):
 		s.refused = refusedPanicked
 		return errPanicked
 	case s.status == statusGone && s.pending.getLogin() == nil:
@@ -513,7 +507,7 @@ func (s *Session) writable(needsCookie bool) error {
 			s.refused, s.goneReported = refusedGone, true
 		}
 		return ErrGone
-	case s.response.headersSent.Load() && (needsCookie || !s.snap.Stored()):
+	case s.response.sent() && (needsCookie || !s.snap.Stored()):
 		s.refused = refusedLate
 		return ErrLate
 	case s.ticketless && !s.crossSite && s.status == statusNew &&
@@ -537,7 +531,7 @@ var errLastsAsOwn = errors.New("sessions: a session in which somebody acts for i
 // mayLogin returns the error of a login, or nil. Unlike other changes, a login is possible in a
 // request whose ticket was overtaken.
 func (s *Session) mayLogin() error {
-	if s.status == statusGone && s.failure == nil && !s.response.headersSent.Load() {
+	if s.status == statusGone && s.failure == nil && !s.response.sent() {
 		return nil
 	}
 	return s.writable(true)
@@ -545,7 +539,7 @@ func (s *Session) mayLogin() error {
 
 // fetch returns why the browser sends the request, or the zero value if nothing is known.
 func (s *Session) fetch() adapter.Fetch {
-	if s.response.client == nil || s.response.headersSent.Load() {
+	if s.response.client == nil || s.response.sent() {
 		return adapter.Fetch{}
 	}
 	return s.response.client.Fetch()

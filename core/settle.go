@@ -105,7 +105,7 @@ func (s *Session) noteCookie(p *commitPlan, o *outcome) {
 		s.cookie = cookieSet
 	}
 	if o.renewal || p.kind == planCreate {
-		s.response.headersSent.set(bitNewSecret)
+		s.response.set(bitNewSecret)
 	}
 }
 
