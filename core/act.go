@@ -38,9 +38,6 @@ func (s *Session) ActAs(ctx context.Context, subject string) error {
 		return err
 	}
 	if acts, err := s.mayAct(subject); acts || err != nil {
-		if acts {
-			return nil
-		}
 		return err
 	}
 	start, err := s.manager.StartProof(ctx, subject)
@@ -61,13 +58,16 @@ func (s *Session) ActAs(ctx context.Context, subject string) error {
 	return err
 }
 
-// mayAct returns the error of ActAs, or nil. It reports whether the session acts for the subject
-// already.
+// mayAct reports whether the session acts for the subject already, or else returns the error of
+// ActAs, or nil.
 func (s *Session) mayAct(subject string) (acts bool, err error) {
 	s.mu.Lock()
 	defer s.unlock()
 	s.access()
-	return s.currentSubject() == subject && s.actor() != (record.Actor{}), s.cannotAct(subject)
+	if s.currentSubject() == subject && s.actor() != (record.Actor{}) {
+		return true, nil
+	}
+	return false, s.cannotAct(subject)
 }
 
 // cannotAct is mayAct for a caller that holds s.mu.
@@ -126,7 +126,8 @@ func (s *Session) tryToAct(subject string, start ProofStart) (*ownSession, error
 	own := &ownSession{
 		s.verified, s.undeliveredYet, s.cookieOutdated, s.issued, s.cookie,
 	}
-	s.beside = s.beside.withOwn(own)
+	s.beside = s.beside.made()
+	s.beside.own = own
 	s.verified, s.status, s.cookie = verified{}, statusNew, cookieKeep
 	s.undeliveredYet, s.cookieOutdated, s.issued = false, false, false
 	// A second request of the browser for the same subject joins the session.
@@ -164,7 +165,7 @@ func (s *Session) endActing(own *ownSession, err error) {
 	if s.beside.getOwn() != own {
 		return
 	}
-	s.beside = s.beside.withOwn(nil)
+	s.beside.own = nil
 	if err == nil {
 		return
 	}

@@ -37,9 +37,7 @@ func (r *records) checkActor(ctx context.Context, v *verified, t *ticket.Ticket)
 	if v.snap.Actor() == (record.Actor{}) {
 		return nil
 	}
-	var own record.Snapshot
-	err := r.ofActor(ctx, &v.snap, &own)
-	if !errors.Is(err, ErrNotFound) {
+	if _, err := r.ofActor(ctx, &v.snap); !errors.Is(err, ErrNotFound) {
 		return err
 	}
 	key := r.key(t.ID)
@@ -54,27 +52,30 @@ func (r *records) checkActor(ctx context.Context, v *verified, t *ticket.Ticket)
 	return r.verifyRecord(ctx, v, &rec, t) // It has a mark, which says why.
 }
 
-// ofActor sets own to the session of who acts in the session snap. It returns ErrNotFound if that
+// ofActor returns the own session of who acts in the session snap. It returns ErrNotFound if that
 // has ended, or if their secret would not open it any longer.
-func (r *records) ofActor(ctx context.Context, snap, own *record.Snapshot) error {
+func (r *records) ofActor(
+	ctx context.Context, snap *record.Snapshot,
+) (own record.Snapshot, err error) {
 	actor := snap.Actor()
-	found, err := r.byKey(ctx, r.key(actor.Session))
-	if err != nil {
-		return err
+	if own, err = r.byKey(ctx, r.key(actor.Session)); err != nil {
+		return own, err
 	}
-	if !found.SignedIn() || actor.Subject != "" && found.Subject() != actor.Subject ||
-		!opensBy(&found, &actor.Digest, time.Now().UnixMilli()) {
-		return ErrNotFound // Somebody has signed in or stepped up with it.
+	if !own.SignedIn() || actor.Subject != "" && own.Subject() != actor.Subject ||
+		!opensBy(&own, &actor.Digest, time.Now().UnixMilli()) {
+		return own, ErrNotFound // Somebody has signed in or stepped up with it.
 	}
-	*own = found
-	return nil
+	return own, nil
 }
 
 // withActors returns the sessions without those of somebody who acts for the subject and has no
 // session of their own any more. They end with their next request.
 func (r *records) withActors(ctx context.Context, snaps []record.Snapshot) []record.Snapshot {
 	return slices.DeleteFunc(snaps, func(s record.Snapshot) bool {
-		var own record.Snapshot
-		return s.Actor() != (record.Actor{}) && errors.Is(r.ofActor(ctx, &s, &own), ErrNotFound)
+		if s.Actor() == (record.Actor{}) {
+			return false
+		}
+		_, err := r.ofActor(ctx, &s)
+		return errors.Is(err, ErrNotFound)
 	})
 }

@@ -81,46 +81,48 @@ func (e *valueError) forLog() error {
 		e.key, cause)
 }
 
-// unsaved returns the event of an error of a value, or of a session that is too large, and whether
-// it is one.
-func unsaved(err error) (e Event, ok bool) {
+// unsaved makes e the event of an error of a value, or of a session that is too large. It reports
+// whether err is one.
+func unsaved(e *Event, err error) bool {
 	value, ok := errors.AsType[*valueError](err)
 	switch {
 	case ok:
-		return Event{Kind: value.kind, Key: value.key, Err: value.forLog()}, true
+		e.Kind, e.Key, e.Err = value.kind, value.key, value.forLog()
 	case errors.Is(err, ErrTooLarge) && !errors.Is(err, ErrStore):
-		return Event{Kind: EventValueRefused, Err: err}, true
+		e.Kind, e.Err = EventValueRefused, err
+	default:
+		return false
 	}
-	return e, false
+	return true
 }
 
-// reportValue reports the error of a value and returns it. It locks s.mu.
+// reportValue reports the error of a value, if there is one, and returns it. It locks s.mu.
 func (s *Session) reportValue(key string, err error) error {
-	e, ok := unsaved(err)
-	if !ok {
-		return err
+	if err == nil {
+		return nil
 	}
 	s.mu.Lock()
-	e.SessionID, e.Subject, e.Actor = s.currentID(), s.currentSubject(), s.actor().Subject
+	e := s.event()
 	s.mu.Unlock()
-	e.Key = string([]byte(key))
-	s.manager.observer.warn(e)
+	if unsaved(&e, err) {
+		e.Key = string([]byte(key))
+		s.manager.observer.warn(e)
+	}
 	return err
 }
 
 // reportUnsaved reports the error of a commit if it is that of a value, or of a session that is
 // too large, unless it has been reported. It returns the error, and locks s.mu.
 func (s *Session) reportUnsaved(err error) error {
-	e, ok := unsaved(err)
-	if !ok {
-		return err
+	if err == nil {
+		return nil
 	}
 	s.mu.Lock()
-	e.SessionID, e.Subject, e.Actor = s.currentID(), s.currentSubject(), s.actor().Subject
-	known := s.unsavedReported
-	s.unsavedReported = true
+	e := s.event()
+	report := unsaved(&e, err) && !s.unsavedReported
+	s.unsavedReported = s.unsavedReported || report
 	s.mu.Unlock()
-	if !known {
+	if report {
 		s.manager.observer.warn(e)
 	}
 	return err

@@ -53,35 +53,20 @@ func (b *besideBase) getOthers() []sessionRef {
 	return b.others
 }
 
-// withFailed returns b with changes that a commit could not save. It changes b, if it is not nil.
-func (b *besideBase) withFailed(d *delta) *besideBase {
+// made returns b, or a new one if it is nil, so that a field can be set.
+func (b *besideBase) made() *besideBase {
 	if b == nil {
-		b = new(besideBase)
+		return new(besideBase)
 	}
-	b.failed = d
-	return b
-}
-
-// withOwn returns b with another own session. It changes b, if it is not nil.
-func (b *besideBase) withOwn(own *ownSession) *besideBase {
-	switch {
-	case b == nil && own == nil:
-		return nil
-	case b == nil:
-		b = new(besideBase)
-	}
-	b.own = own
 	return b
 }
 
 // withOvertaker returns b with another overtaker. It changes b, if it is not nil.
 func (b *besideBase) withOvertaker(v *verified) *besideBase {
-	switch {
-	case b == nil && v == nil:
+	if b == nil && v == nil {
 		return nil
-	case b == nil:
-		b = new(besideBase)
 	}
+	b = b.made()
 	b.overtaker = v
 	return b
 }

@@ -15,10 +15,11 @@ func (x *executor) comeBack(
 	ctx context.Context, snap *record.Snapshot, at *moment, out *composed,
 ) error {
 	for range saveAttempts {
-		own := verified{standing: standingFormer}
-		if err := x.ofActor(ctx, snap, &own.snap); err != nil {
+		stored, err := x.ofActor(ctx, snap)
+		if err != nil {
 			return err
 		}
+		own := verified{snap: stored, standing: standingFormer}
 		own.ticket.ID = snap.Actor().Session
 		l := login{subject: own.snap.Subject(), stepUp: true} // It proves nothing new.
 		d := delta{secret: secretLogin, login: &l}

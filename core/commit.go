@@ -208,11 +208,9 @@ func (s *Session) reportLost(ctx context.Context, err error) {
 		return
 	}
 	s.mu.Lock()
-	e := Event{
-		Kind: EventLost, SessionID: s.currentID(), Subject: s.currentSubject(),
-		Actor: s.actor().Subject, Err: err, Context: ctx,
-	}
+	e := s.event()
 	s.mu.Unlock()
+	e.Kind, e.Err, e.Context = EventLost, err, ctx
 	s.manager.observer.report(slog.LevelError, e)
 }
 
@@ -222,7 +220,8 @@ func (s *Session) noteFailed(err error) {
 	defer s.mu.Unlock()
 	switch {
 	case err != nil && s.pending != nil:
-		s.beside = s.beside.withFailed(s.pending.clone())
+		s.beside = s.beside.made()
+		s.beside.failed = s.pending.clone()
 	case err == nil && s.beside != nil:
 		s.beside.failed = nil
 	}
@@ -259,9 +258,7 @@ func (s *Session) saveAtOnce(ctx context.Context) {
 	if s.unclosed {
 		return
 	}
-	if s.unclosed = true; s.beside == nil {
-		s.beside = new(besideBase)
-	}
+	s.unclosed, s.beside = true, s.beside.made()
 	s.beside.saveNow = func() { // Failures are logged, and events.
 		// The function of an update may change other values while the first commit runs.
 		for range 3 {

@@ -107,8 +107,7 @@ func (x *executor) keepActor(ctx context.Context, p *commitPlan, o *outcome) err
 	if o.snap.Actor() == (record.Actor{}) {
 		return nil
 	}
-	var own record.Snapshot
-	err := x.ofActor(ctx, &o.snap, &own)
+	own, err := x.ofActor(ctx, &o.snap)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return x.endSaved(ctx, p, o, ReasonActor)

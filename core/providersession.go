@@ -33,27 +33,10 @@ type providerNote struct {
 	ended bool
 }
 
-// loadProviderNote returns the note for a provider's session, which is empty if there is none.
-func (r *records) loadProviderNote(ctx context.Context, session string) (providerNote, error) {
-	key := r.providerKey(session)
-	n := providerNote{rec: Record{Key: key}}
-	rec, err := r.load(ctx, key)
-	if errors.Is(err, ErrNotFound) {
-		return n, nil
-	}
-	if err != nil {
-		return n, r.loadError(ctx, key, err)
-	}
-	snap := record.Snapshot{Record: rec}
-	switch err := snap.Decode(); {
-	case errors.Is(err, record.ErrFormat):
-		return n, r.storeFailure(ctx, "load", key, err)
-	case err != nil:
-		r.reportUndecodable(ctx, &snap, err)
-		n.rec.Version = rec.Version // It is replaced.
-		return n, nil
-	}
-	n.rec = rec
+// loadProviderNote returns the note under a key, which is empty if there is none.
+func (r *records) loadProviderNote(ctx context.Context, key string) (n providerNote, err error) {
+	snap, err := r.loadNote(ctx, key)
+	n.rec = snap.Record
 	snap.Each(func(name, _ []byte) {
 		if string(name) == providerEndedKey {
 			n.ended = true
@@ -61,51 +44,35 @@ func (r *records) loadProviderNote(ctx context.Context, session string) (provide
 			n.ids = append(n.ids, string(name))
 		}
 	})
-	return n, nil
+	return n, err
 }
 
-// saveProviderNote returns ErrConflict, or the error of the store reported.
-func (r *records) saveProviderNote(ctx context.Context, n *providerNote) error {
-	snap := record.Snapshot{Record: n.rec}
-	now := time.Now().UnixMilli()
-	h := record.Header{
-		Times: record.Times{Created: now, Seen: now},
-		Identity: record.Identity{
-			CookieName: []byte(r.cookieName), Ended: []byte(ReasonProvider),
-		},
-	}
-	var entries []record.Entry
+// entries returns the contents of the note.
+func (n *providerNote) entries() (entries []record.Entry) {
 	if n.ended {
 		entries = append(entries, record.Entry{Key: []byte(providerEndedKey)})
 	}
 	for _, id := range n.ids {
 		entries = append(entries, record.Entry{Key: []byte(id)})
 	}
-	snap.Encode(&h, entries)
-	_, err := r.save(ctx, &snap.Record)
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, ErrConflict), errors.Is(err, ErrNotFound): // It may have expired.
-		return ErrConflict
-	}
-	return r.storeFailure(ctx, "save", n.rec.Key, err)
+	return entries
 }
 
-// changeProviderNote changes the note for a provider's session. If change returns false, it is
-// left as it is.
+// changeProviderNote changes the note under a key. If change returns false, the note is left as it
+// is.
 func (r *records) changeProviderNote(
-	ctx context.Context, session string, change func(*providerNote) bool,
+	ctx context.Context, key string, change func(*providerNote) bool,
 ) (n providerNote, err error) {
 	for range noteAttempts {
-		if n, err = r.loadProviderNote(ctx, session); err != nil || !change(&n) {
+		if n, err = r.loadProviderNote(ctx, key); err != nil || !change(&n) {
 			return n, err
 		}
-		if err = r.saveProviderNote(ctx, &n); !errors.Is(err, ErrConflict) {
+		err = r.saveNote(ctx, n.rec, ReasonProvider, n.entries())
+		if !errors.Is(err, ErrConflict) {
 			return n, err
 		}
 	}
-	return n, r.storeFailure(ctx, "save", n.rec.Key, err)
+	return n, r.storeFailure(ctx, "save", key, err)
 }
 
 // endProviderNote notes that a provider's session has ended, and returns the ids of its sessions.
@@ -113,7 +80,8 @@ func (r *records) changeProviderNote(
 func (r *records) endProviderNote(
 	ctx context.Context, session string, life time.Duration,
 ) ([]string, error) {
-	n, err := r.changeProviderNote(ctx, session, func(n *providerNote) bool {
+	key := r.providerKey(session)
+	n, err := r.changeProviderNote(ctx, key, func(n *providerNote) bool {
 		n.ended = true
 		n.rec.Expires = time.Now().Add(life + maxClockSkew)
 		return true
@@ -134,13 +102,18 @@ func (r *records) joinProviderSession(
 	if provider == "" || !login && !extendsNote(before, after) {
 		return false, nil
 	}
-	first := true
-	n, err := r.changeProviderNote(ctx, provider, func(n *providerNote) bool {
-		if !n.ended {
-			r.nameSession(ctx, n, provider, &after.Record, first)
+	pruned := false
+	key := r.providerKey(provider)
+	n, err := r.changeProviderNote(ctx, key, func(n *providerNote) bool {
+		if n.ended {
+			return false
 		}
-		first = false
-		return !n.ended
+		if len(n.ids) >= namedAtMost && !pruned {
+			pruned = true
+			n.ids = r.stillFrom(ctx, provider, n.ids)
+		}
+		n.name(r.idOf(after.Record.Key), &after.Record)
+		return true
 	})
 	return n.ended, err
 }
@@ -152,7 +125,8 @@ func (r *records) leaveProviderSession(ctx context.Context, snap *record.Snapsho
 	if provider == "" {
 		return
 	}
-	_, _ = r.changeProviderNote(ctx, provider, func(n *providerNote) bool {
+	key := r.providerKey(provider)
+	_, _ = r.changeProviderNote(ctx, key, func(n *providerNote) bool {
 		i := slices.Index(n.ids, r.idOf(snap.Record.Key))
 		if i < 0 || n.ended {
 			return false
@@ -172,12 +146,9 @@ func extendsNote(before, after *record.Snapshot) bool {
 		before.Record.Expires.UnixMilli()/step != after.Record.Expires.UnixMilli()/step
 }
 
-// nameSession changes the note so that it names the session of the record for as long as that
-// lasts. If this is the first attempt, it leaves out those that have ended, if there are many.
-func (r *records) nameSession(
-	ctx context.Context, n *providerNote, provider string, rec *Record, first bool,
-) {
-	id, expires := r.idOf(rec.Key), rec.Expires
+// name changes the note so that it names the session of the record for as long as that lasts.
+func (n *providerNote) name(id string, rec *Record) {
+	expires := rec.Expires
 	if !expires.IsZero() {
 		expires = expires.Add(time.Until(expires)/2 + maxClockSkew)
 	}
@@ -186,15 +157,16 @@ func (r *records) nameSession(
 	if isNew || expires.IsZero() || !never && expires.After(n.rec.Expires) {
 		n.rec.Expires = expires
 	}
-	if slices.Contains(n.ids, id) {
-		return
+	if !slices.Contains(n.ids, id) {
+		n.ids = append(n.ids, id)
 	}
-	if len(n.ids) >= namedAtMost && first {
-		n.ids = slices.DeleteFunc(n.ids, func(id string) bool {
-			snap, err := r.byID(ctx, id)
-			return errors.Is(err, ErrNotFound) ||
-				err == nil && snap.Extensions().ProviderSession() != provider
-		})
-	}
-	n.ids = append(n.ids, id)
+}
+
+// stillFrom returns the ids of the sessions that may still be those of a provider's session.
+func (r *records) stillFrom(ctx context.Context, provider string, ids []string) []string {
+	return slices.DeleteFunc(ids, func(id string) bool {
+		snap, err := r.byID(ctx, id)
+		return errors.Is(err, ErrNotFound) ||
+			err == nil && snap.Extensions().ProviderSession() != provider
+	})
 }

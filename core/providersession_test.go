@@ -224,7 +224,7 @@ func TestProviderSessionOfManyLogins(t *testing.T) {
 			c.request(signInFrom(t, "sid"))
 			c.request(func(s *Session) { s.Destroy() })
 		}
-		n, err := m.records.loadProviderNote(t.Context(), "sid")
+		n, err := m.records.loadProviderNote(t.Context(), m.keyspace.providerKey("sid"))
 		want(t, err, nil)
 		if len(n.ids) > namedAtMost || !slices.Contains(n.ids, lasting.ticket().ID.String()) {
 			t.Errorf("the record names %d sessions", len(n.ids))
@@ -302,7 +302,7 @@ func TestEraseProviderSession(t *testing.T) {
 		_, err := m.Erase(t.Context(), "ann")
 		want(t, err, nil)
 		for _, session := range []string{"hers", "shared", "over"} {
-			n, err := m.records.loadProviderNote(t.Context(), session)
+			n, err := m.records.loadProviderNote(t.Context(), m.keyspace.providerKey(session))
 			want(t, err, nil)
 			equal(t, session+": subject", n.rec.Subject == m.keyspace.subjectKey("ann"), false)
 			equal(t, session+": sessions", len(n.ids), map[string]int{"shared": 1, "over": 1}[session])

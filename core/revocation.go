@@ -56,45 +56,31 @@ func (r *records) noteRevocation(
 	ctx, cancel := r.detached(ctx)
 	defer cancel()
 	key := r.revocationKey(subject)
-	err := ErrConflict
-	for n := 0; n < markAttempts && errors.Is(err, ErrConflict); n++ {
-		var rec Record
-		if rec, err = r.load(ctx, key); err != nil && !errors.Is(err, ErrNotFound) {
+	for range markAttempts {
+		stored, err := r.load(ctx, key)
+		if err != nil && !errors.Is(err, ErrNotFound) {
 			return r.loadError(ctx, key, err)
 		}
-		rec = r.revocationRecord(rec, spared, life)
-		if _, err = r.save(ctx, &rec); errors.Is(err, ErrNotFound) {
-			err = ErrConflict // It has expired since it was loaded.
+		rec := Record{
+			Key: key, Version: stored.Version, Expires: time.Now().Add(life + maxClockSkew),
+		}
+		err = r.saveNote(ctx, rec, ReasonRevokedAll, r.revocationEntries(spared))
+		if !errors.Is(err, ErrConflict) {
+			return err
 		}
 	}
-	if err == nil {
-		return nil
-	}
-	return r.storeFailure(ctx, "save", key, err)
+	return r.storeFailure(ctx, "save", key, ErrConflict)
 }
 
-// revocationRecord returns the record to save in place of the stored one, if there is one.
-func (r *records) revocationRecord(
-	stored Record, spared []string, life time.Duration,
-) Record {
-	now := time.Now()
-	snap := record.Snapshot{Record: Record{
-		Key: stored.Key, Version: stored.Version, Expires: now.Add(life + maxClockSkew),
-	}}
-	h := record.Header{
-		Times: record.Times{Created: now.UnixMilli(), Seen: now.UnixMilli()},
-		Identity: record.Identity{
-			CookieName: []byte(r.cookieName), Ended: []byte(ReasonRevokedAll),
-		},
-	}
+// revocationEntries returns the contents of the note of a revocation.
+func (r *records) revocationEntries(spared []string) []record.Entry {
 	entries := []record.Entry{{Key: []byte(revokedByKey), Value: r.revocations.next()}}
 	for _, id := range spared {
 		if len(id) == uuidtext.Length { // Anything else is no session's.
 			entries = append(entries, record.Entry{Key: []byte(id)})
 		}
 	}
-	snap.Encode(&h, entries)
-	return snap.Record
+	return entries
 }
 
 // lastRevocation returns the last revocation of a subject that is remembered. It is zero if there
@@ -102,22 +88,7 @@ func (r *records) revocationRecord(
 func (r *records) lastRevocation(
 	ctx context.Context, subject string,
 ) (last revocation, err error) {
-	key := r.revocationKey(subject)
-	rec, err := r.load(ctx, key)
-	if errors.Is(err, ErrNotFound) {
-		return last, nil
-	}
-	if err != nil {
-		return last, r.loadError(ctx, key, err)
-	}
-	snap := record.Snapshot{Record: rec}
-	switch err := snap.Decode(); {
-	case errors.Is(err, record.ErrFormat):
-		return last, r.storeFailure(ctx, "load", key, err)
-	case err != nil:
-		r.reportUndecodable(ctx, &snap, err)
-		return last, nil
-	}
+	snap, err := r.loadNote(ctx, r.revocationKey(subject))
 	last.at = snap.Created
 	snap.Each(func(name, value []byte) {
 		if string(name) == revokedByKey {
@@ -126,7 +97,7 @@ func (r *records) lastRevocation(
 			last.spared = append(last.spared, name)
 		}
 	})
-	return last, nil
+	return last, err
 }
 
 // refuses reports whether the revocation refuses a login to the session with the id, in a request

@@ -175,22 +175,11 @@ func (r *revoker) disown(ctx context.Context, rec *Record) error {
 	records := &r.m.records
 	ctx, cancel := records.detached(ctx)
 	defer cancel()
-	for {
-		disowned := *rec
-		disowned.Subject = ""
-		_, err := records.save(ctx, &disowned)
-		if err == nil || errors.Is(err, ErrNotFound) {
-			return nil
-		}
-		if !errors.Is(err, ErrConflict) {
-			return records.saveError(ctx, rec.Key, err)
-		}
-		if *rec, err = records.load(ctx, rec.Key); errors.Is(err, ErrNotFound) {
-			return nil
-		} else if err != nil {
-			return records.loadError(ctx, rec.Key, err)
-		}
-	}
+	_, err := records.changeProviderNote(ctx, rec.Key, func(n *providerNote) bool {
+		n.rec.Subject = ""
+		return n.rec.Version != 0
+	})
+	return err
 }
 
 // concerns reports whether a session is one of those that end.

@@ -517,6 +517,13 @@ func (s *Session) writable(needsCookie bool) error {
 	return nil
 }
 
+// event returns an event about the session as its handler sees it.
+func (s *Session) event() Event {
+	return Event{
+		SessionID: s.currentID(), Subject: s.currentSubject(), Actor: s.actor().Subject,
+	}
+}
+
 // mayLast returns the error of a change of how long the session lasts, or nil.
 func (s *Session) mayLast() error {
 	if s.actor() != (record.Actor{}) {
@@ -564,9 +571,7 @@ func (s *Session) unlock() {
 		saveNow()
 		return
 	}
-	e := Event{
-		SessionID: s.currentID(), Subject: s.currentSubject(), Actor: s.actor().Subject,
-	}
+	e := s.event()
 	if v := s.beside.getOvertaker(); v != nil {
 		e.SessionID, e.Reason = s.manager.keyspace.idOf(v.snap.Record.Key), v.reason()
 	}
