@@ -140,8 +140,8 @@ func (s *Session) tryToAct(subject string, start ProofStart) (*ownSession, error
 	return own, nil
 }
 
-// maxActing limits the idle timeout of a session in which somebody acts for its subject. It may be
-// left behind without a cookie.
+// maxActing limits the idle timeout of a session in which somebody acts for its subject. Such a
+// session is left behind if the browser loses its cookie.
 const maxActing = 24 * time.Hour
 
 // idleOfActing returns the idle timeout of a session in which somebody acts for its subject, from

@@ -15,16 +15,16 @@ import (
 // for that one, and every commit looks again after its save: whoever ends the own session ends
 // both.
 
-// openBound opens a session as open does, and checks who acts in it.
-func (r *records) openBound(ctx context.Context, v *verified, t *ticket.Ticket) error {
+// openAndCheck is open, and checks that who acts in the session may still do so.
+func (r *records) openAndCheck(ctx context.Context, v *verified, t *ticket.Ticket) error {
 	if err := r.open(ctx, v, t); err != nil || !v.snap.HasExtensions() {
 		return err
 	}
 	return r.checkActor(ctx, v, t)
 }
 
-// reopenBound is openBound for a request that has opened the session before.
-func (r *records) reopenBound(ctx context.Context, v *verified, t *ticket.Ticket) error {
+// reopenAndCheck is openAndCheck for a request that has opened the session before.
+func (r *records) reopenAndCheck(ctx context.Context, v *verified, t *ticket.Ticket) error {
 	if err := r.reopen(ctx, v, t); err != nil {
 		return err
 	}

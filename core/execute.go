@@ -27,7 +27,7 @@ func (x *executor) execute(ctx context.Context, p *commitPlan, o *outcome) error
 		if err := x.touchOrSave(ctx, p, o); err != nil {
 			return err
 		}
-		return x.keepBonds(ctx, p, o)
+		return x.checkDependencies(ctx, p, o)
 	case x.takesPlace(p):
 		return x.saveWithinLimit(ctx, p, o)
 	}

@@ -29,7 +29,7 @@ func (x *executor) saveChanges(ctx context.Context, p *commitPlan, o *outcome) e
 	if err := x.refuseRevoked(ctx, p, o); err != nil {
 		return err
 	}
-	return x.keepBonds(ctx, p, o)
+	return x.checkDependencies(ctx, p, o)
 }
 
 // refuseRevoked ends the session of a login that was saved, if the sessions of its subject have
@@ -74,9 +74,9 @@ func (x *executor) endSaved(
 	return errRevokedMeanwhile
 }
 
-// keepBonds is called after a save or touch. It does what a session needs that depends on another
-// one: that of who acts in it, or that of an identity provider.
-func (x *executor) keepBonds(ctx context.Context, p *commitPlan, o *outcome) error {
+// checkDependencies is called after a save or touch of a session. It looks at what the session
+// depends on: the own session of who acts in it, and the session of an identity provider.
+func (x *executor) checkDependencies(ctx context.Context, p *commitPlan, o *outcome) error {
 	if !o.snap.HasExtensions() {
 		return nil
 	}

@@ -109,7 +109,7 @@ func (r *records) openFirst(
 	var reused []record.Snapshot
 	var overtaken *verified
 	for i := range tickets.Len() {
-		err := r.openBound(ctx, v, tickets.At(i))
+		err := r.openAndCheck(ctx, v, tickets.At(i))
 		switch {
 		case err == nil && tickets.Len() == 1: // nearly always
 			return nil, nil
@@ -140,7 +140,7 @@ func (r *records) openOthers(
 	for i := first; i < tickets.Len(); i++ {
 		var other verified
 		t := tickets.At(i)
-		if t.ID == v.ticket.ID || r.openBound(ctx, &other, t) != nil {
+		if t.ID == v.ticket.ID || r.openAndCheck(ctx, &other, t) != nil {
 			continue
 		}
 		ref := sessionRef{

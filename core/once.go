@@ -116,7 +116,7 @@ func (s *Session) reload(ctx context.Context) error {
 	callCtx, cancel := r.withTimeout(ctx)
 	defer cancel()
 	var base verified
-	if err := r.reopenBound(callCtx, &base, &ref.ticket); err != nil {
+	if err := r.reopenAndCheck(callCtx, &base, &ref.ticket); err != nil {
 		return goneIfNotFound(err)
 	}
 	s.mu.Lock()

@@ -101,11 +101,6 @@ type Options struct {
 	// below the registrable domain. By default there is no such field.
 	ClearSiteData string
 
-	// Lazy defers loading the session until the handler asks for it. A request that does not
-	// ask costs no call of the store, and does not count as a use of the session. By default
-	// the session is loaded before the handler runs.
-	Lazy bool
-
 	// Grace is how long a replaced secret is accepted after the browser has presented the new
 	// one, so that requests which it had already sent keep their session. Until then the response
 	// with the new cookie may have been lost, so a secret that was replaced by a renewal is
@@ -147,6 +142,11 @@ type Options struct {
 	// StoreEvents emits an EventStoreCalled for each call of the store, for metrics and traces.
 	// By default only failures emit an event.
 	StoreEvents bool
+
+	// Lazy defers loading the session until the handler asks for it. A request that does not
+	// ask costs no call of the store, and does not count as a use of the session. By default
+	// the session is loaded before the handler runs.
+	Lazy bool
 }
 
 // Cookie describes the session cookie. The zero value is a cookie named "session" that is valid

@@ -110,7 +110,7 @@ func (r *records) joinProviderSession(
 		}
 		if len(n.ids) >= namedAtMost && !pruned {
 			pruned = true
-			n.ids = r.stillFrom(ctx, provider, n.ids)
+			n.ids = r.withoutEnded(ctx, provider, n.ids)
 		}
 		n.name(r.idOf(after.Record.Key), &after.Record)
 		return true
@@ -132,7 +132,8 @@ func (r *records) leaveProviderSession(ctx context.Context, snap *record.Snapsho
 			return false
 		}
 		if n.ids = slices.Delete(n.ids, i, i+1); len(n.ids) == 0 {
-			n.rec.Expires = time.Now().Add(maxClockSkew) // A deletion could miss a login.
+			// It is not deleted, because a login may be about to join it.
+			n.rec.Expires = time.Now().Add(maxClockSkew)
 		}
 		return true
 	})
@@ -162,8 +163,8 @@ func (n *providerNote) name(id string, rec *Record) {
 	}
 }
 
-// stillFrom returns the ids of the sessions that may still be those of a provider's session.
-func (r *records) stillFrom(ctx context.Context, provider string, ids []string) []string {
+// withoutEnded returns the ids of the sessions that may still be those of a provider's session.
+func (r *records) withoutEnded(ctx context.Context, provider string, ids []string) []string {
 	return slices.DeleteFunc(ids, func(id string) bool {
 		snap, err := r.byID(ctx, id)
 		return errors.Is(err, ErrNotFound) ||

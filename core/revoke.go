@@ -170,7 +170,7 @@ func (s *Session) signedInRef() (ref *sessionRef, stored bool, err error) {
 func (m *Manager) checkAlive(ctx context.Context, ref *sessionRef) error {
 	ctx, cancel := m.records.detached(ctx)
 	defer cancel()
-	return goneIfNotFound(m.records.reopenBound(ctx, &verified{}, &ref.ticket))
+	return goneIfNotFound(m.records.reopenAndCheck(ctx, &verified{}, &ref.ticket))
 }
 
 // RevokeEverything ends every session of this manager that exists when it is called, signed in

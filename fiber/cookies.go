@@ -7,6 +7,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
 	"github.com/valyala/fasthttp"
+
+	"github.com/cloakroom-go/sessions/core/adapter"
 )
 
 // cookieFields returns the values of the request's Cookie fields, or what they say about the
@@ -22,35 +24,12 @@ func cookieFields(c *fiber.Ctx, name string) [][]byte {
 	}
 	fields := h.PeekAll(fiber.HeaderCookie)
 	for _, field := range fields {
-		if !sentAs(h.RawHeaders(), field) {
+		if !adapter.IsCookieField(h.RawHeaders(), field) {
 			return cookiesAsSent(h, name)
 		}
 	}
 	return fields
 }
-
-// sentAs reports whether the value is that of a Cookie field among the raw header lines, which is
-// the case if it has not been parsed. It may miss one, but not take anything else for one.
-func sentAs(raw, value []byte) bool {
-	const field = "cookie:"
-	start := bytes.Index(raw, value)
-	if len(value) == 0 || start < 0 {
-		return len(value) == 0
-	}
-	end := start + len(value)
-	for start > 0 && isBlank(raw[start-1]) {
-		start--
-	}
-	for end < len(raw) && isBlank(raw[end]) {
-		end++
-	}
-	name := start - len(field)
-	return name >= 0 && (name == 0 || raw[name-1] == '\n') &&
-		strings.EqualFold(utils.UnsafeString(raw[name:start]), field) &&
-		end < len(raw) && (raw[end] == '\r' || raw[end] == '\n')
-}
-
-func isBlank(b byte) bool { return b == ' ' || b == '\t' }
 
 // cookiesAsSent returns the cookies of that name, with a name and a value each, as the client has
 // spelled them. It leaves out those that middleware has removed, and adds those that middleware

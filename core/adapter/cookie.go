@@ -1,6 +1,9 @@
 package adapter
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // SameCookie reports whether a Set-Cookie value that the application has set is for the same
 // cookie as one of ours. Browsers tell cookies apart by name, domain and path, and by whether they
@@ -45,3 +48,30 @@ func jarOf(value string) (j jar) {
 	}
 	return j
 }
+
+// IsCookieField reports whether value is that of a Cookie field among the raw header lines of a
+// request. A framework may parse the fields in place; the value that it returns from then on is
+// none. IsCookieField may miss a field, but takes nothing else for one. An empty value is one.
+func IsCookieField(raw, value []byte) bool {
+	const field = "cookie:"
+	if len(value) == 0 {
+		return true
+	}
+	start := bytes.Index(raw, value)
+	if start < 0 {
+		return false
+	}
+	end := start + len(value)
+	for start > 0 && isBlank(raw[start-1]) {
+		start--
+	}
+	for end < len(raw) && isBlank(raw[end]) {
+		end++
+	}
+	name := start - len(field)
+	return name >= 0 && (name == 0 || raw[name-1] == '\n') &&
+		bytes.EqualFold(raw[name:start], []byte(field)) &&
+		end < len(raw) && (raw[end] == '\r' || raw[end] == '\n')
+}
+
+func isBlank(b byte) bool { return b == ' ' || b == '\t' }

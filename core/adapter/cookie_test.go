@@ -108,3 +108,28 @@ func TestFetchValueAllocates(t *testing.T) {
 	shared := []byte("no-cors")
 	equal(t, "allocations", testing.AllocsPerRun(100, func() { _ = FetchValue(shared) }), 0)
 }
+
+// Only a whole line of the name Cookie counts.
+func TestIsCookieField(t *testing.T) {
+	t.Parallel()
+	for raw, wanted := range map[string]bool{
+		"Cookie: session=T\r\n":                      true,
+		"cookie:session=T \t\r\n":                    true,
+		"Host: x\r\nCOOKIE: \tsession=T\r\nA: b\r\n": true,
+		"Host: x\nCookie: session=T\n":               true,
+		"Cookie: =session=T\r\n":                     false,
+		"Cookie: session=T; a=b\r\n":                 false,
+		"Cookie: a=b; session=T\r\n":                 false,
+		"X-Cookie: session=T\r\n":                    false,
+		"Cookie : session=T\r\n":                     false,
+		"A: Cookie: session=T\r\n":                   false,
+		"Cookie: session=T":                          false,
+		"session=T\r\n":                              false,
+		"Cookie: other=T\r\n":                        false,
+		"":                                           false,
+		"A: session=T\r\nCookie: session=T\r\n":      false, // It may miss one.
+	} {
+		equal(t, raw, IsCookieField([]byte(raw), []byte("session=T")), wanted)
+		equal(t, raw+": empty", IsCookieField([]byte(raw), nil), true)
+	}
+}

@@ -244,7 +244,7 @@ func (a *accounts) actAs(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	c.String(http.StatusOK, "acting for "+user)
+	c.String(http.StatusOK, "acting for %s", user)
 }
 
 // mayActAs takes the place of the application's own check.
@@ -255,13 +255,13 @@ func (a *accounts) stopActing(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	c.String(http.StatusOK, "back as "+sessions.Get(c).Subject())
+	c.String(http.StatusOK, "back as %s", sessions.Get(c).Subject())
 }
 
 func (a *accounts) me(c *gin.Context) {
 	s := sessions.Get(c)
 	if by := s.Auth().Actor; by != "" {
-		c.String(http.StatusOK, by+" as ")
+		c.String(http.StatusOK, "%s as ", by)
 	}
 	remaining := s.Remaining().Round(time.Minute)
 	c.String(http.StatusOK, "%s, signed in for another %s", s.Subject(), remaining)

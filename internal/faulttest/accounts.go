@@ -27,7 +27,7 @@ func Accounts(t *testing.T, open Open, address string) {
 	}
 	t.Cleanup(func() { _ = m.Close(t.Context()) })
 	t.Run("R3LoginFromBefore", func(t *testing.T) { loginsFromBefore(t, s) })
-	t.Run("R3Bonds", func(t *testing.T) { bonds(t, s) })
+	t.Run("R3Dependencies", func(t *testing.T) { dependencies(t, s) })
 	if _, err := m.List(t.Context(), "ann"); errors.Is(err, errors.ErrUnsupported) {
 		checkWithoutIndex(t, m, s)
 		return

@@ -10,9 +10,9 @@ import (
 	"github.com/cloakroom-go/sessions/internal/testserver"
 )
 
-// bonds checks what a session does that depends on another one, on a store with or without an
+// dependencies checks what a session does that depends on another one, on a store with or without an
 // index: that of an identity provider, or that of a user who acts for another.
-func bonds(t *testing.T, s store.Store) {
+func dependencies(t *testing.T, s store.Store) {
 	t.Helper()
 	var apps []*application
 	config := AppConfig{Prefix: testserver.Name() + ":"}
