@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -27,14 +28,7 @@ func (r *release) writeArtifacts(ctx context.Context, folder string) error {
 	}
 	for i := range modules {
 		if m := &modules[i]; m.released() {
-			if err := r.pack(m, folder); err != nil {
-				return fmt.Errorf("%s: %w", m.path(), err)
-			}
-		}
-	}
-	for i := range modules {
-		if m := &modules[i]; m.released() {
-			if err := r.writeBill(ctx, m, folder); err != nil {
+			if err := cmp.Or(r.pack(m, folder), r.writeBill(ctx, m, folder)); err != nil {
 				return fmt.Errorf("%s: %w", m.path(), err)
 			}
 		}
