@@ -9,7 +9,9 @@ old=$(mktemp -d)
 trap 'git worktree remove --force "$old/tree" 2>/dev/null || true; rm -rf "$old"' EXIT
 
 announced() {
-	sed -n '/^## \[Unreleased\]/,/^## \[[0-9]/p' CHANGELOG.md | grep -qE '^### (Changed|Removed)$'
+	awk '/^## / { unreleased = /\[Unreleased\]/ }
+		unreleased && /^### (Changed|Removed)$/ { found = 1 }
+		END { exit !found }' CHANGELOG.md
 }
 
 broken=0
