@@ -20,7 +20,7 @@ type writer struct {
 	wake     chan struct{} // has a token while there may be jobs in the queue
 	done     chan struct{} // closed when the goroutine has ended
 	lastConn any           // the driver's connection that configure has seen last
-	waiting  atomic.Bool   // for a connection, or for the lock of the file
+	waiting  atomic.Bool   // for the lock of the file, or for a connection
 
 	mu     sync.Mutex
 	queue  []*job
@@ -58,17 +58,25 @@ func (w *writer) do(ctx context.Context, do operation) error {
 	case err := <-j.result:
 		return err
 	case <-ctx.Done():
-		return w.abandoned(ctx)
 	}
+	// The writer answers jobs before it stops waiting. A result that is there by now says more
+	// than the context does.
+	err := abandoned(ctx, w.waiting.Load())
+	select {
+	case err = <-j.result:
+	default:
+	}
+	return err
 }
 
-// abandoned returns the error of a job whose context has ended. It says what the writer waits
-// for.
-func (w *writer) abandoned(ctx context.Context) error {
-	if err := ctx.Err(); !w.waiting.Load() || !errors.Is(err, context.DeadlineExceeded) {
+// abandoned returns the error of a job whose context has ended. It says whether the writer
+// waited for the file.
+func abandoned(ctx context.Context, waiting bool) error {
+	err := ctx.Err()
+	if !waiting || !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return fmt.Errorf("%w: %w", errLocked, ctx.Err())
+	return fmt.Errorf("%w: %w", errLocked, err)
 }
 
 // add queues a job. It reports false if the writer is closed.
@@ -213,7 +221,6 @@ const lockInterval = 2 * time.Millisecond
 // and those that arrived while the file was locked. The connection is nil if there are
 // none.
 func (w *writer) begin(jobs []*job) (*sql.Conn, []*job, error) {
-	w.waiting.Store(true)
 	defer w.waiting.Store(false)
 	for {
 		if jobs = w.dropAbandoned(jobs); len(jobs) == 0 {
@@ -223,6 +230,7 @@ func (w *writer) begin(jobs []*job) (*sql.Conn, []*job, error) {
 		if err == nil || !isLocked(err) && !errors.Is(err, context.DeadlineExceeded) {
 			return conn, jobs, err
 		}
+		w.waiting.Store(true)
 		time.Sleep(jitter(lockInterval))
 		arrived, more := w.takeQueue()
 		if jobs = append(jobs, arrived...); !more {
@@ -237,7 +245,7 @@ func (w *writer) dropAbandoned(jobs []*job) []*job {
 	var others []*job
 	for _, j := range jobs {
 		if j.ctx.Err() != nil {
-			j.answer(w.abandoned(j.ctx))
+			j.answer(abandoned(j.ctx, w.waiting.Load()))
 			continue
 		}
 		others = append(others, j)

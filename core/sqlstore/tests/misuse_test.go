@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -175,11 +176,15 @@ func TestOwnTransaction(t *testing.T) {
 	t.Parallel()
 	everywhere(t, func(t *testing.T, p place) {
 		t.Helper()
-		db := p.db(t)
+		db, hint, tries := p.db(t), "all 2 connections", int64(1)
+		waits := func() int64 { return db.Stats().WaitCount }
+		if p.Dialect == sqlstore.SQLite {
+			var begun atomic.Int64
+			db, hint, tries = countBegins(t, p, &begun), "locked the SQLite file", 2
+			waits = begun.Load
+		}
 		s := newStore(t, db, quiet(p.Dialect))
-		hint := "locked the SQLite file"
 		if p.Dialect != sqlstore.SQLite {
-			hint = "all 2 connections"
 			db.SetMaxOpenConns(2)
 		}
 		held := ownTransactions(t, db, 2)
@@ -187,9 +192,8 @@ func TestOwnTransaction(t *testing.T) {
 			"Save":   func(ctx context.Context) error { _, err := s.Save(ctx, record("k")); return err },
 			"Delete": func(ctx context.Context) error { return s.Delete(ctx, "k") },
 		} {
-			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-			err := call(ctx)
-			cancel()
+			enough := waits() + tries
+			err := runsOutOfTime(t, func() bool { return waits() >= enough }, call)
 			says(t, what+" during a transaction", err, hint)
 			if !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("%s = %v, want the error of the context, too", what, err)
@@ -200,6 +204,93 @@ func TestOwnTransaction(t *testing.T) {
 		}
 		useAll(t, s)
 	})
+}
+
+// countBegins opens the SQLite file with connections that count how often the store tries to begin a transaction.
+// The second time, it has been told that the file is locked.
+func countBegins(t *testing.T, p place, begun *atomic.Int64) *sql.DB {
+	t.Helper()
+	db := sql.OpenDB(connector{p.DSN, func(text string) error {
+		if text == "BEGIN IMMEDIATE" {
+			begun.Add(1)
+		}
+		return nil
+	}})
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+// deadline is a context whose deadline passes when the test says so.
+type deadline struct {
+	context.Context //nolint:containedctx // It is one.
+
+	passed chan struct{}
+}
+
+func (d *deadline) Done() <-chan struct{} { return d.passed }
+
+func (d *deadline) Err() error {
+	select {
+	case <-d.passed:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
+// runsOutOfTime makes a call whose deadline passes once the call waits.
+func runsOutOfTime(t *testing.T, waits func() bool, call func(ctx context.Context) error) error {
+	t.Helper()
+	ctx := &deadline{t.Context(), make(chan struct{})}
+	result := make(chan error, 1)
+	go func() { result <- call(ctx) }()
+	for !waits() {
+		select {
+		case err := <-result:
+			return err
+		case <-time.After(time.Millisecond):
+		}
+	}
+	close(ctx.passed)
+	return <-result
+}
+
+// slowCaller is a context whose deadline passes while the store waits, and whose caller notices that late.
+type slowCaller struct {
+	deadline
+
+	waits func() bool
+}
+
+func (c *slowCaller) Done() <-chan struct{} {
+	for !c.waits() {
+		time.Sleep(time.Millisecond)
+	}
+	close(c.passed)
+	time.Sleep(100 * time.Millisecond) // The goroutine that writes has given up by then.
+	return c.passed
+}
+
+// TestLockedFileForSlowCallers has the goroutine that writes notice a deadline before the caller does.
+func TestLockedFileForSlowCallers(t *testing.T) {
+	t.Parallel()
+	var begun atomic.Int64
+	p := sqlitePlace(t)
+	db := countBegins(t, p, &begun)
+	s := newStore(t, db, quiet(p.Dialect))
+	held := ownTransactions(t, db, 1)
+	for range 10 { // Two results are ready, and select takes any.
+		enough := begun.Load() + 2
+		ctx := &slowCaller{
+			deadline{t.Context(), make(chan struct{})},
+			func() bool { return begun.Load() >= enough },
+		}
+		_, err := s.Save(ctx, record("k"))
+		says(t, "Save", err, "locked the SQLite file")
+	}
+	for _, tx := range held {
+		_ = tx.Rollback()
+	}
 }
 
 // ownTransactions begins n transactions of the application. In SQLite only the first of them writes.
