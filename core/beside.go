@@ -1,6 +1,10 @@
 package core
 
-import "github.com/cloakroom-go/sessions/core/internal/cookie"
+import (
+	"context"
+
+	"github.com/cloakroom-go/sessions/core/internal/cookie"
+)
 
 // besideBase is what few sessions need to know beside their base. It keeps a Session small, since
 // every request has one. A nil besideBase knows nothing.
@@ -12,8 +16,7 @@ type besideBase struct {
 	own       *ownSession    // what ActAs leaves, while it saves
 	failed    *delta         // what an explicit commit could not save
 
-	// saveNow saves changes that no commit follows; see Session.unclosed.
-	saveNow func()
+	lateContext context.Context //nolint:containedctx // of changes that no commit follows
 }
 
 // cookieAction is what the next reply does to the cookie.
@@ -37,6 +40,15 @@ func (b *besideBase) getOwn() *ownSession {
 		return nil
 	}
 	return b.own
+}
+
+// getLateContext returns the context of changes that no commit follows. A session that was kept
+// beyond its request has none of its own.
+func (b *besideBase) getLateContext() context.Context {
+	if b == nil || b.lateContext == nil {
+		return context.Background()
+	}
+	return b.lateContext
 }
 
 func (b *besideBase) getOvertaker() *verified {

@@ -250,21 +250,20 @@ func (s *Session) dropPending() {
 	s.dirty.Store(s.failure != nil || s.toDelete != nil)
 }
 
-// saveAtOnce says that no commit follows, so that each change is saved at once, unless it needs a
-// cookie.
-func (s *Session) saveAtOnce(ctx context.Context) {
+// useLate notes the context of changes that no commit follows.
+func (s *Session) useLate(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.unclosed {
-		return
-	}
-	s.unclosed, s.beside = true, s.beside.made()
-	s.beside.saveNow = func() { // Failures are logged, and events.
-		// The function of an update may change other values while the first commit runs.
-		for range 3 {
-			if !s.hasPending() || s.commitLate(ctx) != nil {
-				return
-			}
+	s.beside = s.beside.made()
+	s.beside.lateContext = ctx
+}
+
+// saveNow saves changes that no commit follows. Failures are logged, and events.
+func (s *Session) saveNow(ctx context.Context) {
+	// The function of an update may change other values while the first commit runs.
+	for range 3 {
+		if !s.hasPending() || s.commitLate(ctx) != nil {
+			return
 		}
 	}
 }

@@ -191,3 +191,24 @@ func TestUpdateSavedAtOnceChangesOthers(t *testing.T) {
 	})
 	equal(t, "values", contents(c.load()), "note=ten visits=11")
 }
+
+// What is changed when the middleware has returned is saved at once, each change once.
+func TestChangesAfterTheClose(t *testing.T) {
+	t.Parallel()
+	store := newSpy()
+	m := newTestManager(t, Options{Store: store})
+	c := newClient(t, m)
+	c.request(set(t, 1))
+	sc := openScope(t.Context(), t, m, c)
+	s := sc.Get()
+	want(t, commitHeader(sc), nil)
+	want(t, sc.Close(), nil)
+	saves := store.count("save")
+	want(t, visits.Set(s, 2), nil)
+	want(t, note.Set(s, "late"), nil)
+	want(t, s.Save(t.Context()), nil)
+	equal(t, "saves", store.count("save")-saves, 2)
+	c.request(func(s *Session) { equal(t, "note", note.Get(s), "late") })
+	s.Destroy()
+	c.request(func(s *Session) { equal(t, "new", s.IsNew(), true) })
+}

@@ -132,7 +132,7 @@ func (sc *Scope) Load() (*Session, error) {
 		return nil, err
 	}
 	if sc.response.has(bitOver) {
-		s.saveAtOnce(sc.Context)
+		s.useLate(sc.Context)
 	}
 	return s, nil
 }
@@ -258,8 +258,8 @@ func (sc *Scope) CommitErr() error {
 }
 
 // Close saves what was changed after the response had begun. It does nothing if the response
-// has not begun, as after a panic, or if the commit failed. A change that is made later, with a
-// session that is asked for later, is saved at once.
+// has not begun, as after a panic, or if the commit failed. A change that is made later is saved
+// at once.
 func (sc *Scope) Close() error {
 	s, r := sc.madeSession(), &sc.response
 	r.set(bitOver)

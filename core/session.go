@@ -58,7 +58,6 @@ type Session struct {
 	goneReported   bool // an event has said that the session is gone
 	crossSite      bool // the browser kept the cookie back, so no session starts but by a login
 	updated        bool // an update has begun
-	unclosed       bool // no commit follows, so each change is saved at once
 
 	unsavedReported bool // an event has said why the next commit fails
 	refused         refusal
@@ -449,9 +448,10 @@ func (s *Session) change() *delta {
 	return s.pending
 }
 
-// savesAtOnce reports whether no commit follows, so that unlock has to save each change.
+// savesAtOnce reports whether no commit follows, so that unlock has to save each change, unless it
+// needs a cookie.
 func (s *Session) savesAtOnce() bool {
-	return s.unclosed && s.beside != nil && s.response.sent()
+	return s.response.has(bitOver) && s.response.sent()
 }
 
 // latestLogin returns the latest login that is not in the base yet, or nil if there is none.
@@ -558,6 +558,8 @@ var errPanicked = errors.New("sessions: the handler has panicked, so the request
 
 // unlock releases s.mu. It then reports a change that was refused, because no logger and no hook
 // runs under a lock, or saves one that no commit follows.
+//
+//nolint:contextcheck,nolintlint // What is saved here belongs to no request any more.
 func (s *Session) unlock() {
 	refused := s.refused
 	if refused == refusedNothing {
@@ -566,9 +568,9 @@ func (s *Session) unlock() {
 	}
 	s.refused = refusedNothing
 	if refused == savedAtOnce {
-		saveNow := s.beside.saveNow
+		ctx := s.beside.getLateContext()
 		s.mu.Unlock()
-		saveNow()
+		s.saveNow(ctx)
 		return
 	}
 	e := s.event()

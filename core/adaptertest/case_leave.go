@@ -24,6 +24,7 @@ func leaveCases() []testCase {
 		{"H1/Targeted", ruleStricter, leaveTargeted},
 		{"H1/SignedIn", ruleSignedIn, leaveSignedIn},
 		{"H2/ErrorPageWrites", ruleErrorPage, leaveErrorPageWrites},
+		{"H2/Kept", ruleAfterClose, leaveKept},
 		{"A7/OwnPage", ruleOwnPage, leaveOwnPage},
 		{"A6/LookupMissing", ruleLookup, leaveLookupMissing},
 		{"A6/OtherManager", ruleLookup, leaveOtherManager},
@@ -239,6 +240,35 @@ func leaveErrorPageWrites(e *env) {
 	default:
 		e.Errorf("without a session Set returned %v, and the next request reads %q", set, read)
 	}
+}
+
+// leaveKept changes a session that was kept when the middleware had returned, as what a handler
+// has started may do. A handler that has used the session, and one that has not.
+func leaveKept(e *env) {
+	kept := make(chan *core.Session, 1)
+	e.handleGet("/use", func(c Context) error {
+		visits.Update(c.Get(), increment)
+		kept <- c.Get()
+		return c.Body(200, "ok")
+	})
+	e.handleGet("/keep", func(c Context) error {
+		kept <- c.Get()
+		return c.Body(200, "ok")
+	})
+	e.handleGet("/note", func(c Context) error { return c.Body(200, note.Get(c.Get())) })
+	e.serve(core.Options{})
+	for _, path := range []string{"/use", "/keep"} {
+		b := e.newVisitor()
+		b.get(path)
+		if err := note.Set(<-kept, path); err != nil {
+			e.Errorf("Set returned %v", err)
+		}
+		e.waitUntil("the save", func() bool { return b.get("/note").body == path })
+	}
+	b := e.newBrowser()
+	b.get("/keep")
+	s := <-kept
+	e.waitUntil("an error", func() bool { return errors.Is(note.Set(s, "x"), core.ErrLate) })
 }
 
 // leaveOwnPage answers the error of Commit with a page of the handler's own.

@@ -18,6 +18,8 @@ const (
 		"With ClearSiteData the response to a logout has that field."
 	ruleErrorPage = "What an error handler changes in the session is saved, or refused with a " +
 		"true error."
+	ruleAfterClose = "What is changed in a session when the middleware has returned is saved at " +
+		"once, or refused with a true error."
 	ruleOwnPage = "If the handler answers the error of its own Commit with an error status, its " +
 		"answer is sent, and the session is not saved a second time."
 	ruleLookup = "Lookup and FromContext report that there is no session, and the panic of Get " +
