@@ -1,6 +1,11 @@
 package core
 
-import "github.com/cloakroom-go/sessions/core/adapter"
+import (
+	"context"
+	"errors"
+
+	"github.com/cloakroom-go/sessions/core/adapter"
+)
 
 // Begun reports whether the commit before the first byte of the response has been made, or tried.
 func (sc *Scope) Begun() bool { return sc.response.begun }
@@ -97,6 +102,24 @@ func (sc *Scope) Panicked() adapter.Reply {
 	sc.response.begun = true
 	sc.response.set(bitPanicked | bitOver)
 	return sc.privacy()
+}
+
+// MayBeUndelivered reports whether somebody may have answered in the handler's place, without the
+// cookie of a session that this request has started: the request's deadline has passed.
+func (sc *Scope) MayBeUndelivered() bool {
+	return sc.response.has(bitCreated) && errors.Is(sc.Err(), context.DeadlineExceeded)
+}
+
+// Undelivered ends the session that this request has started, because somebody has answered in the
+// handler's place and the browser does not get the cookie.
+func (sc *Scope) Undelivered() {
+	s := sc.madeSession()
+	s.mu.Lock()
+	s.issued = true // The cookie has gone nowhere, so nobody can be overtaken.
+	s.refused = refusedTimedOut
+	s.unlock()
+	s.Destroy()
+	_ = s.commitLate(sc.Context) // A failure has been logged and reported as an event.
 }
 
 // privacy returns what the header has to say to caches.

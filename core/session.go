@@ -95,6 +95,7 @@ const (
 	bitGivenUp                         // nothing more can be saved
 	bitEnded                           // CommitEnd has committed
 	bitNewSecret                       // a commit of this request has replaced the secret
+	bitCreated                         // a commit of this request has created a record
 )
 
 // sent reports whether no cookie can be sent any more.

@@ -107,6 +107,9 @@ func (s *Session) noteCookie(p *commitPlan, o *outcome) {
 	if o.renewal || p.kind == planCreate {
 		s.response.set(bitNewSecret)
 	}
+	if p.kind == planCreate {
+		s.response.set(bitCreated)
+	}
 }
 
 // setBase replaces the base. When the next touch is due is not known, so the next commit has to

@@ -48,10 +48,11 @@ func (r *request) serve(next echo.HandlerFunc) error {
 // Echo's error handler runs after all middleware. If it is going to answer the request, the last
 // commit is made when the header leaves, because it may use the session, too.
 func (r *request) end(handlerErr error) error {
+	begun := r.writer.Begun()
 	if err := r.commit(handlerErr); err != nil {
 		return httpError(errors.Join(err, handlerErr))
 	}
-	if err := r.scope.Close(); err != nil {
+	if err := httpwriter.Close(r.writer.Unwrap(), &r.scope, begun); err != nil {
 		return errors.Join(handlerErr, httpError(err))
 	}
 	return handlerErr

@@ -4,10 +4,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/labstack/echo/v5"
 
+	"github.com/cloakroom-go/sessions/core/memstore"
+	"github.com/cloakroom-go/sessions/core/sessiontest"
 	sessions "github.com/cloakroom-go/sessions/echov5"
 )
 
@@ -91,4 +94,27 @@ func TestFailedRedirect(t *testing.T) {
 	if res.StatusCode != http.StatusInternalServerError || res.Header.Get("Location") != "" || body != "" {
 		t.Errorf("answer is %d %q to %q", res.StatusCode, body, res.Header.Get("Location"))
 	}
+}
+
+// TestNobodyGetsTheCookie has the time of a visitor's first request run out, outside of the sessions. No session stays that no
+// cookie reaches.
+func TestNobodyGetsTheCookie(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := memstore.New(memstore.Options{})
+		e := newEngine()
+		e.Use(sessions.New(quiet(sessions.Options{Store: store})))
+		e.GET("/slow", func(c *echo.Context) error {
+			<-c.Request().Context().Done()
+			time.Sleep(time.Second) // The answer has been sent by then.
+			return c.JSON(200, increment(c))
+		})
+		browser := sessiontest.Browser(sessiontest.Handler(http.TimeoutHandler(e, time.Second, "too slow")))
+		status, _, cookies := visit(t, browser, http.MethodGet, "/slow")
+		synctest.Wait()
+		time.Sleep(2 * time.Second)
+		if n := store.Len(); status != http.StatusServiceUnavailable || len(cookies) != 0 || n != 0 {
+			t.Errorf("the answer is %d with cookies %q, and %d sessions are stored", status, cookies, n)
+		}
+	})
 }

@@ -6,10 +6,13 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/cloakroom-go/sessions/core/memstore"
+	"github.com/cloakroom-go/sessions/core/sessiontest"
 	sessions "github.com/cloakroom-go/sessions/gin"
 )
 
@@ -126,4 +129,27 @@ func TestGuardAbilities(t *testing.T) {
 	if res, body := get(t, url+"/nothing", ""); body != "ab" || !strings.Contains(res.Header.Get("Cache-Control"), "no-store") {
 		t.Errorf("answer is %q with Cache-Control %q", body, res.Header.Get("Cache-Control"))
 	}
+}
+
+// TestNobodyGetsTheCookie has the time of a visitor's first request run out, outside of the sessions. No session stays that no
+// cookie reaches.
+func TestNobodyGetsTheCookie(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := memstore.New(memstore.Options{})
+		e := newEngine()
+		e.Use(sessions.New(quiet(sessions.Options{Store: store})))
+		e.GET("/slow", func(c *gin.Context) {
+			<-c.Request.Context().Done()
+			time.Sleep(time.Second) // The answer has been sent by then.
+			c.String(200, "%d", increment(c))
+		})
+		browser := sessiontest.Browser(sessiontest.Handler(http.TimeoutHandler(e, time.Second, "too slow")))
+		status, _, cookies := visit(t, browser, http.MethodGet, "/slow")
+		synctest.Wait()
+		time.Sleep(2 * time.Second)
+		if n := store.Len(); status != http.StatusServiceUnavailable || len(cookies) != 0 || n != 0 {
+			t.Errorf("the answer is %d with cookies %q, and %d sessions are stored", status, cookies, n)
+		}
+	})
 }

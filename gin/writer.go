@@ -49,7 +49,7 @@ func (w *writer) gin() gin.ResponseWriter {
 func (w *writer) end(c *gin.Context) {
 	err := w.finish()
 	if err == nil {
-		if err = w.scope.Close(); err != nil {
+		if err = httpwriter.Close(w.gin(), w.scope, w.Written()); err != nil {
 			_ = c.Error(err)
 		}
 		return

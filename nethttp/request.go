@@ -43,9 +43,11 @@ func (r *request) serve(next http.Handler, w http.ResponseWriter, original *http
 
 // end commits, unless that has been done, and saves what was changed after the commit.
 func (r *request) end() {
+	begun := r.writer.Begun()
 	err := r.writer.Commit()
 	if err == nil {
-		_ = r.scope.Close() // A failure has been logged and reported as an event.
+		// A failure has been logged and reported as an event.
+		_ = httpwriter.Close(r.writer.Unwrap(), &r.scope, begun)
 		return
 	}
 	r.log(err)

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cloakroom-go/sessions/core/memstore"
 	"github.com/cloakroom-go/sessions/core/sessiontest"
 	sessions "github.com/cloakroom-go/sessions/nethttp"
 )
@@ -124,4 +125,26 @@ func TestTimeoutPanic(t *testing.T) {
 	if res, _ := get(t, url, ""); res.StatusCode != http.StatusInternalServerError || cookieOf(res) != "" {
 		t.Errorf("answer is %d with cookie %q", res.StatusCode, cookieOf(res))
 	}
+}
+
+// TestNobodyGetsTheCookie has the time of a visitor's first request run out, outside of the sessions. No session stays that no
+// cookie reaches.
+func TestNobodyGetsTheCookie(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := memstore.New(memstore.Options{})
+		session := sessions.New(quiet(sessions.Options{Store: store}))
+		h := session(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			<-r.Context().Done()
+			time.Sleep(time.Second) // The answer has been sent by then.
+			count(w, r)
+		}))
+		browser := sessiontest.Browser(sessiontest.Handler(http.TimeoutHandler(h, time.Second, "too slow")))
+		status, _, cookies := visit(t, browser, http.MethodGet, "/slow")
+		synctest.Wait()
+		time.Sleep(2 * time.Second)
+		if n := store.Len(); status != http.StatusServiceUnavailable || len(cookies) != 0 || n != 0 {
+			t.Errorf("the answer is %d with cookies %q, and %d sessions are stored", status, cookies, n)
+		}
+	})
 }

@@ -2,6 +2,7 @@ package httpwriter
 
 import (
 	"bufio"
+	"errors"
 	"net"
 	"net/http"
 	"strings"
@@ -36,6 +37,18 @@ func Leave(header http.Header, scope *core.Scope, status int) error {
 	reply, err := scope.Leave(status)
 	reply.Apply(header)
 	return err
+}
+
+// Close closes the scope when the handlers have returned. If they have begun a response to w, the
+// deadline of the request has passed and [http.TimeoutHandler] has answered in their place, Close
+// ends a session that they have started, because the browser does not get its cookie.
+func Close(w http.ResponseWriter, scope *core.Scope, begun bool) error {
+	if begun && scope.MayBeUndelivered() {
+		if _, err := w.Write(nil); errors.Is(err, http.ErrHandlerTimeout) {
+			scope.Undelivered()
+		}
+	}
+	return scope.Close()
 }
 
 // Panicked tells scope that the handler has panicked, and tells caches in header what they may
