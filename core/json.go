@@ -165,7 +165,19 @@ func jsonSpecial(t reflect.Type) func(v reflect.Value) (problem string) {
 	case reflect.TypeFor[json.Number]():
 		return func(v reflect.Value) string {
 			if v.Len() == 0 {
-				return "an empty json.Number comes back as 0: use \"0\""
+				return "an empty json.Number comes back as 0: use \"0\", " +
+					"or the tag option omitempty"
+			}
+			return ""
+		}
+	case reflect.TypeFor[json.RawMessage]():
+		return func(v reflect.Value) string {
+			switch {
+			case v.Len() == 0:
+				return "an empty json.RawMessage comes back as null: use " +
+					"json.RawMessage(\"null\"), or the tag option omitempty"
+			case !utf8.Valid(v.Bytes()):
+				return "the json.RawMessage is not valid UTF-8, so it would be changed"
 			}
 			return ""
 		}

@@ -14,6 +14,7 @@ type field struct {
 	typ           reflect.Type
 	behindPointer bool   // it is in a struct that is embedded by a pointer
 	lost          string // why the codec does not carry it, or ""
+	omitted       bool   // the codec leaves out its zero value
 
 	encoded string // the name in the encoding
 	tagged  bool   // that name is from a tag
@@ -49,9 +50,11 @@ func (l *lister) add(t reflect.Type, parent field, around []reflect.Type) {
 		if tag == "-" {
 			continue
 		}
-		if name, _, _ := strings.Cut(tag, ","); name != "" {
+		name, options, _ := strings.Cut(tag, ",")
+		if name != "" {
 			f.encoded, f.tagged = name, true
 		}
+		f.omitted = omitsZero(sf.Type, strings.Split(options, ","))
 		embedded := sf.Anonymous && !f.tagged && indirect(sf.Type).Kind() == reflect.Struct
 		switch {
 		case embedded && (sf.IsExported() || sf.Type.Kind() == reflect.Struct):
@@ -64,6 +67,14 @@ func (l *lister) add(t reflect.Type, parent field, around []reflect.Type) {
 		}
 		l.fields = append(l.fields, f)
 	}
+}
+
+// omitsZero reports whether a field of the type with these options is left out if it is zero.
+// omitempty has no effect on structs, and on arrays that have elements.
+func omitsZero(t reflect.Type, options []string) bool {
+	kind := t.Kind()
+	return slices.Contains(options, "omitzero") || slices.Contains(options, "omitempty") &&
+		kind != reflect.Struct && kind != reflect.Array
 }
 
 // tag returns the codec's part of a struct tag.

@@ -248,7 +248,7 @@ func (w *walk) field(v reflect.Value, f *field, known *Type) *Problem {
 	switch {
 	case !ok:
 		return nil
-	case f.lost != "" && part.IsZero():
+	case (f.lost != "" || f.omitted) && part.IsZero():
 		return nil
 	case f.lost != "":
 		return problem(f.lost)

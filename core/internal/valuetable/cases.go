@@ -349,8 +349,16 @@ func methods() []*Case {
 		row(embed, &Dated{at, "Ann"}, refused(), refused()),
 		row("`json.Number`", json.Number("123456789012345678901234567890"), same(), same()),
 		row("`json.Number`, empty", json.Number(""), refused(), same()),
+		row("`json.RawMessage`, nil", json.RawMessage(nil), refused(), same()),
+		row("the same, or an empty `json.Number`, in a field with `omitempty`", optional{}, same(), same()),
 		row("`json.RawMessage`", json.RawMessage(`{ "a": 1 }`), as("without spaces", json.RawMessage(`{"a":1}`)), same()),
 	}
+}
+
+type optional struct {
+	Number json.Number     `json:",omitempty"`
+	Raw    json.RawMessage `json:",omitempty"`
+	Zero   json.Number     `json:",omitzero"`
 }
 
 type tree struct{ Next *tree }
