@@ -67,6 +67,10 @@ func denied() failure {
 	return failure{[]string{"42501"}, []string{"Error 1044", "Error 1142"}}
 }
 
+// pooled is the failure of a prepared statement that exists on another connection than the one
+// that a pooler between the client and the server has chosen.
+func pooled() failure { return failure{[]string{"26000", "42P05"}, nil} }
+
 // readOnly is the failure of a write on a server that is, or has become, a replica.
 func readOnly() failure {
 	return failure{[]string{"25006"}, []string{"Error 1290", "Error 1792", "Error 1836"}}
@@ -82,6 +86,10 @@ func explain(d Dialect, db *sql.DB, err error) error {
 			"or run the statements of Schema%s", err, inMemory(d))
 	case misunderstood().matches(err):
 		return wrongDialect(d, err)
+	case pooled().matches(err):
+		return fmt.Errorf("sessions: sqlstore: %w: a pooler such as PgBouncer in transaction "+
+			"mode keeps no prepared statements: set default_query_exec_mode=exec in the data "+
+			"source name of pgx, binary_parameters=yes in that of lib/pq", err)
 	case readOnly().matches(err):
 		return fmt.Errorf("sessions: sqlstore: %w: the server takes no writes: "+
 			"connect to the primary", err)

@@ -28,7 +28,7 @@ install "$@" || { apt-get -qq -o DPkg::Lock::Timeout=300 update && install "$@";
 `
 
 // Install installs the named servers on a Debian machine: redis, valkey, memcached, postgres,
-// mariadb and mongo. Without names, it installs all of them. It skips servers that are already
+// pgbouncer, mariadb and mongo. Without names, it installs all of them. It skips servers that are already
 // there and starts no system service. Several processes may call it concurrently. It writes
 // its output to w.
 func Install(ctx context.Context, w io.Writer, names ...string) error {
@@ -50,7 +50,7 @@ type installer struct {
 func (in installer) install(names []string) error {
 	sources := []source{
 		redisSource(), memcachedSource(), postgresSource(), mariadbSource(), valkeySource(),
-		mongoSource(),
+		mongoSource(), pgBouncerSource(),
 	}
 	var packages []string
 	var later []func() error

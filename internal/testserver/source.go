@@ -52,6 +52,14 @@ func postgresSource() source {
 	}
 }
 
+// pgBouncerSource has no address: each test has one of its own in front of a PostgreSQL.
+func pgBouncerSource() source {
+	return source{
+		name: "pgbouncer", binaryVar: "TEST_PGBOUNCER_BINARY",
+		names: []string{"pgbouncer"}, packages: []string{"pgbouncer"},
+	}
+}
+
 func mariadbSource() source {
 	return source{
 		name: "mariadb", addressVar: "TEST_MARIADB_DSN", binaryVar: "TEST_MARIADB_BINARY",
@@ -75,10 +83,14 @@ type missingError struct {
 
 // Error implements error.
 func (e *missingError) Error() string {
-	hint := "set " + e.source.addressVar + " to use a running one"
-	if e.source.binaryVar != "" {
-		hint += " or " + e.source.binaryVar + " to name a binary"
+	var ways []string
+	if e.source.addressVar != "" {
+		ways = append(ways, e.source.addressVar+" to use a running one")
 	}
+	if e.source.binaryVar != "" {
+		ways = append(ways, e.source.binaryVar+" to name a binary")
+	}
+	hint := "set " + strings.Join(ways, " or ")
 	if len(e.source.packages) > 0 {
 		hint += ", or run: apt-get install --no-install-recommends " +
 			strings.Join(e.source.packages, " ")
@@ -87,7 +99,12 @@ func (e *missingError) Error() string {
 }
 
 // externalAddr returns the address of an external server, or "" if there is none.
-func (s source) externalAddr() string { return os.Getenv(s.addressVar) }
+func (s source) externalAddr() string {
+	if s.addressVar == "" {
+		return ""
+	}
+	return os.Getenv(s.addressVar)
+}
 
 // find returns the path of the binary, or a missingError.
 func (s source) find() (string, error) {

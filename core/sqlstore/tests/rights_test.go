@@ -155,8 +155,14 @@ func refused(t *testing.T, when string, s *sqlstore.Store) {
 // useAll calls everything that a store can do.
 func useAll(t *testing.T, s *sqlstore.Store) {
 	t.Helper()
-	rec := record("used")
-	rec.Subject = "somebody"
+	useAllAs(t, s, "somebody")
+}
+
+// useAllAs is useAll for one of several users of the same table.
+func useAllAs(t *testing.T, s *sqlstore.Store, subject string) {
+	t.Helper()
+	rec := record("used-by-" + subject)
+	rec.Subject = subject
 	rec, err := s.Save(t.Context(), rec)
 	if err == nil {
 		rec, err = s.Save(t.Context(), rec)
@@ -173,7 +179,7 @@ func useAll(t *testing.T, s *sqlstore.Store) {
 	add(err)
 	_, err = s.Count(t.Context(), "")
 	add(err)
-	short := store.Record{Key: "short", Expires: time.Now().Add(time.Second)}
+	short := store.Record{Key: "short-" + subject, Expires: time.Now().Add(time.Second)}
 	_, err = s.Save(t.Context(), short)
 	add(err)
 	time.Sleep(time.Until(short.Expires))
@@ -181,7 +187,7 @@ func useAll(t *testing.T, s *sqlstore.Store) {
 	add(err)
 	add(s.Delete(t.Context(), rec.Key))
 	if err := errors.Join(errs...); err != nil {
-		t.Errorf("with four rights: %v", err)
+		t.Errorf("the calls of %s: %v", subject, err)
 	}
 }
 

@@ -1,7 +1,7 @@
 // Command install installs the servers that the tests of the stores need on a Debian machine.
 //
-// Its arguments are names of servers: redis, valkey, memcached, postgres, mariadb, mongo. Without
-// arguments it installs all of them.
+// Its arguments are names of servers: redis, valkey, memcached, postgres, pgbouncer, mariadb and
+// mongo. Without arguments it installs all of them.
 package main
 
 import (
