@@ -193,6 +193,14 @@ func (s *Session) hasPending() bool {
 	return s.toDelete != nil || !s.pending.empty()
 }
 
+// awaitsHeader reports whether what is to be saved needs a cookie that can still be sent.
+func (s *Session) awaitsHeader() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.response.sent() && s.toDelete == nil &&
+		(s.status == statusNew || s.pending.needsCookie())
+}
+
 // reported reports whether an event has said why the commit fails.
 func (s *Session) reported() bool {
 	s.mu.Lock()
@@ -262,7 +270,7 @@ func (s *Session) useLate(ctx context.Context) {
 func (s *Session) saveNow(ctx context.Context) {
 	// The function of an update may change other values while the first commit runs.
 	for range 3 {
-		if !s.hasPending() || s.commitLate(ctx) != nil {
+		if !s.hasPending() || s.awaitsHeader() || s.commitLate(ctx) != nil {
 			return
 		}
 	}

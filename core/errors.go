@@ -62,7 +62,8 @@ var (
 
 // errTimedOut is the error of a commit with a new secret after the request's deadline.
 var errTimedOut = fmt.Errorf("sessions: the request's deadline has passed, so a new cookie may "+
-	"not reach the browser and nothing was changed; answer sooner, or allow more time: %w",
+	"not reach the browser and what needs one was not saved; answer sooner, or allow more "+
+	"time: %w",
 	context.DeadlineExceeded)
 
 // StatusCode returns the HTTP status for an error of a load or a commit. It is 503 if the store

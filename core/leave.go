@@ -43,6 +43,10 @@ func (sc *Scope) CommitEnd(status int) (reply adapter.Reply, err error) {
 	return reply, err
 }
 
+// Unguard makes what is changed after [Scope.CommitEnd] be saved at once, if it needs no cookie.
+// An adapter calls it if the header may leave without a call of [Scope.Leave].
+func (sc *Scope) Unguard() { sc.response.set(bitUnguarded) }
+
 // Idle reports whether the session has been loaded, and has nothing to save and no cookie to
 // send, so that a commit now would only say what caches may keep. The adapter can do without
 // [Scope.CommitEnd] then.

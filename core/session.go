@@ -96,6 +96,7 @@ const (
 	bitEnded                           // CommitEnd has committed
 	bitNewSecret                       // a commit of this request has replaced the secret
 	bitCreated                         // a commit of this request has created a record
+	bitUnguarded                       // the header may leave without a commit
 )
 
 // sent reports whether no cookie can be sent any more.
@@ -452,7 +453,7 @@ func (s *Session) change() *delta {
 // savesAtOnce reports whether no commit follows, so that unlock has to save each change, unless it
 // needs a cookie.
 func (s *Session) savesAtOnce() bool {
-	return s.response.has(bitOver) && s.response.sent()
+	return s.response.has(bitOver) && s.response.has(bitSent|bitUnguarded)
 }
 
 // latestLogin returns the latest login that is not in the base yet, or nil if there is none.

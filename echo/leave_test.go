@@ -1,6 +1,7 @@
 package sessions_test
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -117,4 +118,40 @@ func TestNobodyGetsTheCookie(t *testing.T) {
 			t.Errorf("the answer is %d with cookies %q, and %d sessions are stored", status, cookies, n)
 		}
 	})
+}
+
+// TestDroppedError has middleware outside change the session and drop the error of the handler, so that nobody writes a
+// response, or the header has left before the sessions come.
+func TestDroppedError(t *testing.T) {
+	t.Parallel()
+	for _, sent := range []bool{false, true} {
+		e := newEngine()
+		var setErr error
+		e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
+			return func(c echo.Context) error {
+				if c.Path() != "/drop" {
+					return next(c)
+				}
+				if sent {
+					c.Response().WriteHeader(200)
+				}
+				if err := next(c); err == nil {
+					t.Error("the handler has returned no error")
+				}
+				setErr = visits.Set(sessions.Get(c), 7)
+				return nil
+			}
+		}, sessions.New(quiet(sessions.Options{})))
+		e.GET("/drop", func(_ echo.Context) error { return echo.ErrNotFound })
+		e.GET("/count", func(c echo.Context) error { return c.JSON(200, increment(c)) })
+		url := serve(t, e)
+		res, _ := get(t, url+"/count", "")
+		get(t, url+"/drop", cookieOf(res))
+		if _, body := get(t, url+"/count", cookieOf(res)); body != "8\n" || setErr != nil {
+			t.Errorf("sent before %v: Set returned %v, and the count is %q, want 8", sent, setErr, body)
+		}
+		if res, _ := get(t, url+"/drop", ""); sent && (!errors.Is(setErr, sessions.ErrLate) || cookieOf(res) != "") {
+			t.Errorf("Set returned %v to a visitor", setErr)
+		}
+	}
 }

@@ -35,6 +35,9 @@ func (r *request) serve(next echo.HandlerFunc) error {
 	res := r.echo.Response()
 	r.writer = httpwriter.New(res.Writer, &r.scope)
 	res.Writer = &r.writer
+	if res.Committed {
+		_ = r.scope.HeaderSent() // Nothing has been changed yet.
+	}
 	returned := false
 	defer func() { r.restore(returned) }()
 	err := next(r.echo)
@@ -62,6 +65,7 @@ func (r *request) commit(handlerErr error) error {
 	if handlerErr == nil || r.writer.Begun() {
 		return r.writer.Commit()
 	}
+	r.scope.Unguard() // Middleware outside may drop the error and write nothing.
 	return httpwriter.CommitEnd(r.writer.Header(), &r.scope, http.StatusInternalServerError)
 }
 

@@ -32,6 +32,9 @@ func (r *request) serve(next echo.HandlerFunc) error {
 	r.http = *r.sent.WithContext(&r.scope)
 	r.echo.SetRequest(&r.http)
 	r.wrap()
+	if res, ok := r.outer.(*echo.Response); ok && res.Committed {
+		_ = r.scope.HeaderSent() // Nothing has been changed yet.
+	}
 	returned := false
 	defer func() { r.restore(returned) }()
 	err := next(r.echo)
@@ -79,6 +82,7 @@ func (r *request) commit(handlerErr error) error {
 	if _, err := echo.UnwrapResponse(r.outer); err != nil {
 		return r.writer.Commit() // There can be no guard, so this is the last commit.
 	}
+	r.scope.Unguard() // Middleware outside may drop the error and write nothing.
 	return httpwriter.CommitEnd(r.writer.Header(), &r.scope, http.StatusInternalServerError)
 }
 

@@ -1,6 +1,7 @@
 package sessions_test
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -152,4 +153,27 @@ func TestNobodyGetsTheCookie(t *testing.T) {
 			t.Errorf("the answer is %d with cookies %q, and %d sessions are stored", status, cookies, n)
 		}
 	})
+}
+
+// TestHeaderSentOutside has middleware outside send the header before the sessions come.
+func TestHeaderSentOutside(t *testing.T) {
+	t.Parallel()
+	e := newEngine()
+	e.Use(func(c *gin.Context) {
+		if c.FullPath() == "/late" {
+			c.Writer.WriteHeaderNow()
+		}
+	}, sessions.New(quiet(sessions.Options{})))
+	e.GET("/count", func(c *gin.Context) { c.String(200, "%d", increment(c)) })
+	var setErr error
+	e.GET("/late", func(c *gin.Context) { setErr = visits.Set(sessions.Get(c), 7) })
+	url := serve(t, e)
+	res, _ := get(t, url+"/count", "")
+	get(t, url+"/late", cookieOf(res))
+	if _, body := get(t, url+"/count", cookieOf(res)); body != "8" || setErr != nil {
+		t.Errorf("Set returned %v, and the count is %q, want 8", setErr, body)
+	}
+	if get(t, url+"/late", ""); !errors.Is(setErr, sessions.ErrLate) {
+		t.Errorf("Set returned %v to a visitor", setErr)
+	}
 }

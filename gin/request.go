@@ -31,6 +31,9 @@ func (r *request) serve() {
 	r.http = *sent.WithContext(&r.scope)
 	r.gin.Request = &r.http
 	defer r.returnForm(sent)
+	if r.writer.Written() {
+		_ = r.scope.HeaderSent() // Nothing has been changed yet.
+	}
 	r.writer.serve(r.gin, r.end)
 }
 
