@@ -155,6 +155,9 @@ func (m *Manager) InProcess() bool { return m.records.instant }
 // equal c do nothing.
 func (m *Manager) KnowContexts(c adapter.Contexts) { m.observer.know(c) }
 
+// Warn writes advice about the settings of the application to the log. It is for adapters.
+func (m *Manager) Warn(advice string) { m.observer.log.Warn("sessions: " + advice) }
+
 // Stats returns what this manager has counted since it was created. [Manager.Count] counts the
 // sessions themselves.
 func (m *Manager) Stats() Stats {

@@ -1,6 +1,8 @@
 package sessions
 
 import (
+	"reflect"
+
 	"github.com/gofiber/fiber/v2"
 )
 
@@ -12,7 +14,10 @@ import (
 //
 // Fiber calls its error handler after all middleware, and lets nobody see the header after that.
 // Without ErrorHandler the page of an error is private if the request has a session, unless the
-// error handler itself tells caches something else. If next is nil, it is Fiber's default.
+// error handler itself tells caches something else, and the middleware writes a warning to the log
+// when the first request comes. If next is nil, it is Fiber's default.
+//
+//go:noinline // See codeOf.
 func ErrorHandler(next fiber.ErrorHandler) fiber.ErrorHandler {
 	if next == nil {
 		next = fiber.DefaultErrorHandler
@@ -24,5 +29,18 @@ func ErrorHandler(next fiber.ErrorHandler) fiber.ErrorHandler {
 			apply(c, &reply)
 		}
 		return err
+	}
+}
+
+// codeOf returns where the code of an error handler is. It is the same for all that ErrorHandler
+// has returned, because ErrorHandler is not inlined.
+func codeOf(h fiber.ErrorHandler) uintptr { return reflect.ValueOf(h).Pointer() }
+
+// checkErrorHandler warns if the error handler of the application is not wrapped in ErrorHandler.
+func checkErrorHandler(app *fiber.App, m *Manager) {
+	code := codeOf(app.Config().ErrorHandler)
+	if code != codeOf(fiber.DefaultErrorHandler) && code != codeOf(ErrorHandler(nil)) {
+		m.Warn("fiber.Config.ErrorHandler is not wrapped in sessions.ErrorHandler, so a page of " +
+			"it that tells caches to keep it goes out so, with the session's cookie")
 	}
 }

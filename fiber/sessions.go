@@ -26,6 +26,7 @@ package sessions
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -70,10 +71,14 @@ func Middleware(m *Manager) fiber.Handler {
 			"fiber.Config.Prefork unset")
 	}
 	m.KnowContexts(fiberContexts())
+	var checked atomic.Bool
 	return func(c *fiber.Ctx) error {
 		outer := scopeOf(c)
 		if outer.Of(m) != nil {
 			return c.Next()
+		}
+		if !checked.Load() && checked.CompareAndSwap(false, true) {
+			checkErrorHandler(c.App(), m)
 		}
 		r, err := open(c, outer, m)
 		if err != nil {

@@ -28,6 +28,7 @@ package sessions
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/gofiber/fiber/v3"
 	"github.com/valyala/fasthttp"
@@ -73,10 +74,14 @@ func Middleware(m *Manager) fiber.Handler {
 			"fiber.ListenConfig.EnablePrefork unset")
 	}
 	m.KnowContexts(fiberContexts())
+	var checked atomic.Bool
 	return func(c fiber.Ctx) error {
 		outer := scopeOf(c)
 		if outer.Of(m) != nil {
 			return c.Next()
+		}
+		if !checked.Load() && checked.CompareAndSwap(false, true) {
+			checkErrorHandler(c.App(), m)
 		}
 		r, err := open(c, outer, m)
 		if err != nil {
