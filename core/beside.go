@@ -15,6 +15,7 @@ type besideBase struct {
 	others    []sessionRef   // the sessions of the other tickets that the request presented
 	own       *ownSession    // what ActAs leaves, while it saves
 	failed    *delta         // what an explicit commit could not save
+	headerErr error          // the error of the commit before the first byte
 
 	lateContext context.Context //nolint:containedctx // of changes that no commit follows
 }
@@ -42,13 +43,15 @@ func (b *besideBase) getOwn() *ownSession {
 	return b.own
 }
 
-// getLateContext returns the context of changes that no commit follows. A session that was kept
-// beyond its request has none of its own.
-func (b *besideBase) getLateContext() context.Context {
-	if b == nil || b.lateContext == nil {
-		return context.Background()
+// afterLoad returns what there is to know when the session has been loaded.
+func (b *besideBase) afterLoad(others []sessionRef) *besideBase {
+	if b != nil && (b.headerErr != nil || b.lateContext != nil) {
+		return &besideBase{others: others, headerErr: b.headerErr, lateContext: b.lateContext}
 	}
-	return b.lateContext
+	if len(others) != 0 {
+		return &besideBase{others: others}
+	}
+	return nil
 }
 
 func (b *besideBase) getOvertaker() *verified {

@@ -88,7 +88,7 @@ func (s *Session) commitHeader(ctx context.Context, r *adapter.Reply, leaves boo
 	}
 	s.fillReplyAfter(err, r)
 	if leaves {
-		s.headerErr = err
+		s.setHeaderErr(err)
 		s.response.markSent()
 	}
 	return err
@@ -201,6 +201,29 @@ func (s *Session) awaitsHeader() bool {
 		(s.status == statusNew || s.pending.needsCookie())
 }
 
+// failHeader notes the error of the commit before the first byte, if there is one.
+func (s *Session) failHeader(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.setHeaderErr(err)
+}
+
+// setHeaderErr is failHeader for a caller that holds s.mu.
+func (s *Session) setHeaderErr(err error) {
+	if err != nil {
+		s.beside = s.beside.made()
+		s.beside.headerErr = err
+		s.response.set(bitHeaderFailed)
+	}
+}
+
+// headerErr returns the error of the commit before the first byte, which has failed.
+func (s *Session) headerErr() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.beside.headerErr
+}
+
 // reported reports whether an event has said why the commit fails.
 func (s *Session) reported() bool {
 	s.mu.Lock()
@@ -258,6 +281,11 @@ func (s *Session) dropPending() {
 	s.dirty.Store(s.failure != nil || s.toDelete != nil)
 }
 
+// newSession returns a session that is to be loaded.
+func newSession(m *Manager, r *response) *Session {
+	return &Session{manager: m, response: r, saveNow: (*Session).saveLate}
+}
+
 // useLate notes the context of changes that no commit follows.
 func (s *Session) useLate(ctx context.Context) {
 	s.mu.Lock()
@@ -266,14 +294,25 @@ func (s *Session) useLate(ctx context.Context) {
 	s.beside.lateContext = ctx
 }
 
-// saveNow saves changes that no commit follows. Failures are logged, and events.
-func (s *Session) saveNow(ctx context.Context) {
+// saveLate saves changes that no commit follows. Failures are logged, and events.
+func (s *Session) saveLate() {
 	// The function of an update may change other values while the first commit runs.
 	for range 3 {
-		if !s.hasPending() || s.awaitsHeader() || s.commitLate(ctx) != nil {
+		if !s.hasPending() || s.awaitsHeader() || s.commitLate(s.lateContext()) != nil {
 			return
 		}
 	}
+}
+
+// lateContext returns the context of changes that no commit follows. A session that was kept
+// beyond its request has none of its own.
+func (s *Session) lateContext() context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.beside == nil || s.beside.lateContext == nil {
+		return context.Background()
+	}
+	return s.beside.lateContext
 }
 
 // flush commits until there is nothing left to commit. A Destroy that comes while a save is

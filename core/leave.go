@@ -36,7 +36,8 @@ func (sc *Scope) CommitEnd(status int) (reply adapter.Reply, err error) {
 		s.reportLost(sc.Context, err)
 		return reply, nil
 	default:
-		sc.response.begun, s.headerErr = true, err
+		sc.response.begun = true
+		s.failHeader(err)
 		sc.response.markSent()
 		s.dropPending()
 	}

@@ -69,9 +69,7 @@ func (s *Session) loaded(others []sessionRef, err error) error {
 		s.beside.loadErr, s.verified = err, verified{}
 		return err
 	}
-	if s.beside = nil; len(others) != 0 {
-		s.beside = &besideBase{others: others}
-	}
+	s.beside = s.beside.afterLoad(others)
 	switch {
 	case s.standing.overtaken():
 		s.beside = s.beside.withOvertaker(new(s.verified))

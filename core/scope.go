@@ -103,7 +103,7 @@ func (sc *Scope) Open(
 	if presented.Find(m.CookieName(), cookieFields); presented.Len() == 0 {
 		return nil
 	}
-	s := &Session{manager: m, response: &sc.response}
+	s := newSession(m, &sc.response)
 	err := s.loadUnshared(ctx, &presented)
 	sc.session.Store(s)
 	return err
@@ -172,7 +172,7 @@ func (sc *Scope) getSession() *Session {
 		default:
 			return old
 		}
-		s := &Session{manager: sc.manager, response: &sc.response}
+		s := newSession(sc.manager, &sc.response)
 		s.setTickets(sc.cookies)
 		if sc.session.CompareAndSwap(old, s) {
 			return s
@@ -243,7 +243,7 @@ func (sc *Scope) HeaderSent() error {
 	}
 	sc.response.markSent()
 	if s = sc.madeSession(); s != nil {
-		s.headerErr = s.commitLate(sc.Context)
+		s.failHeader(s.commitLate(sc.Context))
 	}
 	return sc.CommitErr()
 }
@@ -251,10 +251,10 @@ func (sc *Scope) HeaderSent() error {
 // CommitErr returns the error of the commit before the first byte, or nil if there was none. It is
 // not called Err because a Scope is a context, whose Err is another.
 func (sc *Scope) CommitErr() error {
-	if s := sc.madeSession(); s != nil {
-		return s.headerErr
+	if !sc.response.has(bitHeaderFailed) {
+		return nil
 	}
-	return nil
+	return sc.madeSession().headerErr()
 }
 
 // Close saves what was changed after the response had begun. It does nothing if the response
@@ -263,8 +263,8 @@ func (sc *Scope) CommitErr() error {
 func (sc *Scope) Close() error {
 	s, r := sc.madeSession(), &sc.response
 	r.set(bitOver)
-	if s != nil && r.sent() && s.headerErr == nil && s.mayHaveChanges() &&
-		!r.has(bitPanicked|bitGivenUp) {
+	if s != nil && r.sent() && s.mayHaveChanges() &&
+		!r.has(bitPanicked|bitGivenUp|bitHeaderFailed) {
 		return s.commitLate(sc.Context)
 	}
 	return nil

@@ -19,8 +19,8 @@ import (
 // stays in memory until the middleware commits it, before the first byte of the response.
 //
 // A Session is safe for concurrent use by the goroutines of its request, and holds nothing that
-// the framework reuses. It may be kept after the request: it then keeps its last state, and
-// [Session.Save] stores later changes.
+// the framework reuses. It may be kept after the request: it then keeps its last state, and later
+// changes are saved at once, or refused if they need a cookie. [Session.Save] returns the error.
 type Session struct {
 	manager  *Manager
 	response *response
@@ -29,17 +29,18 @@ type Session struct {
 
 	commitMu sync.Mutex // serializes loads and commits; acquired before mu
 
-	mu        sync.Mutex
-	verified                 // the base, as last loaded or saved, and the ticket that opens it
-	beside    *besideBase    // what there is to know beside the base; usually nil
-	toDelete  *sessionRef    // the session that Destroy has ended, until it is deleted
-	pending   *delta         // changes that no commit has begun to save
-	saving    *delta         // changes that a commit is saving
-	device    *record.Device // where the request came from, if that is to be recorded
-	failure   error          // why the next commit fails
-	headerErr error          // the error of the commit before the first byte
-	status    sessionStatus
-	cookie    cookieAction // what the next reply does to the cookie
+	mu       sync.Mutex
+	verified                // the base, as last loaded or saved, and the ticket that opens it
+	beside   *besideBase    // what there is to know beside the base; usually nil
+	toDelete *sessionRef    // the session that Destroy has ended, until it is deleted
+	pending  *delta         // changes that no commit has begun to save
+	saving   *delta         // changes that a commit is saving
+	device   *record.Device // where the request came from, if that is to be recorded
+	failure  error          // why the next commit fails
+	status   sessionStatus
+	cookie   cookieAction // what the next reply does to the cookie
+
+	saveNow func(s *Session) // saves what no commit follows; see unlock
 
 	unloaded atomic.Bool // the session has not been loaded yet
 	inFlight atomic.Bool // a load or commit is running
@@ -97,6 +98,7 @@ const (
 	bitNewSecret                       // a commit of this request has replaced the secret
 	bitCreated                         // a commit of this request has created a record
 	bitUnguarded                       // the header may leave without a commit
+	bitHeaderFailed                    // the commit before the first byte has failed
 )
 
 // sent reports whether no cookie can be sent any more.
@@ -560,8 +562,6 @@ var errPanicked = errors.New("sessions: the handler has panicked, so the request
 
 // unlock releases s.mu. It then reports a change that was refused, because no logger and no hook
 // runs under a lock, or saves one that no commit follows.
-//
-//nolint:contextcheck,nolintlint // What is saved here belongs to no request any more.
 func (s *Session) unlock() {
 	refused := s.refused
 	if refused == refusedNothing {
@@ -570,9 +570,8 @@ func (s *Session) unlock() {
 	}
 	s.refused = refusedNothing
 	if refused == savedAtOnce {
-		ctx := s.beside.getLateContext()
 		s.mu.Unlock()
-		s.saveNow(ctx)
+		s.saveNow(s)
 		return
 	}
 	e := s.event()

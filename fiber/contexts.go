@@ -5,6 +5,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
+
+	"github.com/cloakroom-go/sessions/core"
 )
 
 // contexts implements [adapter.Contexts]. fasthttp reuses a [fasthttp.RequestCtx], which is a
@@ -40,3 +42,5 @@ func (known contexts) Lasting(ctx context.Context) context.Context {
 	}
 	return lasting
 }
+
+func scopeOf(c *fiber.Ctx) *core.Scope { return core.ScopeOf(c.Context()) }

@@ -126,5 +126,3 @@ func Commit(c *fiber.Ctx) error {
 // loaded. The context may be c.UserContext() or c.Context(). Only c.UserContext() may be used
 // after the handler has returned.
 func FromContext(ctx context.Context) (*Session, bool) { return core.FromContext(ctx) }
-
-func scopeOf(c *fiber.Ctx) *core.Scope { return core.ScopeOf(c.Context()) }

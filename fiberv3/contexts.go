@@ -5,6 +5,8 @@ import (
 
 	"github.com/gofiber/fiber/v3"
 	"github.com/valyala/fasthttp"
+
+	"github.com/cloakroom-go/sessions/core"
 )
 
 // contexts implements [adapter.Contexts]. Fiber reuses a [fiber.Ctx], and fasthttp a
@@ -46,3 +48,5 @@ func (known contexts) Lasting(ctx context.Context) context.Context {
 	}
 	return lasting
 }
+
+func scopeOf(c fiber.Ctx) *core.Scope { return core.ScopeOf(c) }

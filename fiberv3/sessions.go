@@ -138,5 +138,3 @@ func FromContext(ctx context.Context) (*Session, bool) {
 	}
 	return core.FromContext(ctx)
 }
-
-func scopeOf(c fiber.Ctx) *core.Scope { return core.ScopeOf(c) }
