@@ -41,7 +41,7 @@ func excerpts(page string) []string {
 	return nil
 }
 
-// elsewhere reports whether the blocks of a page are checked by another test: recipes are beside their programs.
+// elsewhere reports whether TestRecipesAreInPrograms checks the blocks of a page.
 func elsewhere(page string) bool { return path.Dir(page) == "docs/recipes" }
 
 // TestSnippetsCompile checks every block of Go on every page: it stands in the files that the page takes its code from, indented as
@@ -115,26 +115,6 @@ func TestSnippetsAreFound(t *testing.T) {
 		s := got[i]
 		if s.code != want.code || s.line != want.line || s.adapter != want.adapter || !slices.Equal(s.names, want.names) {
 			t.Errorf("block %d: %+v, want %+v", i, s, want)
-		}
-	}
-}
-
-// TestRecipesAreInPrograms makes sure that the pages of recipes show code of the programs that they describe and no other.
-func TestRecipesAreInPrograms(t *testing.T) {
-	t.Parallel()
-	for _, page := range []string{"docs/accounts.md", "docs/single-sign-on.md", "docs/testing-your-application.md"} {
-		var sources strings.Builder
-		for _, file := range excerpts(page) {
-			sources.WriteString(unindented(readFile(t, filepath.Join(root, file))))
-		}
-		blocks := snippets(page, readFile(t, filepath.Join(root, page)))
-		if len(blocks) < 7 {
-			t.Errorf("%s has %d blocks of Go", page, len(blocks))
-		}
-		for _, s := range blocks {
-			if !strings.Contains(sources.String(), uncommented(unindented(s.code))) {
-				t.Errorf("%s:%d: %v do not have this code:\n%s", page, s.line, excerpts(page), s.code)
-			}
 		}
 	}
 }
