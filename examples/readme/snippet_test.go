@@ -3,6 +3,7 @@ package readme
 import (
 	"path"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,6 +21,12 @@ type snippet struct {
 	// which says what the block takes for granted. Without one it is for Gin.
 	adapter string
 	names   []string
+	// files are those of which the block is an excerpt, as a comment says: for one block
+	//
+	//	<!-- snippet: in examples/oidc/main.go -->
+	//
+	// or, with "snippets", for all blocks after it.
+	files []string
 }
 
 // excerpts returns the files that a page takes its code from.
@@ -44,8 +51,8 @@ func excerpts(page string) []string {
 // elsewhere reports whether TestRecipesAreInPrograms checks the blocks of a page.
 func elsewhere(page string) bool { return path.Dir(page) == "docs/recipes" }
 
-// TestSnippetsCompile checks every block of Go on every page: it stands in the files that the page takes its code from, indented as
-// it may be, or it compiles.
+// TestSnippetsCompile checks every block of Go on every page: it stands in one of the files that the page takes its code from, however
+// it is indented, or if there are none, it compiles.
 func TestSnippetsCompile(t *testing.T) {
 	t.Parallel()
 	c := newChecker(t)
@@ -54,17 +61,17 @@ func TestSnippetsCompile(t *testing.T) {
 		if elsewhere(page) {
 			continue
 		}
-		var sources strings.Builder
-		for _, file := range excerpts(page) {
-			sources.WriteString(unindented(readFile(t, filepath.Join(root, file))))
-		}
 		for _, s := range snippets(page, readFile(t, filepath.Join(root, page))) {
 			blocks++
-			if sources.Len() > 0 && strings.Contains(sources.String(), uncommented(unindented(s.code))) {
-				continue
+			if s.files == nil {
+				s.files = excerpts(page)
 			}
-			if err := c.check(s); err != nil {
-				t.Errorf("%s:%d is no excerpt of %v and does not compile: %v\n%s", s.page, s.line, excerpts(page), err, s.code)
+			if s.files != nil {
+				if !s.excerpt(t) {
+					t.Errorf("%s:%d is no excerpt of %v:\n%s", s.page, s.line, s.files, s.code)
+				}
+			} else if err := c.check(s); err != nil {
+				t.Errorf("%s:%d does not compile: %v\n%s", s.page, s.line, err, s.code)
 			}
 		}
 	}
@@ -73,47 +80,72 @@ func TestSnippetsCompile(t *testing.T) {
 	}
 }
 
+// excerpt reports whether the block stands in one of its files.
+func (s *snippet) excerpt(t *testing.T) bool {
+	t.Helper()
+	return slices.ContainsFunc(s.files, func(file string) bool {
+		return strings.Contains(unindented(readFile(t, filepath.Join(root, file))), uncommented(unindented(s.code)))
+	})
+}
+
 // snippets returns the blocks of Go on a page. Blocks may be indented, as in a list.
 func snippets(page, text string) (all []snippet) {
-	marker := regexp.MustCompile(`^\s*<!-- snippet: (.*) -->$`)
-	var s *snippet
-	adapter, names, indent := "gin", []string(nil), ""
+	marker := regexp.MustCompile(`^\s*<!-- (snippets?): (.*) -->$`)
+	next := snippet{page: page, adapter: "gin"}
+	blank, s, indent := next, (*snippet)(nil), ""
 	for i, line := range strings.Split(text, "\n") {
 		trimmed := strings.TrimSpace(line)
 		switch {
 		case s != nil && trimmed == "```":
-			all, s = append(all, *s), nil
-			adapter, names = "gin", nil
+			all, s, next = append(all, *s), nil, blank
 		case s != nil:
 			s.code += strings.TrimPrefix(line, indent) + "\n"
 		case trimmed == "```go":
-			s = &snippet{page: page, line: i + 1, adapter: adapter, names: names}
+			s, next.line = &next, i+1
 			indent, _, _ = strings.Cut(line, "`")
 		default:
-			if m := marker.FindStringSubmatch(line); m != nil {
-				names = strings.Split(m[1], "; ")
-				adapter, names = names[0], names[1:]
+			m := marker.FindStringSubmatch(line)
+			if m == nil {
+				continue
+			}
+			next.describe(m[2])
+			if m[1] == "snippets" {
+				blank = next
 			}
 		}
 	}
 	return all
 }
 
+// describe takes over what a comment says about the next block.
+func (s *snippet) describe(comment string) {
+	if files, ok := strings.CutPrefix(comment, "in "); ok {
+		s.files = strings.Split(files, ", ")
+		return
+	}
+	names := strings.Split(comment, "; ")
+	s.adapter, s.names = names[0], names[1:]
+}
+
 // TestSnippetsAreFound checks how blocks and their comments are read.
 func TestSnippetsAreFound(t *testing.T) {
 	t.Parallel()
-	const page = "```go\na\n\tb\n```\n```sh\nls\n```\n<!-- snippet: fiber; x int; y bool -->\n- x\n\n  ```go\n  c\n  ```\n\n```go\nd\n```\n"
+	const page = "```go\na\n\tb\n```\n```sh\nls\n```\n<!-- snippet: fiber; x int; y bool -->\n- x\n\n  ```go\n  c\n  ```\n\n" +
+		"```go\nd\n```\n<!-- snippet: in x.go, y.go -->\n```go\ne\n```\n<!-- snippets: in z.go -->\n```go\nf\n```\n```go\ng\n```\n"
 	got := snippets("p", page)
-	if len(got) != 3 {
+	if len(got) != 6 {
 		t.Fatalf("%d blocks: %+v", len(got), got)
 	}
 	for i, want := range []snippet{
 		{code: "a\n\tb\n", line: 1, adapter: "gin"},
 		{code: "c\n", line: 11, adapter: "fiber", names: []string{"x int", "y bool"}},
 		{code: "d\n", line: 15, adapter: "gin"},
+		{code: "e\n", line: 19, adapter: "gin", files: []string{"x.go", "y.go"}},
+		{code: "f\n", line: 23, adapter: "gin", files: []string{"z.go"}},
+		{code: "g\n", line: 26, adapter: "gin", files: []string{"z.go"}},
 	} {
-		s := got[i]
-		if s.code != want.code || s.line != want.line || s.adapter != want.adapter || !slices.Equal(s.names, want.names) {
+		want.page = "p"
+		if s := got[i]; !reflect.DeepEqual(s, want) {
 			t.Errorf("block %d: %+v, want %+v", i, s, want)
 		}
 	}
