@@ -24,11 +24,16 @@ func TestPromisesOfStores(t *testing.T) {
 		(*memstore.Store)(nil), (*sqlstore.Store)(nil), (*redisstore.Store)(nil), (*mongostore.Store)(nil),
 		(*memcachedstore.Store)(nil),
 	}
-	abilities := abilities()
+	abilities, suite := abilities(), suiteOfStores(t)
 	for _, row := range promises(t, readFile(t, filepath.Join(root, "docs", "stores.md"))) {
+		for _, m := range regexp.MustCompile("suite's `(\\w+)(?:/(\\w+))?`").FindAllStringSubmatch(row[6], -1) {
+			if !strings.Contains(suite, `"`+m[1]+`"`) || !strings.Contains(suite, `"`+m[2]) {
+				t.Errorf("the row %q names the case %s, which the suite does not have", row[0], m[0])
+			}
+		}
 		ability := regexp.MustCompile("`(.*)`").FindStringSubmatch(row[0])
 		if ability == nil {
-			if proof := row[len(row)-1]; !strings.Contains(proof, "`Test") {
+			if proof := row[6]; !strings.Contains(proof, "`Test") {
 				t.Errorf("the row %q names no test: %q", row[0], proof)
 			}
 			continue
@@ -48,6 +53,12 @@ func TestPromisesOfStores(t *testing.T) {
 	for name := range abilities {
 		t.Errorf("the table has no row about %s", name)
 	}
+}
+
+// suiteOfStores returns the source of package storetest.
+func suiteOfStores(t *testing.T) string {
+	t.Helper()
+	return sources(t, filepath.Join(root, "core", "storetest"))
 }
 
 // promises returns the rows of the table, in cells.
