@@ -3,6 +3,7 @@ package readme
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,23 +12,41 @@ import (
 	"testing"
 )
 
+// programs returns where the code of pages of recipes stands: in these files, and in all of these folders.
+func programs(t *testing.T) map[string][]string {
+	t.Helper()
+	all := map[string][]string{
+		"docs/accounts.md":       {"examples/accounts"},
+		"docs/single-sign-on.md": {"examples/oidc"},
+		"docs/guards.md":         {"examples/guards"},
+		"docs/migrating.md":      {"examples/migrate", "core/fiberstore/example_test.go"},
+	}
+	maps.DeleteFunc(all, func(page string, _ []string) bool {
+		_, err := os.Stat(filepath.Join(root, page))
+		return errors.Is(err, fs.ErrNotExist)
+	})
+	for _, name := range recipes(t) {
+		all["docs/recipes/"+name+".md"] = []string{"examples/recipes/" + name}
+	}
+	return all
+}
+
 // TestRecipesAreInPrograms holds pages of recipes to the programs that they describe: every block of code stands in a file
 // of the program.
 func TestRecipesAreInPrograms(t *testing.T) {
 	t.Parallel()
-	programs := map[string]string{"accounts": "accounts", "single-sign-on": "oidc"}
-	for _, name := range recipes(t) {
-		programs["recipes/"+name] = "recipes/" + name
-	}
-	for page, program := range programs {
-		source := unindented(sources(t, filepath.Join(root, "examples", program)))
-		blocks := codeBlocks(readFile(t, filepath.Join(root, "docs", page+".md")))
+	for page, places := range programs(t) {
+		var source strings.Builder
+		for _, place := range places {
+			source.WriteString(unindented(sources(t, filepath.Join(root, place))) + "\n")
+		}
+		blocks := codeBlocks(readFile(t, filepath.Join(root, page)))
 		if len(blocks) < 2 {
-			t.Errorf("docs/%s.md has %d blocks of code", page, len(blocks))
+			t.Errorf("%s has %d blocks of code", page, len(blocks))
 		}
 		for _, block := range blocks {
-			if !strings.Contains(source, unindented(block)) {
-				t.Errorf("examples/%s does not have this code of docs/%s.md:\n%s", program, page, block)
+			if !strings.Contains(source.String(), unindented(block)) {
+				t.Errorf("%v do not have this code of %s:\n%s", places, page, block)
 			}
 		}
 	}
@@ -83,7 +102,7 @@ func recipes(t *testing.T) (names []string) {
 	return names
 }
 
-// sources returns all code in a directory and below it, in Go and for browsers.
+// sources returns all code in a file, or in a directory and below it, in Go and for browsers.
 func sources(t *testing.T, dir string) string {
 	t.Helper()
 	var all strings.Builder
