@@ -8,26 +8,28 @@ import (
 	"testing"
 )
 
-// TestProofsExist looks for each test that the page on security names.
+// TestProofsExist looks for each test that the pages name as a proof.
 func TestProofsExist(t *testing.T) {
 	t.Parallel()
 	all := testSources(t)
 	name := regexp.MustCompile("`((?:Test|Fuzz)[A-Z]\\w+)`")
 	faultTest := regexp.MustCompile("fault test `(\\w+)`")
-	page := readFile(t, filepath.Join(root, "docs", "security.md"))
-	named := name.FindAllStringSubmatch(page, -1)
-	if len(named) < 40 {
-		t.Errorf("the page names %d tests", len(named))
-	}
-	for _, m := range named {
-		if !strings.Contains(all, "func "+m[1]+"(") {
-			t.Errorf("docs/security.md names %s, which is not there", m[1])
+	for page, atLeast := range map[string]int{"README.md": 15, "docs/security.md": 40, "docs/stores.md": 10} {
+		text := readFile(t, filepath.Join(root, page))
+		named := name.FindAllStringSubmatch(text, -1)
+		if len(named) < atLeast {
+			t.Errorf("%s names %d tests, fewer than there were", page, len(named))
 		}
-	}
-	for _, m := range faultTest.FindAllStringSubmatch(page, -1) {
-		if !strings.Contains(all, "\""+m[1]+"\":") && !strings.Contains(all, "t.Run(\""+m[1]+"\",") &&
-			!strings.Contains(all, "func "+m[1]+"(") {
-			t.Errorf("docs/security.md names the fault test %s, which is not there", m[1])
+		for _, m := range named {
+			if !strings.Contains(all, "func "+m[1]+"(") {
+				t.Errorf("%s names %s, which is not there", page, m[1])
+			}
+		}
+		for _, m := range faultTest.FindAllStringSubmatch(text, -1) {
+			if !strings.Contains(all, "\""+m[1]+"\":") && !strings.Contains(all, "t.Run(\""+m[1]+"\",") &&
+				!strings.Contains(all, "func "+m[1]+"(") {
+				t.Errorf("%s names the fault test %s, which is not there", page, m[1])
+			}
 		}
 	}
 }

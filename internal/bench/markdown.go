@@ -17,6 +17,7 @@ func (r *report) markdown() string {
 	r.writeHeap(&b)
 	r.writeContention(&b)
 	r.writeLoad(&b)
+	b.WriteString("\nNext: [Architecture](architecture.md), how it works inside.\n")
 	return b.String()
 }
 

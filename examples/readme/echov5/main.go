@@ -1,4 +1,4 @@
-// Counts the visits of each visitor, with Echo v5.
+// Signs users in and out, and counts their visits, with Echo v5 and Redis.
 package main
 
 import (
@@ -7,20 +7,45 @@ import (
 
 	"github.com/labstack/echo/v5"
 	"github.com/labstack/echo/v5/middleware"
+	"github.com/redis/go-redis/v9"
 
+	"github.com/cloakroom-go/sessions/core/redisstore"
 	sessions "github.com/cloakroom-go/sessions/echov5"
 )
 
 const visits = sessions.Key[int]("visits")
 
 func main() {
+	client := redis.NewClient(&redis.Options{Addr: "localhost:6379", ContextTimeoutEnabled: true})
+	store, err := redisstore.New(client, redisstore.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
 	e := echo.New()
-	e.Use(middleware.Recover(), sessions.New(sessions.Options{}))
+	e.Use(middleware.Recover(), sessions.New(sessions.Options{Store: store}))
 	e.GET("/", func(c *echo.Context) error {
-		n := visits.Update(sessions.Get(c), func(n int) int { return n + 1 })
-		return c.String(200, fmt.Sprintf("visit %d\n", n))
+		s := sessions.Get(c)
+		n := visits.Update(s, func(n int) int { return n + 1 })
+		return c.String(200, fmt.Sprintf("user %q, visit %d\n", s.Subject(), n))
+	})
+	e.POST("/login", func(c *echo.Context) error {
+		user := c.FormValue("user")
+		if !passwordOK(user, c.FormValue("password")) {
+			return echo.ErrUnauthorized
+		}
+		if err := sessions.Get(c).Login(user); err != nil {
+			return err
+		}
+		return c.Redirect(303, "/")
+	})
+	e.POST("/logout", func(c *echo.Context) error {
+		sessions.Get(c).Destroy()
+		return c.Redirect(303, "/")
 	})
 	if err := e.Start("localhost:8080"); err != nil {
 		log.Fatal(err)
 	}
 }
+
+// passwordOK stands for the check of your own.
+func passwordOK(user, password string) bool { return user != "" && password == "open sesame" }
