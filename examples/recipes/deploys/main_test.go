@@ -4,8 +4,12 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/cloakroom-go/sessions/core/memstore"
 	"github.com/cloakroom-go/sessions/core/redisstore"
 	"github.com/cloakroom-go/sessions/core/sessiontest"
 	"github.com/cloakroom-go/sessions/examples/recipes/internal/recipe"
@@ -70,6 +74,46 @@ func (d *deploy) goesOn() {
 	for i, s := range d.shoppers {
 		recipe.Eventually(d.t, "the user goes on", func() bool { return s.rounds() >= wanted[i] })
 	}
+}
+
+// TestOptionsOfBothReleases alternates between releases for hours, in a bubble of synctest: sessions that one release has
+// renewed are those of the other as well.
+func TestOptionsOfBothReleases(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := memstore.New(memstore.Options{})
+		defer func() { _ = store.Close() }()
+		var handlers []http.Handler
+		for release := 1; release <= 2; release++ {
+			o := options(release)
+			o.Store = store
+			m, err := sessions.NewManager(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			handlers = append(handlers, (&shop{release: release}).handler(m))
+		}
+		n, secrets := 0, map[string]bool{}
+		browser := sessiontest.Browser(sessiontest.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			n++
+			handlers[n%2].ServeHTTP(w, r)
+			secret, _, _ := strings.Cut(w.Header().Get("Set-Cookie"), ";")
+			secrets[secret] = true
+		})))
+		c := &client{user: "ada", base: sessiontest.Origin, http: browser}
+		if status, _ := c.send(http.MethodPost, "/login", "user=ada"); status != http.StatusOK {
+			t.Fatalf("login: %d", status)
+		}
+		for i := range 50 {
+			time.Sleep(7 * time.Minute)
+			c.post("/add", strconv.Itoa(i), &c.items)
+			c.look()
+		}
+		if len(secrets) < 10 {
+			t.Errorf("%d secrets in six hours", len(secrets))
+		}
+		c.check(t)
+	})
 }
 
 // TestSameNameOtherType shows what a release does that gives the cart another type under the same name: the old release

@@ -26,7 +26,7 @@ func (s fiberServer) Serve(l net.Listener) error {
 // Shutdown does what that of [http.Server] does.
 func (s fiberServer) Shutdown(ctx context.Context) error { return s.ShutdownWithContext(ctx) }
 
-// Close has nothing to do: Shutdown closes what is left when its time is up.
+// Close does nothing: fasthttp has no way to cut off a request. It ends with the process.
 func (s fiberServer) Close() error { return nil }
 
 // onFiber returns the application on Fiber v3.

@@ -26,14 +26,14 @@ import (
 // users is how many users the program has, each with an upload, a stream and a websocket when it is told to stop.
 const users = 12
 
-func onBoth(t *testing.T, test func(t *testing.T, p *recipe.Program, redisURL string)) {
+func onBoth(t *testing.T, patience string, test func(t *testing.T, p *recipe.Program, redisURL string)) {
 	t.Helper()
 	binary := recipe.Build(t)
 	for name, more := range map[string][]string{"NetHTTP": nil, "FiberV3": {"-fiber"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := testserver.Start(t, testserver.Redis{})
-			args := append([]string{"-addr", "127.0.0.1:0", "-redis", server.URL(), "-drain", "1h", "-patience", "5m"}, more...)
+			args := append([]string{"-addr", "127.0.0.1:0", "-redis", server.URL(), "-drain", "1h", "-patience", patience}, more...)
 			test(t, recipe.Start(t, binary, args...), server.URL())
 		})
 	}
@@ -43,7 +43,7 @@ func onBoth(t *testing.T, test func(t *testing.T, p *recipe.Program, redisURL st
 // have changed is stored, and every event has reached its log.
 func TestStopLosesNothing(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, p *recipe.Program, redisURL string) {
+	onBoth(t, "5m", func(t *testing.T, p *recipe.Program, redisURL string) {
 		t.Helper()
 		var all []*user
 		for i := range users {
@@ -76,7 +76,7 @@ func TestStopLosesNothing(t *testing.T) {
 // TestDrain sends one signal: until the load balancer has noticed, the program goes on to answer.
 func TestDrain(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, p *recipe.Program, redisURL string) {
+	onBoth(t, "5m", func(t *testing.T, p *recipe.Program, redisURL string) {
 		t.Helper()
 		if status := status(t, p.URL+"/ready"); status != http.StatusOK {
 			t.Errorf("ready is %d", status)
@@ -92,6 +92,31 @@ func TestDrain(t *testing.T) {
 		p.Wait()
 		if s := sessiontest.Read(t, manager(t, redisURL), u.cookie); s.Subject() != "late" {
 			t.Errorf("the session belongs to %q", s.Subject())
+		}
+	})
+}
+
+// TestPatience leaves an upload unfinished: the program ends all the same, and loses nothing else.
+func TestPatience(t *testing.T) {
+	t.Parallel()
+	onBoth(t, "10ms", func(t *testing.T, p *recipe.Program, redisURL string) {
+		t.Helper()
+		u := &user{t: t, p: p, name: "slow"}
+		u.signIn()
+		u.startUpload()
+		p.WaitForLog("upload begins")
+		p.Signal(syscall.SIGTERM)
+		p.Signal(syscall.SIGINT)
+		p.WaitForLog("deadline exceeded") // the last that it says
+		_ = u.body.Close()
+		if err := <-u.uploaded; err == nil {
+			t.Error("the upload was answered as complete")
+		}
+		if n := uploads.Get(sessiontest.Read(t, manager(t, redisURL), u.cookie)); n != 0 {
+			t.Errorf("%d uploads are stored", n)
+		}
+		if n := events(t, redisURL)["login"]; n != 1 {
+			t.Errorf("%d events of login", n)
 		}
 	})
 }
@@ -263,6 +288,14 @@ func everythingIsThere(t *testing.T, redisURL string, all []*user) {
 			t.Errorf("%s: uploads, streams and websockets are %v, want 1 of each", u.name, n)
 		}
 	}
+	if counts := events(t, redisURL); counts["login"] != users || counts["committed"] != 3*users {
+		t.Errorf("events are %v, want %d of login and %d of committed", counts, users, 3*users)
+	}
+}
+
+// events returns how many events of each kind have been written down.
+func events(t *testing.T, redisURL string) (counts map[string]int) {
+	t.Helper()
 	o, err := redis.ParseURL(redisURL)
 	if err != nil {
 		t.Fatal(err)
@@ -273,12 +306,10 @@ func everythingIsThere(t *testing.T, redisURL string, all []*user) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	counts := map[string]int{}
+	counts = map[string]int{}
 	for _, entry := range entries {
 		kind, _, _ := strings.Cut(entry, " ")
 		counts[kind]++
 	}
-	if counts["login"] != users || counts["committed"] != 3*users {
-		t.Errorf("events are %v, want %d of login and %d of committed", counts, users, 3*users)
-	}
+	return counts
 }
