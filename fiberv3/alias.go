@@ -50,7 +50,11 @@ type (
 	// Store keeps sessions. See [github.com/cloakroom-go/sessions/core/store.Store].
 	Store = core.Store
 	// Auth says how a subject has proved who they are, for [core.Session.LoginWith] and
-	// [core.Session.StepUp]. See [core.Auth].
+	// [core.Session.StepUp].
+	//
+	// In JSON and in a log line the fields have names such as "provider_session", and what
+	// is zero or empty is left out. JSON is read back as it was written, except that it
+	// never has Start. See [core.Auth].
 	Auth = core.Auth
 	// SignIn says how a subject signs in, for [core.Session.SignIn]. The zero value is a
 	// login with a cookie that ends with the browser. See [core.SignIn].
@@ -58,12 +62,27 @@ type (
 	// Lease is the value of a key for [Once]: which request does the work, and until when
 	// the others wait for it. See [core.Lease].
 	Lease = core.Lease
-	// Info describes a session in a list. It authenticates nobody. See [core.Info].
+	// Info describes a session in a list. It authenticates nobody.
+	//
+	// In JSON and in a log line the fields have names such as "last_seen". Times are those
+	// of RFC 3339, and what is zero or empty is left out, except for "persistent". JSON is
+	// read back as it was written. The IP address and the user agent are personal data;
+	// [core.Options.NoDevice] keeps them out. See [core.Info].
 	Info = core.Info
 	// Stats counts what a manager has done since it was created. The counters are read one
 	// by one, so they need not be consistent with each other while requests are running.
-	// See [core.Stats].
+	//
+	// In JSON and in a log line the counters have names such as "store_failures", and all
+	// of them are there, also those at 0. JSON is read back as it was written. See
+	// [core.Stats].
 	Stats = core.Stats
+	// Policy is the policy of a manager: what its options and their defaults come to.
+	//
+	// In JSON and in a log line the fields have names such as "idle_timeout_seconds";
+	// durations are in seconds, and every field is there, also those that are zero. JSON of
+	// a policy cannot be read back: it describes a manager and configures none. See
+	// [core.Policy].
+	Policy = core.Policy
 	// LimitPolicy says what happens when a subject who has [core.Options.MaxSessions]
 	// sessions signs in again. See [core.LimitPolicy].
 	LimitPolicy = core.LimitPolicy
@@ -75,7 +94,12 @@ type (
 	// See [core.Codec].
 	Codec = core.Codec
 	// Event describes something that happened to a session. It never contains a ticket, a
-	// secret or a value. See [core.Event].
+	// secret or a value.
+	//
+	// In JSON and in a log line the fields have names such as "took_seconds", SessionID is
+	// "session" and Err is "error", as in the manager's own log lines. What is zero or
+	// empty is left out, and so is the context. An error is written as its text, so JSON of
+	// an event cannot be read back. See [core.Event].
 	Event = core.Event
 	// EventKind says what an [Event] reports. See [core.EventKind].
 	EventKind = core.EventKind

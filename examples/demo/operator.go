@@ -73,7 +73,7 @@ type operatorPage struct {
 func (a *App) operator(s *core.Session, r Request) Response {
 	o := operatorPage{
 		Events: a.eventLog.latest(), Counts: statistics(a.sessions.Stats()),
-		Policy: policyLines(a.sessions.Policy()),
+		Policy: policyLines(a.sessions.Policy().String()),
 	}
 	err := a.listSessions(r.Context, &o, r.Query("after"))
 	o.Unlisted = errors.Is(err, errors.ErrUnsupported)
