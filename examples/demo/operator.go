@@ -68,7 +68,7 @@ func (o *operator) enter(s *core.Session, r Request) Response {
 	case rightToken:
 	}
 	if err := r.Operator.SignIn(r.Context, "operator", core.SignIn{}); err != nil {
-		return o.Failed(r.Operator, err)
+		return o.Failed(s, err)
 	}
 	return Redirect("/operator")
 }
