@@ -6,6 +6,7 @@ import (
 	"io"
 	"log"
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -21,7 +22,7 @@ func ExampleSession_login() {
 	e.POST("/login", func(c echo.Context) error {
 		s := sessions.Get(c)
 		// Check the password here. SignIn replaces the secret of the session.
-		err := s.SignIn(c.Request().Context(), c.QueryParam("user"), sessions.SignIn{})
+		err := s.SignIn(c.Request().Context(), c.FormValue("user"), sessions.SignIn{})
 		if err != nil {
 			return echo.NewHTTPError(core.StatusCode(err)) // 409 or 503
 		}
@@ -40,11 +41,11 @@ func ExampleSession_login() {
 	})
 
 	browser := sessiontest.Browser(sessiontest.Handler(e))
-	show(browser, "GET", "/page")
-	show(browser, "POST", "/login?user=ann")
-	show(browser, "GET", "/page")
-	show(browser, "POST", "/logout")
-	show(browser, "GET", "/page")
+	show(browser, "GET", "/page", "")
+	show(browser, "POST", "/login", "user=ann")
+	show(browser, "GET", "/page", "")
+	show(browser, "POST", "/logout", "")
+	show(browser, "GET", "/page", "")
 	// Output:
 	// 401 please sign in
 	// 200 welcome, ann
@@ -63,7 +64,7 @@ func ExampleManager_devices() {
 	e := echo.New()
 	e.Use(sessions.Middleware(m))
 	e.POST("/login", func(c echo.Context) error {
-		if err := sessions.Get(c).Login(c.QueryParam("user")); err != nil {
+		if err := sessions.Get(c).Login(c.FormValue("user")); err != nil {
 			return echo.NewHTTPError(core.StatusCode(err))
 		}
 		return c.String(200, "welcome\n")
@@ -85,11 +86,11 @@ func ExampleManager_devices() {
 	})
 
 	laptop, phone := sessiontest.Browser(sessiontest.Handler(e)), sessiontest.Browser(sessiontest.Handler(e))
-	show(laptop, "POST", "/login?user=ann")
-	show(phone, "POST", "/login?user=ann")
-	show(laptop, "GET", "/devices")
-	show(laptop, "POST", "/devices/revoke-others")
-	show(laptop, "GET", "/devices")
+	show(laptop, "POST", "/login", "user=ann")
+	show(phone, "POST", "/login", "user=ann")
+	show(laptop, "GET", "/devices", "")
+	show(laptop, "POST", "/devices/revoke-others", "")
+	show(laptop, "GET", "/devices", "")
 	// Output:
 	// 200 welcome
 	// 200 welcome
@@ -98,13 +99,14 @@ func ExampleManager_devices() {
 	// 200 1 devices
 }
 
-// show sends a request and prints the response.
-func show(browser *http.Client, method, path string) {
-	request, err := http.NewRequestWithContext(context.Background(), method, sessiontest.Origin+path, http.NoBody)
+// show sends a form and prints the response.
+func show(browser *http.Client, method, path, form string) {
+	request, err := http.NewRequestWithContext(context.Background(), method, sessiontest.Origin+path, strings.NewReader(form))
 	if err != nil {
 		log.Print(err)
 		return
 	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	response, err := browser.Do(request)
 	if err != nil {
 		log.Print(err)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log"
 	"net/http"
+	"strings"
 
 	"github.com/gofiber/fiber/v3"
 
@@ -21,7 +22,7 @@ func ExampleSession_login() {
 	app.Post("/login", func(c fiber.Ctx) error {
 		s := sessions.Get(c)
 		// Check the password here. SignIn replaces the secret of the session.
-		err := s.SignIn(c.Context(), c.Query("user"), sessions.SignIn{})
+		err := s.SignIn(c.Context(), c.FormValue("user"), sessions.SignIn{})
 		if err != nil {
 			return fiber.NewError(core.StatusCode(err)) // 409 or 503
 		}
@@ -41,11 +42,11 @@ func ExampleSession_login() {
 
 	roundTrip := func(r *http.Request) (*http.Response, error) { return app.Test(r, fiber.TestConfig{}) }
 	browser := sessiontest.Browser(roundTrip)
-	show(browser, "GET", "/page")
-	show(browser, "POST", "/login?user=ann")
-	show(browser, "GET", "/page")
-	show(browser, "POST", "/logout")
-	show(browser, "GET", "/page")
+	show(browser, "GET", "/page", "")
+	show(browser, "POST", "/login", "user=ann")
+	show(browser, "GET", "/page", "")
+	show(browser, "POST", "/logout", "")
+	show(browser, "GET", "/page", "")
 	// Output:
 	// 401 please sign in
 	// 200 welcome, ann
@@ -64,7 +65,7 @@ func ExampleManager_devices() {
 	app := fiber.New()
 	app.Use(sessions.Middleware(m))
 	app.Post("/login", func(c fiber.Ctx) error {
-		if err := sessions.Get(c).Login(c.Query("user")); err != nil {
+		if err := sessions.Get(c).Login(c.FormValue("user")); err != nil {
 			return fiber.NewError(core.StatusCode(err))
 		}
 		return c.SendString("welcome\n")
@@ -87,11 +88,11 @@ func ExampleManager_devices() {
 
 	roundTrip := func(r *http.Request) (*http.Response, error) { return app.Test(r, fiber.TestConfig{}) }
 	laptop, phone := sessiontest.Browser(roundTrip), sessiontest.Browser(roundTrip)
-	show(laptop, "POST", "/login?user=ann")
-	show(phone, "POST", "/login?user=ann")
-	show(laptop, "GET", "/devices")
-	show(laptop, "POST", "/devices/revoke-others")
-	show(laptop, "GET", "/devices")
+	show(laptop, "POST", "/login", "user=ann")
+	show(phone, "POST", "/login", "user=ann")
+	show(laptop, "GET", "/devices", "")
+	show(laptop, "POST", "/devices/revoke-others", "")
+	show(laptop, "GET", "/devices", "")
 	// Output:
 	// 200 welcome
 	// 200 welcome
@@ -100,13 +101,14 @@ func ExampleManager_devices() {
 	// 200 1 devices
 }
 
-// show sends a request and prints the response.
-func show(browser *http.Client, method, path string) {
-	request, err := http.NewRequestWithContext(context.Background(), method, sessiontest.Origin+path, http.NoBody)
+// show sends a form and prints the response.
+func show(browser *http.Client, method, path, form string) {
+	request, err := http.NewRequestWithContext(context.Background(), method, sessiontest.Origin+path, strings.NewReader(form))
 	if err != nil {
 		log.Print(err)
 		return
 	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	response, err := browser.Do(request)
 	if err != nil {
 		log.Print(err)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log"
 	"net/http"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -22,7 +23,7 @@ func ExampleSession_login() {
 	r.POST("/login", func(c *gin.Context) {
 		s := sessions.Get(c)
 		// Check the password here. SignIn replaces the secret of the session.
-		err := s.SignIn(c.Request.Context(), c.Query("user"), sessions.SignIn{})
+		err := s.SignIn(c.Request.Context(), c.PostForm("user"), sessions.SignIn{})
 		if err != nil {
 			_ = c.AbortWithError(core.StatusCode(err), err) // 409 or 503
 			return
@@ -43,11 +44,11 @@ func ExampleSession_login() {
 	})
 
 	browser := sessiontest.Browser(sessiontest.Handler(r))
-	show(browser, "GET", "/page")
-	show(browser, "POST", "/login?user=ann")
-	show(browser, "GET", "/page")
-	show(browser, "POST", "/logout")
-	show(browser, "GET", "/page")
+	show(browser, "GET", "/page", "")
+	show(browser, "POST", "/login", "user=ann")
+	show(browser, "GET", "/page", "")
+	show(browser, "POST", "/logout", "")
+	show(browser, "GET", "/page", "")
 	// Output:
 	// 401 please sign in
 	// 200 welcome, ann
@@ -67,7 +68,7 @@ func ExampleManager_devices() {
 	r := gin.New()
 	r.Use(sessions.Middleware(m))
 	r.POST("/login", func(c *gin.Context) {
-		if err := sessions.Get(c).Login(c.Query("user")); err != nil {
+		if err := sessions.Get(c).Login(c.PostForm("user")); err != nil {
 			_ = c.AbortWithError(core.StatusCode(err), err)
 			return
 		}
@@ -92,11 +93,11 @@ func ExampleManager_devices() {
 	})
 
 	laptop, phone := sessiontest.Browser(sessiontest.Handler(r)), sessiontest.Browser(sessiontest.Handler(r))
-	show(laptop, "POST", "/login?user=ann")
-	show(phone, "POST", "/login?user=ann")
-	show(laptop, "GET", "/devices")
-	show(laptop, "POST", "/devices/revoke-others")
-	show(laptop, "GET", "/devices")
+	show(laptop, "POST", "/login", "user=ann")
+	show(phone, "POST", "/login", "user=ann")
+	show(laptop, "GET", "/devices", "")
+	show(laptop, "POST", "/devices/revoke-others", "")
+	show(laptop, "GET", "/devices", "")
 	// Output:
 	// 200 welcome
 	// 200 welcome
@@ -105,13 +106,14 @@ func ExampleManager_devices() {
 	// 200 1 devices
 }
 
-// show sends a request and prints the response.
-func show(browser *http.Client, method, path string) {
-	request, err := http.NewRequestWithContext(context.Background(), method, sessiontest.Origin+path, http.NoBody)
+// show sends a form and prints the response.
+func show(browser *http.Client, method, path, form string) {
+	request, err := http.NewRequestWithContext(context.Background(), method, sessiontest.Origin+path, strings.NewReader(form))
 	if err != nil {
 		log.Print(err)
 		return
 	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	response, err := browser.Do(request)
 	if err != nil {
 		log.Print(err)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log"
 	"net/http"
+	"strings"
 
 	"github.com/cloakroom-go/sessions/core"
 	"github.com/cloakroom-go/sessions/core/sessiontest"
@@ -19,7 +20,7 @@ func ExampleSession_login() {
 	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
 		s := sessions.Get(r)
 		// Check the password here. SignIn replaces the secret of the session.
-		err := s.SignIn(r.Context(), r.FormValue("user"), sessions.SignIn{})
+		err := s.SignIn(r.Context(), r.PostFormValue("user"), sessions.SignIn{})
 		if err != nil {
 			http.Error(w, "", core.StatusCode(err)) // 409 or 503
 			return
@@ -29,7 +30,7 @@ func ExampleSession_login() {
 	mux.HandleFunc("GET /page", func(w http.ResponseWriter, r *http.Request) {
 		user := sessions.Get(r).Subject()
 		if user == "" {
-			http.Error(w, "please sign in", 401)
+			http.Error(w, "please sign in", http.StatusUnauthorized)
 			return
 		}
 		_, _ = io.WriteString(w, "a page for "+user+"\n")
@@ -40,11 +41,11 @@ func ExampleSession_login() {
 	})
 
 	browser := sessiontest.Browser(sessiontest.Handler(session(mux)))
-	show(browser, "GET", "/page")
-	show(browser, "POST", "/login?user=ann")
-	show(browser, "GET", "/page")
-	show(browser, "POST", "/logout")
-	show(browser, "GET", "/page")
+	show(browser, "GET", "/page", "")
+	show(browser, "POST", "/login", "user=ann")
+	show(browser, "GET", "/page", "")
+	show(browser, "POST", "/logout", "")
+	show(browser, "GET", "/page", "")
 	// Output:
 	// 401 please sign in
 	// 200 welcome, ann
@@ -63,7 +64,7 @@ func ExampleManager_devices() {
 	mux := http.NewServeMux()
 	session := sessions.Middleware(m)
 	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
-		if err := sessions.Get(r).Login(r.FormValue("user")); err != nil {
+		if err := sessions.Get(r).Login(r.PostFormValue("user")); err != nil {
 			http.Error(w, "", core.StatusCode(err))
 			return
 		}
@@ -76,7 +77,7 @@ func ExampleManager_devices() {
 			http.Error(w, "", core.StatusCode(err))
 			return
 		}
-		_, _ = io.WriteString(w, fmt.Sprintf("%d devices\n", len(list)))
+		_, _ = fmt.Fprintf(w, "%d devices\n", len(list))
 	})
 	mux.HandleFunc("POST /devices/revoke-others", func(w http.ResponseWriter, r *http.Request) {
 		n, err := m.RevokeOthers(r.Context(), sessions.Get(r))
@@ -84,15 +85,15 @@ func ExampleManager_devices() {
 			http.Error(w, "", core.StatusCode(err))
 			return
 		}
-		_, _ = io.WriteString(w, fmt.Sprintf("%d signed out\n", n))
+		_, _ = fmt.Fprintf(w, "%d signed out\n", n)
 	})
 
 	laptop, phone := sessiontest.Browser(sessiontest.Handler(session(mux))), sessiontest.Browser(sessiontest.Handler(session(mux)))
-	show(laptop, "POST", "/login?user=ann")
-	show(phone, "POST", "/login?user=ann")
-	show(laptop, "GET", "/devices")
-	show(laptop, "POST", "/devices/revoke-others")
-	show(laptop, "GET", "/devices")
+	show(laptop, "POST", "/login", "user=ann")
+	show(phone, "POST", "/login", "user=ann")
+	show(laptop, "GET", "/devices", "")
+	show(laptop, "POST", "/devices/revoke-others", "")
+	show(laptop, "GET", "/devices", "")
 	// Output:
 	// 200 welcome
 	// 200 welcome
@@ -101,13 +102,14 @@ func ExampleManager_devices() {
 	// 200 1 devices
 }
 
-// show sends a request and prints the response.
-func show(browser *http.Client, method, path string) {
-	request, err := http.NewRequestWithContext(context.Background(), method, sessiontest.Origin+path, http.NoBody)
+// show sends a form and prints the response.
+func show(browser *http.Client, method, path, form string) {
+	request, err := http.NewRequestWithContext(context.Background(), method, sessiontest.Origin+path, strings.NewReader(form))
 	if err != nil {
 		log.Print(err)
 		return
 	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	response, err := browser.Do(request)
 	if err != nil {
 		log.Print(err)
