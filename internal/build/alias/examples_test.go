@@ -13,7 +13,7 @@ import (
 // shownAt returns the examples on the page of the package in a folder: "" is the package, "Session" a type.
 func shownAt(t *testing.T, folder string) map[string][]string {
 	t.Helper()
-	paths, err := filepath.Glob(filepath.Join("../../..", folder, "*.go"))
+	paths, err := filepath.Glob(filepath.Join("..", "..", "..", folder, "*.go"))
 	if err != nil || len(paths) == 0 {
 		t.Fatal(err)
 	}
