@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -14,30 +15,53 @@ import (
 
 // Auth says how a subject has proved who they are, for [Session.LoginWith] and
 // [Session.StepUp].
-type Auth struct {
+//
+// In JSON and in a log line the fields have names such as "provider_session", and what is zero or
+// empty is left out. JSON is read back as it was written, except that it never has Start.
+type Auth struct { //nolint:recvcheck // slog finds LogValue on values, too.
 	// Methods names the methods, with the values of RFC 8176 where they exist, such as "pwd",
 	// "otp" or "hwk". There may be at most 16 of at most 32 bytes each.
-	Methods []string
+	Methods []string `json:"methods,omitempty"`
 	// Level is the assurance level that the application assigns to the methods, from 1 to 255,
 	// such as the levels 1 to 3 of NIST SP 800-63B. The default, 0, states none.
-	Level int
+	Level int `json:"level,omitempty"`
 	// At is when the subject proved it, or when the proof began, if that was before the call, such
 	// as the auth_time of a single sign-on. A time in the future counts as now. The default is
 	// now. [Options.Lifetime] counts from At, so an older proof is refused with [ErrStaleProof].
 	// A login is refused if the sessions of its subject were revoked after At. The default is the
 	// arrival of the request, or the call of Login if another process has revoked them.
-	At time.Time
+	At time.Time `json:"at,omitzero"`
 	// Start is the result of [Manager.StartProof]. It makes exact which revocations refuse the
 	// login, whatever the clocks of several servers say. The default is to go by At.
-	Start ProofStart
+	Start ProofStart `json:"-"`
 	// ProviderSession names the session at the identity provider with which the subject signed
 	// in, such as the sid of an OpenID Connect ID token, for [Manager.RevokeProviderSession]. It
 	// has at most 512 bytes. If users come from several providers, put the provider's name in
 	// front of it. The default, "", states none.
-	ProviderSession string
+	ProviderSession string `json:"provider_session,omitempty"`
 	// Actor is the user who really acts, by [Session.ActAs], while the session is that of another
 	// one. It is "" if the subject acts. It cannot be set: a login with an Actor is refused.
-	Actor string
+	Actor string `json:"actor,omitempty"`
+}
+
+// attrs returns the names and values of the JSON.
+func (a *Auth) attrs() (all attrs) {
+	if len(a.Methods) > 0 {
+		all = append(all, slog.Any("methods", a.Methods))
+	}
+	if a.Level != 0 {
+		all = append(all, slog.Int("level", a.Level))
+	}
+	all.time("at", a.At)
+	all.text("provider_session", a.ProviderSession)
+	all.text("actor", a.Actor)
+	return all
+}
+
+// LogValue returns a group with the names and values of the JSON.
+func (a Auth) LogValue() slog.Value {
+	all := a.attrs()
+	return all.value()
 }
 
 // ProofStart says when the proof of a subject began, for [Auth.Start]; see [Manager.StartProof].

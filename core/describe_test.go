@@ -65,7 +65,7 @@ pages of signed-in users: kept in the browser's history
 IP address and user agent of signed-in sessions: kept in the session's record
 `},
 	} {
-		equal(t, name, "\n"+newTestManager(t, test.o).Policy(), "\n"+test.policy)
+		equal(t, name, "\n"+newTestManager(t, test.o).Policy().String(), "\n"+test.policy)
 	}
 	equal(t, "oldest", EvictOldest.String(), "the oldest is ended")
 	equal(t, "no limit of ours", LimitPolicy(9).String(), "unknown")

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 )
@@ -93,6 +94,18 @@ func (k EventKind) String() string {
 	return names[k]
 }
 
+// label returns the kind as metrics and JSON spell it.
+func (k EventKind) label() string { return snake(k.String()) }
+
+// MarshalText returns the kind as metrics spell it, such as "secret_reused". It returns no error.
+func (k EventKind) MarshalText() ([]byte, error) { return []byte(k.label()), nil }
+
+// UnmarshalText reads what MarshalText has returned, and refuses any other text.
+func (k *EventKind) UnmarshalText(text []byte) (err error) {
+	*k, err = parse(text, EventKind(eventKinds), EventKind.label)
+	return err
+}
+
 // Reason says why a session was ended, in [Event.Reason], or why a request's ticket no longer
 // opens it, in the result of [Session.Overtaken].
 type Reason string
@@ -126,7 +139,11 @@ const (
 
 // Event describes something that happened to a session. It never contains a ticket, a secret or
 // a value.
-type Event struct {
+//
+// In JSON and in a log line the fields have names such as "took_seconds", SessionID is "session"
+// and Err is "error", as in the manager's own log lines. What is zero or empty is left out, and so
+// is the context. An error is written as its text, so JSON of an event cannot be read back.
+type Event struct { //nolint:recvcheck // as Auth
 	Kind      EventKind
 	Time      time.Time // when it happened
 	SessionID string    // "" if the session has no id yet
@@ -151,6 +168,43 @@ type Event struct {
 	// [fasthttp.RequestCtx]: https://pkg.go.dev/github.com/valyala/fasthttp#RequestCtx
 	Context context.Context //nolint:containedctx // An event outlives the call with the context.
 }
+
+// fields returns the event under the names of the JSON.
+func (e *Event) fields() (a attrs) {
+	a.text("kind", e.Kind.label())
+	a.time("time", e.Time)
+	a.text("session", e.SessionID)
+	a.text("subject", e.Subject)
+	a.text("actor", e.Actor)
+	a.text("key", e.Key)
+	a.text("reason", string(e.Reason))
+	if e.Err != nil {
+		a.text("error", e.Err.Error())
+	}
+	a.number("dropped", e.Dropped)
+	a.text("operation", snake(e.Operation))
+	if e.Took != 0 {
+		a = append(a, secondsOf("took_seconds", e.Took))
+	}
+	return a
+}
+
+// LogValue returns a group with the names and values of the JSON.
+func (e Event) LogValue() slog.Value {
+	a := e.fields()
+	return a.value()
+}
+
+// MarshalJSON writes the event as a JSON object. It returns no error.
+func (e Event) MarshalJSON() ([]byte, error) {
+	a := e.fields()
+	return a.json()
+}
+
+// UnmarshalJSON returns an error, because JSON of an event has neither its cause nor its context.
+func (*Event) UnmarshalJSON([]byte) error { return errEventNotRead }
+
+var errEventNotRead = errors.New("sessions: an Event is written to JSON, and not read from it")
 
 // attrs returns the attributes of the event's log line.
 func (e *Event) attrs() []any {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -12,17 +13,50 @@ import (
 )
 
 // Info describes a session in a list. It authenticates nobody.
+//
+// In JSON and in a log line the fields have names such as "last_seen". Times are those of RFC
+// 3339, and what is zero or empty is left out, except for "persistent". JSON is read back as it
+// was written. The IP address and the user agent are personal data; [Options.NoDevice] keeps them
+// out.
 type Info struct {
-	ID              string    // the public id
-	Subject         string    // the signed-in user; "" if nobody is signed in
-	Created         time.Time // when the session was first stored
-	LastSeen        time.Time // when it was last used; see [Session.LastSeen]
-	Expires         time.Time // when it ends unless it is used again; zero if it never ends
-	AuthenticatedAt time.Time // the last login or step-up; zero if nobody is signed in
-	Auth            Auth      // how the subject has proved who they are
-	IP              string    // where a signed-in user last used it from; "" with NoDevice
-	UserAgent       string    // likewise, at most 256 bytes of it
-	Persistent      bool      // whether the cookie outlives the browser
+	// ID is the public id.
+	ID string `json:"id,omitempty"`
+	// Subject is the signed-in user; "" if nobody is signed in.
+	Subject string `json:"subject,omitempty"`
+	// Created is when the session was first stored.
+	Created time.Time `json:"created,omitzero"`
+	// LastSeen is when it was last used; see [Session.LastSeen].
+	LastSeen time.Time `json:"last_seen,omitzero"`
+	// Expires is when it ends unless it is used again; zero if it never ends.
+	Expires time.Time `json:"expires,omitzero"`
+	// AuthenticatedAt is the last login or step-up; zero if nobody is signed in.
+	AuthenticatedAt time.Time `json:"authenticated_at,omitzero"`
+	// Auth says how the subject has proved who they are.
+	Auth Auth `json:"auth,omitzero"`
+	// IP is where a signed-in user last used it from; "" with NoDevice.
+	IP string `json:"ip,omitempty"`
+	// UserAgent is what they last used it with, at most 256 bytes of it; "" with NoDevice.
+	UserAgent string `json:"user_agent,omitempty"`
+	// Persistent says whether the cookie outlives the browser.
+	Persistent bool `json:"persistent"`
+}
+
+// LogValue returns a group with the names and values of the JSON.
+func (i Info) LogValue() slog.Value { //nolint:gocritic // slog finds it on values, too.
+	var a attrs
+	a.text("id", i.ID)
+	a.text("subject", i.Subject)
+	a.time("created", i.Created)
+	a.time("last_seen", i.LastSeen)
+	a.time("expires", i.Expires)
+	a.time("authenticated_at", i.AuthenticatedAt)
+	if auth := i.Auth.attrs(); len(auth) > 0 {
+		a = append(a, slog.Attr{Key: "auth", Value: auth.value()})
+	}
+	a.text("ip", i.IP)
+	a.text("user_agent", i.UserAgent)
+	a = append(a, slog.Bool("persistent", i.Persistent))
+	return a.value()
 }
 
 // describe returns the description of a stored session.

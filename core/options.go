@@ -257,6 +257,28 @@ func (l LimitPolicy) String() string {
 	return "unknown"
 }
 
+// label returns the name of the policy's constant, in JSON's spelling.
+func (l LimitPolicy) label() string {
+	switch l {
+	case EvictOldest:
+		return "evict_oldest"
+	case EvictIdle:
+		return "evict_idle"
+	case RefuseLogin:
+		return "refuse_login"
+	}
+	return "unknown"
+}
+
+// MarshalText returns "evict_oldest", "evict_idle" or "refuse_login". It returns no error.
+func (l LimitPolicy) MarshalText() ([]byte, error) { return []byte(l.label()), nil }
+
+// UnmarshalText reads what MarshalText has returned, and refuses any other text.
+func (l *LimitPolicy) UnmarshalText(text []byte) (err error) {
+	*l, err = parse(text, RefuseLogin+1, LimitPolicy.label)
+	return err
+}
+
 // Preset is a level of a public standard, for [Options.Preset].
 type Preset uint8
 

@@ -20,6 +20,24 @@ func (p Preset) String() string {
 	return names[p]
 }
 
+// label returns the name of the preset's constant, in JSON's spelling.
+func (p Preset) label() string {
+	names := [...]string{"none", "aal1", "aal2", "aal3", "asvs1", "asvs2", "asvs3"}
+	if int(p) >= len(names) {
+		return "unknown"
+	}
+	return names[p]
+}
+
+// MarshalText returns "none", "aal1" to "aal3" or "asvs1" to "asvs3". It returns no error.
+func (p Preset) MarshalText() ([]byte, error) { return []byte(p.label()), nil }
+
+// UnmarshalText reads what MarshalText has returned, and refuses any other text.
+func (p *Preset) UnmarshalText(text []byte) (err error) {
+	*p, err = parse(text, PresetASVS3+1, Preset.label)
+	return err
+}
+
 // asvsLevel returns the level of an ASVS preset, or 0 for any other.
 func (p Preset) asvsLevel() int {
 	if p < PresetASVS1 {

@@ -1,27 +1,73 @@
 package core
 
-import "sync/atomic"
+import (
+	"log/slog"
+	"sync/atomic"
+)
 
 // Stats counts what a manager has done since it was created. The counters are read one by one,
 // so they need not be consistent with each other while requests are running.
+//
+// In JSON and in a log line the counters have names such as "store_failures", and all of them are
+// there, also those at 0. JSON is read back as it was written.
 type Stats struct {
-	Created       uint64 // sessions stored for the first time
-	Loaded        uint64 // requests with a valid ticket
-	Committed     uint64 // saved changes
-	Merged        uint64 // saved changes that were merged with those of another request
-	Touched       uint64 // sessions extended without a change
-	Renewed       uint64 // secrets changed by a renewal
-	Logins        uint64 // logins and step-ups
-	Destroyed     uint64 // sessions ended by Destroy
-	Revoked       uint64 // sessions ended from outside
-	Gone          uint64 // requests whose session ended while they ran
-	Expired       uint64 // tickets of expired sessions
-	Refused       uint64 // tickets that do not open their session
-	Reused        uint64 // tickets with a secret that was replaced long ago
-	LimitsReached uint64 // logins beyond MaxSessions
-	Undecodable   uint64 // damaged records
-	StoreFailures uint64 // failed calls of the store
-	EventsDropped uint64 // events dropped because the hook was too slow
+	// Created counts sessions stored for the first time.
+	Created uint64 `json:"created"`
+	// Loaded counts requests with a valid ticket.
+	Loaded uint64 `json:"loaded"`
+	// Committed counts saved changes.
+	Committed uint64 `json:"committed"`
+	// Merged counts saved changes that were merged with those of another request.
+	Merged uint64 `json:"merged"`
+	// Touched counts sessions extended without a change.
+	Touched uint64 `json:"touched"`
+	// Renewed counts secrets changed by a renewal.
+	Renewed uint64 `json:"renewed"`
+	// Logins counts logins and step-ups.
+	Logins uint64 `json:"logins"`
+	// Destroyed counts sessions ended by Destroy.
+	Destroyed uint64 `json:"destroyed"`
+	// Revoked counts sessions ended from outside.
+	Revoked uint64 `json:"revoked"`
+	// Gone counts requests whose session ended while they ran.
+	Gone uint64 `json:"gone"`
+	// Expired counts tickets of expired sessions.
+	Expired uint64 `json:"expired"`
+	// Refused counts tickets that do not open their session.
+	Refused uint64 `json:"refused"`
+	// Reused counts tickets with a secret that was replaced long ago.
+	Reused uint64 `json:"reused"`
+	// LimitsReached counts logins beyond MaxSessions.
+	LimitsReached uint64 `json:"limits_reached"`
+	// Undecodable counts damaged records.
+	Undecodable uint64 `json:"undecodable"`
+	// StoreFailures counts failed calls of the store.
+	StoreFailures uint64 `json:"store_failures"`
+	// EventsDropped counts events dropped because the hook was too slow.
+	EventsDropped uint64 `json:"events_dropped"`
+}
+
+// LogValue returns a group with the names and values of the JSON.
+func (s Stats) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.Uint64("created", s.Created),
+		slog.Uint64("loaded", s.Loaded),
+		slog.Uint64("committed", s.Committed),
+		slog.Uint64("merged", s.Merged),
+		slog.Uint64("touched", s.Touched),
+		slog.Uint64("renewed", s.Renewed),
+		slog.Uint64("logins", s.Logins),
+		slog.Uint64("destroyed", s.Destroyed),
+		slog.Uint64("revoked", s.Revoked),
+		slog.Uint64("gone", s.Gone),
+		slog.Uint64("expired", s.Expired),
+		slog.Uint64("refused", s.Refused),
+		slog.Uint64("reused", s.Reused),
+		slog.Uint64("limits_reached", s.LimitsReached),
+		slog.Uint64("undecodable", s.Undecodable),
+		slog.Uint64("store_failures", s.StoreFailures),
+		slog.Uint64("events_dropped", s.EventsDropped),
+	)
 }
 
 // counters counts events by kind. It is striped, so that processors do not contend for cache

@@ -11,6 +11,20 @@
 //
 // Most applications need [New], [Options], [Get], [Key] and the methods of [Session].
 //
+// These are the methods that most applications call:
+//
+//   - [core.Session.SignIn], or [core.Session.Login], signs a user in
+//   - [core.Session.Destroy] signs them out
+//   - [core.Session.Subject] returns the user who is signed in
+//   - [core.Session.Fresh] and [core.Session.Confirm] ask again before something sensitive
+//   - [core.Key.Get], [core.Key.Set], [core.Key.Update] and [core.Key.Take] read and write a value
+//   - [core.Manager.List], [core.Manager.Revoke] and [core.Manager.RevokeOthers] are for the page
+//     on which users see their devices
+//
+// All of them are listed at [Session], [Key] and [Manager]. The command line has them with core:
+//
+//	go doc github.com/cloakroom-go/sessions/core Session.Login
+//
 // The middleware loads the session before the handler runs. It saves the session before the first
 // byte of the response is sent, whichever way the handler sends it. Changes made after that are
 // saved when the handler has returned; a change that needs a cookie fails with [ErrLate] then.

@@ -1,7 +1,6 @@
 package examples_test
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -10,12 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
-
-	"github.com/cloakroom-go/sessions/core"
-	"github.com/cloakroom-go/sessions/core/memstore"
-	"github.com/cloakroom-go/sessions/examples/demo"
 )
 
 // TestAccounts is about users, their devices and the operator, on each framework over HTTP.
@@ -33,7 +27,7 @@ func TestAccounts(t *testing.T) {
 		"GateSendsNowhere": sendsNowhere,
 		"ChangePassword":   changesPassword,
 		"SignedOut":        needsSignIn,
-		"OperatorIsHere":   operatorIsHere,
+		"OperatorNeeds":    operatorNeedsToken,
 		"OperatorEnds":     operatorEnds,
 	}
 	binaries := build(t)
@@ -90,7 +84,7 @@ func (v *visitor) device(user string) *visitor {
 // listed returns the ids on a page with a list of sessions.
 func (v *visitor) listed(path string) (ids []string) {
 	v.Helper()
-	for _, found := range regexp.MustCompile(`<li data-id="([0-9a-f-]{36})">`).FindAllStringSubmatch(v.wants(path, 200), -1) {
+	for _, found := range regexp.MustCompile(`<li data-id="([0-9a-f-]{36})"`).FindAllStringSubmatch(v.wants(path, 200), -1) {
 		ids = append(ids, found[1])
 	}
 	return ids
@@ -221,7 +215,7 @@ func revokesOne(v *visitor) {
 	lost.wants("/devices", 200, "You are not signed in here.")
 	v.remains(v.id(), kept.id())
 	for _, id := range []string{id, stranger.id(), "", "nonsense", strings.ToUpper(kept.id())} {
-		v.post("/devices/revoke", url.Values{"id": {id}}).wants(v, 404, "No such device")
+		v.post("/devices/revoke", url.Values{"id": {id}}).wants(v, 404, "No such session")
 	}
 	v.remains(v.id(), kept.id())
 	stranger.remains(stranger.id())
@@ -345,34 +339,55 @@ func needsSignIn(v *visitor) {
 	}
 }
 
-// operatorIsHere asks for the operator's page under names and through proxies that are not this computer.
-func operatorIsHere(v *visitor) {
+// operate enters the operator's token.
+func (v *visitor) operate() {
+	v.Helper()
+	v.post("/operator", url.Values{"token": {operatorToken}}).wants(v, 200, "administrator’s login")
+}
+
+// operatorNeedsToken asks for the operator's page without the token, with a wrong one and from where the token was not entered.
+func operatorNeedsToken(v *visitor) {
 	v.signIn("vera")
-	elsewhere := func(change func(*http.Request)) {
+	id := v.id()
+	refused := func(status int, r *http.Request) {
 		v.Helper()
-		for _, r := range []*http.Request{v.request(http.MethodGet, "/operator", nil), v.request(http.MethodPost, "/operator/end", url.Values{"id": {v.id()}})} {
-			change(r)
-			got := v.send(r)
-			got.wants(v, 403, "Only from this computer")
-			if strings.Contains(got.body, "data-id") {
-				v.Error("and yet it shows sessions")
-			}
+		got := v.send(r)
+		got.wants(v, status, `name="token"`)
+		if strings.Contains(got.body, "data-id") {
+			v.Error("and yet it shows sessions")
 		}
 	}
-	for _, host := range []string{"example.com", "example.com:8080", "localhost.example.com", "127.0.0.1.example.com", "192.0.2.1:80", "[2001:db8::1]:80", "0.0.0.0:80"} {
-		elsewhere(func(r *http.Request) { r.Host = host })
-	}
-	elsewhere(func(r *http.Request) { r.Header.Set("X-Forwarded-For", "127.0.0.1") })
-	elsewhere(func(r *http.Request) { r.Header.Set("Forwarded", "for=127.0.0.1") })
-	for _, host := range []string{"localhost", "LOCALHOST:8080", "127.0.0.1", "127.0.0.9:80", "[::1]", "[::1]:80"} {
+	end := url.Values{"id": {id}, "token": {operatorToken}}
+	for _, change := range []func(*http.Request){
+		func(*http.Request) {},
+		func(r *http.Request) { r.Header.Set("X-Forwarded-For", "127.0.0.1") },
+		func(r *http.Request) { r.URL.RawQuery = url.Values{"token": {operatorToken}}.Encode() },
+		func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "operator", Value: v.token()}) }, //nolint:gosec // a cookie that is sent
+	} {
 		r := v.request(http.MethodGet, "/operator", nil)
-		r.Host = host
-		v.send(r).wants(v, 200, "administrator’s login")
+		change(r)
+		refused(200, r)
+		r = v.request(http.MethodPost, "/operator/end", end)
+		change(r)
+		refused(403, r)
 	}
+	for _, token := range []string{"", strings.ToUpper(operatorToken)} {
+		refused(403, v.request(http.MethodPost, "/operator", url.Values{"token": {token}}))
+	}
+	if v.id() != id {
+		v.Error("the session has ended")
+	}
+	v.operate()
+	v.wants("/operator", 200, "administrator’s login", "data-id=")
+	v.stranger().wants("/operator", 200, `name="token"`)
+	v.post("/operator/leave", nil).wants(v, 200, `name="token"`)
+	v.wants("/operator", 200, `name="token"`)
+	v.wants("/session", 200, id) // the operator has left, the visitor has not
 }
 
 // operatorEnds ends somebody's session, one that is not there, and the operator's own.
 func operatorEnds(v *visitor) {
+	v.operate()
 	victim := v.device("sophie")
 	id, token := victim.id(), victim.token()
 	v.post("/operator/end", url.Values{"id": {id}}).wants(v, 200, "administrator’s login")
@@ -399,6 +414,7 @@ func operatorPages(v *visitor) {
 	for n := range users {
 		want[v.device("user-"+strconv.Itoa(n)).id()] = true
 	}
+	v.operate()
 	v.wants("/operator", 200, `<span id="total">23</span>`, "<h3>user-", "<dt>Sessions begun</dt><dd>23</dd>", "<dt>Signed in or confirmed</dt><dd>23</dd>",
 		"<dt>idle timeout</dt><dd>24h0m0s", "SameSite=Lax", "<dt>Ended from elsewhere</dt><dd>0</dd>")
 	seen := map[string]bool{}
@@ -476,6 +492,7 @@ func withoutLists(v *visitor, p program) {
 	other := v.device(user)
 	v.post("/devices/revoke-others", nil).wants(v, 501, "Not on this store")
 	v.post("/password", url.Values{"phrase": {"abracadabra"}}).wants(v, 501, "Not on this store")
+	v.operate()
 	v.wants("/operator", 200, "keeps no list of its sessions", "<dt>Sessions begun</dt><dd>2</dd>", "<td>login</td>")
 	token := other.token()
 	v.post("/devices/revoke", url.Values{"id": {other.id()}}).wants(v, 200, "That device is signed out.") // an id is enough for that
@@ -483,96 +500,4 @@ func withoutLists(v *visitor, p program) {
 	if complaints := stop(); complaints != "" {
 		v.Errorf("the program complained: %s", complaints)
 	}
-}
-
-// TestGateCloses lets time pass after a confirmation.
-func TestGateCloses(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newBare(t)
-		defer b.close(t)
-		b.post(t, "/signin", url.Values{"user": {"ada"}})
-		b.post(t, "/confirm", url.Values{"phrase": {"open sesame"}})
-		for _, test := range []struct {
-			wait time.Duration
-			want string
-		}{{0, "/devices"}, {5 * time.Minute, "/devices"}, {time.Millisecond, "/confirm?next=/devices"}, {time.Hour, "/confirm?next=/devices"}} {
-			time.Sleep(test.wait)
-			if got := b.post(t, "/devices/revoke-others", nil).Header["Location"]; got != test.want {
-				t.Errorf("after %v more: sent to %q, want %q", test.wait, got, test.want)
-			}
-		}
-	})
-}
-
-// TestOperatorRefusesOtherComputers connects from elsewhere, which the programs of the other tests do not see, and says
-// that it is localhost.
-func TestOperatorRefusesOtherComputers(t *testing.T) {
-	t.Parallel()
-	b := newBare(t)
-	defer b.close(t)
-	for remote, want := range map[string]int{
-		"127.0.0.1:80": 200, "[::1]:80": 200, "[::ffff:127.0.0.1]:80": 200, "192.0.2.1:80": 403, "[2001:db8::1]:80": 403, "": 403,
-	} {
-		b.remote = remote
-		if got := b.send(t, http.MethodGet, "/operator", nil).Status; got != want {
-			t.Errorf("from %q: status %d, want %d", remote, got, want)
-		}
-		if got := b.post(t, "/operator/end", nil).Status; want == 403 && got != 403 {
-			t.Errorf("ending a session from %q: status %d", remote, got)
-		}
-	}
-}
-
-// bare is a browser that needs no framework, and so no network, which would stop the clock of a bubble.
-type bare struct {
-	app            *demo.App
-	store          *memstore.Store
-	remote, cookie string
-}
-
-// newBare returns a browser with an application of its own. Whoever made it closes it: a bubble's goroutines end in it.
-func newBare(t *testing.T) *bare {
-	t.Helper()
-	store := memstore.New(memstore.Options{})
-	app, err := demo.New("no framework", core.Options{Store: store}, t.Context().Done())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &bare{app: app, store: store, remote: "127.0.0.1:80"}
-}
-
-func (b *bare) close(t *testing.T) {
-	t.Helper()
-	if err := errors.Join(b.app.Close(t.Context()), b.store.Close()); err != nil {
-		t.Error(err)
-	}
-}
-
-func (b *bare) post(t *testing.T, path string, form url.Values) demo.Response {
-	t.Helper()
-	return b.send(t, http.MethodPost, path, form)
-}
-
-// send returns the response to a request, and keeps its cookie.
-func (b *bare) send(t *testing.T, method, path string, form url.Values) demo.Response {
-	t.Helper()
-	routes := b.app.Routes()
-	i := slices.IndexFunc(routes, func(r demo.Route) bool { return r.Method == method && r.Path == path })
-	var sc core.Scope
-	if err := sc.Open(t.Context(), nil, b.app.Sessions(), nil, b.cookie); err != nil {
-		t.Fatal(err)
-	}
-	absent := func(string) string { return "" }
-	res := routes[i].Handler(sc.Get(), demo.Request{
-		Context: t.Context(), Method: method, Path: path, Host: "localhost", Remote: b.remote, Header: absent, Query: absent, Field: form.Get,
-	})
-	reply, err := sc.CommitHeader()
-	if err = errors.Join(err, sc.Close()); err != nil {
-		t.Fatal(err)
-	}
-	if reply.SetCookie != "" {
-		b.cookie, _, _ = strings.Cut(reply.SetCookie, ";")
-	}
-	return res
 }

@@ -208,7 +208,7 @@ func crossOriginPosts(ctx context.Context, t *testing.T, base string) {
 	defer trap.Close()
 	do(ctx, t, chromedp.Navigate(base), chromedp.SendKeys(chromedp.CSS("#name"), "Ada"), chromedp.Click(chromedp.CSS("#signin")), chromedp.WaitVisible(signOut))
 	for _, origin := range []string{trap.URL, strings.Replace(trap.URL, "127.0.0.1", "localhost", 1)} {
-		for _, path := range []string{"/signin", "/signout", "/counter", "/preferences", "/session/renew", "/devices/revoke-others", "/operator/end"} {
+		for _, path := range []string{"/signin", "/signout", "/counter", "/preferences", "/session/renew", "/devices/revoke-others", "/operator", "/operator/end"} {
 			do(ctx, t, chromedp.Navigate(origin+path), chromedp.Click(chromedp.CSS("button")), chromedp.WaitVisible(chromedp.CSS("main h1")))
 			if page := text(ctx, t, "main"); !strings.Contains(page, "Not from this site") {
 				t.Errorf("a post from %s to %s was answered by\n%s", origin, path, page)

@@ -47,6 +47,8 @@ func TestDemo(t *testing.T) {
 		"Walk":             walk,
 		"Watch":            watch,
 		"CrossOriginPosts": crossOriginPosts,
+		"Header":           headerTellsWho,
+		"Operator":         operates,
 	}
 	binaries, open := build(t), browser(t)
 	t.Run("Stores", func(t *testing.T) { t.Parallel(); runsOnEveryStore(t, binaries) })
@@ -136,7 +138,8 @@ func launch(t *testing.T, binary string, args ...string) (address string, stop f
 	var complaints bytes.Buffer
 	cmd := exec.Command(binary, append([]string{"-addr", "localhost:0"}, args...)...) //nolint:gosec,noctx // the test's own; stopped by a signal below, which is under test
 	cmd.Stderr = &complaints
-	cmd.Env = append([]string{"GORACE=atexit_sleep_ms=100"}, os.Environ()...) // the race detector would wait for a second at each end
+	// The race detector would wait for a second at each end.
+	cmd.Env = append([]string{"GORACE=atexit_sleep_ms=100", "CLOAKROOM_OPERATOR_TOKEN=" + operatorToken}, os.Environ()...)
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -153,13 +156,16 @@ func launch(t *testing.T, binary string, args ...string) (address string, stop f
 	})
 	t.Cleanup(func() { stop() })
 	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if _, address, ok := strings.Cut(lines.Text(), "open  "); ok {
+		if _, address, ok := strings.Cut(lines.Text(), "open      "); ok {
 			return address, stop
 		}
 	}
 	t.Fatalf("%s did not say where to open it", binary)
 	return "", nil
 }
+
+// operatorToken is the token of the programs under test.
+const operatorToken = "correct-horse-battery"
 
 // visitor is a browser without scripts. It reports every response, other than its Set-Cookie fields, that tells the secret
 // of a session it has had.
@@ -330,7 +336,7 @@ func signInAndOut(v *visitor) {
 		v.Error("signing in is to change the secret, and the secret only")
 	}
 	v.wants("/session", 200, "<code>visits</code>", "Expires")
-	v.wants("/nowhere", 404, "Nothing hangs here")
+	v.wants("/nowhere", 404, "There is no such page")
 	v.post("/signout", nil).wants(v, 200, "Signed out")
 	if v.token() != "" {
 		v.Error("signing out left the cookie")

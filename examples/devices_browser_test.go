@@ -24,6 +24,7 @@ func TestTwoBrowsers(t *testing.T) {
 			t.Parallel()
 			tabs := open(t, 2)
 			p := &pair{T: t, ada: tabs[0], second: tabs[1], onlooker: visit(t, start(t, filepath.Join(binaries, framework)))}
+			p.onlooker.operate()
 			p.listen()
 			p.remembers()
 			p.confirms()

@@ -13,23 +13,64 @@ import (
 type (
 	// Options configures a [Manager]. The zero value is the safe default. [NewManager]
 	// checks the options once and returns an error that says what to change. See
-	// [core.Options].
+	// [core.Options], or go doc github.com/cloakroom-go/sessions/core Options.
 	Options = core.Options
 	// Cookie describes the session cookie. The zero value is a cookie named "session" that
 	// is valid for all paths of its host and for no other host, is sent over https only, is
 	// hidden from scripts, and is not sent with most cross-site requests (RFC 6265bis,
-	// OWASP ASVS 5.0 chapter 3.3). See [core.Cookie].
+	// OWASP ASVS 5.0 chapter 3.3). See [core.Cookie], or go doc
+	// github.com/cloakroom-go/sessions/core Cookie.
 	Cookie = core.Cookie
 	// FormerCookie names a cookie that the application used before. Browsers tell cookies
-	// apart by these fields. See [core.FormerCookie].
+	// apart by these fields. See [core.FormerCookie], or go doc
+	// github.com/cloakroom-go/sessions/core FormerCookie.
 	FormerCookie = core.FormerCookie
 	// SameSite is the SameSite attribute of a cookie (RFC 6265bis, section 5.5.7). See
-	// [core.SameSite].
+	// [core.SameSite], or go doc github.com/cloakroom-go/sessions/core SameSite.
 	SameSite = core.SameSite
 	// Manager manages the sessions of one configuration: the store, the cookie and the
 	// timeouts. It is safe for concurrent use and lasts as long as the application.
 	// Applications make one with their framework's package and pass it to the middleware.
 	// See [core.Manager].
+	//
+	// These are its methods:
+	//
+	//   - [core.Manager.All] returns an iterator over all sessions of this manager.
+	//   - [core.Manager.Close] stops purging expired records, delivers the events that wait
+	//     for Options.OnEvent and ends the manager's goroutines, if it has any.
+	//   - [core.Manager.Count] returns the number of records under the manager's prefix
+	//     that have not expired.
+	//   - [core.Manager.Erase] removes what the store keeps about a subject, as when a user
+	//     asks for it, and returns how many sessions it ended.
+	//   - [core.Manager.List] returns the sessions of a subject, the most recently used
+	//     first: the user's devices.
+	//   - [core.Manager.Lookup] returns the session with a public id, or ErrNotFound if
+	//     there is none.
+	//   - [core.Manager.Page] returns a page of about limit sessions of this manager,
+	//     signed in or not, and the cursor of the next page.
+	//   - [core.Manager.Policy] returns the manager's policy, for the log at start-up or
+	//     for the documentation that OWASP ASVS 5.0 (7.1.1 and 7.1.2) asks for.
+	//   - [core.Manager.Revoke] ends one session of a subject for good, by its public id.
+	//   - [core.Manager.RevokeAll] ends the sessions of a subject for good, except for
+	//     those whose ids are given, and returns how many it ended.
+	//   - [core.Manager.RevokeByID] ends one session for good by its public id, whoever it
+	//     belongs to, signed in or not.
+	//   - [core.Manager.RevokeEverything] ends every session of this manager that exists
+	//     when it is called, signed in or not, and returns how many it ended (OWASP
+	//     ASVS 5.0, 7.4.5).
+	//   - [core.Manager.RevokeOthers] ends all sessions of the signed-in subject except for
+	//     s, such as after a change of password (OWASP ASVS 5.0, 7.4.3), and returns
+	//     how many it ended.
+	//   - [core.Manager.RevokeProviderSession] ends the sessions whose logins have named a
+	//     session of an identity provider, in Auth.ProviderSession, and returns how
+	//     many it ended.
+	//   - [core.Manager.StartProof] notes that the proof of a subject begins: that the
+	//     application is about to check a password, for instance.
+	//   - [core.Manager.Stats] returns what this manager has counted since it was created.
+	//
+	// To read all about one of them:
+	//
+	//	go doc github.com/cloakroom-go/sessions/core Manager.List
 	Manager = core.Manager
 	// Session is the view that one request has of one session. What the handler reads and
 	// writes stays in memory until the middleware commits it, before the first byte of the
@@ -38,6 +79,74 @@ type (
 	// A Session is safe for concurrent use by the goroutines of its request, and holds
 	// nothing that the framework reuses. It may be kept after the request: it then keeps
 	// its last state, and [core.Session.Save] stores later changes. See [core.Session].
+	//
+	// These are its methods:
+	//
+	//   - [core.Session.ActAs] lets the signed-in user act for another one, as a support
+	//     team does, and saves.
+	//   - [core.Session.Auth] returns how the subject has proved who they are since the
+	//     login.
+	//   - [core.Session.AuthenticatedAt] returns when the subject last proved who they are,
+	//     by a login or a step-up.
+	//   - [core.Session.Check] looks again whether the session is still valid: before
+	//     something that must not be done for a user who was signed out meanwhile,
+	//     such as at the end of a long upload, and in streams and websockets.
+	//   - [core.Session.Clear] removes all values, including those that other requests add
+	//     before it is saved.
+	//   - [core.Session.Confirm] is the step-up of an application in one call: it records
+	//     that the signed-in subject has proved again who they are, and saves; see
+	//     Session.StepUp.
+	//   - [core.Session.Created] returns when the session was first stored, with a
+	//     resolution of a millisecond.
+	//   - [core.Session.Delete] removes the value under key.
+	//   - [core.Session.Destroy] ends the session for good.
+	//   - [core.Session.Expires] returns when the session ends unless it is used again.
+	//   - [core.Session.Fresh] reports whether the subject proved who they are within the
+	//     last maxAge, for handlers that ask again before something sensitive.
+	//   - [core.Session.FreshLevel] is like Session.Fresh for a proof of at least the given
+	//     level.
+	//   - [core.Session.Get] decodes the value under key into what v, a pointer, points to,
+	//     and reports whether there is a value.
+	//   - [core.Session.ID] returns the public id of the session, a UUIDv7 in canonical
+	//     form.
+	//   - [core.Session.IsNew] reports whether the session has not been stored yet.
+	//   - [core.Session.KeepAlive] counts as a use of the session, without a change: it
+	//     extends the session in the store as a request does.
+	//   - [core.Session.Keys] returns the keys that have a value, sorted.
+	//   - [core.Session.LastSeen] returns when the session was last used.
+	//   - [core.Session.Len] returns the number of keys that have a value.
+	//   - [core.Session.Login] binds the session to subject.
+	//   - [core.Session.LoginWith] is like Session.Login and records how the subject has
+	//     proved who they are.
+	//   - [core.Session.Overtaken] reports whether the request's ticket was good until
+	//     another request of the browser, or somebody else, replaced its secret or
+	//     ended its session, and why.
+	//   - [core.Session.Passive] says that the request is not use of the session, as a poll
+	//     or a clock that the page starts by itself: it does not extend the session,
+	//     renews no secret, and notes no device.
+	//   - [core.Session.Remaining] returns how long the session lasts unless it is used
+	//     again.
+	//   - [core.Session.Remember] makes the cookie of this session outlive the browser
+	//     (true) or end with it (false), whatever Cookie.SessionOnly says.
+	//   - [core.Session.Renew] replaces the session's secret and keeps its id and data.
+	//   - [core.Session.Save] saves the session's changes now.
+	//   - [core.Session.Set] stores v under key.
+	//   - [core.Session.SetExpiry] gives this session its own idle timeout: at least one
+	//     second, Permanent, or 0 to return to Options.Expiry.
+	//   - [core.Session.SignIn] is the login of an application in one call: it signs the
+	//     subject in, sets how long the session and its cookie last, removes what
+	//     another subject has left, and saves.
+	//   - [core.Session.StepUp] records that the signed-in subject has proved again who
+	//     they are, before something sensitive or to reach a higher level (OWASP ASVS
+	//     5.0, 7.5).
+	//   - [core.Session.StopActing] ends the session in which the user acts for another
+	//     one, and comes back to their own, which has its values and its times of
+	//     proof as they were.
+	//   - [core.Session.Subject] returns the signed-in user, or "" if nobody is signed in.
+	//
+	// To read all about one of them:
+	//
+	//	go doc github.com/cloakroom-go/sessions/core Session.Login
 	Session = core.Session
 	// Key is the name and the type of a value in a session. Declare each key once, as a
 	// constant:
@@ -46,42 +155,90 @@ type (
 	//
 	// T is any type that the codec carries: docs/values.md has the list. Values are copied.
 	// See [core.Key].
+	//
+	// These are its methods:
+	//
+	//   - [core.Key.Delete] removes the value.
+	//   - [core.Key.Get] returns the value, or the zero value of T if there is none.
+	//   - [core.Key.Lookup] returns the value and reports whether there is one.
+	//   - [core.Key.Set] stores v.
+	//   - [core.Key.Take] returns the value and removes it, for values that are read once,
+	//     such as a flash message.
+	//   - [core.Key.TakeOnce] returns the value and removes it from the stored session
+	//     before it returns, together with the other pending changes.
+	//   - [core.Key.Update] replaces the value with the result of fn and returns it.
+	//
+	// To read all about one of them:
+	//
+	//	go doc github.com/cloakroom-go/sessions/core Key.Update
 	Key[T any] = core.Key[T]
 	// Store keeps sessions. See [github.com/cloakroom-go/sessions/core/store.Store].
 	Store = core.Store
 	// Auth says how a subject has proved who they are, for [core.Session.LoginWith] and
-	// [core.Session.StepUp]. See [core.Auth].
+	// [core.Session.StepUp].
+	//
+	// In JSON and in a log line the fields have names such as "provider_session", and what
+	// is zero or empty is left out. JSON is read back as it was written, except that it
+	// never has Start. See [core.Auth], or go doc github.com/cloakroom-go/sessions/core
+	// Auth.
 	Auth = core.Auth
 	// SignIn says how a subject signs in, for [core.Session.SignIn]. The zero value is a
-	// login with a cookie that ends with the browser. See [core.SignIn].
+	// login with a cookie that ends with the browser. See [core.SignIn], or go doc
+	// github.com/cloakroom-go/sessions/core SignIn.
 	SignIn = core.SignIn
 	// Lease is the value of a key for [Once]: which request does the work, and until when
-	// the others wait for it. See [core.Lease].
+	// the others wait for it. See [core.Lease], or go doc
+	// github.com/cloakroom-go/sessions/core Lease.
 	Lease = core.Lease
-	// Info describes a session in a list. It authenticates nobody. See [core.Info].
+	// Info describes a session in a list. It authenticates nobody.
+	//
+	// In JSON and in a log line the fields have names such as "last_seen". Times are those
+	// of RFC 3339, and what is zero or empty is left out, except for "persistent". JSON is
+	// read back as it was written. The IP address and the user agent are personal data;
+	// [core.Options.NoDevice] keeps them out. See [core.Info], or go doc
+	// github.com/cloakroom-go/sessions/core Info.
 	Info = core.Info
 	// Stats counts what a manager has done since it was created. The counters are read one
 	// by one, so they need not be consistent with each other while requests are running.
-	// See [core.Stats].
+	//
+	// In JSON and in a log line the counters have names such as "store_failures", and all
+	// of them are there, also those at 0. JSON is read back as it was written. See
+	// [core.Stats], or go doc github.com/cloakroom-go/sessions/core Stats.
 	Stats = core.Stats
+	// Policy is the policy of a manager: what its options and their defaults come to.
+	//
+	// In JSON and in a log line the fields have names such as "idle_timeout_seconds";
+	// durations are in seconds, and every field is there, also those that are zero. JSON of
+	// a policy cannot be read back: it describes a manager and configures none. See
+	// [core.Policy], or go doc github.com/cloakroom-go/sessions/core Policy.
+	Policy = core.Policy
 	// LimitPolicy says what happens when a subject who has [core.Options.MaxSessions]
-	// sessions signs in again. See [core.LimitPolicy].
+	// sessions signs in again. See [core.LimitPolicy], or go doc
+	// github.com/cloakroom-go/sessions/core LimitPolicy.
 	LimitPolicy = core.LimitPolicy
-	// Preset is a level of a public standard, for [core.Options.Preset]. See [core.Preset].
+	// Preset is a level of a public standard, for [core.Options.Preset]. See [core.Preset],
+	// or go doc github.com/cloakroom-go/sessions/core Preset.
 	Preset = core.Preset
 	// Codec converts values to bytes and back, each value on its own. It must be safe for
 	// concurrent use and return the same bytes for equal values. It must neither keep nor
 	// change the bytes it is passed, and what it decodes must share no memory with them.
-	// See [core.Codec].
+	// See [core.Codec], or go doc github.com/cloakroom-go/sessions/core Codec.
 	Codec = core.Codec
 	// Event describes something that happened to a session. It never contains a ticket, a
-	// secret or a value. See [core.Event].
+	// secret or a value.
+	//
+	// In JSON and in a log line the fields have names such as "took_seconds", SessionID is
+	// "session" and Err is "error", as in the manager's own log lines. What is zero or
+	// empty is left out, and so is the context. An error is written as its text, so JSON of
+	// an event cannot be read back. See [core.Event], or go doc
+	// github.com/cloakroom-go/sessions/core Event.
 	Event = core.Event
-	// EventKind says what an [Event] reports. See [core.EventKind].
+	// EventKind says what an [Event] reports. See [core.EventKind], or go doc
+	// github.com/cloakroom-go/sessions/core EventKind.
 	EventKind = core.EventKind
 	// Reason says why a session was ended, in [core.Event.Reason], or why a request's
 	// ticket no longer opens it, in the result of [core.Session.Overtaken]. See
-	// [core.Reason].
+	// [core.Reason], or go doc github.com/cloakroom-go/sessions/core Reason.
 	Reason = core.Reason
 )
 

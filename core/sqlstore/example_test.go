@@ -1,11 +1,44 @@
 package sqlstore_test
 
 import (
+	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"log"
 
 	"github.com/cloakroom-go/sessions/core/sqlstore"
+	"github.com/cloakroom-go/sessions/core/store"
 )
+
+// Sessions in PostgreSQL. The program imports a driver, here github.com/jackc/pgx/v5/stdlib.
+func Example() { //nolint:testableexamples // It needs a server and a driver.
+	ctx := context.Background()
+	db, err := sql.Open("pgx", "postgres://app@localhost:5432/app")
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	defer func() { _ = db.Close() }()
+	db.SetMaxIdleConns(16) // The default of 2 makes most requests at the same time connect anew.
+
+	s, err := sqlstore.New(db, sqlstore.Options{Dialect: sqlstore.PostgreSQL})
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	defer func() { _ = s.Close() }()
+	if err := s.Migrate(ctx); err != nil { // makes the table if it is missing; see Schema
+		log.Print(err)
+		return
+	}
+	// It is what the manager of your framework's package takes:
+	//
+	//	m, err := sessions.NewManager(sessions.Options{Store: s})
+	//	defer m.Close(ctx) // before the store: it deletes expired records
+	_, err = s.Load(ctx, "session:01a20951-3754-7a65-809f-e47fa2a37483")
+	log.Print(errors.Is(err, store.ErrNotFound)) // true: there is no such session
+}
 
 // The statements for a migration tool.
 func ExampleSchema() {

@@ -24,7 +24,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	log.Print("the policy in force:\n" + m.Policy())
+	log.Printf("the policy in force:\n%s", m.Policy())
 	log.Fatal(app(m).Run("localhost:8080"))
 }
 

@@ -1,167 +1,97 @@
 package demo
 
 import (
-	"fmt"
 	"net/http"
-	"time"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/cloakroom-go/sessions/core"
 )
 
-// signIn signs in a user by name only. A real application checks a password or a passkey
-// first. Signing in changes the session's secret and keeps the visitor's data, but not those of
-// another user who was signed in before. Submitting the form twice is no error.
-//
-// If the user is to be remembered, the cookie outlives the browser, and the idle timeout is
-// longer.
-func (a *App) signIn(s *core.Session, r Request) Response {
-	user, ok := parseName(r.Field("user"))
-	remember := r.Field("remember") != ""
-	if !ok || user == "" {
-		return a.page(s, http.StatusUnprocessableEntity, "home",
-			homePage{
-				Visits: visits.Get(s), Entry: user, Remember: remember,
-				Error: "Please enter a name of up to 40 letters.",
-			})
-	}
-	how := core.SignIn{Remember: remember}
-	if remember {
-		how.Expiry = rememberedTimeout
-	}
-	if err := s.SignIn(r.Context, user, how); err != nil {
-		return a.changeFailed(s, err)
-	}
-	const text = "Welcome, %s. Your session has a new secret and kept everything else."
-	if err := flash.Set(s, fmt.Sprintf(text, user)); err != nil {
-		return a.changeFailed(s, err)
-	}
-	return seeOther("/")
+// SignInForm is what a user enters to sign in.
+type SignInForm struct {
+	User     string
+	Remember bool // whether the box is ticked
 }
 
-// signOut ends the session. The data and the cookie are deleted, and concurrent requests cannot
-// bring them back.
-func (a *App) signOut(s *core.Session, _ Request) Response {
-	s.Destroy()
-	return seeOther("/goodbye")
+// Valid removes the space around the name and reports whether it is one.
+func (f *SignInForm) Valid() bool {
+	user, ok := parseName(f.User)
+	f.User = user
+	return ok && user != ""
 }
 
-const (
-	passphrase     = "open sesame"   // of all users
-	confirmedLevel = 1               // of users who have entered it; a name alone proves nothing
-	confirmedTime  = 5 * time.Minute // how long a confirmation is valid
-)
-
-// isConfirmed reports whether the user has recently entered the pass phrase. Signing in does
-// not count, since it requires only a name. If it required a password, Fresh alone would be
-// enough.
-func isConfirmed(s *core.Session) bool {
-	return s.Auth().Level >= confirmedLevel && s.Fresh(confirmedTime)
+// parseName returns a name without surrounding space, and whether it is valid.
+func parseName(field string) (string, bool) {
+	name := strings.TrimSpace(field)
+	ok := utf8.ValidString(name) && utf8.RuneCountInString(name) <= 40 &&
+		!strings.ContainsFunc(name, unicode.IsControl)
+	return name, ok
 }
 
-// signedIn restricts a handler to users who are signed in.
-func signedIn(next Handler) Handler {
-	return func(s *core.Session, r Request) Response {
-		if s.Subject() == "" {
-			return seeOther("/devices") // the page says what to do
-		}
-		return next(s, r)
-	}
+// homePage is the content of the home page.
+type homePage struct {
+	Visits int
+	Form   SignInForm
+	Error  string
 }
 
-// confirmed restricts a handler to users who have recently entered the pass phrase, and asks
-// for it otherwise.
-func confirmed(next Handler) Handler {
-	return signedIn(func(s *core.Session, r Request) Response {
-		if !isConfirmed(s) {
-			return seeOther("/confirm?next=" + nextPage(r.Path))
-		}
-		return next(s, r)
-	})
+// Home returns the home page.
+func (a *App) Home(s *core.Session, visits int) Response {
+	return a.page(s, http.StatusOK, "home", homePage{Visits: visits})
 }
 
-// nextPage returns the page to go to after a confirmation. It is one of two pages, so that a
+// SignInAgain returns the home page with a form that was not valid.
+func (a *App) SignInAgain(s *core.Session, visits int, form SignInForm) Response {
+	return a.page(s, http.StatusUnprocessableEntity, "home",
+		homePage{visits, form, "Please enter a name of up to 40 letters."})
+}
+
+// Passphrase is the pass phrase of all users. A real application compares a slow hash, for each
+// user, and limits failures.
+const Passphrase = "open sesame"
+
+// NextPage returns the page to go to after a confirmation. It is one of two pages, so that a
 // request cannot redirect to another site.
-func nextPage(path string) string {
+func NextPage(path string) string {
 	if path == "/password" {
 		return "/password"
 	}
 	return "/devices"
 }
 
-// confirmPage is the content of the confirmation page.
-type confirmPage struct{ Next, Phrase, Error string }
+// phrasePage is the content of the pages that ask for a pass phrase.
+type phrasePage struct{ Next, Phrase, Error string }
 
-func (a *App) confirmForm(s *core.Session, r Request) Response {
-	return a.page(s, http.StatusOK, "confirm", confirmPage{
-		Next: nextPage(r.Query("next")), Phrase: passphrase,
-	})
+// Confirm returns the page that asks for the pass phrase and then leads to the page next. If there
+// is a problem with what was entered, the page says so.
+func (a *App) Confirm(s *core.Session, next, problem string) Response {
+	return a.page(s, formStatus(problem), "confirm", phrasePage{next, Passphrase, problem})
 }
 
-// confirm checks the pass phrase. A real application compares it with a slow hash, for each
-// user, and limits failures. A double click is no error.
-func (a *App) confirm(s *core.Session, r Request) Response {
-	next := nextPage(r.Field("next"))
-	if r.Field("phrase") != passphrase {
-		return a.page(s, http.StatusUnprocessableEntity, "confirm",
-			confirmPage{next, passphrase, "That is not the pass phrase."})
-	}
-	if err := s.Confirm(r.Context, proof()); err != nil {
-		if otherClick(s) {
-			return seeOther(next)
-		}
-		return a.changeFailed(s, err)
-	}
-	err := flash.Set(s, "Thank you. You will not be asked again for five minutes.")
-	if err != nil {
-		return a.changeFailed(s, err)
-	}
-	return seeOther(next)
+// NewPassphrase returns the page that asks for a new pass phrase.
+func (a *App) NewPassphrase(s *core.Session, problem string) Response {
+	return a.page(s, formStatus(problem), "password", phrasePage{Error: problem})
 }
 
-// otherClick reports whether the form was sent twice, as by a double click, and the browser has
-// the cookie of the other response already.
-func otherClick(s *core.Session) bool {
+// formStatus returns the status of a page with a form.
+func formStatus(problem string) int {
+	if problem != "" {
+		return http.StatusUnprocessableEntity
+	}
+	return http.StatusOK
+}
+
+// SentTwice reports whether the browser has sent a form twice, as by a double click, and has the
+// cookie of the other response already. The second request is no error.
+func SentTwice(s *core.Session) bool {
 	reason, _ := s.Overtaken()
 	return reason == core.ReasonReplaced
 }
 
-func proof() core.Auth { return core.Auth{Methods: []string{"pwd"}, Level: confirmedLevel} }
-
-// passwordPage is the content of the pass phrase page.
-type passwordPage struct{ Error string }
-
-func (a *App) password(s *core.Session, _ Request) Response {
-	return a.page(s, http.StatusOK, "password", passwordPage{})
-}
-
-// changePassword changes the secret of this session, so that a copy of this browser's cookie
-// becomes useless. It then ends all other sessions of the user, so that somebody who knows only
-// the old pass phrase does not stay signed in.
-func (a *App) changePassword(s *core.Session, r Request) Response {
-	const minLength = 8
-	if len(r.Field("phrase")) < minLength {
-		return a.page(s, http.StatusUnprocessableEntity, "password",
-			passwordPage{"Please enter at least 8 characters."})
-	}
-	if err := s.Confirm(r.Context, proof()); err != nil {
-		if otherClick(s) {
-			return seeOther("/devices")
-		}
-		return a.changeFailed(s, err)
-	}
-	n, err := a.sessions.RevokeOthers(r.Context, s)
-	if err != nil {
-		return a.notRevoked(s, err)
-	}
-	text := signedOut(n) + " This one has a new secret. The pass phrase is still the demo’s."
-	if err = flash.Set(s, text); err != nil {
-		return a.changeFailed(s, err)
-	}
-	return seeOther("/devices")
-}
-
-// signedOut says how many devices were signed out.
-func signedOut(n int) string {
+// SignedOut says how many devices were signed out.
+func SignedOut(n int) string {
 	if n == 1 {
 		return "1 other device is signed out."
 	}

@@ -22,20 +22,20 @@ type device struct {
 type devicesPage struct {
 	List      []device
 	Others    int
-	Confirmed bool
+	Confirmed bool // whether the user may sign out others without being asked
 	Unlisted  bool // the store cannot list sessions
 }
 
-// devices shows where the user is signed in.
-func (a *App) devices(s *core.Session, r Request) Response {
+// Devices returns the page that shows where the user is signed in: what [core.Manager.List] has
+// returned. Confirmed says whether the user has been asked lately.
+func (a *App) Devices(s *core.Session, list []core.Info, err error, confirmed bool) Response {
 	if s.Subject() == "" {
 		return a.page(s, http.StatusOK, "devices", nil)
 	}
-	list, err := a.sessions.List(r.Context, s.Subject())
 	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		return a.storeFailed(s, err)
+		return a.Failed(s, err)
 	}
-	d := devicesPage{Confirmed: isConfirmed(s), Unlisted: err != nil}
+	d := devicesPage{Confirmed: confirmed, Unlisted: err != nil}
 	for i := range list {
 		if list[i].ID == s.ID() {
 			d.List = slices.Insert(d.List, 0, deviceOf(&list[i], true))
@@ -53,50 +53,6 @@ func deviceOf(info *core.Info, here bool) device {
 		Name: browserName(info.UserAgent), Address: addressName(info.IP),
 		LastSeen: timestamp{info.LastSeen}, SignedIn: timestamp{info.AuthenticatedAt},
 	}
-}
-
-// revoke signs out the device with the id in the form. A session of another user is treated
-// like one that does not exist.
-func (a *App) revoke(s *core.Session, r Request) Response {
-	id := r.Field("id")
-	if id == s.ID() {
-		return a.signOut(s, r)
-	}
-	if err := a.sessions.Revoke(r.Context, s.Subject(), id); err != nil {
-		return a.notRevoked(s, err)
-	}
-	if err := flash.Set(s, "That device is signed out."); err != nil {
-		return a.changeFailed(s, err)
-	}
-	return seeOther("/devices")
-}
-
-// revokeOthers signs out all other devices.
-func (a *App) revokeOthers(s *core.Session, r Request) Response {
-	n, err := a.sessions.RevokeOthers(r.Context, s)
-	if err != nil {
-		return a.notRevoked(s, err)
-	}
-	if err = flash.Set(s, signedOut(n)); err != nil {
-		return a.changeFailed(s, err)
-	}
-	return seeOther("/devices")
-}
-
-// notRevoked returns the response if sessions could not be revoked.
-func (a *App) notRevoked(s *core.Session, err error) Response {
-	switch {
-	case errors.Is(err, core.ErrNotFound):
-		return a.errorResponse(s, http.StatusNotFound, "No such device",
-			"It may have been signed out already.")
-	case errors.Is(err, core.ErrGone):
-		return a.errorResponse(s, http.StatusForbidden, "Signed out",
-			"This device was signed out from another one, so it cannot sign out others.")
-	case errors.Is(err, errors.ErrUnsupported):
-		return a.errorResponse(s, http.StatusNotImplemented, "Not on this store",
-			"It keeps no list of a user’s sessions, so nobody was signed out.")
-	}
-	return a.storeFailed(s, err)
 }
 
 // agentName is the name that a word in a user agent stands for. The first word that matches

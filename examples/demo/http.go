@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 
@@ -17,10 +18,12 @@ type Request struct {
 	Method  string
 	Path    string
 	Host    string
-	Remote  string                   // address and port of the client's end of the connection
 	Header  func(name string) string // returns a header field, or "" if it is absent
 	Query   func(name string) string // returns a URL parameter, or "" if it is absent
 	Field   func(name string) string // returns a field of the posted form, or "" if it is absent
+
+	// Operator is the session of [App.Operators], which has a cookie of its own.
+	Operator *core.Session
 }
 
 // Response is what the framework sends: header fields and a body, or a stream instead of the
@@ -38,8 +41,17 @@ type Response struct {
 // Handler handles a request with its session.
 type Handler func(*core.Session, Request) Response
 
-// protected returns a handler that refuses cross-origin requests and sets header fields that
-// all responses need.
+// withoutStream returns a handler for HEAD, whose responses have no body.
+func withoutStream(next Handler) Handler {
+	return func(s *core.Session, r Request) Response {
+		res := next(s, r)
+		res.Stream = nil
+		return res
+	}
+}
+
+// Refused reports whether a request must not be handled, because a page of another site has sent
+// it, and returns the response to it.
 //
 // SameSite=Lax keeps the cookie out of most cross-site posts. It does not protect against
 // posts from another port or a sibling subdomain, which are the same site, or against requests
@@ -47,25 +59,12 @@ type Handler func(*core.Session, Request) Response
 // would cover both, but then every visitor would need a session. Browsers send the origin of a
 // request in Sec-Fetch-Site and Origin, and a page of another origin can change neither, so
 // these fields are checked.
-func (a *App) protected(next Handler) Handler {
-	return func(s *core.Session, r Request) Response {
-		res := Response{}
-		if err := a.crossOrigin.Check(r.originRequest()); err != nil {
-			res = a.errorResponse(s, http.StatusForbidden, "Not from this site",
-				"The form was sent by a page of another site, so nothing has happened.")
-		} else {
-			res = next(s, r)
-		}
-		if r.Method == http.MethodHead {
-			res.Stream = nil // a response to HEAD has no body
-		}
-		res.Header["X-Content-Type-Options"] = "nosniff"
-		res.Header["Referrer-Policy"] = "same-origin"
-		res.Header["Content-Security-Policy"] = "default-src 'none'; style-src 'self'; " +
-			"script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; " +
-			"frame-ancestors 'none'; base-uri 'none'"
-		return res
+func (a *App) Refused(s *core.Session, r Request) (Response, bool) {
+	if a.crossOrigin.Check(r.originRequest()) == nil {
+		return Response{}, false
 	}
+	return a.errorResponse(s, http.StatusForbidden, "Not from this site",
+		"The form was sent by a page of another site, so nothing has happened."), true
 }
 
 // originRequest returns a request of [net/http] with the parts that say where it comes from.
@@ -81,19 +80,32 @@ func (r Request) originRequest() *http.Request {
 	}
 }
 
-// newResponse returns a response that is not cached. Otherwise the back button could show a
-// page from before signing out.
+// newResponse returns a response with the header fields that all need. It is not cached.
+// Otherwise the back button could show a page from before signing out.
 func newResponse(status int, mediaType string, body []byte) Response {
-	header := map[string]string{"Content-Type": mediaType, "Cache-Control": "no-store"}
-	return Response{Status: status, Body: body, Header: header}
+	return Response{Status: status, Body: body, Header: map[string]string{
+		"Content-Type": mediaType, "Cache-Control": "no-store",
+		"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin",
+		"Content-Security-Policy": "default-src 'none'; style-src 'self'; " +
+			"script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; " +
+			"frame-ancestors 'none'; base-uri 'none'",
+	}}
 }
 
-// seeOther redirects the browser to a path with GET, so that reloading that page does not post
-// the form again.
-func seeOther(path string) Response {
+// Redirect sends the browser to a path with GET, so that reloading that page does not post the
+// form again.
+func Redirect(path string) Response {
 	res := newResponse(http.StatusSeeOther, "text/plain; charset=utf-8", nil)
 	res.Header["Location"] = path
 	return res
+}
+
+// Done shows a text on top of the page at a path, once.
+func (a *App) Done(s *core.Session, path, text string) Response {
+	if err := flash.Set(s, text); err != nil {
+		return a.Failed(s, err)
+	}
+	return Redirect(path)
 }
 
 // asJSON returns a response with v as JSON.
@@ -159,25 +171,26 @@ func (a *App) errorResponse(s *core.Session, status int, title, text string) Res
 	return a.page(s, status, "error", errorPage{status, title, text})
 }
 
-// changeFailed returns the response if the session could not be changed.
-func (a *App) changeFailed(s *core.Session, err error) Response {
+// Failed returns the response if the session could not be changed, or if a call of the manager
+// failed.
+func (a *App) Failed(s *core.Session, err error) Response {
 	if reason, overtaken := s.Overtaken(); overtaken {
 		return a.errorResponse(s, http.StatusConflict, "Your session has ended", endedText(reason))
 	}
+	switch {
+	case errors.Is(err, core.ErrNotFound):
+		return a.errorResponse(s, http.StatusNotFound, "No such session",
+			"It may have ended already.")
+	case errors.Is(err, errors.ErrUnsupported):
+		return a.errorResponse(s, http.StatusNotImplemented, "Not on this store",
+			"It keeps no list of a user’s sessions, so nobody was signed out.")
+	}
 	return a.errorResponse(s, core.StatusCode(err), "That did not work",
-		"The session could not be changed. Please try again.")
-}
-
-// storeFailed returns the response if a call of the manager failed because of the store.
-func (a *App) storeFailed(s *core.Session, err error) Response {
-	return a.errorResponse(s, core.StatusCode(err), "That did not work",
-		"The sessions could not be reached. Please try again.")
+		"The session could not be read or changed. Please try again.")
 }
 
 // NotFound handles all paths that are not a route.
-func (a *App) NotFound(s *core.Session, r Request) Response {
-	return a.protected(func(s *core.Session, _ Request) Response {
-		return a.errorResponse(s, http.StatusNotFound, "Nothing hangs here",
-			"There is no page at this address.")
-	})(s, r)
+func (a *App) NotFound(s *core.Session, _ Request) Response {
+	return a.errorResponse(s, http.StatusNotFound, "There is no such page",
+		"Please follow one of the links above.")
 }

@@ -31,9 +31,13 @@ func NewServer(h http.Handler) *http.Server {
 	}
 }
 
+// Mount makes the manager of the visitors' sessions and returns it with a server that has all
+// routes. The manager is closed after the server.
+type Mount func(*App) (Server, *core.Manager, error)
+
 // Main is the main function of the example programs. It runs the application on a framework
 // until the process is interrupted.
-func Main(framework string, mount func(*App) Server) {
+func Main(framework string, mount Mount) {
 	var c config
 	c.define(flag.CommandLine)
 	flag.Parse()
@@ -50,7 +54,19 @@ func Main(framework string, mount func(*App) Server) {
 type config struct {
 	addr, store, storeAddr string
 	storeTimeout           time.Duration
+	token                  string // what is printed about the operator's token
 }
+
+// banner is what the program prints when it can be opened. The link does not hold the token, which
+// the history of the browser would keep.
+const banner = `Cloakroom demo on %s, sessions in %s
+
+    open      %[3]s
+    operator  %[3]s/operator
+    token     %[4]s
+    stop      Ctrl+C
+
+`
 
 func (c *config) define(flags *flag.FlagSet) {
 	flags.StringVar(&c.addr, "addr", "localhost:8080", "`address` to listen on")
@@ -77,37 +93,53 @@ func (c *config) setStoreAddr(addr string) error {
 // run opens the store, serves the application, and closes the store when all requests have
 // ended.
 func (c *config) run(
-	ctx context.Context, out io.Writer, framework string, mount func(*App) Server,
+	ctx context.Context, out io.Writer, framework string, mount Mount,
 ) error {
 	if c.storeTimeout < time.Millisecond {
 		const text = "no store answers within %v; choose a longer time with -store-timeout"
 		return fmt.Errorf(text, c.storeTimeout)
 	}
+	token, shown, err := operatorToken()
+	if err != nil {
+		return err
+	}
+	c.token = shown
 	sessions, closeStore, err := openStore(ctx, c.store, c.storeAddr)
 	if err != nil {
 		return err
 	}
-	options := core.Options{Store: sessions, StoreTimeout: c.storeTimeout}
-	app, err := New(framework, options, ctx.Done()) //nolint:contextcheck // a manager outlives ctx
+	app, err := New(Config{ //nolint:contextcheck // a manager outlives ctx
+		Framework: framework, Store: sessions, StoreTimeout: c.storeTimeout,
+		OperatorToken: token, Done: ctx.Done(),
+	})
 	if err == nil {
-		err = errors.Join(c.serve(ctx, out, app, mount), app.Close(context.WithoutCancel(ctx)))
+		err = errors.Join(c.runApp(ctx, out, app, mount), app.Close(context.WithoutCancel(ctx)))
 	}
 	return errors.Join(err, closeStore())
 }
 
+// runApp serves the application, and then closes the manager, which delivers the last events. The
+// store is closed after that.
+func (c *config) runApp(ctx context.Context, out io.Writer, app *App, mount Mount) error {
+	server, manager, err := mount(app)
+	if err != nil {
+		return err
+	}
+	err = c.serve(ctx, out, app.framework, server)
+	return errors.Join(err, manager.Close(context.WithoutCancel(ctx)))
+}
+
 // serve serves until ctx is done, and then waits for the current requests to end.
 func (c *config) serve(
-	ctx context.Context, out io.Writer, app *App, mount func(*App) Server,
+	ctx context.Context, out io.Writer, framework string, server Server,
 ) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.addr)
 	if err != nil {
 		return fmt.Errorf("%w; choose another address with -addr", err)
 	}
-	server := mount(app)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
-	const banner = "Cloakroom demo on %s, sessions in %s\n\n    open  %s\n    stop  Ctrl+C\n\n"
-	_, _ = fmt.Fprintf(out, banner, app.framework, c.store, address(c.addr, listener))
+	_, _ = fmt.Fprintf(out, banner, framework, c.store, address(c.addr, listener), c.token)
 	select {
 	case err = <-ended:
 		return err

@@ -3,43 +3,80 @@ package demo
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
-	"net/netip"
 	"strings"
-	"sync"
+	"time"
 
 	"github.com/cloakroom-go/sessions/core"
 )
 
-// localOnly restricts a handler to requests from this computer. The operator's page shows who
-// is signed in and can end any session. In a real application it requires an administrator's
-// login.
+// operatorOptions returns the options of the operator's sessions. They are in the memory of this
+// process, as the token is, and their cookie goes to the operator's page alone.
 //
-// Checking the address of the client is not enough: another site may resolve its own name to
-// this computer's address, and the browser would let its pages read this one. Checking the
-// host is not enough either, since a client can send any host. A request that a proxy forwards
-// comes from another computer.
-func (a *App) localOnly(next Handler) Handler {
-	return func(s *core.Session, r Request) Response {
-		forwarded := r.Header("X-Forwarded-For") != "" || r.Header("Forwarded") != ""
-		if !isLocal(r.Host) || !isLocal(r.Remote) || forwarded {
-			return a.errorResponse(s, http.StatusForbidden, "Only from this computer",
-				"The operator’s page opens at localhost, in a browser on the computer "+
-					"that runs the demo.")
-		}
-		return next(s, r)
+// The address of the client would not tell who the operator is: what comes through a proxy on this
+// computer has its address, too.
+func (a *App) operatorOptions() core.Options {
+	return core.Options{
+		Store:  a.operatorStore,
+		Expiry: 15 * time.Minute, Lifetime: 8 * time.Hour,
+		Cookie: core.Cookie{
+			Name: "operator", Path: "/operator", SameSite: core.SameSiteStrict,
+			SessionOnly: true, DisableSecure: true, // as in the example programs
+		},
 	}
 }
 
-// isLocal reports whether a host, with or without a port, is this computer.
-func isLocal(hostport string) bool {
-	host, _, err := net.SplitHostPort(hostport)
-	if err != nil {
-		host = strings.Trim(hostport, "[]")
+// Operators returns the manager of the operator's sessions. Its middleware is mounted outside of
+// that of the visitors.
+func (a *App) Operators() *core.Manager { return a.operators }
+
+// operator is the operator's part of the application.
+type operator struct {
+	*App
+
+	sessions *core.Manager // of the visitors
+}
+
+// tokenPage is the content of the page that asks for the token.
+type tokenPage struct{ Error string }
+
+// only restricts a handler to an operator who has entered the token, and asks for it otherwise.
+func (o *operator) only(next Handler) Handler {
+	return func(s *core.Session, r Request) Response {
+		switch {
+		case r.Operator.Subject() != "":
+			return next(s, r)
+		case r.Method == http.MethodPost:
+			return o.page(s, http.StatusForbidden, "token", tokenPage{})
+		}
+		return o.page(s, http.StatusOK, "token", tokenPage{})
 	}
-	addr, err := netip.ParseAddr(host)
-	return strings.EqualFold(host, "localhost") || err == nil && addr.Unmap().IsLoopback()
+}
+
+// enter signs the operator in with the token. The secret of the operator's session is new, so a
+// cookie that somebody has planted before opens nothing.
+func (o *operator) enter(s *core.Session, r Request) Response {
+	switch o.gate.try(r.Field("token")) {
+	case tooManyTries:
+		const text = "There were too many tries. Please wait for a few seconds."
+		res := o.page(s, http.StatusTooManyRequests, "token", tokenPage{text})
+		res.Header["Retry-After"] = "5"
+		return res
+	case wrongToken:
+		const text = "That is not the token that the program has printed."
+		return o.page(s, http.StatusForbidden, "token", tokenPage{text})
+	case rightToken:
+	}
+	if err := r.Operator.SignIn(r.Context, "operator", core.SignIn{}); err != nil {
+		return o.Failed(s, err)
+	}
+	return Redirect("/operator")
+}
+
+// leave signs the operator out.
+func (o *operator) leave(_ *core.Session, r Request) Response {
+	r.Operator.Destroy()
+	return Redirect("/operator")
 }
 
 // sessionRow is a session as the operator page shows it.
@@ -70,57 +107,53 @@ type operatorPage struct {
 	Policy   []policyLine
 }
 
-func (a *App) operator(s *core.Session, r Request) Response {
-	o := operatorPage{
-		Events: a.eventLog.latest(), Counts: statistics(a.sessions.Stats()),
-		Policy: policyLines(a.sessions.Policy()),
+// show shows all sessions, and what has happened to them.
+func (o *operator) show(s *core.Session, r Request) Response {
+	p := operatorPage{
+		Events: o.eventLog.latest(), Counts: statistics(o.sessions.Stats()),
+		Policy: policyLines(o.sessions.Policy().String()),
 	}
-	err := a.listSessions(r.Context, &o, r.Query("after"))
-	o.Unlisted = errors.Is(err, errors.ErrUnsupported)
-	if err != nil && !o.Unlisted {
-		return a.storeFailed(s, err)
+	err := o.list(r.Context, &p, r.Query("after"))
+	p.Unlisted = errors.Is(err, errors.ErrUnsupported)
+	if err != nil && !p.Unlisted {
+		return o.Failed(s, err)
 	}
 	if !s.IsNew() {
-		for i := range o.Sessions {
-			o.Sessions[i].Here = o.Sessions[i].ID == s.ID()
+		for i := range p.Sessions {
+			p.Sessions[i].Here = p.Sessions[i].ID == s.ID()
 		}
 	}
-	return a.page(s, http.StatusOK, "operator", o)
+	return o.page(s, http.StatusOK, "operator", p)
 }
 
-// listSessions adds the sessions after a cursor to the page.
-func (a *App) listSessions(ctx context.Context, o *operatorPage, cursor string) error {
+// list adds the sessions after a cursor to the page.
+func (o *operator) list(ctx context.Context, p *operatorPage, cursor string) error {
 	const perPage = 10
-	page, next, err := a.sessions.Page(ctx, cursor, perPage)
+	infos, next, err := o.sessions.Page(ctx, cursor, perPage)
 	if err != nil {
 		return err
 	}
-	for i := range page {
-		o.Sessions = append(o.Sessions, sessionRow{
-			ID: page[i].ID, Subject: page[i].Subject, LastSeen: timestamp{page[i].LastSeen},
+	for i := range infos {
+		p.Sessions = append(p.Sessions, sessionRow{
+			ID: infos[i].ID, Subject: infos[i].Subject, LastSeen: timestamp{infos[i].LastSeen},
 		})
 	}
-	o.First, o.Next = cursor == "", next
-	o.Total, err = a.sessions.Count(ctx)
+	p.First, p.Next = cursor == "", next
+	p.Total, err = o.sessions.Count(ctx)
 	return err
 }
 
-// endSession ends a session of any user.
-func (a *App) endSession(s *core.Session, r Request) Response {
+// end ends a session of any user.
+func (o *operator) end(s *core.Session, r Request) Response {
 	id := r.Field("id")
 	if !s.IsNew() && s.ID() == id {
 		s.Destroy()
-		return seeOther("/operator")
+		return Redirect("/operator")
 	}
-	err := a.sessions.RevokeByID(r.Context, id)
-	switch {
-	case errors.Is(err, core.ErrNotFound):
-		return a.errorResponse(s, http.StatusNotFound, "No such session",
-			"It may have ended already.")
-	case err != nil:
-		return a.storeFailed(s, err)
+	if err := o.sessions.RevokeByID(r.Context, id); err != nil {
+		return o.Failed(s, err)
 	}
-	return seeOther("/operator")
+	return Redirect("/operator")
 }
 
 func statistics(s core.Stats) []statistic {
@@ -148,53 +181,6 @@ func policyLines(policy string) (all []policyLine) {
 	for line := range strings.Lines(policy) {
 		name, text, _ := strings.Cut(strings.TrimSpace(line), ": ")
 		all = append(all, policyLine{name, text})
-	}
-	return all
-}
-
-// eventRow is an event as the operator page shows it.
-type eventRow struct {
-	Time                   timestamp
-	Kind, ID, Subject, Why string
-}
-
-// Short returns the end of the id, which differs between sessions that were created at the
-// same time.
-func (r eventRow) Short() string { return "…" + r.ID[max(0, len(r.ID)-8):] }
-
-// eventLog holds the latest events, without anything from their requests. It is safe for
-// concurrent use.
-type eventLog struct {
-	mu   sync.Mutex
-	ring [40]eventRow
-	n    int // number of events so far
-}
-
-// add adds an event. It ignores EventLoaded, which every request with a session causes.
-func (l *eventLog) add(e core.Event) {
-	if e.Kind == core.EventLoaded {
-		return
-	}
-	row := eventRow{
-		Time: timestamp{e.Time}, Kind: e.Kind.String(), ID: e.SessionID, Subject: e.Subject,
-		Why: string(e.Reason),
-	}
-	if row.Why == "" && e.Err != nil {
-		row.Why = e.Err.Error()
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.ring[l.n%len(l.ring)] = row
-	l.n++
-}
-
-// latest returns the events, the latest one first.
-func (l *eventLog) latest() []eventRow {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	all := make([]eventRow, 0, len(l.ring))
-	for i := l.n - 1; i >= max(0, l.n-len(l.ring)); i-- {
-		all = append(all, l.ring[i%len(l.ring)])
 	}
 	return all
 }

@@ -4,27 +4,12 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/cloakroom-go/sessions/core"
 )
 
 func increment(n int) int { return n + 1 }
-
-// homePage is the content of the home page.
-type homePage struct {
-	Visits   int
-	Entry    string // the name that was entered
-	Remember bool   // whether the box was ticked
-	Error    string
-}
-
-func (a *App) home(s *core.Session, _ Request) Response {
-	return a.page(s, http.StatusOK, "home", homePage{Visits: visits.Update(s, increment)})
-}
 
 func (a *App) goodbye(s *core.Session, _ Request) Response {
 	return a.page(s, http.StatusOK, "goodbye", nil)
@@ -72,20 +57,9 @@ func (a *App) savePreferences(s *core.Session, r Request) Response {
 		})
 	}
 	if err := preferencesKey.Set(s, p); err != nil {
-		return a.changeFailed(s, err)
+		return a.Failed(s, err)
 	}
-	if err := flash.Set(s, "Your preferences are saved."); err != nil {
-		return a.changeFailed(s, err)
-	}
-	return seeOther("/preferences")
-}
-
-// parseName returns a name without surrounding space, and whether it is valid.
-func parseName(field string) (string, bool) {
-	name := strings.TrimSpace(field)
-	ok := utf8.ValidString(name) && utf8.RuneCountInString(name) <= 40 &&
-		!strings.ContainsFunc(name, unicode.IsControl)
-	return name, ok
+	return a.Done(s, "/preferences", "Your preferences are saved.")
 }
 
 // clickCount is the content of the counter page, and the response to scripts.
@@ -100,7 +74,7 @@ func (a *App) counter(s *core.Session, _ Request) Response {
 // countClick increments the counter for browsers without scripts.
 func (a *App) countClick(s *core.Session, _ Request) Response {
 	clicks.Update(s, increment)
-	return seeOther("/counter")
+	return Redirect("/counter")
 }
 
 // countSlowly waits for a while before it increments the counter. If the session is ended by
@@ -218,14 +192,11 @@ func endedText(reason core.Reason) string {
 
 func (a *App) renew(s *core.Session, _ Request) Response {
 	if s.IsNew() {
-		return seeOther("/session")
+		return Redirect("/session")
 	}
 	if err := s.Renew(); err != nil {
-		return a.changeFailed(s, err)
+		return a.Failed(s, err)
 	}
-	err := flash.Set(s, "The session has a new secret. Its id and its values are the same.")
-	if err != nil {
-		return a.changeFailed(s, err)
-	}
-	return seeOther("/session")
+	const text = "The session has a new secret. Its id and its values are the same."
+	return a.Done(s, "/session", text)
 }

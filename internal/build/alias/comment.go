@@ -111,7 +111,10 @@ func source(d *comment.Doc) string {
 }
 
 // wrap breaks a paragraph into lines.
-func wrap(text string) string {
+func wrap(text string) string { return wrapTo(width, text) }
+
+// wrapTo is wrap for lines of another length.
+func wrapTo(width int, text string) string {
 	var out strings.Builder
 	column := 0
 	for word := range strings.FieldsSeq(text) {

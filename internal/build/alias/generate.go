@@ -129,11 +129,18 @@ func (g *generator) types(list []*doc.Type) {
 	g.printf("\n// The types of package core that applications use.\ntype (\n")
 	for _, t := range list {
 		spec, _ := t.Decl.Specs[0].(*ast.TypeSpec)
-		more := "See [core." + t.Name + "]."
-		if spec.Assign.IsValid() {
+		list := g.methods(t)
+		more := fmt.Sprintf("See [core.%s], or go doc %s %[1]s.", t.Name, corePath)
+		switch {
+		case list != "": // which names go doc
+			more = "See [core." + t.Name + "]."
+		case spec.Assign.IsValid():
 			more = "" // An alias in core, whose comment says where the type is.
 		}
 		g.comment(t.Name, t.Doc, more)
+		if list != "" {
+			g.printf("//\n%s", g.comments.format(list, ""))
+		}
 		params, args := typeParams(spec)
 		g.printf("%s%s = core.%s%s\n", t.Name, params, t.Name, args)
 	}

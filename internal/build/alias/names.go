@@ -14,7 +14,7 @@ func published() names {
 	return names{
 		types: []string{
 			"Options", "Cookie", "FormerCookie", "SameSite", "Manager", "Session", "Key", "Store", "Auth",
-			"SignIn", "Lease", "Info", "Stats", "LimitPolicy", "Preset", "Codec", "Event", "EventKind",
+			"SignIn", "Lease", "Info", "Stats", "Policy", "LimitPolicy", "Preset", "Codec", "Event", "EventKind",
 			"Reason",
 		},
 		constants: []string{"Permanent", "NoGrace"},

@@ -28,8 +28,19 @@ func NewManager(Options) *Manager { return nil }
 //	m.List() // [Manager.List] here is code.
 type Manager struct{}
 
+// Again lists what [Manager.List] lists, and says so in a sentence that is longer than a line of a comment, whatever it says.
+// The second sentence is not there.
+func (*Manager) Again() {}
+
 // List lists.
 func (*Manager) List() {}
+
+// Open opens. It is for
+// adapters.
+func (*Manager) Open() {}
+
+// String is called by fmt.
+func (*Manager) String() string { return "" }
 
 // Key is generic.
 type Key[K comparable, V any] struct{ _ [0]map[K]V }
