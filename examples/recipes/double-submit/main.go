@@ -124,7 +124,7 @@ func (a *shop) order(c fiber.Ctx) error {
 		if id == "" || b.ID != id { // Nothing is ordered that the form did not show.
 			return errChanged
 		}
-		number, err := a.orders.place(c.Context(), b) // twice for a basket if a server crashes here
+		number, err := a.orders.place(c.Context(), b) // again, if a server crashes here
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"log"
 	"net/http"
@@ -21,7 +22,7 @@ import (
 func ownOptions(name string, store sessions.Store) sessions.Options {
 	return sessions.Options{
 		Store:  store,
-		Prefix: name + ":",                             // in the store
+		Prefix: name + ":",                              // in the store
 		Cookie: sessions.Cookie{Name: "__Host-" + name}, // in the browser
 	}
 }
@@ -54,38 +55,36 @@ func main() {
 // newSite is the applications of a domain: the shop and the desk on one host, the blog and the
 // forum on a host each.
 func newSite(domain string, store sessions.Store) (http.Handler, []*sessions.Manager, error) {
-	var managers []*sessions.Manager
-	for _, o := range []sessions.Options{
-		ownOptions("shop", store), ownOptions("desk", store), memberOptions(domain, store),
-	} {
-		m, err := sessions.NewManager(o)
-		if err != nil {
-			return nil, nil, err
-		}
-		managers = append(managers, m)
+	shop, err1 := sessions.NewManager(ownOptions("shop", store))
+	desk, err2 := sessions.NewManager(ownOptions("desk", store))
+	members, err3 := sessions.NewManager(memberOptions(domain, store))
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return nil, nil, err
 	}
-	shop, desk, members := managers[0], managers[1], managers[2]
 	mux := http.NewServeMux()
 	mux.Handle(domain+"/shop/", http.StripPrefix("/shop", application(shop)))
 	mux.Handle(domain+"/desk/", http.StripPrefix("/desk", application(desk)))
 	mux.Handle("blog."+domain+"/", application(members))
 	mux.Handle("forum."+domain+"/", application(members))
-	return mux, managers, nil
+	return mux, []*sessions.Manager{shop, desk, members}, nil
 }
 
 // application is one that lets everybody in.
 func application(m *sessions.Manager) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		user := cmp.Or(sessions.Get(r).Subject(), "nobody")
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = io.WriteString(w, cmp.Or(sessions.Get(r).Subject(), "nobody")) //nolint:gosec // plain text
+		_, _ = io.WriteString(w, user) //nolint:gosec // plain text
 	})
 	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
 		user := r.PostFormValue("user")
 		err := sessions.Get(r).SignIn(r.Context(), user, sessions.SignIn{})
 		if err != nil {
 			http.Error(w, "you are not signed in", core.StatusCode(err))
+			return
 		}
+		w.WriteHeader(http.StatusOK)
 	})
 	mux.HandleFunc("POST /logout", func(_ http.ResponseWriter, r *http.Request) {
 		sessions.Get(r).Destroy()

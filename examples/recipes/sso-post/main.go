@@ -31,14 +31,14 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	r, err := newShop(context.Background(), m, signOns, client{
+	a, err := newShop(context.Background(), m, signOns, client{
 		issuer: os.Getenv("OIDC_ISSUER"), id: os.Getenv("OIDC_CLIENT_ID"),
 		origin: cmp.Or(os.Getenv("OIDC_ORIGIN"), "http://localhost:8080"),
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	log.Fatal(r.Run("localhost:8080"))
+	log.Fatal(a.handler().Run("localhost:8080"))
 }
 
 // signOnOptions returns those of the sessions that remember what the provider was asked. A user
@@ -60,30 +60,31 @@ type shop struct {
 	verifier          *oidc.IDTokenVerifier
 }
 
-func newShop(
-	ctx context.Context, m, signOns *sessions.Manager, c client,
-) (*gin.Engine, error) {
+func newShop(ctx context.Context, m, signOns *sessions.Manager, c client) (*shop, error) {
 	provider, err := oidc.NewProvider(ctx, c.issuer)
 	if err != nil {
 		return nil, err
 	}
-	a := &shop{
+	return &shop{
 		sessions: m, signOns: signOns, client: c, authorize: provider.Endpoint().AuthURL,
 		verifier: provider.Verifier(&oidc.Config{ClientID: c.id}),
-	}
+	}, nil
+}
+
+func (a *shop) handler() *gin.Engine {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
 	_ = r.SetTrustedProxies(nil) // behind a proxy see docs/recipes/proxy.md
 	r.Use(gin.Recovery())
 	r.SetHTMLTemplate(template.Must(template.New("again").Parse(again)))
 	r.POST("/sso/callback", postAgain) // outside of the sessions: no cookie comes along
-	pages := r.Group("/", sessions.Middleware(m))
+	pages := r.Group("/", sessions.Middleware(a.sessions))
 	pages.GET("/", a.home)
 	pages.POST("/cart", a.add)
-	signOn := pages.Group("/sso", sessions.Middleware(signOns))
+	signOn := pages.Group("/sso", sessions.Middleware(a.signOns))
 	signOn.GET("/login", a.login)
 	signOn.POST("/finish", a.finish)
-	return r, nil
+	return r
 }
 
 const cart = sessions.Key[[]string]("cart")

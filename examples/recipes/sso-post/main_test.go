@@ -123,10 +123,11 @@ func start(t *testing.T) (p *provider, m *sessions.Manager, origin string) {
 	origin = "http://shop.localhost:" + recipe.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		shop.ServeHTTP(w, r)
 	}))
-	var err error
-	if shop, err = newShop(t.Context(), m, manager(t, o), client{p.url, "shop", origin}); err != nil {
+	a, err := newShop(t.Context(), m, manager(t, o), client{p.url, "shop", origin})
+	if err != nil {
 		t.Fatal(err)
 	}
+	shop = a.handler()
 	return p, m, origin
 }
 
@@ -151,8 +152,9 @@ type visitor struct {
 	origin string
 }
 
-func visit(t *testing.T, tab context.Context, origin string) *visitor {
+func visit(t *testing.T, origin string) *visitor {
 	t.Helper()
+	tab := recipe.Browser(t)
 	v := &visitor{t, tab, origin}
 	v.open(origin)
 	recipe.Await(tab, t, `fetch("/cart", {method: "POST", body: new URLSearchParams({item: "coat"})})`)
@@ -183,7 +185,7 @@ func (v *visitor) has(text string) {
 func TestComesBackByForm(t *testing.T) {
 	t.Parallel()
 	p, m, origin := start(t)
-	v := visit(t, recipe.Browser(t), origin)
+	v := visit(t, origin)
 	v.open(origin + "/sso/login")
 	ann := p.url + "|ann has [coat] in the cart"
 	v.arrives("/?welcome", ann)
@@ -204,13 +206,13 @@ func TestComesBackByForm(t *testing.T) {
 func TestForeignForm(t *testing.T) {
 	t.Parallel()
 	p, _, origin := start(t)
-	v := visit(t, recipe.Browser(t), origin)
+	v := visit(t, origin)
 	v.open(origin + "/sso/login")
 	ann := p.url + "|ann has [coat] in the cart"
 	v.arrives("/?welcome", ann)
 
 	p.user = "mallory"
-	state, nonce := begin(t, origin)
+	state, nonce, _ := begin(t, origin)
 	fields := url.Values{"state": {state}, "id_token": {p.token(nonce)}}
 	for _, path := range []string{"/sso/callback", "/sso/finish"} {
 		trap := recipe.Serve(t, recipe.Page(form(origin+path, fields)))
@@ -222,19 +224,20 @@ func TestForeignForm(t *testing.T) {
 	v.arrives("/?welcome", p.url+"|mallory has [] in the cart")
 }
 
-// begin begins a login in a browser of an attacker, and returns what the provider is asked.
-func begin(t *testing.T, origin string) (state, nonce string) {
+// begin begins a login in a browser without cookies, and returns what the provider is asked and the cookie.
+func begin(t *testing.T, origin string) (state, nonce, cookie string) {
 	t.Helper()
-	res := do(t, http.MethodGet, origin+"/sso/login", "", "")
-	to, err := url.Parse(res.Header.Get("Location"))
+	_, header, _ := do(t, http.MethodGet, origin+"/sso/login", "", "")
+	to, err := url.Parse(header.Get("Location"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return to.Query().Get("state"), to.Query().Get("nonce")
+	cookie, _, _ = strings.Cut(header.Get("Set-Cookie"), ";")
+	return to.Query().Get("state"), to.Query().Get("nonce"), cookie
 }
 
-// do sends a request of a browser without cookies, or with that one. Its names need no resolver.
-func do(t *testing.T, method, address, cookie, body string) *http.Response {
+// do sends a request of a browser with that cookie. It needs no resolver of names.
+func do(t *testing.T, method, address, cookie, body string) (status int, header http.Header, page string) {
 	t.Helper()
 	address = strings.Replace(address, "shop.localhost", "127.0.0.1", 1)
 	r, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(body))
@@ -247,8 +250,12 @@ func do(t *testing.T, method, address, cookie, body string) *http.Response {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = res.Body.Close() })
-	return res
+	defer res.Body.Close() //nolint:errcheck // it has been read
+	data, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, res.Header, string(data)
 }
 
 // TestFormIsSpentOnce posts a form that has signed a user on once more, and one with a wrong nonce.
@@ -262,16 +269,11 @@ func TestFormIsSpentOnce(t *testing.T) {
 		"right": {func(nonce string) string { return nonce }, [2]int{http.StatusSeeOther, http.StatusForbidden}},
 		"nonce": {func(string) string { return "another" }, [2]int{http.StatusForbidden, http.StatusForbidden}},
 	} {
-		res := do(t, http.MethodGet, origin+"/sso/login", "", "")
-		to, err := url.Parse(res.Header.Get("Location"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		cookie, _, _ := strings.Cut(res.Header.Get("Set-Cookie"), ";")
-		fields := url.Values{"state": {to.Query().Get("state")}, "id_token": {p.token(c.spoil(to.Query().Get("nonce")))}}
+		state, nonce, cookie := begin(t, origin)
+		fields := url.Values{"state": {state}, "id_token": {p.token(c.spoil(nonce))}}
 		for i, want := range c.want {
-			if res := do(t, http.MethodPost, origin+"/sso/finish", cookie, fields.Encode()); res.StatusCode != want {
-				t.Errorf("%s: post %d is answered %d, want %d", name, i+1, res.StatusCode, want)
+			if got, _, _ := do(t, http.MethodPost, origin+"/sso/finish", cookie, fields.Encode()); got != want {
+				t.Errorf("%s: post %d is answered %d, want %d", name, i+1, got, want)
 			}
 		}
 	}
@@ -282,13 +284,9 @@ func TestFieldsAreEscaped(t *testing.T) {
 	t.Parallel()
 	_, _, origin := start(t)
 	fields := url.Values{"state": {`"><script>alert(1)</script>`}}
-	res := do(t, http.MethodPost, origin+"/sso/callback", "", fields.Encode())
-	page, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := res.Header
-	if strings.Contains(string(page), "<script>") || h.Get("Set-Cookie") != "" || !strings.Contains(h.Get("Content-Security-Policy"), "form-action 'self'") {
-		t.Errorf("the answer has the header %v and the page\n%s", h, page)
+	status, h, page := do(t, http.MethodPost, origin+"/sso/callback", "", fields.Encode())
+	if status != http.StatusOK || strings.Contains(page, "<script>") || h.Get("Set-Cookie") != "" ||
+		!strings.Contains(h.Get("Content-Security-Policy"), "form-action 'self'") {
+		t.Errorf("the answer is %d with the header %v and the page\n%s", status, h, page)
 	}
 }
