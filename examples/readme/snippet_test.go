@@ -1,7 +1,11 @@
 package readme
 
 import (
+	"io/fs"
+	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -26,22 +30,94 @@ func TestSnippetsAreInExamples(t *testing.T) {
 	}
 }
 
-// TestRecipesAreInPrograms holds pages of recipes to the programs that they describe: every block of Go stands there.
+// TestRecipesAreInPrograms holds pages of recipes to the programs that they describe: every block of code stands in a file
+// of the program.
 func TestRecipesAreInPrograms(t *testing.T) {
 	t.Parallel()
-	for page, program := range map[string]string{"accounts": "accounts", "single-sign-on": "oidc"} {
-		source := unindented(readFile(t, filepath.Join(root, "examples", program, "main.go")))
-		blocks := strings.Split(readFile(t, filepath.Join(root, "docs", page+".md")), "```go\n")[1:]
-		if len(blocks) < 7 {
-			t.Errorf("docs/%s.md has %d blocks of Go", page, len(blocks))
+	programs := map[string]string{"accounts": "accounts", "single-sign-on": "oidc"}
+	for _, name := range recipes(t) {
+		programs["recipes/"+name] = "recipes/" + name
+	}
+	for page, program := range programs {
+		source := unindented(sources(t, filepath.Join(root, "examples", program)))
+		blocks := codeBlocks(readFile(t, filepath.Join(root, "docs", page+".md")))
+		if len(blocks) < 2 {
+			t.Errorf("docs/%s.md has %d blocks of code", page, len(blocks))
 		}
 		for _, block := range blocks {
-			block, _, _ = strings.Cut(block, "```")
 			if !strings.Contains(source, unindented(block)) {
 				t.Errorf("examples/%s does not have this code of docs/%s.md:\n%s", program, page, block)
 			}
 		}
 	}
+}
+
+// TestRecipesAreListed looks for each recipe in the index, and for the page to read next at its end.
+func TestRecipesAreListed(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(root, "docs", "recipes")
+	index := readFile(t, filepath.Join(dir, "README.md"))
+	next := regexp.MustCompile(`\nNext: \[[^\]]+\]\([^)]+\)\.\n$`)
+	for _, name := range recipes(t) {
+		if !strings.Contains(index, "]("+name+".md)") {
+			t.Errorf("docs/recipes/README.md does not link to %s.md", name)
+		}
+		if !next.MatchString(readFile(t, filepath.Join(dir, name+".md"))) {
+			t.Errorf("docs/recipes/%s.md does not end with the page to read next", name)
+		}
+	}
+	programs, err := os.ReadDir(filepath.Join(root, "examples", "recipes"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, program := range programs {
+		if name := program.Name(); name != "internal" && !slices.Contains(recipes(t), name) {
+			t.Errorf("examples/recipes/%s has no page in docs/recipes", name)
+		}
+	}
+}
+
+// recipes returns the names of the pages in docs/recipes. The program of each has the same name.
+func recipes(t *testing.T) (names []string) {
+	t.Helper()
+	pages, err := filepath.Glob(filepath.Join(root, "docs", "recipes", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range pages {
+		if name := strings.TrimSuffix(filepath.Base(page), ".md"); name != "README" {
+			names = append(names, name)
+		}
+	}
+	if len(names) < 5 {
+		t.Errorf("docs/recipes has only the pages %q", names)
+	}
+	return names
+}
+
+// sources returns all code in a directory and below it, in Go and for browsers.
+func sources(t *testing.T, dir string) string {
+	t.Helper()
+	var all strings.Builder
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			all.WriteString(readFile(t, path))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.String()
+}
+
+// codeBlocks returns the blocks of a page that are in Go, or for browsers.
+func codeBlocks(page string) (blocks []string) {
+	fence := regexp.MustCompile("(?m)^```(?:go|html|js|css)\n((?s:.*?))^```$")
+	for _, m := range fence.FindAllStringSubmatch(page, -1) {
+		blocks = append(blocks, m[1])
+	}
+	return blocks
 }
 
 // unindented returns the lines without the space before them.

@@ -133,6 +133,12 @@ func TestSharedPages(t *testing.T) {
 		ben.gets(path, want, "hit")
 		ann.gets(path, want, "hit")
 	}
+	for _, b := range []*browser{ann, ben} { // Ben is a visitor.
+		res := b.send(http.MethodGet, "/", http.Header{}, "")
+		if got := res.header.Get("Cache-Control"); got != "private, max-age=60" || res.header.Get("Vary") != "Cookie" {
+			t.Errorf("the front page has the header %v", res.header)
+		}
+	}
 	store.Fail(sessiontest.Fault{})
 	if res := ann.send(http.MethodGet, "/health", http.Header{}, ""); res.status != http.StatusNoContent {
 		t.Errorf("without a store the health check is answered %d", res.status)

@@ -133,7 +133,8 @@ const again = `<!doctype html>
 <input type="hidden" name="id_token" value="{{.Token}}">
 <button>Continue</button>
 </form>
-<script nonce="{{.Script}}">document.forms[0].submit()</script>`
+<script nonce="{{.Script}}">document.forms[0].submit()</script>
+`
 
 // postAgain answers the form of the provider with a page of this site that posts the same fields.
 func postAgain(c *gin.Context) {
