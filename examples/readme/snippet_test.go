@@ -113,7 +113,7 @@ func sources(t *testing.T, dir string) string {
 
 // codeBlocks returns the blocks of a page that are in Go, or for browsers.
 func codeBlocks(page string) (blocks []string) {
-	fence := regexp.MustCompile("(?m)^```(?:go|html|js|css)\n((?s:.*?))^```$")
+	fence := regexp.MustCompile("(?s)\n[ \t]*```(?:go|html|js|css)\n(.*?\n)[ \t]*```")
 	for _, m := range fence.FindAllStringSubmatch(page, -1) {
 		blocks = append(blocks, m[1])
 	}
