@@ -258,19 +258,21 @@ func do(t *testing.T, method, address, cookie, body string) (status int, header 
 	return res.StatusCode, res.Header, string(data)
 }
 
-// TestFormIsSpentOnce posts a form that has signed a user on once more, and one with a wrong nonce.
+// TestFormIsSpentOnce posts a form that has signed a user on once more, and forms with a wrong state and a wrong nonce.
 func TestFormIsSpentOnce(t *testing.T) {
 	t.Parallel()
 	p, _, origin := start(t)
 	for name, c := range map[string]struct {
-		spoil func(nonce string) string
+		spoil func(state, nonce *string)
 		want  [2]int
 	}{
-		"right": {func(nonce string) string { return nonce }, [2]int{http.StatusSeeOther, http.StatusForbidden}},
-		"nonce": {func(string) string { return "another" }, [2]int{http.StatusForbidden, http.StatusForbidden}},
+		"right": {func(_, _ *string) {}, [2]int{http.StatusSeeOther, http.StatusForbidden}},
+		"state": {func(state, _ *string) { *state = "another" }, [2]int{http.StatusForbidden, http.StatusForbidden}},
+		"nonce": {func(_, nonce *string) { *nonce = "another" }, [2]int{http.StatusForbidden, http.StatusForbidden}},
 	} {
 		state, nonce, cookie := begin(t, origin)
-		fields := url.Values{"state": {state}, "id_token": {p.token(c.spoil(nonce))}}
+		c.spoil(&state, &nonce)
+		fields := url.Values{"state": {state}, "id_token": {p.token(nonce)}}
 		for i, want := range c.want {
 			if got, _, _ := do(t, http.MethodPost, origin+"/sso/finish", cookie, fields.Encode()); got != want {
 				t.Errorf("%s: post %d is answered %d, want %d", name, i+1, got, want)
