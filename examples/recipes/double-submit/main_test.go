@@ -16,6 +16,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/gofiber/fiber/v3"
 
+	"github.com/cloakroom-go/sessions/core"
 	"github.com/cloakroom-go/sessions/core/sessiontest"
 	"github.com/cloakroom-go/sessions/examples/recipes/internal/recipe"
 	sessions "github.com/cloakroom-go/sessions/fiberv3"
@@ -26,7 +27,7 @@ type slow struct {
 	orders
 
 	t     *testing.T
-	store *sessiontest.Store
+	store *gate
 	wait  atomic.Int64
 	calls atomic.Int64
 	fails atomic.Bool
@@ -43,13 +44,28 @@ func (p *slow) place(ctx context.Context, b basket) (number int, err error) {
 	return p.orders.place(ctx, b)
 }
 
+// gate is a store that saves nothing until it has been asked for as many sessions as wait says.
+type gate struct {
+	*sessiontest.Store
+
+	t    *testing.T
+	wait atomic.Int64
+}
+
+func (g *gate) Save(ctx context.Context, rec core.Record) (core.Record, error) {
+	recipe.Eventually(g.t, "the other requests have come", func() bool {
+		return int64(g.Calls(sessiontest.Load)) >= g.wait.Load()
+	})
+	return g.Store.Save(ctx, rec)
+}
+
 // awaitLoads makes the next order wait until n more requests have loaded their sessions.
 func (p *slow) awaitLoads(n int) { p.wait.Store(int64(p.store.Calls(sessiontest.Load) + n)) }
 
 // start returns two instances of the shop on one store.
 func start(t *testing.T) (p *slow, instances [2]*fiber.App) {
 	t.Helper()
-	p = &slow{t: t, store: sessiontest.NewStore(nil)}
+	p = &slow{t: t, store: &gate{Store: sessiontest.NewStore(nil), t: t}}
 	for i := range instances {
 		o := sessions.Options{Store: p.store, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
 		m, err := sessions.NewManager(o)
@@ -189,8 +205,9 @@ func TestFailedOrder(t *testing.T) {
 
 func TestOneGift(t *testing.T) {
 	t.Parallel()
-	_, instances := start(t)
+	p, instances := start(t)
 	browser, _ := visit(t, instances, "card")
+	p.store.wait.Store(int64(p.store.Calls(sessiontest.Load) + 4))
 	answers := parallel(t, browser, 4, "/voucher", "", "")
 	if !strings.HasPrefix(answers[3], "OK: the gift") || !strings.HasPrefix(answers[2], "Conflict") {
 		t.Errorf("the gift is answered %q", answers)

@@ -45,14 +45,30 @@ type user struct {
 	tab context.Context //nolint:containedctx // a tab is a context
 }
 
-func newUser(t *testing.T) *user {
+// TestOneDomain lets one browser after the other visit the site.
+func TestOneDomain(t *testing.T) {
+	browser := recipe.Browser(t)
+	for name, test := range map[string]func(u *user){
+		"ApplicationsOfAHost":     applicationsOfAHost,
+		"OneName":                 oneName,
+		"OneLoginForSeveralHosts": oneLoginForSeveralHosts,
+		"PlantedCookie":           plantedCookie,
+		"Neighbour":               neighbour,
+		"TicketOfAnotherOne":      ticketOfAnotherOne,
+	} {
+		t.Run(name, func(t *testing.T) { test(newUser(browser, t)) })
+	}
+}
+
+// newUser opens a tab of the browser with a cookie jar of its own.
+func newUser(browser context.Context, t *testing.T) *user {
 	t.Helper()
-	u := &user{t, recipe.Browser(t)}
+	tab := recipe.NewJar(browser, t)
 	ignore := security.SetIgnoreCertificateErrorsParams{Ignore: true}
-	if _, err := chromedp.Call(u.tab, security.SetIgnoreCertificateErrors, ignore); err != nil {
+	if _, err := chromedp.Call(tab, security.SetIgnoreCertificateErrors, ignore); err != nil {
 		t.Fatal(err)
 	}
-	return u
+	return &user{t, tab}
 }
 
 // sends opens an application and has its page send a form.
@@ -78,20 +94,28 @@ func (u *user) is(app, want string) {
 	}
 }
 
-func TestApplicationsOfAHost(t *testing.T) {
-	t.Parallel()
-	u := newUser(t)
-	port, other := start(t), start(t)
+// ticket returns the value of a cookie that the browser has.
+func (u *user) ticket(name string) string {
+	u.Helper()
+	c := recipe.Cookies(u.tab, u.T)[name]
+	if c == nil {
+		u.Fatalf("the browser has no cookie %s", name)
+	}
+	return c.Value
+}
+
+func applicationsOfAHost(u *user) {
+	port, other := start(u.T), start(u.T)
 	shop := "https://" + domain + ":" + port + "/shop/"
 	desk := "https://" + domain + ":" + other + "/desk/" // Cookies do not tell ports apart either.
 	u.sends(shop, "login")
 	u.is(desk, "nobody")
 	u.sends(desk, "login")
 	u.is(shop, "ann")
-	jar := recipe.Cookies(u.tab, t)
+	jar := recipe.Cookies(u.tab, u.T)
 	for _, name := range []string{"__Host-shop", "__Host-desk"} {
 		if c := jar[name]; c == nil || c.Domain != domain || c.Path != "/" || !c.Secure || !c.HTTPOnly {
-			t.Errorf("the cookie %s is %+v", name, c)
+			u.Errorf("the cookie %s is %+v", name, c)
 		}
 	}
 	u.sends(shop, "logout")
@@ -99,18 +123,16 @@ func TestApplicationsOfAHost(t *testing.T) {
 	u.is(desk, "ann")
 }
 
-// TestOneName shows what happens to applications on two ports that both keep the default name.
-func TestOneName(t *testing.T) {
-	t.Parallel()
-	u := newUser(t)
+// oneName shows what happens to applications on two ports that both keep the default name.
+func oneName(u *user) {
 	var apps [2]string
 	for i := range apps {
 		m, err := sessions.NewManager(sessions.Options{})
 		if err != nil {
-			t.Fatal(err)
+			u.Fatal(err)
 		}
-		closeAtEnd(t, m)
-		apps[i] = "https://" + domain + ":" + recipe.ServeTLS(t, application(m)) + "/"
+		closeAtEnd(u.T, m)
+		apps[i] = "https://" + domain + ":" + recipe.ServeTLS(u.T, application(m)) + "/"
 	}
 	u.sends(apps[0], "login")
 	u.sends(apps[1], "login")
@@ -118,70 +140,61 @@ func TestOneName(t *testing.T) {
 	u.is(apps[0], "nobody")
 }
 
-func TestOneLoginForSeveralHosts(t *testing.T) {
-	t.Parallel()
-	u := newUser(t)
-	port := start(t)
+func oneLoginForSeveralHosts(u *user) {
+	port := start(u.T)
 	blog, forum := "https://blog."+domain+":"+port+"/", "https://forum."+domain+":"+port+"/"
 	u.sends(blog, "login")
 	u.is(forum, "ann")
 	u.is("https://"+domain+":"+port+"/shop/", "nobody")
 	u.sends(forum, "logout")
 	u.is(blog, "nobody")
-	if jar := recipe.Cookies(u.tab, t); len(jar) != 0 {
-		t.Errorf("after the logout the browser holds %v", jar)
+	if jar := recipe.Cookies(u.tab, u.T); len(jar) != 0 {
+		u.Errorf("after the logout the browser holds %v", jar)
 	}
 }
 
-// TestPlantedCookie has a page of another host below the domain set cookies for all hosts of it. The browser keeps those
+// plantedCookie has a page of another host below the domain set cookies for all hosts of it. The browser keeps those
 // whose names have no prefix.
-func TestPlantedCookie(t *testing.T) {
-	t.Parallel()
-	u := newUser(t)
-	port := start(t)
+func plantedCookie(u *user) {
+	port := start(u.T)
 	shop := "https://" + domain + ":" + port + "/shop/"
 	u.sends(shop, "login")
-	before := recipe.Cookies(u.tab, t)["__Host-shop"].Value
-	evil := recipe.ServeTLS(t, recipe.Page("nothing to see"))
+	before := u.ticket("__Host-shop")
+	evil := recipe.ServeTLS(u.T, recipe.Page("nothing to see"))
 	u.open("https://evil." + domain + ":" + evil + "/")
-	recipe.Await(u.tab, t, `["__Host-shop", "session"].map((name) => {
+	recipe.Await(u.tab, u.T, `["__Host-shop", "session"].map((name) => {
 		document.cookie = name + "=planted; Domain=`+domain+`; Path=/shop/; Secure"
 		document.cookie = name + "=planted; Domain=`+domain+`; Path=/; Secure"
 	})`)
-	jar := recipe.Cookies(u.tab, t)
-	if jar["session"] == nil || jar["__Host-shop"].Value != before {
-		t.Errorf("the browser holds %v", jar)
+	if u.ticket("session") != "planted" || u.ticket("__Host-shop") != before {
+		u.Errorf("the browser holds %v", recipe.Cookies(u.tab, u.T))
 	}
 	u.is(shop, "ann")
 }
 
-// TestNeighbour has a page of a neighbour, whose requests carry the cookies, sign the user out.
-func TestNeighbour(t *testing.T) {
-	t.Parallel()
-	u := newUser(t)
-	port := start(t)
+// neighbour has a page of a neighbour, whose requests carry the cookies, sign the user out.
+func neighbour(u *user) {
+	port := start(u.T)
 	forum := "https://forum." + domain + ":" + port + "/"
 	u.sends(forum, "login")
 	u.open("https://blog." + domain + ":" + port + "/")
-	recipe.Await(u.tab, t, `fetch("`+forum+`logout", {method: "POST", mode: "no-cors", credentials: "include"})`)
+	recipe.Await(u.tab, u.T, `fetch("`+forum+`logout", {method: "POST", mode: "no-cors", credentials: "include"})`)
 	u.is(forum, "ann")
 }
 
-// TestSharedStore asks for the records of one application with the cookie of another, renamed.
-func TestSharedStore(t *testing.T) {
-	t.Parallel()
-	u := newUser(t)
-	port := start(t)
+// ticketOfAnotherOne asks for the records of one application with the cookie of another, renamed.
+func ticketOfAnotherOne(u *user) {
+	port := start(u.T)
 	u.sends("https://"+domain+":"+port+"/shop/", "login")
-	ticket := recipe.Cookies(u.tab, t)["__Host-shop"].Value
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://127.0.0.1:"+port+"/desk/", http.NoBody)
+	ticket := u.ticket("__Host-shop")
+	r, err := http.NewRequestWithContext(u.Context(), http.MethodGet, "https://127.0.0.1:"+port+"/desk/", http.NoBody)
 	if err != nil {
-		t.Fatal(err)
+		u.Fatal(err)
 	}
 	r.Host = domain
 	r.Header.Set("Cookie", "__Host-desk="+ticket)
-	if got := answer(t, r); got != "nobody" {
-		t.Errorf("the desk takes the shop's ticket for %s", got)
+	if got := answer(u.T, r); got != "nobody" {
+		u.Errorf("the desk takes the shop's ticket for %s", got)
 	}
 }
 

@@ -89,22 +89,32 @@ func (u *user) reply(request string) string {
 	return recipe.Await(u.tab, u.T, request+`.then(async (a) => a.status + " " + await a.text(), (e) => e.name)`)
 }
 
-// TestPage has a user work with the page, whose origin is another one, and whose site is that of the API.
-func TestPage(t *testing.T) {
-	t.Parallel()
-	s := start(t, "app.spa.localhost", unchanged)
-	u := &user{t, recipe.Browser(t)}
+// TestApplication lets one browser after the other open the page.
+func TestApplication(t *testing.T) {
+	browser := recipe.Browser(t)
+	for name, test := range map[string]func(u *user){
+		"Page": usesThePage, "CallsShareOneSignIn": callsShareOneSignIn, "OtherPages": otherPages,
+		"AnotherSite":           func(u *user) { anotherSite(u, unchanged, `401 {"signedOut":""}`) },
+		"AnotherSiteThirdParty": func(u *user) { anotherSite(u, thirdParty, `200 ""`) },
+	} {
+		t.Run(name, func(t *testing.T) { test(&user{t, recipe.NewJar(browser, t)}) })
+	}
+}
+
+// usesThePage has a user work with the page, whose origin is another one, and whose site is that of the API.
+func usesThePage(u *user) {
+	s := start(u.T, "app.spa.localhost", unchanged)
 	u.open(s.appURL)
 	u.save("coat")
 	u.signIn()
 	u.reads("saved for ann") // what was typed before the login
 	u.open(s.appURL)
 	if got := u.reply(`send("GET", "/note")`); strings.TrimSpace(got) != `200 "coat"` {
-		t.Errorf("after reloading the note is %q", got)
+		u.Errorf("after reloading the note is %q", got)
 	}
-	c := recipe.Cookies(u.tab, t)["session"]
+	c := recipe.Cookies(u.tab, u.T)["session"]
 	if c == nil || c.Domain != "api.spa.localhost" || !c.Secure || !c.HTTPOnly || c.SameSite != "Lax" {
-		t.Errorf("the browser holds %+v", c)
+		u.Errorf("the browser holds %+v", c)
 	}
 
 	s.store.Fail(sessiontest.Fault{})
@@ -114,39 +124,35 @@ func TestPage(t *testing.T) {
 	u.save("hat")
 	u.reads("saved for ann")
 
-	if _, err := s.sessions.RevokeAll(t.Context(), "ann"); err != nil {
-		t.Fatal(err)
+	if _, err := s.sessions.RevokeAll(u.Context(), "ann"); err != nil {
+		u.Fatal(err)
 	}
 	if got := u.reply(`send("GET", "/note")`); strings.TrimSpace(got) != `401 {"signedOut":"revoked_all"}` {
-		t.Errorf("after a revocation: %q", got)
+		u.Errorf("after a revocation: %q", got)
 	}
 	u.save("scarf")
 	u.signIn()
 	u.reads("saved for ann")
 }
 
-// TestCallsShareOneSignIn has several calls of the page find out at once that nobody is signed in.
-func TestCallsShareOneSignIn(t *testing.T) {
-	t.Parallel()
-	s := start(t, "app.spa.localhost", unchanged)
-	u := &user{t, recipe.Browser(t)}
+// callsShareOneSignIn has several calls of the page find out at once that nobody is signed in.
+func callsShareOneSignIn(u *user) {
+	s := start(u.T, "app.spa.localhost", unchanged)
 	u.open(s.appURL)
-	recipe.Do(u.tab, t, chromedp.Evaluate[chromedp.Void](
+	recipe.Do(u.tab, u.T, chromedp.Evaluate[chromedp.Void](
 		`window.all = ""; Promise.all([1, 2, 3].map(() => call("GET", "/note"))).then((a) => { window.all = a.length }); null`))
 	u.signIn()
-	recipe.WaitUntil(u.tab, t, `window.all === 3`)
+	recipe.WaitUntil(u.tab, u.T, `window.all === 3`)
 }
 
-// TestOtherPages has pages of other origins call the API in the browser of a user who is signed in.
-func TestOtherPages(t *testing.T) {
-	t.Parallel()
-	s := start(t, "app.spa.localhost", unchanged)
-	u := &user{t, recipe.Browser(t)}
+// otherPages has pages of other origins call the API in the browser of a user who is signed in.
+func otherPages(u *user) {
+	s := start(u.T, "app.spa.localhost", unchanged)
 	u.open(s.appURL)
 	u.save("coat")
 	u.signIn()
 	u.reads("saved for ann")
-	other := recipe.Serve(t, recipe.Page("another page"))
+	other := recipe.Serve(u.T, recipe.Page("another page"))
 	for host, logout := range map[string]string{
 		"blog.spa.localhost": `{mode: "no-cors", method: "POST", credentials: "include"}`, // the cookie goes along
 		"evil.localhost":     `{mode: "no-cors", method: "POST", credentials: "include"}`,
@@ -154,37 +160,24 @@ func TestOtherPages(t *testing.T) {
 		u.open("http://" + host + ":" + other)
 		u.reply(`fetch("` + s.apiURL + `/logout", ` + logout + `)`)
 		if got := u.reply(`fetch("` + s.apiURL + `/note", {credentials: "include"})`); got != "TypeError" {
-			t.Errorf("a page at %s reads %q", host, got)
+			u.Errorf("a page at %s reads %q", host, got)
 		}
 	}
 	u.open(s.appURL)
 	if got := u.reply(`send("GET", "/note")`); strings.TrimSpace(got) != `200 "coat"` {
-		t.Errorf("after the other pages: %q", got)
+		u.Errorf("after the other pages: %q", got)
 	}
 }
 
-// TestAnotherSite serves the page from another site, from which a login is kept only if the cookie allows it.
-func TestAnotherSite(t *testing.T) {
-	t.Parallel()
-	for name, how := range map[string]struct {
-		change func(o *sessions.Options)
-		want   string
-	}{
-		"lax":        {unchanged, `401 {"signedOut":""}`},
-		"thirdParty": {thirdParty, `200 ""`},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := start(t, "app.elsewhere.localhost", how.change)
-			u := &user{t, recipe.Browser(t)}
-			u.open(s.appURL)
-			if got := u.reply(`send("POST", "/login", {user: "ann", password: "open sesame"})`); strings.TrimSpace(got) != `200 "ann"` {
-				t.Errorf("the login is answered %q", got)
-			}
-			if got := u.reply(`send("GET", "/note")`); strings.TrimSpace(got) != how.want {
-				t.Errorf("after the login: %q, want %q", got, how.want)
-			}
-		})
+// anotherSite serves the page from another site, from which a login is kept only if the cookie allows it.
+func anotherSite(u *user, change func(o *sessions.Options), want string) {
+	s := start(u.T, "app.elsewhere.localhost", change)
+	u.open(s.appURL)
+	if got := u.reply(`send("POST", "/login", {user: "ann", password: "open sesame"})`); strings.TrimSpace(got) != `200 "ann"` {
+		u.Errorf("the login is answered %q", got)
+	}
+	if got := u.reply(`send("GET", "/note")`); strings.TrimSpace(got) != want {
+		u.Errorf("after the login: %q, want %q", got, want)
 	}
 }
 

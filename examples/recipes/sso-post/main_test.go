@@ -183,7 +183,6 @@ func (v *visitor) has(text string) {
 
 // TestComesBackByForm signs a visitor on. They keep their cart, and the session that they had.
 func TestComesBackByForm(t *testing.T) {
-	t.Parallel()
 	p, m, origin := start(t)
 	v := visit(t, origin)
 	v.open(origin + "/sso/login")
@@ -204,7 +203,6 @@ func TestComesBackByForm(t *testing.T) {
 
 // TestForeignForm has another site post the end of an attacker's own login, or a form that was posted before.
 func TestForeignForm(t *testing.T) {
-	t.Parallel()
 	p, _, origin := start(t)
 	v := visit(t, origin)
 	v.open(origin + "/sso/login")
