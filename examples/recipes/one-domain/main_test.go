@@ -54,6 +54,7 @@ func TestOneDomain(t *testing.T) {
 		"OneLoginForSeveralHosts": oneLoginForSeveralHosts,
 		"PlantedCookie":           plantedCookie,
 		"Neighbour":               neighbour,
+		"PlainHTTP":               plainHTTP,
 		"TicketOfAnotherOne":      ticketOfAnotherOne,
 	} {
 		t.Run(name, func(t *testing.T) { test(newUser(browser, t)) })
@@ -180,6 +181,18 @@ func neighbour(u *user) {
 	u.open("https://blog." + domain + ":" + port + "/")
 	recipe.Await(u.tab, u.T, `fetch("`+forum+`logout", {method: "POST", mode: "no-cors", credentials: "include"})`)
 	u.is(forum, "ann")
+}
+
+// plainHTTP signs in as during development: Chromium keeps the cookie on localhost.
+func plainHTTP(u *user) {
+	m, err := sessions.NewManager(ownOptions("shop", nil))
+	if err != nil {
+		u.Fatal(err)
+	}
+	closeAtEnd(u.T, m)
+	shop := "http://localhost:" + recipe.Serve(u.T, application(m)) + "/"
+	u.sends(shop, "login")
+	u.is(shop, "ann")
 }
 
 // ticketOfAnotherOne asks for the records of one application with the cookie of another, renamed.

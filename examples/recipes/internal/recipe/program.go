@@ -22,6 +22,7 @@ import (
 // it too, and returns the path of the binary.
 func Build(tb testing.TB) string {
 	tb.Helper()
+	noteSources(tb)
 	binary := filepath.Join(tb.TempDir(), "program")
 	race := "-race=" + strconv.FormatBool(underRace())
 	//nolint:gosec // the arguments are the test's own
