@@ -113,12 +113,18 @@ func form(action string, fields url.Values) string {
 // start starts a provider and a shop at shop.localhost.
 func start(t *testing.T) (p *provider, m *sessions.Manager, origin string) {
 	t.Helper()
+	return startWith(t, sessions.SameSiteLax)
+}
+
+// startWith is like start for cookies with that SameSite.
+func startWith(t *testing.T, sameSite sessions.SameSite) (p *provider, m *sessions.Manager, origin string) {
+	t.Helper()
 	p = newProvider(t)
 	store := sessiontest.NewStore(nil)
 	logger := slog.New(slog.NewTextHandler(t.Output(), nil))
-	m = manager(t, sessions.Options{Store: store, Logger: logger})
+	m = manager(t, sessions.Options{Store: store, Logger: logger, Cookie: sessions.Cookie{SameSite: sameSite}})
 	o := signOnOptions(store)
-	o.Logger = logger
+	o.Logger, o.Cookie.SameSite = logger, sameSite
 	var shop http.Handler
 	origin = "http://shop.localhost:" + recipe.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		shop.ServeHTTP(w, r)
@@ -183,7 +189,14 @@ func (v *visitor) has(text string) {
 
 // TestComesBackByForm signs a visitor on. They keep their cart, and the session that they had.
 func TestComesBackByForm(t *testing.T) {
-	p, m, origin := start(t)
+	for name, sameSite := range map[string]sessions.SameSite{"Lax": sessions.SameSiteLax, "Strict": sessions.SameSiteStrict} {
+		t.Run(name, func(t *testing.T) { comesBackByForm(t, sameSite) })
+	}
+}
+
+func comesBackByForm(t *testing.T, sameSite sessions.SameSite) {
+	t.Helper()
+	p, m, origin := startWith(t, sameSite)
 	v := visit(t, origin)
 	v.open(origin + "/sso/login")
 	ann := p.url + "|ann has [coat] in the cart"
