@@ -256,6 +256,11 @@ func TestStateIsSpentOnce(t *testing.T) {
 	if got := b.get(back); got.status != http.StatusForbidden || p.redeemed != 1 {
 		t.Errorf("a later callback: %d, and the code was exchanged %d times", got.status, p.redeemed)
 	}
+	other := newBrowser(t, app)
+	if got := other.get(back); got.status != http.StatusForbidden || p.redeemed != 1 {
+		t.Errorf("a later callback of another browser: %d, and the code was exchanged %d times", got.status, p.redeemed)
+	}
+	other.want(nobody)
 }
 
 // TestForeignState has an attacker send a victim the end of the attacker's own login.
