@@ -29,7 +29,7 @@ func TestSnippetsAreInExamples(t *testing.T) {
 // TestRecipesAreInPrograms holds pages of recipes to the programs that they describe: every block of Go stands there.
 func TestRecipesAreInPrograms(t *testing.T) {
 	t.Parallel()
-	for page, program := range map[string]string{"accounts": "accounts", "single-sign-on": "oidc"} {
+	for page, program := range map[string]string{"accounts": "accounts", "single-sign-on": "oidc", "guards": "guards"} {
 		source := unindented(readFile(t, filepath.Join(root, "examples", program, "main.go")))
 		blocks := strings.Split(readFile(t, filepath.Join(root, "docs", page+".md")), "```go\n")[1:]
 		if len(blocks) < 7 {
