@@ -58,6 +58,23 @@ var (
 	ErrBadValue = errors.New("sessions: value does not decode into the type of the key")
 	// ErrAnonymous is returned by operations that need a signed-in subject.
 	ErrAnonymous = errors.New("sessions: nobody is signed in; call Login first")
+	// ErrSignInRequired is the answer of the adapters' Require if nobody is signed in. The status
+	// is 401.
+	ErrSignInRequired = errors.New("sessions: the request needs a signed-in user")
+	// ErrProofRequired is the answer of the adapters' Require if the signed-in user has not proved
+	// who they are well enough, or not lately. The status is 403.
+	ErrProofRequired = errors.New("sessions: the request needs a higher or fresher proof of who " +
+		"the user is")
+	// ErrPageGuarded is the answer of the adapters' Require if it would redirect a page to itself.
+	// The status is 500.
+	ErrPageGuarded = errors.New("sessions: the page that Require redirects to is itself behind " +
+		"Require, so browsers would go round in a circle; mount the page outside")
+	// ErrCrossOrigin is the answer of the adapters' RefuseCrossOrigin. The status is 403.
+	ErrCrossOrigin = errors.New("sessions: another origin has caused the request")
+	// ErrCSRFToken is the answer of the adapters' RequireCSRFToken. The status is 403.
+	ErrCSRFToken = errors.New("sessions: the request has no CSRF token of its session")
+	// ErrMethod is the answer of the adapters' SignOut to any method but POST. The status is 405.
+	ErrMethod = errors.New("sessions: this method does not sign out; use POST")
 )
 
 // errTimedOut is the error of a commit with a new secret after the request's deadline.
@@ -66,21 +83,34 @@ var errTimedOut = fmt.Errorf("sessions: the request's deadline has passed, so a 
 	"time: %w",
 	context.DeadlineExceeded)
 
-// StatusCode returns the HTTP status for an error of a load or a commit. It is 503 if the store
-// failed, is full or is contended, or if the request's deadline has passed, so that a retry may
-// succeed; 409 for a login that [Options.MaxSessions] or a revocation refuses, or whose proof is
-// too old, and for those that [Session.ActAs] and [Session.StopActing] do not fit; 403 for
-// [ErrCrossSite]; and 500 for errors that need a change of the program. It is for adapters.
+// StatusCode returns the HTTP status for an error of a load, a commit or a guard. It is 503 if the
+// store failed, is full or is contended, or if the request's deadline has passed, so that a retry
+// may succeed; 409 for a login that [Options.MaxSessions] or a revocation refuses, or whose proof
+// is too old, and for those that [Session.ActAs] and [Session.StopActing] do not fit; 401, 403 and
+// 405 for what a guard refuses; 403 for [ErrCrossSite]; and 500 for errors that need a change of
+// the program. It is for adapters.
 func StatusCode(err error) int {
 	switch {
-	case errors.Is(err, ErrStore), errors.Is(err, ErrFull), errors.Is(err, ErrConflict),
-		errors.Is(err, errTimedOut):
+	case isAny(err, ErrStore, ErrFull, ErrConflict, errTimedOut):
 		return 503
-	case errors.Is(err, ErrLimit), errors.Is(err, ErrGone), errors.Is(err, ErrStaleProof),
-		errors.Is(err, ErrActing), errors.Is(err, ErrNotActing):
+	case isAny(err, ErrLimit, ErrGone, ErrStaleProof, ErrActing, ErrNotActing):
 		return 409
-	case errors.Is(err, ErrCrossSite):
+	case isAny(err, ErrCrossSite, ErrProofRequired, ErrCrossOrigin, ErrCSRFToken):
 		return 403
+	case errors.Is(err, ErrSignInRequired):
+		return 401
+	case errors.Is(err, ErrMethod):
+		return 405
 	}
 	return 500
+}
+
+// isAny reports whether err is any of the known errors.
+func isAny(err error, known ...error) bool {
+	for _, k := range known {
+		if errors.Is(err, k) {
+			return true
+		}
+	}
+	return false
 }

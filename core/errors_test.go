@@ -23,6 +23,12 @@ func TestStatusCode(t *testing.T) {
 		{ErrStaleProof, 409},
 		{ErrLate, 500},
 		{ErrCrossSite, 403},
+		{ErrSignInRequired, 401},
+		{ErrProofRequired, 403},
+		{ErrCrossOrigin, 403},
+		{ErrCSRFToken, 403},
+		{ErrMethod, 405},
+		{ErrPageGuarded, 500},
 		{errDown, 500},
 		{nil, 500},
 	} {

@@ -67,9 +67,9 @@ func startOn(t *testing.T, e *echo.Echo, app adaptertest.App) string {
 	}
 	for _, r := range app.Routes {
 		if path, ok := strings.CutPrefix(r.Path, "/group"); ok {
-			group.Add(r.Method, path, handler(r.Handler))
+			group.Add(r.Method, path, guarded(r))
 		} else {
-			e.Add(r.Method, r.Path, handler(r.Handler))
+			e.Add(r.Method, r.Path, guarded(r))
 		}
 	}
 	if app.NotFound != nil {
@@ -96,6 +96,26 @@ func serve(t *testing.T, h http.Handler) string {
 	return server.URL
 }
 
+// guarded returns the handler of a route, with what guards it.
+func guarded(r adaptertest.Route) echo.HandlerFunc {
+	var h echo.HandlerFunc
+	if r.Guard.SignOut != "" {
+		h = sessions.SignOut(r.Guard.SignOut)
+	} else {
+		h = handler(r.Handler)
+	}
+	if r.Guard.CSRFToken {
+		h = sessions.RequireCSRFToken()(h)
+	}
+	if r.Guard.Require != nil {
+		h = sessions.Require(*r.Guard.Require)(h)
+	}
+	if r.Guard.CrossOrigin != nil {
+		h = sessions.RefuseCrossOrigin(r.Guard.CrossOrigin)(h)
+	}
+	return h
+}
+
 func handler(h adaptertest.Handler) echo.HandlerFunc {
 	return func(c *echo.Context) error { return h(request{c}) }
 }
@@ -112,7 +132,9 @@ func (r request) Context() context.Context                      { return r.c.Req
 func (r request) Query(name string) string                      { return r.c.QueryParam(name) }
 func (r request) Header(name string) string                     { return r.c.Request().Header.Get(name) }
 
-func (r request) SetHeader(name, value string) { r.c.Response().Header().Set(name, value) }
+func (r request) Form(name string) string            { return r.c.FormValue(name) }
+func (r request) ReturnPath(otherwise string) string { return sessions.ReturnPath(r.c, otherwise) }
+func (r request) SetHeader(name, value string)       { r.c.Response().Header().Set(name, value) }
 
 func (r request) AddHeader(name, value string)             { r.c.Response().Header().Add(name, value) }
 func (r request) Body(status int, body string) error       { return r.c.String(status, body) }

@@ -78,19 +78,27 @@ type (
 	//
 	// A Session is safe for concurrent use by the goroutines of its request, and holds
 	// nothing that the framework reuses. It may be kept after the request: it then keeps
-	// its last state, and [core.Session.Save] stores later changes. See [core.Session].
+	// its last state, and later changes are saved at once, or refused if they need a
+	// cookie. [core.Session.Save] returns the error. See [core.Session].
 	//
 	// These are its methods:
 	//
 	//   - [core.Session.ActAs] lets the signed-in user act for another one, as a support
 	//     team does, and saves.
+	//   - [core.Session.AddFlash] keeps a message for the next page that takes it, with
+	//     Session.TakeFlashes.
 	//   - [core.Session.Auth] returns how the subject has proved who they are since the
 	//     login.
 	//   - [core.Session.AuthenticatedAt] returns when the subject last proved who they are,
 	//     by a login or a step-up.
+	//   - [core.Session.CSRFToken] returns a token for the forms and scripts of the page,
+	//     which RequireCSRFToken asks for in requests that change something.
 	//   - [core.Session.Check] looks again whether the session is still valid: before
 	//     something that must not be done for a user who was signed out meanwhile,
 	//     such as at the end of a long upload, and in streams and websockets.
+	//   - [core.Session.CheckCSRFToken] reports whether the token is one that
+	//     Session.CSRFToken has returned in a request with the same secret, or with
+	//     one that a renewal has replaced since.
 	//   - [core.Session.Clear] removes all values, including those that other requests add
 	//     before it is saved.
 	//   - [core.Session.Confirm] is the step-up of an application in one call: it records
@@ -143,6 +151,9 @@ type (
 	//     one, and comes back to their own, which has its values and its times of
 	//     proof as they were.
 	//   - [core.Session.Subject] returns the signed-in user, or "" if nobody is signed in.
+	//   - [core.Session.TakeFlashes] returns the messages that wait for a page, oldest
+	//     first, and removes them from the stored session before it returns, together
+	//     with the other pending changes.
 	//
 	// To read all about one of them:
 	//
@@ -240,6 +251,32 @@ type (
 	// ticket no longer opens it, in the result of [core.Session.Overtaken]. See
 	// [core.Reason], or go doc github.com/cloakroom-go/sessions/core Reason.
 	Reason = core.Reason
+	// Requirement says what a request needs, for the adapters' Require. The zero value
+	// needs a signed-in user, and redirects nobody.
+	//
+	// Requests that do not meet it are answered without the handler:
+	//
+	//   - A page is redirected, with the status 303, to LoginPage if nobody is signed in, and
+	//     to ConfirmPage if the proof is missing. The query parameter [ReturnParam] says where
+	//     the user wanted to go. A request is one for a page if its method is GET or HEAD and
+	//     the browser says that it navigates (Sec-Fetch-Mode), or, without that field, if it
+	//     accepts text/html.
+	//   - Anything else is answered with [ErrSignInRequired], whose status is 401, or with
+	//     [ErrProofRequired], whose status is 403. The field WWW-Authenticate tells them apart,
+	//     in the words of RFC 9470: error="insufficient_user_authentication", acr_values and
+	//     max_age.
+	//   - If the session cannot be loaded, the status is 503. Nobody is redirected then.
+	//
+	// See [core.Requirement], or go doc github.com/cloakroom-go/sessions/core Requirement.
+	Requirement = core.Requirement
+	// Flash is a message for the next page that the user sees, such as "Your changes are
+	// saved" after a redirect. See [core.Session.AddFlash]. See [core.Flash], or go doc
+	// github.com/cloakroom-go/sessions/core Flash.
+	Flash = core.Flash
+	// FlashKind says how a message is to look. Applications may have kinds of their own;
+	// the value is useful as the name of a CSS class. See [core.FlashKind], or go doc
+	// github.com/cloakroom-go/sessions/core FlashKind.
+	FlashKind = core.FlashKind
 )
 
 // The values of the SameSite attribute.
@@ -389,6 +426,27 @@ const (
 	ReasonReplaced = core.ReasonReplaced
 )
 
+// The kinds that most applications need.
+const (
+	// FlashSuccess says that what the user wanted has been done.
+	FlashSuccess = core.FlashSuccess
+	// FlashInfo says something that is good to know.
+	FlashInfo = core.FlashInfo
+	// FlashWarning says something that the user should look at.
+	FlashWarning = core.FlashWarning
+	// FlashError says that what the user wanted has failed.
+	FlashError = core.FlashError
+)
+
+// Where the adapters' RequireCSRFToken looks for the token of a session.
+const (
+	// CSRFHeader is the header field in which the token is looked for first. A request that
+	// has it keeps its body untouched.
+	CSRFHeader = core.CSRFHeader
+	// CSRFField is the field of a form in which the token is looked for otherwise.
+	CSRFField = core.CSRFField
+)
+
 // NoGrace is the [core.Options.Grace] that makes a replaced secret invalid at once.
 const NoGrace = core.NoGrace
 
@@ -396,6 +454,10 @@ const NoGrace = core.NoGrace
 // [core.Session.SetExpiry]. Its cookie lasts 400 days, the longest that browsers honor,
 // and is sent again as the session is used.
 const Permanent = core.Permanent
+
+// ReturnParam is the name of the query parameter with which [Requirement] tells a page
+// where the user wanted to go.
+const ReturnParam = core.ReturnParam
 
 // The errors that callers can tell apart with [errors.Is].
 var (
@@ -445,6 +507,22 @@ var (
 	ErrBadValue = core.ErrBadValue
 	// ErrAnonymous is returned by operations that need a signed-in subject.
 	ErrAnonymous = core.ErrAnonymous
+	// ErrSignInRequired is the answer of the adapters' Require if nobody is signed in. The
+	// status is 401.
+	ErrSignInRequired = core.ErrSignInRequired
+	// ErrProofRequired is the answer of the adapters' Require if the signed-in user has not
+	// proved who they are well enough, or not lately. The status is 403.
+	ErrProofRequired = core.ErrProofRequired
+	// ErrPageGuarded is the answer of the adapters' Require if it would redirect a page to
+	// itself. The status is 500.
+	ErrPageGuarded = core.ErrPageGuarded
+	// ErrCrossOrigin is the answer of the adapters' RefuseCrossOrigin. The status is 403.
+	ErrCrossOrigin = core.ErrCrossOrigin
+	// ErrCSRFToken is the answer of the adapters' RequireCSRFToken. The status is 403.
+	ErrCSRFToken = core.ErrCSRFToken
+	// ErrMethod is the answer of the adapters' SignOut to any method but POST. The status
+	// is 405.
+	ErrMethod = core.ErrMethod
 )
 
 // Once runs work in one of the session's requests, such as the renewal of an access
@@ -467,4 +545,14 @@ func Once(
 	ctx context.Context, s *Session, key Key[Lease], lease time.Duration, work func() error,
 ) error {
 	return core.Once(ctx, s, key, lease, work)
+}
+
+// LocalPath reports whether a redirect to path stays on the same origin in every
+// browser: whether it is an absolute path with an optional query, of at most 2048
+// bytes, all of them visible ASCII characters. It refuses what browsers take for
+// another host, such as "//host" and "/\host", and a fragment. Check with it whatever a
+// request says about where to redirect to (OWASP ASVS 5.0, 3.7.2). See
+// [core.LocalPath].
+func LocalPath(path string) bool {
+	return core.LocalPath(path)
 }

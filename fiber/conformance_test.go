@@ -60,9 +60,9 @@ func startWith(t *testing.T, config *fiber.Config, a adaptertest.App) string {
 	}
 	for _, r := range a.Routes {
 		if path, ok := strings.CutPrefix(r.Path, "/group"); ok {
-			group.Add(r.Method, path, handler(r.Handler))
+			group.Add(r.Method, path, guarded(r)...)
 		} else {
-			app.Add(r.Method, r.Path, handler(r.Handler))
+			app.Add(r.Method, r.Path, guarded(r)...)
 		}
 	}
 	if a.NotFound != nil {
@@ -110,6 +110,23 @@ func failing(failed func(adaptertest.Context, int) error) fiber.ErrorHandler {
 	}
 }
 
+// guarded returns the handlers of a route, with what guards it.
+func guarded(r adaptertest.Route) (chain []fiber.Handler) {
+	if r.Guard.CrossOrigin != nil {
+		chain = append(chain, sessions.RefuseCrossOrigin(r.Guard.CrossOrigin))
+	}
+	if r.Guard.Require != nil {
+		chain = append(chain, sessions.Require(*r.Guard.Require))
+	}
+	if r.Guard.CSRFToken {
+		chain = append(chain, sessions.RequireCSRFToken())
+	}
+	if r.Guard.SignOut != "" {
+		return append(chain, sessions.SignOut(r.Guard.SignOut))
+	}
+	return append(chain, handler(r.Handler))
+}
+
 func handler(h adaptertest.Handler) fiber.Handler {
 	return func(c *fiber.Ctx) error { return h(request{c}) }
 }
@@ -125,6 +142,8 @@ func (r request) Commit() error                                 { return session
 func (r request) Context() context.Context                      { return r.c.UserContext() }
 func (r request) Query(name string) string                      { return r.c.Query(name) }
 func (r request) Header(name string) string                     { return r.c.Get(name) }
+func (r request) Form(name string) string                       { return r.c.FormValue(name) }
+func (r request) ReturnPath(otherwise string) string            { return sessions.ReturnPath(r.c, otherwise) }
 func (r request) SetHeader(name, value string)                  { r.c.Set(name, value) }
 func (r request) AddHeader(name, value string)                  { r.c.Response().Header.Add(name, value) }
 

@@ -38,6 +38,22 @@ func fetchOf(c *fiber.Ctx) adapter.Fetch {
 	return f
 }
 
+// sentField returns a copy of the first value of a field of the request.
+func sentField(c *fiber.Ctx, name string) string {
+	h := &c.Request().Header
+	if !keepsSpelling(c) {
+		return string(h.Peek(name))
+	}
+	var value []byte
+	found := false
+	h.VisitAll(func(key, v []byte) {
+		if !found && strings.EqualFold(utils.UnsafeString(key), name) {
+			value, found = v, true
+		}
+	})
+	return string(value)
+}
+
 // committedCookie is the key of the Set-Cookie values that [Commit] has set, among the user values
 // of the request. It is the name of the cookie.
 type committedCookie string

@@ -66,9 +66,11 @@ func startWith(t *testing.T, app *fiber.App, a adaptertest.App) string {
 	}
 	for _, r := range a.Routes {
 		if path, ok := strings.CutPrefix(r.Path, "/group"); ok {
-			group.Add([]string{r.Method}, path, handler(r.Handler))
+			chain := guarded(r)
+			group.Add([]string{r.Method}, path, chain[0], chain[1:]...)
 		} else {
-			app.Add([]string{r.Method}, r.Path, handler(r.Handler))
+			chain := guarded(r)
+			app.Add([]string{r.Method}, r.Path, chain[0], chain[1:]...)
 		}
 	}
 	if a.NotFound != nil {
@@ -127,6 +129,23 @@ func failing(failed func(adaptertest.Context, int) error) fiber.ErrorHandler {
 	}
 }
 
+// guarded returns the handlers of a route, with what guards it.
+func guarded(r adaptertest.Route) (chain []any) {
+	if r.Guard.CrossOrigin != nil {
+		chain = append(chain, sessions.RefuseCrossOrigin(r.Guard.CrossOrigin))
+	}
+	if r.Guard.Require != nil {
+		chain = append(chain, sessions.Require(*r.Guard.Require))
+	}
+	if r.Guard.CSRFToken {
+		chain = append(chain, sessions.RequireCSRFToken())
+	}
+	if r.Guard.SignOut != "" {
+		return append(chain, sessions.SignOut(r.Guard.SignOut))
+	}
+	return append(chain, handler(r.Handler))
+}
+
 func handler(h adaptertest.Handler) fiber.Handler {
 	return func(c fiber.Ctx) error { return h(request{c}) }
 }
@@ -142,6 +161,8 @@ func (r request) Commit() error                                 { return session
 func (r request) Context() context.Context                      { return r.c.Context() }
 func (r request) Query(name string) string                      { return r.c.Query(name) }
 func (r request) Header(name string) string                     { return r.c.Get(name) }
+func (r request) Form(name string) string                       { return r.c.FormValue(name) }
+func (r request) ReturnPath(otherwise string) string            { return sessions.ReturnPath(r.c, otherwise) }
 func (r request) SetHeader(name, value string)                  { r.c.Set(name, value) }
 func (r request) AddHeader(name, value string)                  { r.c.Response().Header.Add(name, value) }
 

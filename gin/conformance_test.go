@@ -49,9 +49,9 @@ func start(t *testing.T, app adaptertest.App) string {
 	}
 	for _, r := range app.Routes {
 		if path, ok := strings.CutPrefix(r.Path, "/group"); ok {
-			group.Handle(r.Method, path, handler(r.Handler))
+			group.Handle(r.Method, path, guarded(r)...)
 		} else {
-			e.Handle(r.Method, r.Path, handler(r.Handler))
+			e.Handle(r.Method, r.Path, guarded(r)...)
 		}
 	}
 	if app.NotFound != nil {
@@ -84,6 +84,23 @@ func failing(failed func(adaptertest.Context, int) error) gin.HandlerFunc {
 	}
 }
 
+// guarded returns the handlers of a route, with what guards it.
+func guarded(r adaptertest.Route) (chain []gin.HandlerFunc) {
+	if r.Guard.CrossOrigin != nil {
+		chain = append(chain, sessions.RefuseCrossOrigin(r.Guard.CrossOrigin))
+	}
+	if r.Guard.Require != nil {
+		chain = append(chain, sessions.Require(*r.Guard.Require))
+	}
+	if r.Guard.CSRFToken {
+		chain = append(chain, sessions.RequireCSRFToken())
+	}
+	if r.Guard.SignOut != "" {
+		return append(chain, sessions.SignOut(r.Guard.SignOut))
+	}
+	return append(chain, handler(r.Handler))
+}
+
 func handler(h adaptertest.Handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		err := h(request{c})
@@ -107,6 +124,8 @@ func (r request) Commit() error                                 { return session
 func (r request) Context() context.Context                      { return r.c.Request.Context() }
 func (r request) Query(name string) string                      { return r.c.Query(name) }
 func (r request) Header(name string) string                     { return r.c.GetHeader(name) }
+func (r request) Form(name string) string                       { return r.c.PostForm(name) }
+func (r request) ReturnPath(otherwise string) string            { return sessions.ReturnPath(r.c, otherwise) }
 func (r request) SetHeader(name, value string)                  { r.c.Header(name, value) }
 func (r request) AddHeader(name, value string)                  { r.c.Writer.Header().Add(name, value) }
 

@@ -30,13 +30,30 @@ func start(t *testing.T, app adaptertest.App) string {
 		if strings.HasPrefix(r.Path, "/group/") {
 			routes = group
 		}
-		routes.Handle(r.Method+" "+r.Path, handler(failing(r.Handler, app.Failed)))
+		routes.Handle(r.Method+" "+r.Path, guarded(r, handler(failing(r.Handler, app.Failed))))
 	}
 	if app.NotFound != nil {
 		mux.Handle("/", handler(app.NotFound))
 	}
 	mux.Handle("/group/", mount(group, app.Group...))
 	return serve(t, recovery(readCookies(mount(mux, app.Engine...), app.ReadCookies)))
+}
+
+// guarded returns a handler for a route, with what guards it.
+func guarded(r adaptertest.Route, h http.Handler) http.Handler {
+	if r.Guard.SignOut != "" {
+		h = sessions.SignOut(r.Guard.SignOut)
+	}
+	if r.Guard.CSRFToken {
+		h = sessions.RequireCSRFToken()(h)
+	}
+	if r.Guard.Require != nil {
+		h = sessions.Require(*r.Guard.Require)(h)
+	}
+	if r.Guard.CrossOrigin != nil {
+		h = sessions.RefuseCrossOrigin(r.Guard.CrossOrigin)(h)
+	}
+	return h
 }
 
 // readCookies returns h behind middleware that reads the cookies, if it is asked for.
@@ -124,6 +141,8 @@ func (e exchange) Commit() error                                 { return sessio
 func (e exchange) Context() context.Context                      { return e.r.Context() }
 func (e exchange) Query(name string) string                      { return e.r.URL.Query().Get(name) }
 func (e exchange) Header(name string) string                     { return e.r.Header.Get(name) }
+func (e exchange) Form(name string) string                       { return e.r.PostFormValue(name) }
+func (e exchange) ReturnPath(otherwise string) string            { return sessions.ReturnPath(e.r, otherwise) }
 func (e exchange) SetHeader(name, value string)                  { e.w.Header().Set(name, value) }
 func (e exchange) AddHeader(name, value string)                  { e.w.Header().Add(name, value) }
 

@@ -64,12 +64,17 @@ func (r *request) log(err error) {
 			return
 		}
 	}
+	logFailure(&r.http, err)
+}
+
+// logFailure writes the error to the log of the server.
+func logFailure(r *http.Request, err error) {
 	printf := log.Printf
-	server, ok := r.http.Context().Value(http.ServerContextKey).(*http.Server)
+	server, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
 	if ok && server.ErrorLog != nil {
 		printf = server.ErrorLog.Printf
 	}
-	printf("%v (%s)", err, cmp.Or(r.http.Pattern, r.http.Method))
+	printf("%v (%s)", err, cmp.Or(r.Pattern, r.Method))
 }
 
 // handBack sets in the original request what has been set in the handler's copy. The server

@@ -41,6 +41,6 @@ func cases() []testCase {
 		cacheCases(), commitCases(), secrecyCases(), reuseCases(), mountCases(),
 		failedCommitCases(), outageCases(), raceCases(), cookieCases(), floodCases(),
 		lazyCases(), identityCases(), browserCases(), formerCookieCases(),
-		leaveCases(),
+		leaveCases(), requireCases(), crossOriginCases(), csrfCases(), signOutCases(),
 	)
 }

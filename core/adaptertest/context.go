@@ -27,6 +27,11 @@ type Context interface {
 	// not copies.
 	Query(name string) string
 	Header(name string) string
+	// Form returns the first value of a field of the form in the body, as the framework has
+	// parsed it.
+	Form(name string) string
+	// ReturnPath calls the adapter's function of this name.
+	ReturnPath(otherwise string) string
 
 	// SetHeader sets a header field of the response. AddHeader adds a line to one.
 	SetHeader(name, value string)

@@ -83,7 +83,14 @@ func (e *env) sawEvent(kind core.EventKind) bool {
 
 // handle adds a route.
 func (e *env) handle(method, path string, h Handler) {
-	e.app.Routes = append(e.app.Routes, Route{method, path, h})
+	e.app.Routes = append(e.app.Routes, Route{Method: method, Path: path, Handler: h})
+}
+
+// guard adds routes for the methods, behind what guards them.
+func (e *env) guard(g Guard, path string, h Handler, methods ...string) {
+	for _, method := range methods {
+		e.app.Routes = append(e.app.Routes, Route{method, path, h, g})
+	}
 }
 
 // handleGet adds a route for GET requests.

@@ -124,3 +124,22 @@ const (
 	ruleSame    = "Two managers with the same cookie name in one request are a clear error."
 	ruleNoRoute = "The session works for requests that match no route."
 )
+
+// Rules about guards.
+const (
+	ruleRequire = "Without a signed-in user, or the proof that is required, a page is " +
+		"redirected to where it can be had, and told where to return to. Anything else is an " +
+		"error of the framework with the status 401 or 403, which the field WWW-Authenticate " +
+		"tells apart."
+	ruleRequireOutage = "A session that cannot be loaded is 503, and nobody is sent to sign in."
+	ruleReturn        = "Redirects after a login lead to paths of the same site only."
+	ruleCircle        = "Require never redirects a page to itself."
+	ruleRequireMade   = "A requirement that makes no sense panics at the start, " +
+		"with a message that says what to change."
+	ruleOrigin = "Requests that may change something and come from another origin are refused " +
+		"with the status 403, exactly if http.CrossOriginProtection refuses them."
+	ruleToken = "A request that may change something needs the token of its session, in the " +
+		"header or in a form. The handler finds the body as it would without."
+	ruleSignOut = "SignOut ends the session, takes the cookie back and redirects, also for who " +
+		"is not signed in. Only POST does so."
+)

@@ -1,6 +1,7 @@
 package adaptertest
 
 import (
+	"net/http"
 	"testing"
 
 	"github.com/cloakroom-go/sessions/core"
@@ -51,6 +52,16 @@ type Route struct {
 	Method  string
 	Path    string // without parameters
 	Handler Handler
+	Guard   Guard
+}
+
+// Guard is what the adapter's functions put in front of a handler, or in its place. They are
+// mounted in this order, inside of the sessions, if there are any. The zero value is nothing.
+type Guard struct {
+	CrossOrigin *http.CrossOriginProtection // of RefuseCrossOrigin; nil: it is not mounted
+	Require     *core.Requirement           // of Require; nil: it is not mounted
+	CSRFToken   bool                        // whether RequireCSRFToken is mounted
+	SignOut     string                      // of SignOut, in place of the handler; "": it is not
 }
 
 // Handler handles a request by means that every framework has. The adapter's test passes an

@@ -54,6 +54,13 @@ func brokenAdapters() map[string]broken {
 		"ForgetsPanics":         {faults{forgetsPanic: true}, "H1/Panic"},
 		"ForgetsLateReads":      {faults{forgetsLateReads: true}, "H1/LateRead"},
 		"ForgetsStreams":        {faults{forgetsLateReads: true}, "H1/StreamRead"},
+		"ReturnsAnywhere":       {faults{returnsAnywhere: true}, "G1/ThereAndBack"},
+		"OutageSignsIn":         {faults{outageSignsIn: true}, "G1/Outage"},
+		"Circles":               {faults{circles: true}, "G1/Circle"},
+		"ForgetsOrigins":        {faults{forgetsOrigin: true}, "G2/CrossOrigin"},
+		"ForgetsTokens":         {faults{forgetsToken: true}, "G3/Token"},
+		"TokenInURL":            {faults{tokenInURL: true}, "G3/Others"},
+		"GetSignsOut":           {faults{getSignsOut: true}, "G4/OtherMethods"},
 		"SavesAgain":            {faults{savesAgain: true}, "A7/OwnPage"},
 	}
 }

@@ -51,6 +51,14 @@ type faults struct {
 	forgetsLateReads bool // and what reads the session when the response has begun
 	savesAgain       bool // the answer of a failed commit saves again
 	oneOfTheName     bool // the application's cookies of the name are dropped, whatever their path
+
+	returnsAnywhere bool // redirects after a login lead to any site
+	outageSignsIn   bool // a failed load sends the user to sign in
+	circles         bool // the guard does not see where it is
+	forgetsOrigin   bool // requests from other origins pass
+	forgetsToken    bool // so do those without a token
+	tokenInURL      bool // a token in the query is as good as one in the form
+	getSignsOut     bool // any method signs out
 }
 
 type mounted struct{ m *core.Manager }
@@ -329,6 +337,7 @@ func find(r *http.Request, key any) *seat {
 type request struct {
 	w http.ResponseWriter
 	r *http.Request
+	f faults
 }
 
 func (c request) get(key any) *core.Session {
@@ -438,10 +447,10 @@ func application(app adaptertest.App, f faults) http.Handler {
 		if strings.HasPrefix(route.Path, "/group/") {
 			mux = group
 		}
-		mux.Handle(route.Method+" "+route.Path, handler(failing(route.Handler, app.Failed)))
+		mux.Handle(route.Method+" "+route.Path, guarded(route, handler(failing(route.Handler, app.Failed), f), f))
 	}
 	if app.NotFound != nil {
-		engine.Handle("/", handler(app.NotFound))
+		engine.Handle("/", handler(app.NotFound, f))
 	}
 	engine.Handle("/group/", wrap(app.Group, f, group))
 	if !app.ReadCookies {
@@ -483,9 +492,9 @@ func failing(h adaptertest.Handler, failed func(adaptertest.Context, int) error)
 }
 
 // handler runs a handler of the suite, and is net/http's missing error handler.
-func handler(h adaptertest.Handler) http.Handler {
+func handler(h adaptertest.Handler, f faults) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		err := h(request{w, r})
+		err := h(request{w, r, f})
 		if err == nil {
 			return
 		}

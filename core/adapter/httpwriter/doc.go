@@ -5,6 +5,6 @@
 // first byte of the response, whichever way the handler sends it. If the commit fails, Writer
 // discards what the handler writes, so that an error response can take its place.
 //
-// [Commit], [Hijack], [Reject], [Informational] and [Layers] are for adapters of frameworks that
-// need a response writer of their own.
+// [VisitOf] describes a request to guards. [Commit], [Hijack], [Reject], [Informational] and
+// [Layers] are for adapters of frameworks that need a response writer of their own.
 package httpwriter

@@ -34,6 +34,16 @@ func (s *Secret) Rotate() Secret {
 	return next
 }
 
+// Derive returns what the bearer of s can show for the purpose instead of s. It authenticates
+// nobody otherwise, and does not tell what s is. The secrets that replace s by Rotate derive the
+// same; those of a login or a step-up do not.
+func (s *Secret) Derive(purpose string) (d Digest) {
+	mac := hmac.New(sha256.New, s[:sharedSize])
+	mac.Write([]byte(purpose))
+	mac.Sum(d[:0])
+	return d
+}
+
 // Digest returns the digest of s.
 func (s *Secret) Digest() Digest { return sha256.Sum256(s[:]) }
 

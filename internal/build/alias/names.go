@@ -15,10 +15,10 @@ func published() names {
 		types: []string{
 			"Options", "Cookie", "FormerCookie", "SameSite", "Manager", "Session", "Key", "Store", "Auth",
 			"SignIn", "Lease", "Info", "Stats", "Policy", "LimitPolicy", "Preset", "Codec", "Event", "EventKind",
-			"Reason",
+			"Reason", "Requirement", "Flash", "FlashKind",
 		},
-		constants: []string{"Permanent", "NoGrace"},
-		functions: []string{"Once"},
+		constants: []string{"Permanent", "NoGrace", "ReturnParam", "CSRFHeader", "CSRFField"},
+		functions: []string{"Once", "LocalPath"},
 		own:       []string{"NewManager", "FromContext"},
 	}
 }
