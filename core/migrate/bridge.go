@@ -22,7 +22,8 @@ type Bridge struct {
 // nobody is signed in; what a visitor has in an old session is not taken over.
 type Old struct {
 	// ID names the old session, and nobody else can know it: the id under which the other library
-	// stores it, or the value of the cookie if the session is kept in that. It is required.
+	// stores it, or the value of the cookie if the session is kept in that. It is required with a
+	// User. Set it also if there is no such session, but the library would use the id again.
 	ID string
 	// User is the signed-in user, for [core.Session.Login].
 	User string
@@ -164,8 +165,11 @@ func (v *visit) shared(ctx context.Context, s *core.Session) (Entry, error) {
 // anonymous answers a request that nobody is signed in to here.
 func (v *visit) anonymous(ctx context.Context) (Entry, error) {
 	old, err := v.read(ctx)
-	if err != nil || old.User == "" {
+	switch {
+	case err != nil:
 		return Entry{}, err
+	case old.User == "":
+		return v.nobody(ctx, old.ID)
 	}
 	ticket, made, err := v.claims.take(ctx, old.ID, func() (attempt, error) {
 		return v.signIn(&old)
@@ -181,6 +185,19 @@ func (v *visit) anonymous(ctx context.Context) (Entry, error) {
 		return Entry{}, err
 	}
 	return v.joined(ctx, &old, ticket, made)
+}
+
+// nobody answers a request that nobody is signed in to, neither here nor there. If the old session
+// has ended here, its id must not be that of the next one: some libraries take it from the cookie.
+func (v *visit) nobody(ctx context.Context, id string) (Entry, error) {
+	if !v.options.Shared || id == "" {
+		return Entry{}, nil
+	}
+	_, claimed, err := v.claims.look(ctx, id)
+	if err != nil && !errors.Is(err, errSpent) {
+		return Entry{}, err
+	}
+	return v.removing(claimed), nil
 }
 
 // signIn signs the user of the old session in, in the session of the request.

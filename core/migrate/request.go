@@ -45,8 +45,9 @@ func (r *Request) foreign() bool {
 // forged reports whether another site has caused the request in a way in which browsers send no
 // cookie with SameSite=Lax.
 func (r *Request) forged() bool {
-	safe := r.Why.Method == "GET" || r.Why.Method == "HEAD"
-	return r.Why.Site == "cross-site" && !(safe && r.Why.Mode == "navigate")
+	f := r.Why
+	safe := slices.Contains([]string{"GET", "HEAD"}, f.Method)
+	return f.Site == "cross-site" && (!safe || f.Mode != "navigate")
 }
 
 // pairs calls yield with each cookie of the request, a name and a value.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cloakroom-go/sessions/core"
 	"github.com/cloakroom-go/sessions/core/adapter"
+	"github.com/cloakroom-go/sessions/core/migrate"
 )
 
 // taken returns a server that shares its users with the old library, and a browser that is signed in on both.
@@ -44,6 +45,25 @@ func TestSharedLogoutHereOfCookies(t *testing.T) {
 	s.wantUser(j, "")
 	if _, stays := j[oldName]; stays {
 		t.Error("the old cookie stays after the logout")
+	}
+}
+
+// TestSharedIDIsNotUsedAgain has a library that takes the id of a new session from the cookie.
+func TestSharedIDIsNotUsedAgain(t *testing.T) {
+	t.Parallel()
+	old := &library{}
+	s, j := taken(t, old)
+	s.visit(j, signOut)
+	old.sessions["sid"] = migrate.Old{ID: "sid"}
+	s.wantUser(j, "")
+	if _, stays := j[oldName]; stays {
+		t.Error("the cookie of the ended session stays")
+	}
+	old.sessions["visitor"] = migrate.Old{ID: "visitor"}
+	j[oldName] = "visitor"
+	s.wantUser(j, "")
+	if j[oldName] != "visitor" {
+		t.Error("the old cookie of a visitor went")
 	}
 }
 
