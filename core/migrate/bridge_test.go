@@ -1,6 +1,7 @@
 package migrate_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -354,15 +355,15 @@ func TestRefusedOptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, change := range map[string]func(*migrate.Options){
-		"Store is missing":         func(o *migrate.Options) { o.Store = nil },
-		"CutOff is missing":        func(o *migrate.Options) { o.CutOff = time.Time{} },
-		"needs a name":             func(o *migrate.Options) { o.Old.Name = "session" },
-		"Path":                     func(o *migrate.Options) { o.Old.Path = "app" },
-		"at least a day ago":       func(o *migrate.Options) { o.Undated = time.Now().Add(-time.Hour) },
-		"Undated must be set":      func(o *migrate.Options) { o.Undated = time.Time{} },
-		"longer ago than":          func(o *migrate.Options) { o.Undated = time.Now().Add(-31 * day) },
-		"set Options.Lifetime":     func(o *migrate.Options) { o.Manager = endless },
-		"and not that of the new ": func(o *migrate.Options) { o.Old.Name = "" },
+		"Store is missing":           func(o *migrate.Options) { o.Store = nil },
+		"CutOff is missing":          func(o *migrate.Options) { o.CutOff = time.Time{} },
+		"needs a name":               func(o *migrate.Options) { o.Old.Name = "session" },
+		"Path":                       func(o *migrate.Options) { o.Old.Path = "app" },
+		"at least a day ago":         func(o *migrate.Options) { o.Undated = time.Now().Add(-time.Hour) },
+		"Undated must be set":        func(o *migrate.Options) { o.Undated = time.Time{} },
+		"between Undated and CutOff": func(o *migrate.Options) { o.Undated = time.Now().Add(-31 * day) },
+		"set Options.Lifetime":       func(o *migrate.Options) { o.Manager = endless },
+		"and not that of the new ":   func(o *migrate.Options) { o.Old.Name = "" },
 	} {
 		o := migrate.Options{
 			Manager: newServer(t, newStore(), nil).manager, Store: newStore(),
@@ -373,4 +374,23 @@ func TestRefusedOptions(t *testing.T) {
 			t.Errorf("New = %v, want something about %q", err, want)
 		}
 	}
+}
+
+// TestClientLeaves begins a request whose client has gone: what has begun is finished.
+func TestClientLeaves(t *testing.T) {
+	t.Parallel()
+	old := &library{}
+	s := newServer(t, newStore(), old)
+	old.signIn("sid", "ann")
+	ctx, leave := context.WithCancel(t.Context())
+	r := &migrate.Request{Cookies: []string{oldName + "=sid"}}
+	entry, err := s.bridge.Enter(ctx, r, func(context.Context) (migrate.Old, error) {
+		leave()
+		return old.read("sid")
+	})
+	if err != nil || entry.Cookie == "" {
+		t.Fatalf("Enter = %q, %v", entry.Cookie, err)
+	}
+	s.wantUser(jar{oldName: "sid"}, "ann")
+	s.wantSessions(1)
 }

@@ -27,9 +27,9 @@ type Options struct {
 	// earlier.
 	CutOff time.Time
 	// Undated is when users count as signed in whose old session does not say when that was. It
-	// must be at least a day ago, so that no such session passes as fresh, and more recent than
-	// the manager's Lifetime, which counts from it. It is best the day before the bridge was
-	// deployed, and the same on all servers.
+	// must be at least a day ago, so that no such session passes as fresh. The manager's Lifetime
+	// counts from it, and must be longer than from Undated to CutOff. It is best the day before
+	// the bridge was deployed, and the same on all servers.
 	Undated time.Time
 	// Shared says that servers with the other library are still running. The old session and its
 	// cookie stay, so that they work on both; the sign-out on one side ends the other. That costs
@@ -50,8 +50,9 @@ var (
 	errNoStore = errors.New("sessions: migrate: Store is missing; pass the manager's store")
 	errFresh   = errors.New("sessions: migrate: Undated must be set, and at least a day ago, " +
 		"or old sessions would pass as fresh; set the day before the deployment")
-	errStale = errors.New("sessions: migrate: Undated is longer ago than the manager's Lifetime," +
-		" so nobody could be signed in; set a later day")
+	errStale = errors.New("sessions: migrate: between Undated and CutOff there is as much as the " +
+		"manager's Lifetime or more, so that users could not be signed in at the end; " +
+		"set an earlier CutOff, a later Undated or a longer Lifetime")
 	errNoLifetime = errors.New("sessions: migrate: the manager has no Lifetime, so a revocation " +
 		"would be forgotten after a day and an old session could undo it; set Options.Lifetime")
 )
@@ -94,6 +95,9 @@ func (o *Options) check() error {
 	return err
 }
 
+// shortestDay is a day on which summer time begins.
+const shortestDay = 23 * time.Hour
+
 // checkTimes asks a session of the manager, which is not saved, which proofs are too old.
 func (o *Options) checkTimes() error {
 	var sc core.Scope
@@ -108,9 +112,9 @@ func (o *Options) checkTimes() error {
 	switch {
 	case !tooOld(time.Unix(1, 0)):
 		return errNoLifetime
-	case o.Undated.IsZero() || time.Since(o.Undated) < 24*time.Hour:
+	case o.Undated.IsZero() || time.Since(o.Undated) < shortestDay:
 		return errFresh
-	case time.Now().Before(o.CutOff) && tooOld(o.Undated):
+	case tooOld(time.Now().Add(-o.CutOff.Sub(o.Undated))):
 		return errStale
 	}
 	return nil

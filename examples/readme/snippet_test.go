@@ -44,6 +44,30 @@ func TestRecipesAreInPrograms(t *testing.T) {
 	}
 }
 
+// TestGuidesAreInBridges does the same for the page about moving from other libraries, whose code stands in several places.
+func TestGuidesAreInBridges(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(filepath.Join(root, "examples", "migrate", "*", "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files = append(files, filepath.Join(root, "core", "fiberstore", "example_test.go"))
+	var source strings.Builder
+	for _, file := range files {
+		source.WriteString(unindented(readFile(t, file)) + "\n")
+	}
+	blocks := strings.Split(readFile(t, filepath.Join(root, "docs", "migrating.md")), "```go\n")[1:]
+	if len(blocks) < 10 {
+		t.Errorf("docs/migrating.md has %d blocks of Go", len(blocks))
+	}
+	for _, block := range blocks {
+		block, _, _ = strings.Cut(block, "```")
+		if !strings.Contains(source.String(), unindented(block)) {
+			t.Errorf("no bridge has this code of docs/migrating.md:\n%s", block)
+		}
+	}
+}
+
 // unindented returns the lines without the space before them.
 func unindented(text string) string {
 	lines := strings.Split(text, "\n")

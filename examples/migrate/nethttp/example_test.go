@@ -34,7 +34,7 @@ func Example() {
 		Manager: m,
 		Store:   store,
 		Old:     sessions.FormerCookie{Name: "old_session"},
-		CutOff:  deployed.AddDate(0, 0, 29), // when the last old session has expired
+		CutOff:  deployed.AddDate(0, 0, 28), // when the last old session has expired
 		Undated: deployed.AddDate(0, 0, -1), // old sessions count as of this day
 		Shared:  true,                       // while servers with the old library are running
 	})
