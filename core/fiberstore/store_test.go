@@ -175,6 +175,24 @@ func TestOneProcessNoticesBoth(t *testing.T) {
 	}
 }
 
+// TestStorageReusesMemory has a storage that hands out memory in which it writes later.
+func TestStorageReusesMemory(t *testing.T) {
+	t.Parallel()
+	shared := &storage{}
+	s := open(t, shared, fiberstore.Options{OneProcess: true, AcceptStalls: true})
+	if _, err := s.Save(t.Context(), store.Record{Key: "session:1", Data: []byte("before")}); err != nil {
+		t.Fatal(err)
+	}
+	rec, err := s.Load(t.Context(), "session:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(shared.values["session:1"].data)
+	if string(rec.Data) != "before" {
+		t.Errorf("the record changes with the storage's memory: %q", rec.Data)
+	}
+}
+
 func TestForeignValues(t *testing.T) {
 	t.Parallel()
 	shared := &storage{}

@@ -238,7 +238,11 @@ func TestOutages(t *testing.T) {
 	fails("the old store is down")
 	old.down = nil
 	store.Fail(sessiontest.Fault{On: sessiontest.Save})
+	saves := store.Calls(sessiontest.Save)
 	fails("the claim fails")
+	if n := store.Calls(sessiontest.Save) - saves; n != 1 {
+		t.Errorf("a store that is down gets %d saves", n)
+	}
 	store.Heal()
 	j := jar{oldName: "sid"}
 	s.wantUser(j, "ann")
@@ -312,13 +316,17 @@ func TestLimitedUserStaysVisitor(t *testing.T) {
 	}
 	s := newServer(t, store, old, func(o *migrate.Options) { o.Manager = m })
 	s.manager = m
-	sessiontest.Cookie(t, m, func(s *core.Session) error { return s.Login("ann") })
+	cookie := sessiontest.Cookie(t, m, func(s *core.Session) error { return s.Login("ann") })
 	old.signIn("sid", "ann")
 	j := jar{oldName: "sid"}
 	s.wantUser(j, "")
 	if j[oldName] == "" {
 		t.Error("the old cookie went, so the user cannot come in when a place is free")
 	}
+	if err := m.Revoke(t.Context(), "ann", sessiontest.Read(t, m, cookie).ID()); err != nil {
+		t.Fatal(err)
+	}
+	s.wantUser(j, "ann")
 }
 
 // TestClaimsTellNothing looks for what opens a session in what the bridge has stored.
@@ -380,7 +388,7 @@ func TestRefusedOptions(t *testing.T) {
 func TestClientLeaves(t *testing.T) {
 	t.Parallel()
 	old := &library{}
-	s := newServer(t, newStore(), old)
+	s := newServer(t, sessiontest.NewStore(nil), old) // It heeds contexts.
 	old.signIn("sid", "ann")
 	ctx, leave := context.WithCancel(t.Context())
 	r := &migrate.Request{Cookies: []string{oldName + "=sid"}}

@@ -50,8 +50,8 @@ var (
 	errNoStore = errors.New("sessions: migrate: Store is missing; pass the manager's store")
 	errFresh   = errors.New("sessions: migrate: Undated must be set, and at least a day ago, " +
 		"or old sessions would pass as fresh; set the day before the deployment")
-	errStale = errors.New("sessions: migrate: between Undated and CutOff there is as much as the " +
-		"manager's Lifetime or more, so that users could not be signed in at the end; " +
+	errStale = errors.New("sessions: migrate: between Undated and CutOff there is as much as " +
+		"the manager's Lifetime or more, so that users could not be signed in at the end; " +
 		"set an earlier CutOff, a later Undated or a longer Lifetime")
 	errNoLifetime = errors.New("sessions: migrate: the manager has no Lifetime, so a revocation " +
 		"would be forgotten after a day and an old session could undo it; set Options.Lifetime")

@@ -37,6 +37,7 @@ func TestBridges(t *testing.T) {
 			t.Parallel()
 			t.Run("Moves", func(t *testing.T) { t.Parallel(); moves(t, start(t, false)) })
 			t.Run("Parallel", func(t *testing.T) { t.Parallel(); joins(t, start(t, false)) })
+			t.Run("Visitor", func(t *testing.T) { t.Parallel(); visits(t, start(t, false)) })
 			t.Run("Refused", func(t *testing.T) { t.Parallel(); refuses(t, start(t, false)) })
 			t.Run("Rolling", func(t *testing.T) { t.Parallel(); rolls(t, start(t, true)) })
 		})
@@ -107,6 +108,27 @@ func joins(t *testing.T, a *application) {
 	slices.Sort(cookies)
 	if n := len(slices.Compact(cookies)); n != 1 {
 		t.Errorf("the answers set %d different cookies", n)
+	}
+	if list, err := a.manager.List(t.Context(), "ann"); err != nil || len(list) != 1 {
+		t.Errorf("%d sessions, %v; want one", len(list), err)
+	}
+}
+
+// visits has a visitor's session here when the user signs in on the old server. The user's takes its place.
+func visits(t *testing.T, a *application) {
+	t.Helper()
+	b := a.serve(t)
+	b.post(b.after + "/hat")
+	anonymous := b.cookie("new")
+	b.post(b.before + "/login")
+	first := b.another() // A request that left before the visitor's cookie came.
+	first.put(a.name, b.cookie(a.name))
+	first.wants(b.after, signedIn)
+	for range 3 {
+		b.wants(b.after, signedIn)
+	}
+	if signed := b.cookie("new"); anonymous == "" || signed == anonymous {
+		t.Errorf("the visitor's cookie %q opens the user's session", anonymous)
 	}
 	if list, err := a.manager.List(t.Context(), "ann"); err != nil || len(list) != 1 {
 		t.Errorf("%d sessions, %v; want one", len(list), err)

@@ -45,6 +45,7 @@ func fiberV2(t *testing.T, shared bool) *application {
 		after.Use(handler)
 	}
 	after.Get("/me", func(c *fiber.Ctx) error { return c.SendString(me(fibersessions.Get(c))) })
+	after.Post("/hat", func(c *fiber.Ctx) error { hat(fibersessions.Get(c)); return nil })
 	after.Post("/logout", func(c *fiber.Ctx) error { fibersessions.Get(c).Destroy(); return nil })
 	before := fiber.New(fiber.Config{DisableStartupMessage: true})
 	before.Post("/login", func(c *fiber.Ctx) error {
@@ -83,6 +84,7 @@ func fiberV3(t *testing.T, shared bool) *application {
 	after := fiberv3.New()
 	after.Use(fromfiberv3.Sessions(a.manager, a.bridge, store)...)
 	after.Get("/me", func(c fiberv3.Ctx) error { return c.SendString(me(fiberv3sessions.Get(c))) })
+	after.Post("/hat", func(c fiberv3.Ctx) error { hat(fiberv3sessions.Get(c)); return nil })
 	after.Post("/logout", func(c fiberv3.Ctx) error { fiberv3sessions.Get(c).Destroy(); return nil })
 	before := fiberv3.New()
 	on := func(act func(c fiberv3.Ctx, s *sessionv3.Session) error) fiberv3.Handler {

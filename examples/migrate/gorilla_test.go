@@ -42,6 +42,7 @@ func newApp(a *application, read bridge.Read) http.Handler {
 	mux.HandleFunc("GET /me", func(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Fprint(w, me(sessions.Get(r))) //nolint:gosec // G705: The test has stored it.
 	})
+	mux.HandleFunc("POST /hat", func(_ http.ResponseWriter, r *http.Request) { hat(sessions.Get(r)) })
 	mux.HandleFunc("POST /logout", func(_ http.ResponseWriter, r *http.Request) { sessions.Get(r).Destroy() })
 	return bridge.Sessions(a.manager, a.bridge, read)(mux)
 }
@@ -120,6 +121,7 @@ func ginApp(t *testing.T, store gincontrib.Store, shared bool) *application {
 	after := gin.New()
 	after.Use(fromgin.Sessions(a.manager, a.bridge, store, oldName)...)
 	after.GET("/me", func(c *gin.Context) { c.String(http.StatusOK, me(ginsessions.Get(c))) })
+	after.POST("/hat", func(c *gin.Context) { hat(ginsessions.Get(c)) })
 	after.POST("/logout", func(c *gin.Context) { ginsessions.Get(c).Destroy() })
 	before := gin.New()
 	before.Use(gincontrib.Sessions(oldName, store))
@@ -169,6 +171,7 @@ func echoCookie(t *testing.T, shared bool) *application {
 	after := echo.New()
 	after.Use(fromecho.Sessions(a.manager, a.bridge, store, oldName))
 	after.GET("/me", func(c echo.Context) error { return c.String(http.StatusOK, me(echosessions.Get(c))) })
+	after.POST("/hat", func(c echo.Context) error { hat(echosessions.Get(c)); return nil })
 	after.POST("/logout", func(c echo.Context) error { echosessions.Get(c).Destroy(); return nil })
 	before := echo.New()
 	before.Use(echocontrib.Middleware(store))
@@ -203,6 +206,7 @@ func echoV5Cookie(t *testing.T, shared bool) *application {
 	after := echov5.New()
 	after.Use(fromechov5.Sessions(a.manager, a.bridge, store, oldName))
 	after.GET("/me", func(c *echov5.Context) error { return c.String(http.StatusOK, me(echov5sessions.Get(c))) })
+	after.POST("/hat", func(c *echov5.Context) error { hat(echov5sessions.Get(c)); return nil })
 	after.POST("/logout", func(c *echov5.Context) error { echov5sessions.Get(c).Destroy(); return nil })
 	before := echov5.New()
 	before.Use(echocontribv5.Middleware(store))

@@ -157,5 +157,8 @@ const (
 	visitor  = " "
 )
 
+// hat is what a visitor does here before they sign in.
+func hat(s *core.Session) { _ = core.Key[string]("hat").Set(s, "hat") }
+
 // me is what /me answers.
 func me(s *core.Session) string { return s.Subject() + " " + cart.Get(s) }
