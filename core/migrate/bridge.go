@@ -132,6 +132,9 @@ type visit struct {
 // session has done its duty. If the old library fails, the next request tries again.
 func (v *visit) delivered(ctx context.Context) Entry {
 	old, err := v.read(ctx)
+	if err == nil && old.User != "" {
+		err = v.claims.deliver(ctx, old.ID)
+	}
 	if err != nil || old.End != nil && old.End(ctx) != nil {
 		return Entry{}
 	}

@@ -110,6 +110,32 @@ func TestLogoutIsNotUndone(t *testing.T) {
 	}
 }
 
+// TestCopiesOpenNothing has a library that cannot end a session. A minute after the new cookie has come back, a copy of the
+// old one is worth nothing, although the session goes on.
+func TestCopiesOpenNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		old := &library{cookies: true}
+		s := newServer(t, newStore(), old)
+		old.signIn("sid", "ann")
+		old.signIn("other", "ann")
+		j := jar{oldName: "sid"}
+		copied := copyOf(j)
+		s.wantUser(j, "ann")
+		time.Sleep(time.Hour)
+		s.wantUser(copyOf(copied), "ann") // Both answers may have been lost so far.
+		s.wantUser(j, "ann")
+		s.wantUser(copyOf(copied), "ann") // A late request of the browser.
+		time.Sleep(2 * time.Minute)
+		s.wantUser(copied, "")
+		j[oldName] = "other" // An old cookie that was not needed.
+		s.wantUser(j, "ann")
+		s.wantUser(jar{oldName: "other"}, "")
+		s.wantUser(j, "ann")
+		s.wantSessions(1)
+	})
+}
+
 func TestRevocationIsNotUndone(t *testing.T) {
 	t.Parallel()
 	old := &library{}

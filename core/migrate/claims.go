@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -26,6 +27,9 @@ const (
 	claimOpen   = 'o' // A request is signing the user in, or was when it crashed.
 	claimSpent  = 's' // The old session opens nothing.
 	claimSealed = 'v' // The value of the new cookie follows, sealed.
+	// The browser has the new cookie. The time at which it came back follows, in seconds, and then
+	// what stood behind claimSealed.
+	claimDelivered = 'd'
 )
 
 const (
@@ -34,6 +38,8 @@ const (
 	lease = 2 * core.DefaultStoreTimeout
 	// pause is the time between two looks at a claim on which another request works.
 	pause = 20 * time.Millisecond
+	// late is how long a request may have been under way when the new cookie came back.
+	late = time.Minute
 )
 
 // errSpent is returned for an old session that has ended here.
@@ -106,7 +112,7 @@ func (c *claims) look(ctx context.Context, id string) (ticket string, found bool
 	case len(rec.Data) == 1 && rec.Data[0] == claimOpen:
 		return "", false, nil
 	}
-	ticket, ok := unseal(id, rec.Data)
+	ticket, ok := unseal(id, sealedOf(rec.Data))
 	if !ok {
 		return "", true, errSpent
 	}
@@ -127,6 +133,41 @@ func (c *claims) spend(ctx context.Context, id string) error {
 // bridge has begun must be finished.
 func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), core.DefaultStoreTimeout)
+}
+
+// deliver notes that the browser has the new cookie of an old session: soon the old cookie, and
+// every copy of it, opens nothing any more.
+func (c *claims) deliver(ctx context.Context, id string) error {
+	rec, err := c.store.Load(ctx, claimKey(id))
+	switch {
+	case errors.Is(err, core.ErrNotFound): // The user has signed in here by themselves.
+		return c.spend(ctx, id)
+	case err != nil:
+		return failed("reading the claim of the old session", err)
+	case len(rec.Data) == 0 || rec.Data[0] != claimSealed:
+		return nil
+	}
+	now := uint64(time.Now().Unix()) //nolint:gosec // G115: after 1970
+	data := binary.BigEndian.AppendUint64([]byte{claimDelivered}, now)
+	rec.Data = append(data, rec.Data[1:]...)
+	_, err = c.store.Save(ctx, rec)
+	if err == nil || errors.Is(err, core.ErrConflict) || errors.Is(err, core.ErrNotFound) {
+		return nil // Another request has done it.
+	}
+	return failed("keeping the claim of the old session", err)
+}
+
+// sealedOf returns the data of a claim as before its delivery, or nil if that was too long ago.
+func sealedOf(data []byte) []byte {
+	const header = 1 + 8
+	if len(data) < header || data[0] != claimDelivered {
+		return data
+	}
+	at := int64(binary.BigEndian.Uint64(data[1:])) //nolint:gosec // G115: reverses deliver
+	if time.Since(time.Unix(at, 0)) > late {
+		return nil
+	}
+	return append([]byte{claimSealed}, data[header:]...)
 }
 
 // failed returns an error of the store or of the old library as one whose status is 503.

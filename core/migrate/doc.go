@@ -20,8 +20,8 @@
 // session's cookie in it with a key that is derived from the old session's id. The others get the
 // same cookie from there, and so does a request that comes because an answer was lost. The record
 // stays until [Options.CutOff], so an old session is good for one sign-in: after a logout or
-// [core.Manager.RevokeAll] the old cookie opens nothing here, even if the other library cannot end
-// its session.
+// [core.Manager.RevokeAll], and a minute after the browser has presented the new cookie, the old
+// one opens nothing here, even if the other library cannot end its session.
 //
 // The old session counts until the browser presents the new cookie. Then the bridge ends it, and
 // removes its cookie; with [Options.Shared] it leaves both alone.
