@@ -24,7 +24,7 @@ API := $(MODULES)
 # Packages whose files must not use each other in a circle.
 ACYCLIC := ./core ./core/adapter ./core/adapter/httpwriter ./core/internal/cookie ./core/internal/record \
 	./core/internal/storekit ./core/internal/ticket ./core/store ./core/memstore ./core/storetest ./core/adaptertest \
-	./core/sessiontest ./core/internal/carry ./core/internal/valuetable ./core/cborcodec ./core/redisstore ./core/memcachedstore ./core/mongostore ./core/sqlstore ./core/otelsessions \
+	./core/sessiontest ./core/migrate ./core/fiberstore ./core/internal/carry ./core/internal/valuetable ./core/cborcodec ./core/redisstore ./core/memcachedstore ./core/mongostore ./core/sqlstore ./core/otelsessions \
 	$(ADAPTERS:%=./%)
 
 # How many modules are worked on side by side; JOBS=1 takes them one by one.

@@ -165,3 +165,20 @@ func (sc *Scope) ExpectUse() {
 	defer s.mu.Unlock()
 	s.accessed = true
 }
+
+// SendCookie makes the response set the cookie of a session that the request has presented. It is
+// for middleware outside that has added the cookie to the request, so that the browser may not
+// have it, such as that of package migrate. Call it before the response begins, on a scope that
+// has been opened. SendCookie does nothing if the session has ended, if the current secret is not
+// known, because the request has presented a former one, or if the session cannot be loaded.
+func (sc *Scope) SendCookie() {
+	s, ok := sc.Lookup()
+	if !ok {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.status == statusLive && !s.cookieOutdated && !s.response.sent() {
+		s.cookie = cookieSet
+	}
+}
