@@ -461,7 +461,7 @@ func confirmsTwice(v *visitor) {
 			v.Errorf("%s: not one device:\n%s", step.path, body)
 		}
 	}
-	v.wants("/", 200, `<span id="visits">`, `<span id="user">twice</span>`)
+	v.wants("/", 200, `<span id="visits">`, `title="Signed in as twice">twice</span>`)
 }
 
 // pages are all that answer to GET, and are no stream.

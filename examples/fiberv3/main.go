@@ -48,15 +48,16 @@ func mount(shared *demo.App) (demo.Server, *sessions.Manager, error) {
 	a := app{shared, m}
 	f := fiber.New(fiber.Config{BodyLimit: 64 << 10, IdleTimeout: 2 * time.Minute})
 	f.Use(recover.New(), sessions.Middleware(a.Operators()), sessions.Middleware(m), a.guard)
-	f.Get("/", a.home)
+	reads := []string{fiber.MethodGet, fiber.MethodHead} // HEAD, too, before NotFound
+	f.Add(reads, "/", a.home)
 	f.Post("/signin", a.signIn)
 	f.Post("/signout", a.signOut)
-	f.Get("/devices", a.devices)
+	f.Add(reads, "/devices", a.devices)
 	f.Post("/devices/revoke", a.signedIn, a.confirmed, a.revoke)
 	f.Post("/devices/revoke-others", a.signedIn, a.confirmed, a.revokeOthers)
-	f.Get("/confirm", a.signedIn, a.confirmForm)
+	f.Add(reads, "/confirm", a.signedIn, a.confirmForm)
 	f.Post("/confirm", a.signedIn, a.confirm)
-	f.Get("/password", a.signedIn, a.confirmed, a.passwordForm)
+	f.Add(reads, "/password", a.signedIn, a.confirmed, a.passwordForm)
 	f.Post("/password", a.signedIn, a.confirmed, a.changePassword)
 	for _, route := range a.Routes(m) {
 		f.Add([]string{route.Method}, route.Path, a.handle(route.Handler))
