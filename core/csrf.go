@@ -80,12 +80,9 @@ func (s *Session) CheckCSRFToken(token string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.access()
-	if s.status != statusLive && s.status != statusGone {
-		return false // There is no secret, so anybody could make the token of none.
-	}
 	t := s.csrfTicket()
 	if t == (ticket.Ticket{}) {
-		return false
+		return false // There is no secret, so anybody could make the token of none.
 	}
 	shown, ok := unmaskCSRF(token)
 	own := t.Secret.Derive(csrfPurpose)
