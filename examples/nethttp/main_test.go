@@ -66,6 +66,32 @@ func TestOperatorIsForgotten(t *testing.T) {
 	})
 }
 
+// TestOperatorTries guesses. No guess is right while the tries are used up, and who has entered stays in.
+func TestOperatorTries(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		browser := newBrowser(t)
+		enter := func(guess string, want int) {
+			t.Helper()
+			if status, _ := post(t, browser, "/operator", url.Values{"token": {guess}}); status != want {
+				t.Errorf("entering %q: status %d, want %d", guess, status, want)
+			}
+		}
+		enter(token, http.StatusSeeOther)
+		for range 9 {
+			enter("wrong", http.StatusForbidden)
+		}
+		enter("wrong", http.StatusTooManyRequests)
+		enter(token, http.StatusTooManyRequests)
+		if status, _ := post(t, browser, "/operator/end", nil); status != http.StatusNotFound {
+			t.Errorf("ending no session: status %d, want 404: the operator is in", status)
+		}
+		time.Sleep(3 * time.Second)
+		enter("wrong", http.StatusForbidden)
+		enter("wrong", http.StatusTooManyRequests)
+	})
+}
+
 const token = "correct-horse-battery"
 
 // newBrowser returns a browser of the program's handlers, which end with the test.
