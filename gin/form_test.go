@@ -25,6 +25,7 @@ func TestTemporaryFiles(t *testing.T) {
 		"once":            {sessions.New(quiet(sessions.Options{}))},
 		"twice":           {sessions.Middleware(newManager(t, "outer")), sessions.Middleware(newManager(t, "inner"))},
 		"replaced inside": {sessions.New(quiet(sessions.Options{})), replaceRequest},
+		"refused":         {sessions.New(quiet(sessions.Options{})), sessions.RequireCSRFToken()}, // which parses the form
 	} {
 		e := newEngine()
 		e.MaxMultipartMemory = 1
