@@ -88,7 +88,7 @@ var errTimedOut = fmt.Errorf("sessions: the request's deadline has passed, so a 
 // may succeed; 409 for a login that [Options.MaxSessions] or a revocation refuses, or whose proof
 // is too old, and for those that [Session.ActAs] and [Session.StopActing] do not fit; 401, 403 and
 // 405 for what a guard refuses; 403 for [ErrCrossSite]; and 500 for errors that need a change of
-// the program. It is for adapters.
+// the program. It is for adapters, and for handlers that answer such an error themselves.
 func StatusCode(err error) int {
 	switch {
 	case isAny(err, ErrStore, ErrFull, ErrConflict, errTimedOut):

@@ -1,6 +1,9 @@
 package core
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // Flash is a message for the next page that the user sees, such as "Your changes are saved" after
 // a redirect. See [Session.AddFlash].
@@ -35,7 +38,10 @@ const maxFlashes = 16
 // AddFlash keeps a message for the next page that takes it, with [Session.TakeFlashes]. The
 // messages of requests that run at the same time are all kept, up to 16: then the oldest give way.
 // A visitor without a session gets one. Like [Key.Update], AddFlash has no error to return; the
-// commit fails in its place.
+// commit fails in its place. In a session that has ended the message is dropped with an
+// [EventGone], so render what concerns a login, such as a wrong password, in the login page
+// itself: its browser may have been signed out from elsewhere a moment ago. See
+// [Session.Overtaken].
 func (s *Session) AddFlash(kind FlashKind, text string) {
 	f := Flash{kind, text}
 	flashes.Update(s, func(list []Flash) []Flash {
@@ -49,8 +55,9 @@ func (s *Session) AddFlash(kind FlashKind, text string) {
 // load at the same time one shows a message, and a message that is added meanwhile is kept for the
 // next page. If there are none, which is usual, it costs nothing.
 //
-// Call it in the handler and give the template the result. The error is that of [Key.TakeOnce];
-// there are no messages then, and a page may be shown without them.
+// Call it in the handler and give the template the result. A session that has ended has no
+// messages. Any other error is that of [Key.TakeOnce]: there are no messages then, and a page may
+// be shown without them.
 func (s *Session) TakeFlashes(ctx context.Context) ([]Flash, error) {
 	if s.changes(string(flashes)) {
 		// Otherwise the messages that others add at the same time would be removed as well.
@@ -60,7 +67,10 @@ func (s *Session) TakeFlashes(ctx context.Context) ([]Flash, error) {
 	}
 	for range maxFlashRounds {
 		list, taken, err := flashes.TakeOnce(ctx, s)
-		if taken || err != nil {
+		switch {
+		case errors.Is(err, ErrGone): // A login page is shown to such a browser, too.
+			return nil, nil
+		case taken || err != nil:
 			return list, err
 		}
 		if _, more := s.read(string(flashes)); !more {

@@ -114,3 +114,18 @@ func TestFlashesOfAnotherUser(t *testing.T) {
 	c.request(func(s *Session) { want(t, s.SignIn(t.Context(), "bob", SignIn{}), nil) })
 	equal(t, "messages", takeFlashes(c), "")
 }
+
+// A browser that was signed out from elsewhere has no messages, which is no error: its next page is the login page.
+func TestFlashesOfAnOvertakenBrowser(t *testing.T) {
+	t.Parallel()
+	m := newTestManager(t, Options{})
+	c := newClient(t, m)
+	c.request(func(s *Session) { want(t, s.Login("ann"), nil) })
+	_, err := m.RevokeAll(t.Context(), "ann")
+	want(t, err, nil)
+	c.request(func(s *Session) {
+		_, overtaken := s.Overtaken()
+		equal(t, "overtaken", overtaken, true)
+		equal(t, "messages", flashTexts(t, s), "")
+	})
+}

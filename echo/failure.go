@@ -1,6 +1,9 @@
 package sessions
 
 import (
+	"errors"
+	"net/http"
+
 	"github.com/labstack/echo/v4"
 
 	"github.com/cloakroom-go/sessions/core"
@@ -13,4 +16,16 @@ func httpError(err error) error {
 		return nil
 	}
 	return echo.NewHTTPError(core.StatusCode(err)).SetInternal(err)
+}
+
+// handlerError returns the error of a handler as Echo is to answer it. An error of the library
+// that the handler has returned as it got it, such as that of [Session.SignIn], is answered with
+// its status.
+func handlerError(err error) error {
+	var answer *echo.HTTPError
+	if err == nil || errors.As(err, &answer) ||
+		core.StatusCode(err) == http.StatusInternalServerError {
+		return err
+	}
+	return httpError(err)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -152,6 +153,34 @@ func TestDroppedError(t *testing.T) {
 		}
 		if res, _ := get(t, url+"/drop", ""); sent && (!errors.Is(setErr, sessions.ErrLate) || cookieOf(res) != "") {
 			t.Errorf("Set returned %v to a visitor", setErr)
+		}
+	}
+}
+
+// TestErrorsOfTheLibrary has a handler return the error of SignIn as it gets it: the answer has the status of the error and
+// nothing of its text. An answer that the handler has chosen itself stays.
+func TestErrorsOfTheLibrary(t *testing.T) {
+	t.Parallel()
+	store := sessiontest.NewStore(nil)
+	store.Fail(sessiontest.Fault{Err: errors.New("host of the store")})
+	m, err := sessions.NewManager(quiet(sessions.Options{Store: store, PurgeInterval: -1}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := newEngine()
+	app.Use(sessions.Middleware(m))
+	app.GET("/plain", func(c echo.Context) error {
+		return sessions.Get(c).SignIn(c.Request().Context(), "ann", sessions.SignIn{})
+	})
+	app.GET("/own", func(c echo.Context) error {
+		err := sessions.Get(c).SignIn(c.Request().Context(), "ann", sessions.SignIn{})
+		return echo.NewHTTPError(http.StatusTeapot).SetInternal(err)
+	})
+	url := serve(t, app)
+	for path, status := range map[string]int{"/plain": http.StatusServiceUnavailable, "/own": http.StatusTeapot} {
+		res, body := get(t, url+path, "")
+		if res.StatusCode != status || path == "/plain" && strings.Contains(body, "host") {
+			t.Errorf("%s: the answer is %d %q, want the status %d", path, res.StatusCode, body, status)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package sessions
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/labstack/echo/v5"
@@ -16,4 +17,16 @@ func httpError(err error) error {
 	}
 	code := core.StatusCode(err)
 	return echo.NewHTTPError(code, http.StatusText(code)).Wrap(err)
+}
+
+// handlerError returns the error of a handler as Echo is to answer it. An error of the library
+// that the handler has returned as it got it, such as that of [Session.SignIn], is answered with
+// its status.
+func handlerError(err error) error {
+	var answer *echo.HTTPError
+	if err == nil || errors.As(err, &answer) ||
+		core.StatusCode(err) == http.StatusInternalServerError {
+		return err
+	}
+	return httpError(err)
 }

@@ -37,7 +37,7 @@ func (r *request) serve(next echo.HandlerFunc) error {
 	}
 	returned := false
 	defer func() { r.restore(returned) }()
-	err := next(r.echo)
+	err := handlerError(next(r.echo))
 	returned = true
 	return r.end(err)
 }

@@ -2,6 +2,7 @@ package sessions_test
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/cloakroom-go/sessions/core/sessiontest"
 	sessions "github.com/cloakroom-go/sessions/fiber"
 )
 
@@ -36,6 +38,32 @@ func TestErrorHandlerIsWrapped(t *testing.T) {
 		}
 		if n := strings.Count(log.String(), "sessions.ErrorHandler"); n != tc.warned {
 			t.Errorf("%s: %d warnings, want %d: %s", name, n, tc.warned, &log)
+		}
+	}
+}
+
+// TestErrorsOfTheLibrary has a handler return the error of SignIn as it gets it: the answer has the status of the error and
+// nothing of its text. An answer that the handler has chosen itself stays.
+func TestErrorsOfTheLibrary(t *testing.T) {
+	t.Parallel()
+	store := sessiontest.NewStore(nil)
+	store.Fail(sessiontest.Fault{Err: errors.New("host of the store")})
+	m, err := sessions.NewManager(quiet(sessions.Options{Store: store, PurgeInterval: -1}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := fiber.New(fiber.Config{DisableStartupMessage: true})
+	app.Use(sessions.Middleware(m))
+	app.Get("/plain", func(c *fiber.Ctx) error { return sessions.Get(c).SignIn(c.UserContext(), "ann", sessions.SignIn{}) })
+	app.Get("/own", func(c *fiber.Ctx) error {
+		err := sessions.Get(c).SignIn(c.UserContext(), "ann", sessions.SignIn{})
+		return errors.Join(fiber.ErrTeapot, err)
+	})
+	url := serve(t, app)
+	for path, status := range map[string]int{"/plain": http.StatusServiceUnavailable, "/own": http.StatusTeapot} {
+		res, body := get(t, url+path, "")
+		if res.StatusCode != status || path == "/plain" && strings.Contains(body, "host") {
+			t.Errorf("%s: the answer is %d %q, want the status %d", path, res.StatusCode, body, status)
 		}
 	}
 }

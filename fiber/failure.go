@@ -1,6 +1,8 @@
 package sessions
 
 import (
+	"errors"
+
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/cloakroom-go/sessions/core"
@@ -27,6 +29,18 @@ func (f *failure) Error() string { return f.response.Message }
 
 // Unwrap returns the [fiber.Error] and the cause.
 func (f *failure) Unwrap() []error { return []error{f.response, f.cause} }
+
+// handlerError returns the error of a handler as Fiber is to answer it. An error of the library
+// that the handler has returned as it got it, such as that of [Session.SignIn], is answered with
+// its status, and its text does not reach the client.
+func handlerError(err error) error {
+	var answer *fiber.Error
+	if err == nil || errors.As(err, &answer) ||
+		core.StatusCode(err) == fiber.StatusInternalServerError {
+		return err
+	}
+	return fiberError(err)
+}
 
 // reject clears the handler's response and returns the failure for err, which Fiber answers.
 func reject(c *fiber.Ctx, err error) error {

@@ -80,7 +80,7 @@ func (r *request) serve() error {
 			apply(c, &reply)
 		}
 	}()
-	handlerErr := c.Next()
+	handlerErr := handlerError(c.Next())
 	returned = true
 	if r.over.Load() {
 		_ = scope.HeaderSent() // Failures have been logged, and nobody is left to answer.

@@ -68,7 +68,7 @@ func (r *request) serve() error {
 			apply(r.c, &reply)
 		}
 	}()
-	handlerErr := r.c.Next()
+	handlerErr := handlerError(r.c.Next())
 	returned = true
 	if timedOut(r.scope.Context, r.c, handlerErr) {
 		_ = r.scope.HeaderSent() // Failures have been logged, and nobody is left to answer.

@@ -25,7 +25,7 @@ func app(o sessions.Options) *gin.Engine {
 	r := gin.New()
 	_ = r.SetTrustedProxies(nil)
 	r.SetHTMLTemplate(template.Must(template.New("").Parse(pages)))
-	r.Use(gin.Recovery())
+	r.Use(gin.Recovery(), errorPage)
 
 	r.Use(sessions.RefuseCrossOrigin(nil))
 	r.Use(sessions.New(o))
@@ -63,7 +63,7 @@ func login(c *gin.Context) {
 	s := sessions.Get(c)
 	how := sessions.SignIn{Auth: sessions.Auth{Methods: []string{"pwd"}, Level: 1}}
 	if err := s.SignIn(c.Request.Context(), c.PostForm("user"), how); err != nil {
-		c.AbortWithStatus(core.StatusCode(err))
+		fail(c, err)
 		return
 	}
 	c.Redirect(http.StatusSeeOther, sessions.ReturnPath(c, "/account"))
@@ -76,7 +76,7 @@ func confirm(c *gin.Context) {
 	}
 	proof := sessions.Auth{Methods: []string{"otp"}, Level: 2}
 	if err := sessions.Get(c).Confirm(c.Request.Context(), proof); err != nil {
-		c.AbortWithStatus(core.StatusCode(err))
+		fail(c, err)
 		return
 	}
 	c.Redirect(http.StatusSeeOther, sessions.ReturnPath(c, "/account"))
@@ -86,7 +86,7 @@ func account(c *gin.Context) {
 	s := sessions.Get(c)
 	messages, err := s.TakeFlashes(c.Request.Context())
 	if err != nil {
-		c.AbortWithStatus(core.StatusCode(err))
+		fail(c, err)
 		return
 	}
 	c.HTML(http.StatusOK, "account", gin.H{"User": s.Subject(), "Messages": messages})
@@ -95,7 +95,7 @@ func account(c *gin.Context) {
 func emailPage(c *gin.Context) {
 	token, err := sessions.Get(c).CSRFToken()
 	if err != nil {
-		c.AbortWithStatus(core.StatusCode(err))
+		fail(c, err)
 		return
 	}
 	c.HTML(http.StatusOK, "email", gin.H{"Field": sessions.CSRFField, "Token": token})
@@ -106,7 +106,23 @@ func changeEmail(c *gin.Context) {
 	c.Redirect(http.StatusSeeOther, "/account")
 }
 
+// fail answers an error of the library. The page comes from errorPage.
+func fail(c *gin.Context, err error) {
+	_ = c.Error(err)
+	c.Status(core.StatusCode(err))
+	c.Abort()
+}
+
+// errorPage gives errors a page, those of the library among them. Mount it before the sessions.
+func errorPage(c *gin.Context) {
+	c.Next()
+	if status := c.Writer.Status(); status >= 400 && !c.Writer.Written() {
+		c.HTML(status, "error", http.StatusText(status))
+	}
+}
+
 const pages = `
+{{define "error"}}<p>{{.}}</p>{{end}}
 {{define "login"}}
 <form method="post">
 	<input name="user"> <input name="password" type="password"> <button>Sign in</button>
