@@ -10,7 +10,7 @@ import (
 
 var _ store.Adviser = (*Store)(nil)
 
-// adviceTimeout bounds how long Advice keeps connections from the application.
+// adviceTimeout bounds how long Advice keeps connections of a limited pool from the application.
 const adviceTimeout = time.Second
 
 // idleByDefault is how many idle connections a pool keeps whose SetMaxIdleConns nobody called.
@@ -20,11 +20,14 @@ const idleByDefault = 2
 // default. It opens one connection more than that at the same time to find out, unless the pool
 // is too small or too busy for that.
 func (s *Store) Advice(ctx context.Context) string {
-	ctx, cancel := context.WithTimeout(ctx, adviceTimeout)
-	defer cancel()
 	before := s.db.Stats()
-	if limit := before.MaxOpenConnections; limit > 0 && limit-before.InUse <= idleByDefault {
-		return ""
+	if limit := before.MaxOpenConnections; limit > 0 {
+		if limit-before.InUse <= idleByDefault {
+			return ""
+		}
+		limited, cancel := context.WithTimeout(ctx, adviceTimeout)
+		defer cancel()
+		ctx = limited
 	}
 	if !openTogether(ctx, s.db, idleByDefault+1) {
 		return ""
