@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cloakroom-go/sessions/internal/testserver"
 )
 
 // rehearsed is the version that the rehearsal releases. It is another one each time, because the go command remembers what
@@ -90,6 +92,7 @@ func TestRehearsal(t *testing.T) {
 	if mod := o.read("go.mod"); strings.Contains(mod, "replace") || !strings.Contains(mod, "core "+rehearsed) {
 		t.Errorf("go.mod of the outsider:\n%s", mod)
 	}
+	o.redis = testserver.Start(t, testserver.Redis{}).Addr()
 	for _, program := range []string{"gin", "echo", "echov5", "fiber", "fiberv3", "nethttp"} {
 		t.Run(program, func(t *testing.T) { o.keepsSession(t, program) })
 	}
@@ -101,6 +104,7 @@ type outsider struct {
 	t      *testing.T
 	folder string
 	env    []string
+	redis  string // the address of the server that programs use
 }
 
 // newOutsider makes a module that gets the library from the proxy, and all else from the cache of
@@ -158,6 +162,7 @@ func (o *outsider) keepsSession(t *testing.T, program string) {
 	must(t, listener.Close())
 	name := filepath.Join(program, "main.go")
 	source := strings.ReplaceAll(o.read(name), "localhost:8080", address)
+	source = strings.ReplaceAll(source, "localhost:6379", o.redis)
 	must(t, os.WriteFile(filepath.Join(o.folder, name), []byte(source), 0o600))
 	binary := filepath.Join(t.TempDir(), program)
 	o.run("build", "-o", binary, "./"+program)
