@@ -556,3 +556,15 @@ func Once(
 func LocalPath(path string) bool {
 	return core.LocalPath(path)
 }
+
+// StatusCode returns the HTTP status for an error of a load, a commit or a guard. It is
+// 503 if the store failed, is full or is contended, or if the request's deadline has
+// passed, so that a retry may succeed; 409 for a login that [core.Options.MaxSessions]
+// or a revocation refuses, or whose proof is too old, and for those that
+// [core.Session.ActAs] and [core.Session.StopActing] do not fit; 401, 403 and 405 for
+// what a guard refuses; 403 for [ErrCrossSite]; and 500 for errors that need a change
+// of the program. It is for adapters, and for handlers that answer such an error
+// themselves. See [core.StatusCode].
+func StatusCode(err error) int {
+	return core.StatusCode(err)
+}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/cloakroom-go/sessions/core"
 	sessions "github.com/cloakroom-go/sessions/gin"
 )
 
@@ -109,7 +108,7 @@ func changeEmail(c *gin.Context) {
 // fail answers an error of the library. The page comes from errorPage.
 func fail(c *gin.Context, err error) {
 	_ = c.Error(err)
-	c.Status(core.StatusCode(err))
+	c.Status(sessions.StatusCode(err))
 	c.Abort()
 }
 

@@ -18,7 +18,7 @@ func published() names {
 			"Reason", "Requirement", "Flash", "FlashKind",
 		},
 		constants: []string{"Permanent", "NoGrace", "ReturnParam", "CSRFHeader", "CSRFField"},
-		functions: []string{"Once", "LocalPath"},
+		functions: []string{"Once", "LocalPath", "StatusCode"},
 		own:       []string{"NewManager", "FromContext"},
 	}
 }
