@@ -23,9 +23,11 @@ func httpError(err error) error {
 // that the handler has returned as it got it, such as that of [Session.SignIn], is answered with
 // its status.
 func handlerError(err error) error {
-	var answer *echo.HTTPError
-	if err == nil || errors.As(err, &answer) ||
-		core.StatusCode(err) == http.StatusInternalServerError {
+	if err == nil {
+		return nil
+	}
+	_, answered := errors.AsType[*echo.HTTPError](err)
+	if answered || core.StatusCode(err) == http.StatusInternalServerError {
 		return err
 	}
 	return httpError(err)

@@ -34,9 +34,11 @@ func (f *failure) Unwrap() []error { return []error{f.response, f.cause} }
 // that the handler has returned as it got it, such as that of [Session.SignIn], is answered with
 // its status, and its text does not reach the client.
 func handlerError(err error) error {
-	var answer *fiber.Error
-	if err == nil || errors.As(err, &answer) ||
-		core.StatusCode(err) == fiber.StatusInternalServerError {
+	if err == nil {
+		return nil
+	}
+	_, answered := errors.AsType[*fiber.Error](err)
+	if answered || core.StatusCode(err) == fiber.StatusInternalServerError {
 		return err
 	}
 	return fiberError(err)
