@@ -58,6 +58,9 @@ func through(t *testing.T, server *testserver.Server, addr string) where {
 	return where{proxy.Through(addr), proxy}
 }
 
+// slowServer are the flags of a program whose server may have to wait for the processor.
+func slowServer() []string { return []string{"-store-timeout", "1m"} }
+
 // runsOnEveryStore runs each program on each store. Nothing but two flags differs. Then, it breaks the stores.
 func runsOnEveryStore(t *testing.T, binaries string) {
 	t.Helper()
@@ -66,6 +69,7 @@ func runsOnEveryStore(t *testing.T, binaries string) {
 			t.Run(framework+"/"+store, func(t *testing.T) {
 				t.Parallel()
 				p := program{binary: filepath.Join(binaries, framework), store: store, where: place(t)}
+				p.flags = slowServer()
 				v := visit(t, "")
 				p.works(v)
 				p.restarts(v)
@@ -97,7 +101,7 @@ func (p program) launch(v *visitor) (stop func() (complaints string)) {
 // works is what a visitor does who finds nothing amiss. It leaves the visitor signed in, with a click and preferences.
 func (p program) works(v *visitor) {
 	v.Helper()
-	p.flags = []string{"-store-timeout", "1m"} // many clicks at once on one session wait for each other, and for a slow server
+	p.flags = slowServer() // Many clicks at once on one session wait for each other, too.
 	stop := p.launch(v)
 	signInAndOut(v)
 	losesNoClick(visit(v.T, v.base))
