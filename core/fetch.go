@@ -13,13 +13,12 @@ func navigates(f adapter.Fetch) bool { return f.Mode == "" || f.Mode == "navigat
 // keptBack reports whether the browser has not sent the cookie because another site has caused
 // the request. A new session's cookie would then replace that of the session that there is.
 func keptBack(f adapter.Fetch, sameSite SameSite) bool {
-	if f.Site != "cross-site" {
+	switch sameSite {
+	case SameSiteNone:
 		return false
+	case SameSiteStrict:
+		return f.Site == "cross-site"
+	case SameSiteLax, SameSiteUnset:
 	}
-	if sameSite == SameSiteNone || sameSite == SameSiteStrict {
-		return sameSite == SameSiteStrict
-	}
-	//nolint:usestdlibvars // Core knows no net/http.
-	safe := f.Method == "GET" || f.Method == "HEAD"
-	return !safe || f.Mode != "navigate" || f.Dest != "document" && f.Dest != ""
+	return f.WithoutLax()
 }

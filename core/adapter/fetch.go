@@ -9,6 +9,15 @@ func FetchOf(method string, header map[string][]string) Fetch {
 	}
 }
 
+// WithoutLax reports whether browsers send the request without cookies whose SameSite attribute is
+// Lax: another site has caused it, and it does not lead the user to a page.
+func (f *Fetch) WithoutLax() bool {
+	//nolint:usestdlibvars // Core knows no net/http.
+	safe := f.Method == "GET" || f.Method == "HEAD"
+	return f.Site == "cross-site" &&
+		(!safe || f.Mode != "navigate" || f.Dest != "document" && f.Dest != "")
+}
+
 func first(values []string) string {
 	if len(values) == 0 {
 		return ""

@@ -63,7 +63,7 @@ func (b *Bridge) Enter(
 		return b.removing(hasOld), nil
 	}
 	switch {
-	case hasOld && r.forged() && !o.CrossSite:
+	case hasOld && r.Why.WithoutLax() && !o.CrossSite:
 		return Entry{}, nil
 	case !hasOld && (!o.Shared || !hasNew || r.foreign()):
 		return Entry{}, nil

@@ -321,10 +321,14 @@ func TestOtherSites(t *testing.T) {
 	old.signIn("sid", "ann")
 	post := adapter.Fetch{Method: "POST", Site: "cross-site", Mode: "navigate", Dest: "document"}
 	get := adapter.Fetch{Method: "GET", Site: "cross-site", Mode: "navigate", Dest: "document"}
-	for want, why := range map[string]adapter.Fetch{"": post, "ann": get} {
-		user, _, err := s.answer(jar{oldName: "sid"}, why, handle)
-		if user != want || err != nil {
-			t.Errorf("%s from another site: the handler sees %q, %v; want %q", why.Method, user, err, want)
+	frame := adapter.Fetch{Method: "GET", Site: "cross-site", Mode: "navigate", Dest: "iframe"}
+	for _, tc := range []struct {
+		why  adapter.Fetch
+		want string
+	}{{post, ""}, {frame, ""}, {get, "ann"}} {
+		user, _, err := s.answer(jar{oldName: "sid"}, tc.why, handle)
+		if user != tc.want || err != nil {
+			t.Errorf("%+v: the handler sees %q, %v; want %q", tc.why, user, err, tc.want)
 		}
 	}
 	s = newServer(t, newStore(), old, func(o *migrate.Options) { o.CrossSite = true })

@@ -42,14 +42,6 @@ func (r *Request) foreign() bool {
 	return !slices.Contains([]string{"", "same-origin", "none"}, r.Why.Site)
 }
 
-// forged reports whether another site has caused the request in a way in which browsers send no
-// cookie with SameSite=Lax.
-func (r *Request) forged() bool {
-	f := r.Why
-	safe := slices.Contains([]string{"GET", "HEAD"}, f.Method)
-	return f.Site == "cross-site" && (!safe || f.Mode != "navigate")
-}
-
 // pairs calls yield with each cookie of the request, a name and a value.
 func (r *Request) pairs(yield func(pair string) bool) {
 	for _, field := range r.Cookies {
