@@ -44,8 +44,8 @@ func (sc *Scope) CommitEnd(status int) (reply adapter.Reply, err error) {
 	return reply, err
 }
 
-// Unguard makes what is changed after [Scope.CommitEnd] be saved at once, if it needs no cookie.
-// An adapter calls it if the header may leave without a call of [Scope.Leave].
+// Unguard has changes after [Scope.CommitEnd] saved at once, unless they need a cookie. Adapters
+// call it if the header may be sent without a call of [Scope.Leave].
 func (sc *Scope) Unguard() { sc.response.set(bitUnguarded) }
 
 // Idle reports whether the session has been loaded, and has nothing to save and no cookie to
@@ -109,14 +109,15 @@ func (sc *Scope) Panicked() adapter.Reply {
 	return sc.privacy()
 }
 
-// MayBeUndelivered reports whether somebody may have answered in the handler's place, without the
-// cookie of a session that this request has started: the request's deadline has passed.
+// MayBeUndelivered reports whether this request has started a session whose cookie may not be
+// sent, because its deadline has passed and something outside may have answered instead of the
+// handler.
 func (sc *Scope) MayBeUndelivered() bool {
 	return sc.response.has(bitCreated) && errors.Is(sc.Err(), context.DeadlineExceeded)
 }
 
-// Undelivered ends the session that this request has started, because somebody has answered in the
-// handler's place and the browser does not get the cookie.
+// Undelivered ends the session that this request has started. Adapters call it if something
+// outside has answered instead of the handler, so that the cookie is not sent.
 func (sc *Scope) Undelivered() {
 	s := sc.madeSession()
 	s.mu.Lock()

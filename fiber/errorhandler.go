@@ -40,7 +40,7 @@ func codeOf(h fiber.ErrorHandler) uintptr { return reflect.ValueOf(h).Pointer() 
 func checkErrorHandler(app *fiber.App, m *Manager) {
 	code := codeOf(app.Config().ErrorHandler)
 	if code != codeOf(fiber.DefaultErrorHandler) && code != codeOf(ErrorHandler(nil)) {
-		m.Warn("fiber.Config.ErrorHandler is not wrapped in sessions.ErrorHandler, so a page of " +
-			"it that tells caches to keep it goes out so, with the session's cookie")
+		m.Warn("fiber.Config.ErrorHandler is not wrapped in sessions.ErrorHandler, so caches " +
+			"may keep an error page that sets Cache-Control, together with the session's cookie")
 	}
 }

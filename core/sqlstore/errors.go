@@ -67,8 +67,8 @@ func denied() failure {
 	return failure{[]string{"42501"}, []string{"Error 1044", "Error 1142"}}
 }
 
-// pooled is the failure of a prepared statement that exists on another connection than the one
-// that a pooler between the client and the server has chosen.
+// pooled is the failure of a prepared statement behind a pooler that gives each transaction any of
+// its connections: the statement is unknown on this one, or was prepared on it by another client.
 func pooled() failure { return failure{[]string{"26000", "42P05"}, nil} }
 
 // readOnly is the failure of a write on a server that is, or has become, a replica.
