@@ -48,6 +48,22 @@ func (sc *Scope) CommitEnd(status int) (reply adapter.Reply, err error) {
 // call it if the header may be sent without a call of [Scope.Leave].
 func (sc *Scope) Unguard() { sc.response.set(bitUnguarded) }
 
+// ReportUnsent reports changes that wait for [Scope.Leave] because they need a cookie, and refuses
+// further ones. Adapters call it if the request is over and the header may have been sent without
+// a call of Leave. It does nothing otherwise.
+func (sc *Scope) ReportUnsent() {
+	s := sc.madeSession()
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.unlock()
+	if !s.response.sent() && !s.pending.empty() {
+		s.pending, s.refused = nil, refusedLate
+		s.response.markSent()
+	}
+}
+
 // Idle reports whether the session has been loaded, and has nothing to save and no cookie to
 // send, so that a commit now would only say what caches may keep. The adapter can do without
 // [Scope.CommitEnd] then.

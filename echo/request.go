@@ -1,6 +1,7 @@
 package sessions
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -65,7 +66,9 @@ func (r *request) commit(handlerErr error) error {
 	if handlerErr == nil || r.writer.Begun() {
 		return r.writer.Commit()
 	}
-	r.scope.Unguard() // Middleware outside may drop the error and write nothing.
+	// Middleware outside may drop the error and write nothing.
+	r.scope.Unguard()
+	context.AfterFunc(r.scope.Context, r.scope.ReportUnsent)
 	return httpwriter.CommitEnd(r.writer.Header(), &r.scope, http.StatusInternalServerError)
 }
 

@@ -128,6 +128,15 @@ func TestDroppedError(t *testing.T) {
 	for _, sent := range []bool{false, true} {
 		e := newEngine()
 		var setErr error
+		late := make(chan sessions.Event, 1)
+		m, err := sessions.NewManager(quiet(sessions.Options{OnEvent: func(e sessions.Event) {
+			if e.Kind == sessions.EventLate {
+				late <- e
+			}
+		}}))
+		if err != nil {
+			t.Fatal(err)
+		}
 		e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
 			return func(c *echo.Context) error {
 				if c.Path() != "/drop" {
@@ -142,7 +151,7 @@ func TestDroppedError(t *testing.T) {
 				setErr = visits.Set(sessions.Get(c), 7)
 				return nil
 			}
-		}, sessions.New(quiet(sessions.Options{})))
+		}, sessions.Middleware(m))
 		e.GET("/drop", func(_ *echo.Context) error { return echo.ErrNotFound })
 		e.GET("/count", func(c *echo.Context) error { return c.JSON(200, increment(c)) })
 		url := serve(t, e)
@@ -153,6 +162,10 @@ func TestDroppedError(t *testing.T) {
 		}
 		if res, _ := get(t, url+"/drop", ""); sent && (!errors.Is(setErr, sessions.ErrLate) || cookieOf(res) != "") {
 			t.Errorf("Set returned %v to a visitor", setErr)
+		}
+		<-late // Whether Set or the end of the request tells of it.
+		if err := m.Close(t.Context()); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package sessions
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -82,7 +83,9 @@ func (r *request) commit(handlerErr error) error {
 	if _, err := echo.UnwrapResponse(r.outer); err != nil {
 		return r.writer.Commit() // There can be no guard, so this is the last commit.
 	}
-	r.scope.Unguard() // Middleware outside may drop the error and write nothing.
+	// Middleware outside may drop the error and write nothing.
+	r.scope.Unguard()
+	context.AfterFunc(r.scope.Context, r.scope.ReportUnsent)
 	return httpwriter.CommitEnd(r.writer.Header(), &r.scope, http.StatusInternalServerError)
 }
 
