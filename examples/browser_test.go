@@ -4,17 +4,16 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/storage"
 	"github.com/chromedp/chromedp"
+
+	"github.com/cloakroom-go/sessions/examples/internal/chromium"
 )
 
 // browser starts Chromium for the length of the test, and returns a function that opens a tab with a cookie jar of its
@@ -31,15 +30,15 @@ func browser(t *testing.T) (open func(*testing.T) context.Context) {
 // browserTabs is like browser, for a test that needs several jars.
 func browserTabs(t *testing.T) (open func(t *testing.T, n int) []context.Context) {
 	t.Helper()
-	path := findBrowser(t)
+	path := chromium.Find(t)
 	if path == "" {
 		return func(t *testing.T, _ int) []context.Context {
 			t.Helper()
-			t.Skip(noBrowser)
+			t.Skip(chromium.Missing)
 			return nil
 		}
 	}
-	ctx, _ := startBrowser(t, path, t.TempDir())
+	ctx, _ := chromium.Start(t, path, t.TempDir())
 	return func(t *testing.T, n int) []context.Context {
 		t.Helper()
 		atWork <- struct{}{}
@@ -52,39 +51,6 @@ func browserTabs(t *testing.T) (open func(t *testing.T, n int) []context.Context
 	}
 }
 
-const noBrowser = "no browser; get one with apt-get install chromium, or set CHROME_PATH"
-
-// findBrowser returns where Chromium is, or "" if there is none.
-func findBrowser(t *testing.T) (path string) {
-	t.Helper()
-	path = os.Getenv("CHROME_PATH")
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path == "" {
-			path, _ = exec.LookPath(name)
-		}
-	}
-	if path == "" && os.Getenv("CI") == "true" {
-		t.Fatal(noBrowser)
-	}
-	return path
-}
-
-// startBrowser starts Chromium with the profile in the directory, until the test ends or closes it.
-func startBrowser(t *testing.T, path, profile string) (ctx context.Context, closeBrowser func() error) {
-	t.Helper()
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), chromedp.ExecPath(path), chromedp.Headless, chromedp.NoSandbox,
-		chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.UserDataDir(profile))
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	closeBrowser = sync.OnceValue(func() error { return chromedp.Cancel(ctx) })
-	t.Cleanup(func() { _ = closeBrowser(); cancel() })
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatal(err)
-	}
-	return ctx, closeBrowser
-}
-
 // atWork limits how many tests use a browser at the same time. More would wait for a processor, until their deadlines.
 var atWork = make(chan struct{}, runtime.GOMAXPROCS(0)) //nolint:gochecknoglobals // it is for all tests
 
@@ -93,26 +59,10 @@ func openTab(browser context.Context, t *testing.T) context.Context {
 	t.Helper()
 	tab, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
-	do(tab, t)
+	chromium.Do(tab, t)
 	tab, cancel = context.WithTimeout(tab, 2*time.Minute)
 	t.Cleanup(cancel)
 	return tab
-}
-
-func do(ctx context.Context, t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
-	t.Helper()
-	if err := chromedp.Do(ctx, steps...); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func get[T any](ctx context.Context, t *testing.T, action chromedp.Action[T]) T {
-	t.Helper()
-	v, err := chromedp.Run(ctx, action)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
 }
 
 // cookies returns all that the tab's jar holds.
@@ -128,14 +78,14 @@ func cookies(ctx context.Context, t *testing.T) []*network.Cookie {
 
 func text(ctx context.Context, t *testing.T, selector chromedp.CSS) string {
 	t.Helper()
-	return get(ctx, t, chromedp.Text(selector))
+	return chromium.Get(ctx, t, chromedp.Text(selector))
 }
 
 // goBack presses the back button and returns the text of the page once the selector is there. The page may be a new
 // one, or the old document that the browser has kept whole, for which no load is reported.
 func goBack(ctx context.Context, t *testing.T, selector string) string {
 	t.Helper()
-	do(ctx, t, chromedp.Evaluate[chromedp.Void](`history.back()`))
+	chromium.Do(ctx, t, chromedp.Evaluate[chromedp.Void](`history.back()`))
 	for ctx.Err() == nil {
 		back, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector("`+selector+`") ? document.body.innerText : ""`))
 		if err == nil && back != "" {
@@ -152,7 +102,7 @@ const signOut chromedp.CSS = "#signout"
 // walk signs in, counts, reloads, sends twenty requests twice, signs out and goes back.
 func walk(ctx context.Context, t *testing.T, base string) {
 	t.Helper()
-	do(ctx, t, chromedp.Navigate(base), chromedp.SendKeys(chromedp.CSS("#name"), "Ada"), chromedp.Click(chromedp.CSS("#signin")),
+	chromium.Do(ctx, t, chromedp.Navigate(base), chromedp.SendKeys(chromedp.CSS("#name"), "Ada"), chromedp.Click(chromedp.CSS("#signin")),
 		chromedp.WaitVisible(signOut), chromedp.Reload())
 	if visits := text(ctx, t, "#visits"); visits != "3" {
 		t.Errorf("visits %q, want 3", visits)
@@ -165,19 +115,19 @@ func walk(ctx context.Context, t *testing.T, base string) {
 	if got := attributes(jar[0]); got != want {
 		t.Errorf("stored as %+v\n      want %+v", got, want)
 	}
-	do(ctx, t, chromedp.Navigate(base+"/counter"))
+	chromium.Do(ctx, t, chromedp.Navigate(base+"/counter"))
 	for _, total := range []string{"20", "40"} {
-		do(ctx, t, chromedp.Click(chromedp.CSS("#parallel")))
-		get(ctx, t, chromedp.Poll[bool](`document.getElementById("parallel").disabled === false`))
+		chromium.Do(ctx, t, chromedp.Click(chromedp.CSS("#parallel")))
+		chromium.Get(ctx, t, chromedp.Poll[bool](`document.getElementById("parallel").disabled === false`))
 		if verdict, count := text(ctx, t, "#verdict"), text(ctx, t, "#count"); verdict != "20 sent, 20 counted, 0 lost." || count != total {
 			t.Errorf("verdict %q, count %q, want %s", verdict, count, total)
 		}
 	}
-	do(ctx, t, chromedp.Reload())
+	chromium.Do(ctx, t, chromedp.Reload())
 	if count := text(ctx, t, "#count"); count != "40" {
 		t.Errorf("count %q after reloading, want 40", count)
 	}
-	do(ctx, t, chromedp.Click(signOut), chromedp.WaitVisible(chromedp.CSS(`main a[href="/"]`)))
+	chromium.Do(ctx, t, chromedp.Click(signOut), chromedp.WaitVisible(chromedp.CSS(`main a[href="/"]`)))
 	if jar = cookies(ctx, t); len(jar) != 0 {
 		t.Errorf("%d cookies after signing out", len(jar))
 	}
@@ -189,9 +139,9 @@ func walk(ctx context.Context, t *testing.T, base string) {
 // watch looks at the stream until it ends.
 func watch(ctx context.Context, t *testing.T, base string) {
 	t.Helper()
-	do(ctx, t, chromedp.Navigate(base+"/live"), chromedp.Click(chromedp.CSS("#watch")))
-	get(ctx, t, chromedp.Poll[bool](`document.getElementById("progress").value >= 1`))
-	get(ctx, t, chromedp.Poll[bool](`document.getElementById("watch").disabled === false`))
+	chromium.Do(ctx, t, chromedp.Navigate(base+"/live"), chromedp.Click(chromedp.CSS("#watch")))
+	chromium.Get(ctx, t, chromedp.Poll[bool](`document.getElementById("progress").value >= 1`))
+	chromium.Get(ctx, t, chromedp.Poll[bool](`document.getElementById("watch").disabled === false`))
 	if watched := text(ctx, t, "#watched"); watched != "1" {
 		t.Errorf("watched %q at the end, want 1", watched)
 	}
@@ -206,16 +156,16 @@ func crossOriginPosts(ctx context.Context, t *testing.T, base string) {
 		_, _ = w.Write([]byte(`<form method="post" action="` + base + r.URL.Path + `"><input name="user" value="Eve"><button>Win</button></form>`)) //nolint:gosec // the test asks for it
 	}))
 	defer trap.Close()
-	do(ctx, t, chromedp.Navigate(base), chromedp.SendKeys(chromedp.CSS("#name"), "Ada"), chromedp.Click(chromedp.CSS("#signin")), chromedp.WaitVisible(signOut))
+	chromium.Do(ctx, t, chromedp.Navigate(base), chromedp.SendKeys(chromedp.CSS("#name"), "Ada"), chromedp.Click(chromedp.CSS("#signin")), chromedp.WaitVisible(signOut))
 	for _, origin := range []string{trap.URL, strings.Replace(trap.URL, "127.0.0.1", "localhost", 1)} {
 		for _, path := range []string{"/signin", "/signout", "/counter", "/preferences", "/session/renew", "/devices/revoke-others", "/operator", "/operator/end"} {
-			do(ctx, t, chromedp.Navigate(origin+path), chromedp.Click(chromedp.CSS("button")), chromedp.WaitVisible(chromedp.CSS("main h1")))
+			chromium.Do(ctx, t, chromedp.Navigate(origin+path), chromedp.Click(chromedp.CSS("button")), chromedp.WaitVisible(chromedp.CSS("main h1")))
 			if page := text(ctx, t, "main"); !strings.Contains(page, "Not from this site") {
 				t.Errorf("a post from %s to %s was answered by\n%s", origin, path, page)
 			}
 		}
 	}
-	do(ctx, t, chromedp.Navigate(base+"/session"))
+	chromium.Do(ctx, t, chromedp.Navigate(base+"/session"))
 	if page := text(ctx, t, "main"); !strings.Contains(page, "Ada") || strings.Contains(page, "clicks") || strings.Contains(page, "preferences") {
 		t.Errorf("after posts from elsewhere the session is\n%s", page)
 	}

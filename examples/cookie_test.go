@@ -20,6 +20,7 @@ import (
 
 	"github.com/cloakroom-go/sessions/core"
 	echosessions "github.com/cloakroom-go/sessions/echo"
+	"github.com/cloakroom-go/sessions/examples/internal/chromium"
 	fibersessions "github.com/cloakroom-go/sessions/fiber"
 	ginsessions "github.com/cloakroom-go/sessions/gin"
 )
@@ -169,7 +170,7 @@ func TestC1InBrowser(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			ctx, address, host := open(t), test.on(t, test.options), cmp.Or(test.host, "localhost")
-			do(ctx, t, chromedp.Navigate(site(address, host, "/shop/in")))
+			chromium.Do(ctx, t, chromedp.Navigate(site(address, host, "/shop/in")))
 			jar := cookies(ctx, t)
 			if len(jar) != 1 {
 				t.Fatalf("%d cookies in the jar, want 1", len(jar))
@@ -180,7 +181,7 @@ func TestC1InBrowser(t *testing.T) {
 			if name := cmp.Or(test.options.Cookie.Name, core.DefaultCookieName); jar[0].Name != name {
 				t.Errorf("stored under %q, want %q", jar[0].Name, name)
 			}
-			scripts := get(ctx, t, chromedp.Evaluate[string](`document.cookie`))
+			scripts := chromium.Get(ctx, t, chromedp.Evaluate[string](`document.cookie`))
 			if seen := strings.Contains(scripts, jar[0].Value); seen != test.options.Cookie.DisableHTTPOnly {
 				t.Errorf("scripts see %q with DisableHTTPOnly %v", scripts, test.options.Cookie.DisableHTTPOnly)
 			}
@@ -200,7 +201,7 @@ func TestC4DeletionMatchesCreation(t *testing.T) {
 			ctx, address := open(t), onGin(t, core.Options{Cookie: cookie})
 			open := func(path string) {
 				t.Helper()
-				do(ctx, t, chromedp.Navigate(site(address, "app.example.localhost", path)))
+				chromium.Do(ctx, t, chromedp.Navigate(site(address, "app.example.localhost", path)))
 			}
 			open("/shop/in")
 			if n := len(cookies(ctx, t)); n != 1 {

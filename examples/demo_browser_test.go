@@ -9,23 +9,25 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
+	"github.com/cloakroom-go/sessions/examples/internal/chromium"
 )
 
 // headerTellsWho looks at the header of a page before and after signing in, and signs out with its button.
 func headerTellsWho(ctx context.Context, t *testing.T, base string) {
 	t.Helper()
-	do(ctx, t, chromedp.Navigate(base))
+	chromium.Do(ctx, t, chromedp.Navigate(base))
 	if who := text(ctx, t, "header .who"); who != "Not signed in" {
 		t.Errorf("before signing in the header says %q", who)
 	}
-	do(ctx, t, chromedp.SendKeys(chromedp.CSS("#name"), "Hedy"), chromedp.Click(chromedp.CSS("#signin")), chromedp.WaitVisible(signOut))
+	chromium.Do(ctx, t, chromedp.SendKeys(chromedp.CSS("#name"), "Hedy"), chromedp.Click(chromedp.CSS("#signin")), chromedp.WaitVisible(signOut))
 	for _, path := range []string{"/", "/devices", "/counter", "/operator", "/nowhere"} {
-		do(ctx, t, chromedp.Navigate(base+path))
+		chromium.Do(ctx, t, chromedp.Navigate(base+path))
 		if who := text(ctx, t, "header #user"); who != "Hedy" {
 			t.Errorf("the header of %s says %q", path, who)
 		}
 	}
-	do(ctx, t, chromedp.Click(chromedp.CSS("header #signout")), chromedp.WaitVisible(chromedp.CSS("header p.who")))
+	chromium.Do(ctx, t, chromedp.Click(chromedp.CSS("header #signout")), chromedp.WaitVisible(chromedp.CSS("header p.who")))
 	if page := text(ctx, t, "body"); strings.Contains(page, "Hedy") {
 		t.Errorf("after signing out the page says\n%s", page)
 	}
@@ -34,22 +36,22 @@ func headerTellsWho(ctx context.Context, t *testing.T, base string) {
 // operates enters the operator's token, ends a session of the same browser, and leaves.
 func operates(ctx context.Context, t *testing.T, base string) {
 	t.Helper()
-	do(ctx, t, chromedp.Navigate(base), chromedp.SendKeys(chromedp.CSS("#name"), "Mary"), chromedp.Click(chromedp.CSS("#signin")),
+	chromium.Do(ctx, t, chromedp.Navigate(base), chromedp.SendKeys(chromedp.CSS("#name"), "Mary"), chromedp.Click(chromedp.CSS("#signin")),
 		chromedp.WaitVisible(signOut), chromedp.Navigate(base+"/operator"))
 	enter := func(token string, then chromedp.CSS) {
 		t.Helper()
-		do(ctx, t, chromedp.SendKeys(chromedp.CSS("#token"), token), chromedp.Click(chromedp.CSS("#enter")), chromedp.WaitVisible(then))
+		chromium.Do(ctx, t, chromedp.SendKeys(chromedp.CSS("#token"), token), chromedp.Click(chromedp.CSS("#enter")), chromedp.WaitVisible(then))
 	}
 	enter("guess", "#token-error")
 	enter(operatorToken, "#leave")
-	where := get(ctx, t, chromedp.Evaluate[string](`location.href + history.length + document.referrer + document.cookie`))
+	where := chromium.Get(ctx, t, chromedp.Evaluate[string](`location.href + history.length + document.referrer + document.cookie`))
 	if strings.Contains(where, operatorToken) || !strings.HasPrefix(where, base+"/operator") {
 		t.Errorf("the browser is at %q", where)
 	}
 	if n := len(cookies(ctx, t)); n != 2 {
 		t.Errorf("%d cookies, want the visitor's and the operator's", n)
 	}
-	do(ctx, t, chromedp.Click(chromedp.CSS("#leave")), chromedp.WaitVisible(chromedp.CSS("#token")))
+	chromium.Do(ctx, t, chromedp.Click(chromedp.CSS("#leave")), chromedp.WaitVisible(chromedp.CSS("#token")))
 	if user, n := text(ctx, t, "header #user"), len(cookies(ctx, t)); user != "Mary" || n != 1 {
 		t.Errorf("after leaving: user %q, %d cookies", user, n)
 	}
@@ -61,7 +63,7 @@ func screens() []int64 { return []int64{360, 1200} }
 // view makes the tab a screen of this width.
 func view(ctx context.Context, t *testing.T, width int64, scheme string) {
 	t.Helper()
-	do(ctx, t, chromedp.EmulateViewport(width, 900))
+	chromium.Do(ctx, t, chromedp.EmulateViewport(width, 900))
 	_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
 	})
@@ -126,23 +128,23 @@ func looks(tab context.Context, t *testing.T, base string) {
 	at := func(state string, paths ...string) {
 		t.Helper()
 		for _, path := range paths {
-			do(tab, t, chromedp.Navigate(base+path))
-			if wrong := get(tab, t, chromedp.Evaluate[string](problems)); wrong != "" {
+			chromium.Do(tab, t, chromedp.Navigate(base+path))
+			if wrong := chromium.Get(tab, t, chromedp.Evaluate[string](problems)); wrong != "" {
 				t.Errorf("%s, %s:\n%s", state, path, wrong)
 			}
 		}
 	}
 	at("nobody", "/", "/session", "/devices", "/operator", "/goodbye", "/nowhere")
 	visit(t, base).signIn("Grace Hopper") //nolint:contextcheck // a browser of its own
-	do(tab, t, chromedp.Navigate(base), chromedp.SendKeys(chromedp.CSS("#name"), "Grace Hopper"), chromedp.Click(chromedp.CSS("#signin")), chromedp.WaitVisible(signOut))
+	chromium.Do(tab, t, chromedp.Navigate(base), chromedp.SendKeys(chromedp.CSS("#name"), "Grace Hopper"), chromedp.Click(chromedp.CSS("#signin")), chromedp.WaitVisible(signOut))
 	at("user", "/", "/preferences", "/counter", "/live", "/session", "/devices", "/confirm")
-	do(tab, t, chromedp.SendKeys(chromedp.CSS("#phrase"), "open sesame"), chromedp.Click(chromedp.CSS("#confirm")), chromedp.WaitVisible(chromedp.CSS(".flash")))
+	chromium.Do(tab, t, chromedp.SendKeys(chromedp.CSS("#phrase"), "open sesame"), chromedp.Click(chromedp.CSS("#confirm")), chromedp.WaitVisible(chromedp.CSS(".flash")))
 	at("confirmed", "/devices", "/password", "/operator")
-	do(tab, t, chromedp.SendKeys(chromedp.CSS("#token"), operatorToken), chromedp.Click(chromedp.CSS("#enter")), chromedp.WaitVisible(chromedp.CSS("#leave")))
+	chromium.Do(tab, t, chromedp.SendKeys(chromedp.CSS("#token"), operatorToken), chromedp.Click(chromedp.CSS("#enter")), chromedp.WaitVisible(chromedp.CSS("#leave")))
 	at("operator", "/operator")
 	table := `(() => { const s = document.querySelector(".scroll"); return s.scrollWidth > s.clientWidth })()`
-	scrolls := get(tab, t, chromedp.Evaluate[bool](table))
-	says := get(tab, t, chromedp.Evaluate[bool](`document.getElementById("sideways").checkVisibility()`))
+	scrolls := chromium.Get(tab, t, chromedp.Evaluate[bool](table))
+	says := chromium.Get(tab, t, chromedp.Evaluate[bool](`document.getElementById("sideways").checkVisibility()`))
 	if scrolls != says {
 		t.Errorf("the table scrolls: %t, it says so: %t", scrolls, says)
 	}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+
+	"github.com/cloakroom-go/sessions/examples/internal/chromium"
 )
 
 // TestTwoBrowsers signs one user in with two browsers, of which the first signs the second out: while that does nothing,
@@ -64,20 +66,20 @@ func (p *pair) listen() {
 
 func (p *pair) open(tab context.Context, path string) {
 	p.Helper()
-	do(tab, p.T, chromedp.Navigate(p.onlooker.base+path))
+	chromium.Do(tab, p.T, chromedp.Navigate(p.onlooker.base+path))
 }
 
 func (p *pair) signIn(tab context.Context, remember bool) {
 	p.Helper()
 	p.open(tab, "/")
-	if !get(tab, p.T, chromedp.Evaluate[bool](`document.getElementById("name") !== null`)) {
+	if !chromium.Get(tab, p.T, chromedp.Evaluate[bool](`document.getElementById("name") !== null`)) {
 		p.Fatal("still signed in")
 	}
-	do(tab, p.T, chromedp.SendKeys(chromedp.CSS("#name"), "Ada"))
+	chromium.Do(tab, p.T, chromedp.SendKeys(chromedp.CSS("#name"), "Ada"))
 	if remember {
-		do(tab, p.T, chromedp.Click(chromedp.CSS("[name=remember]")))
+		chromium.Do(tab, p.T, chromedp.Click(chromedp.CSS("[name=remember]")))
 	}
-	do(tab, p.T, chromedp.Click(chromedp.CSS("#signin")), chromedp.WaitVisible(signOut))
+	chromium.Do(tab, p.T, chromedp.Click(chromedp.CSS("#signin")), chromedp.WaitVisible(signOut))
 }
 
 // cookie returns the only one in the jar.
@@ -111,8 +113,8 @@ func (p *pair) remembers() {
 func (p *pair) confirms() {
 	p.open(p.ada, "/devices")
 	p.lists(2)
-	do(p.ada, p.T, chromedp.Click(chromedp.CSS("#others")), chromedp.WaitVisible(chromedp.CSS("#phrase")))
-	do(p.ada, p.T, chromedp.SendKeys(chromedp.CSS("#phrase"), "open sesame"), chromedp.Click(chromedp.CSS("#confirm")), chromedp.WaitVisible(chromedp.CSS("#others")))
+	chromium.Do(p.ada, p.T, chromedp.Click(chromedp.CSS("#others")), chromedp.WaitVisible(chromedp.CSS("#phrase")))
+	chromium.Do(p.ada, p.T, chromedp.SendKeys(chromedp.CSS("#phrase"), "open sesame"), chromedp.Click(chromedp.CSS("#confirm")), chromedp.WaitVisible(chromedp.CSS("#others")))
 	p.lists(2) // asking has done nothing yet
 }
 
@@ -120,7 +122,7 @@ func (p *pair) confirms() {
 func (p *pair) lists(n int) {
 	p.Helper()
 	count := func(selector string) int {
-		return get(p.ada, p.T, chromedp.Evaluate[int](`document.querySelectorAll("`+selector+`").length`))
+		return chromium.Get(p.ada, p.T, chromedp.Evaluate[int](`document.querySelectorAll("`+selector+`").length`))
 	}
 	if all, here := count("#devices li"), count("#devices .tag"); all != n || here != 1 {
 		p.Errorf("the page lists %d devices and marks %d as this one, want %d and 1", all, here, n)
@@ -157,7 +159,7 @@ func (p *pair) meanwhile(what string, begin func() (pending, over func() bool)) 
 // revokes signs the second browser out from the devices page, which the first shows.
 func (p *pair) revokes() {
 	p.Helper()
-	do(p.ada, p.T, chromedp.Click(chromedp.CSS("li:not(:has(.tag)) button")), chromedp.WaitVisible(chromedp.CSS(".flash")))
+	chromium.Do(p.ada, p.T, chromedp.Click(chromedp.CSS("li:not(:has(.tag)) button")), chromedp.WaitVisible(chromedp.CSS(".flash")))
 	if flash := text(p.ada, p.T, ".flash"); flash != "That device is signed out." {
 		p.Errorf("after the button: %q", flash)
 	}
@@ -170,7 +172,7 @@ func (p *pair) isOut(what, before string) {
 		p.Errorf("%s: the late response changed the cookie", what)
 	}
 	p.onlooker.stranger().with(before, "/session").wants(p.onlooker, 200, none)
-	do(p.second, p.T, chromedp.Click(chromedp.CSS(`nav a[href="/devices"]`)), chromedp.WaitVisible(chromedp.CSS(`nav a[href="/devices"][aria-current]`)))
+	chromium.Do(p.second, p.T, chromedp.Click(chromedp.CSS(`nav a[href="/devices"]`)), chromedp.WaitVisible(chromedp.CSS(`nav a[href="/devices"][aria-current]`)))
 	if page := text(p.second, p.T, "main"); !strings.Contains(page, "You are not signed in here.") {
 		p.Errorf("%s: after the next click the page says\n%s", what, page)
 	}
@@ -178,7 +180,7 @@ func (p *pair) isOut(what, before string) {
 	if page := text(p.second, p.T, "body"); !strings.Contains(page, none) || strings.Contains(page, "Ada") {
 		p.Errorf("%s: the session page says\n%s", what, page)
 	}
-	do(p.ada, p.T, chromedp.Reload())
+	chromium.Do(p.ada, p.T, chromedp.Reload())
 	p.lists(1)
 }
 
@@ -193,17 +195,17 @@ func (p *pair) idle() (pending, over func() bool) {
 func (p *pair) slowly() (pending, over func() bool) {
 	p.open(p.second, "/counter")
 	before := p.requests()
-	do(p.second, p.T, chromedp.Evaluate[chromedp.Void](`window.late = ""; fetch("/counter/slowly", {method: "POST"}).then(async (r) => { window.late = r.status + await r.text() }); null`))
+	chromium.Do(p.second, p.T, chromedp.Evaluate[chromedp.Void](`window.late = ""; fetch("/counter/slowly", {method: "POST"}).then(async (r) => { window.late = r.status + await r.text() }); null`))
 	for p.requests() == before {
 		if p.second.Err() != nil { // two minutes after it was opened
 			p.Fatal("the request did not begin")
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	pending = func() bool { return get(p.second, p.T, chromedp.Evaluate[bool](`window.late === ""`)) }
+	pending = func() bool { return chromium.Get(p.second, p.T, chromedp.Evaluate[bool](`window.late === ""`)) }
 	over = func() bool {
-		get(p.second, p.T, chromedp.Poll[bool](`window.late !== ""`))
-		late := get(p.second, p.T, chromedp.Evaluate[string](`window.late`))
+		chromium.Get(p.second, p.T, chromedp.Poll[bool](`window.late !== ""`))
+		late := chromium.Get(p.second, p.T, chromedp.Evaluate[string](`window.late`))
 		return strings.HasPrefix(late, "200") && strings.Contains(late, `<span id="count">0</span>`) && !strings.Contains(late, "Ada")
 	}
 	return pending, over
@@ -223,13 +225,13 @@ func (p *pair) requests() int {
 // watching begins a stream, which writes at its end.
 func (p *pair) watching() (pending, over func() bool) {
 	p.open(p.second, "/live")
-	do(p.second, p.T, chromedp.Click(chromedp.CSS("#watch")))
-	get(p.second, p.T, chromedp.Poll[bool](`document.getElementById("progress").value >= 1`))
+	chromium.Do(p.second, p.T, chromedp.Click(chromedp.CSS("#watch")))
+	chromium.Get(p.second, p.T, chromedp.Poll[bool](`document.getElementById("progress").value >= 1`))
 	pending = func() bool {
-		return get(p.second, p.T, chromedp.Evaluate[bool](`document.getElementById("watch").disabled`))
+		return chromium.Get(p.second, p.T, chromedp.Evaluate[bool](`document.getElementById("watch").disabled`))
 	}
 	over = func() bool {
-		get(p.second, p.T, chromedp.Poll[bool](`document.getElementById("watch").disabled === false`))
+		chromium.Get(p.second, p.T, chromedp.Poll[bool](`document.getElementById("watch").disabled === false`))
 		return text(p.second, p.T, "#watched") == "0"
 	}
 	return pending, over

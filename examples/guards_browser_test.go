@@ -14,6 +14,7 @@ import (
 	fiberv3 "github.com/gofiber/fiber/v3"
 
 	"github.com/cloakroom-go/sessions/core"
+	"github.com/cloakroom-go/sessions/examples/internal/chromium"
 	fiberv3sessions "github.com/cloakroom-go/sessions/fiberv3"
 	httpsessions "github.com/cloakroom-go/sessions/nethttp"
 )
@@ -133,7 +134,7 @@ func TestGuardsInABrowser(t *testing.T) {
 			where := chromedp.Evaluate[string](`location.pathname + location.search`)
 			wantAt := func(address, user string) {
 				t.Helper()
-				if got := get(tab, t, where); got != address {
+				if got := chromium.Get(tab, t, where); got != address {
 					t.Fatalf("the browser is at %s, want %s", got, address)
 				}
 				if user != "" {
@@ -142,16 +143,16 @@ func TestGuardsInABrowser(t *testing.T) {
 					}
 				}
 			}
-			do(tab, t, chromedp.Navigate("http://"+site+"/account?x=1&y=%2F#part"))
+			chromium.Do(tab, t, chromedp.Navigate("http://"+site+"/account?x=1&y=%2F#part"))
 			wantAt("/login?return_to=%2Faccount%3Fx%3D1%26y%3D%252F", "")
-			do(tab, t, goOn, chromedp.WaitVisible(chromedp.CSS("#me")))
+			chromium.Do(tab, t, goOn, chromedp.WaitVisible(chromedp.CSS("#me")))
 			wantAt("/account?x=1&y=%2F", "ann")
 
 			for name, origin := range map[string]string{
 				"another site": strings.Replace(other, "127.0.0.1", "localhost", 1), "another origin": other,
 			} {
-				do(tab, t, chromedp.Navigate("http://"+origin))
-				get(tab, t, chromedp.Poll[bool](`imaged && framed`))
+				chromium.Do(tab, t, chromedp.Navigate("http://"+origin))
+				chromium.Get(tab, t, chromedp.Poll[bool](`imaged && framed`))
 				want := "GET cookie=false, POST cookie=false"
 				if name == "another origin" { // It is of the same site, so the cookie is no protection.
 					want = "GET cookie=true, POST cookie=true"
@@ -159,15 +160,15 @@ func TestGuardsInABrowser(t *testing.T) {
 				if got := seen.take(); got != want {
 					t.Errorf("of %s %q arrived, want %q", name, got, want)
 				}
-				do(tab, t, chromedp.Navigate("http://"+site+"/account"))
+				chromium.Do(tab, t, chromedp.Navigate("http://"+site+"/account"))
 				wantAt("/account", "ann")
 			}
-			do(tab, t, goOn, chromedp.WaitVisible(chromedp.CSS("#go")))
-			get(tab, t, chromedp.Poll[bool](`location.pathname === "/login"`))
+			chromium.Do(tab, t, goOn, chromedp.WaitVisible(chromedp.CSS("#go")))
+			chromium.Get(tab, t, chromedp.Poll[bool](`location.pathname === "/login"`))
 			if got := seen.take(); got != "POST cookie=true" {
 				t.Errorf("of the user's own click %q arrived", got)
 			}
-			do(tab, t, chromedp.Navigate("http://"+site+"/account"))
+			chromium.Do(tab, t, chromedp.Navigate("http://"+site+"/account"))
 			wantAt("/login?return_to=%2Faccount", "")
 		})
 	}

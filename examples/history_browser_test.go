@@ -10,6 +10,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/cloakroom-go/sessions/examples/internal/chromium"
 	sessions "github.com/cloakroom-go/sessions/nethttp"
 )
 
@@ -62,7 +63,7 @@ func TestBackAfterLogout(t *testing.T) {
 			for _, step := range []struct{ id, want string }{
 				{"login", "welcome"}, {"account", "balance"}, {"logout", "goodbye"},
 			} {
-				do(tab, t, chromedp.Navigate(url+"/"+step.id))
+				chromium.Do(tab, t, chromedp.Navigate(url+"/"+step.id))
 				if shown := text(tab, t, chromedp.CSS("#"+step.id)); shown != step.want {
 					t.Fatalf("%s shows %q, want %q", step.id, shown, step.want)
 				}

@@ -14,6 +14,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/cloakroom-go/sessions/core"
+	"github.com/cloakroom-go/sessions/examples/internal/chromium"
 )
 
 // TestStories lets a browser do what makes its requests overtake each other, loses answers, and has other sites send
@@ -103,7 +104,7 @@ func openSameJar(tab context.Context, t *testing.T) context.Context {
 	jar := chromedp.WithExistingBrowserContext(chromedp.FromContext(tab).BrowserContextID)
 	other, cancel := chromedp.NewContext(tab, jar)
 	t.Cleanup(cancel)
-	do(other, t)
+	chromium.Do(other, t)
 	return other
 }
 
@@ -140,14 +141,14 @@ func (s *story) url(path string) string { return site(s.site.address, s.host(), 
 // open navigates to a page and returns its text.
 func (s *story) open(tab context.Context, path string) string {
 	s.Helper()
-	do(tab, s.T, chromedp.Navigate(s.url(path)))
-	return get(tab, s.T, chromedp.Evaluate[string](`document.body.innerText`))
+	chromium.Do(tab, s.T, chromedp.Navigate(s.url(path)))
+	return chromium.Get(tab, s.T, chromedp.Evaluate[string](`document.body.innerText`))
 }
 
 // run runs a script in the page, waits for its promise, and returns what it is worth.
 func (s *story) run(tab context.Context, script string) string {
 	s.Helper()
-	return get(tab, s.T, chromedp.Evaluate[string](`(async () => String(await (`+script+`)))()`, chromedp.EvalAwaitPromise))
+	return chromium.Get(tab, s.T, chromedp.Evaluate[string](`(async () => String(await (`+script+`)))()`, chromedp.EvalAwaitPromise))
 }
 
 // answers reports an answer that is none of those, of which the script returns one a line.
@@ -238,7 +239,7 @@ func (s *story) begin(tab context.Context, path, where, name string) {
 	if strings.Contains(path, "?") {
 		separator = "&"
 	}
-	do(tab, s.T, chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`begin("%s%s%s=%s"); null`, path, separator, where, s.user+name)))
+	chromium.Do(tab, s.T, chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`begin("%s%s%s=%s"); null`, path, separator, where, s.user+name)))
 	s.reached(name)
 }
 
@@ -309,7 +310,7 @@ func (s *story) doubleClick() {
 func (s *story) doubleSubmit() {
 	s.visits()
 	s.run(s.tab, `doubleSubmit("`+s.slowLogin()+`")`)
-	do(s.tab, s.T, chromedp.WaitVisible(chromedp.CSS("#me")))
+	chromium.Do(s.tab, s.T, chromedp.WaitVisible(chromedp.CSS("#me")))
 	if page := text(s.tab, s.T, "body"); page != whoIs(s.user, 1, "coat") {
 		s.Errorf("the second submit was answered by\n\t%s", page)
 	}
@@ -376,7 +377,7 @@ func (s *story) anotherSite(page string) {
 		_, _ = w.Write([]byte(page))
 	}))
 	defer trap.Close()
-	do(s.tab, s.T, chromedp.Navigate(trap.URL), chromedp.Click(chromedp.CSS("#go")), chromedp.WaitVisible(chromedp.CSS("#me")))
+	chromium.Do(s.tab, s.T, chromedp.Navigate(trap.URL), chromedp.Click(chromedp.CSS("#go")), chromedp.WaitVisible(chromedp.CSS("#me")))
 	if page := text(s.tab, s.T, "body"); page != whoIs("", 0, "hat") {
 		s.Errorf("the request from another site was answered by\n\t%s", page)
 	}

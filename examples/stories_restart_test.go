@@ -5,20 +5,21 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/sessions/core"
+	"github.com/cloakroom-go/sessions/examples/internal/chromium"
 )
 
 // TestRestoredBrowser closes the browser and starts it again with the same profile: who wanted to be remembered is still
 // signed in, also when the last answer before the end, to a renewal, never arrived.
 func TestRestoredBrowser(t *testing.T) {
 	t.Parallel()
-	path := findBrowser(t)
+	path := chromium.Find(t)
 	if path == "" {
-		t.Skip(noBrowser)
+		t.Skip(chromium.Missing)
 	}
 	atWork <- struct{}{}
 	t.Cleanup(func() { <-atWork })
 	profile := t.TempDir()
-	tab, closeBrowser := startBrowser(t, path, profile)
+	tab, closeBrowser := chromium.Start(t, path, profile)
 	var users []*story
 	for framework, on := range storyFrameworks() {
 		site := newStorySite(t, on, core.Options{RevokeOnReuse: true})
@@ -33,7 +34,7 @@ func TestRestoredBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.Sleep(time.Until(closed.Add(storyGrace + 200*time.Millisecond)))
-	tab, _ = startBrowser(t, path, profile)
+	tab, _ = chromium.Start(t, path, profile)
 	for _, s := range users {
 		s.tab = tab
 	}

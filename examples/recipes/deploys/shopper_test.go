@@ -16,7 +16,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"github.com/cloakroom-go/sessions/examples/recipes/internal/recipe"
+	"github.com/cloakroom-go/sessions/examples/internal/chromium"
 )
 
 // shopper is a signed-in user who fills a cart, until told to stop. Each round sends several requests at the same time.
@@ -183,13 +183,13 @@ shop().catch(error => failures.push("" + error))
 
 func newTab(ctx context.Context, t *testing.T, base, user string) *tab {
 	t.Helper()
-	recipe.Do(ctx, t, chromedp.Navigate(base+"/cart"), chromedp.Evaluate[chromedp.Void](fmt.Sprintf(shopping, user)))
+	chromium.Do(ctx, t, chromedp.Navigate(base+"/cart"), chromedp.Evaluate[chromedp.Void](fmt.Sprintf(shopping, user)))
 	return &tab{t, ctx, user}
 }
 
 func (b *tab) rounds() int {
 	b.t.Helper()
-	state := recipe.Get(b.ctx, b.t, chromedp.Evaluate[[]int](`[completed, failures.length]`))
+	state := chromium.Get(b.ctx, b.t, chromedp.Evaluate[[]int](`[completed, failures.length]`))
 	if state[1] > 0 {
 		b.check(b.t)
 		b.t.FailNow()
@@ -197,11 +197,11 @@ func (b *tab) rounds() int {
 	return state[0]
 }
 
-func (b *tab) stop() { recipe.Do(b.ctx, b.t, chromedp.Evaluate[chromedp.Void](`stopped = true; 0`)) }
+func (b *tab) stop() { chromium.Do(b.ctx, b.t, chromedp.Evaluate[chromedp.Void](`stopped = true; 0`)) }
 
 func (b *tab) check(t *testing.T) {
 	t.Helper()
-	got := recipe.Get(b.ctx, t, chromedp.Evaluate[string](`items.length + " items. " + failures.join()`))
+	got := chromium.Get(b.ctx, t, chromedp.Evaluate[string](`items.length + " items. " + failures.join()`))
 	if !strings.HasSuffix(got, "items. ") {
 		t.Errorf("%s: %s", b.user, got)
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/cloakroom-go/sessions/core"
 	"github.com/cloakroom-go/sessions/core/sessiontest"
+	"github.com/cloakroom-go/sessions/examples/internal/chromium"
 	"github.com/cloakroom-go/sessions/examples/recipes/internal/recipe"
 	sessions "github.com/cloakroom-go/sessions/fiberv3"
 )
@@ -220,12 +221,12 @@ func TestDoubleClick(t *testing.T) {
 	p, instances := start(t)
 	base := "http://" + listen(t, instances[0])
 	tab := recipe.Browser(t)
-	recipe.Do(tab, t, chromedp.Navigate(base), chromedp.SendKeys(chromedp.CSS("[name=item]"), "coat\r"),
+	chromium.Do(tab, t, chromedp.Navigate(base), chromedp.SendKeys(chromedp.CSS("[name=item]"), "coat\r"),
 		chromedp.WaitVisible(chromedp.CSS("li")))
 	p.awaitLoads(2)
-	recipe.Do(tab, t, chromedp.Evaluate[chromedp.Void](clicks))
+	chromium.Do(tab, t, chromedp.Evaluate[chromedp.Void](clicks))
 	recipe.WaitUntil(tab, t, `document.body.innerText === "order 1"`)
-	recipe.Do(tab, t, chromedp.Reload())
+	chromium.Do(tab, t, chromedp.Reload())
 	if n := p.calls.Load(); n != 1 {
 		t.Errorf("orders were placed %d times", n)
 	}

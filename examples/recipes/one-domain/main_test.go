@@ -11,6 +11,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/cloakroom-go/sessions/core/memstore"
+	"github.com/cloakroom-go/sessions/examples/internal/chromium"
 	"github.com/cloakroom-go/sessions/examples/recipes/internal/recipe"
 	sessions "github.com/cloakroom-go/sessions/nethttp"
 )
@@ -83,14 +84,14 @@ func (u *user) sends(app, path string) {
 
 func (u *user) open(url string) {
 	u.Helper()
-	recipe.Do(u.tab, u.T, chromedp.Navigate(url))
+	chromium.Do(u.tab, u.T, chromedp.Navigate(url))
 }
 
 // is reports an application that has somebody else signed in.
 func (u *user) is(app, want string) {
 	u.Helper()
 	u.open(app)
-	if got := recipe.Get(u.tab, u.T, chromedp.Evaluate[string](`document.body.innerText`)); got != want {
+	if got := chromium.Get(u.tab, u.T, chromedp.Evaluate[string](`document.body.innerText`)); got != want {
 		u.Errorf("at %s: %s, want %s", app, got, want)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cloakroom-go/sessions/core/sessiontest"
 	sessions "github.com/cloakroom-go/sessions/echov5"
+	"github.com/cloakroom-go/sessions/examples/internal/chromium"
 	"github.com/cloakroom-go/sessions/examples/recipes/internal/recipe"
 )
 
@@ -60,20 +61,20 @@ type user struct {
 
 func (u *user) open(url string) {
 	u.Helper()
-	recipe.Do(u.tab, u.T, chromedp.Navigate(url))
+	chromium.Do(u.tab, u.T, chromedp.Navigate(url))
 }
 
 // save types a note and presses the button.
 func (u *user) save(text string) {
 	u.Helper()
-	recipe.Do(u.tab, u.T, chromedp.SetValue(chromedp.CSS("#note"), text), chromedp.Click(chromedp.CSS("#save")))
+	chromium.Do(u.tab, u.T, chromedp.SetValue(chromedp.CSS("#note"), text), chromedp.Click(chromedp.CSS("#save")))
 }
 
 // signIn fills in the form that the page has opened.
 func (u *user) signIn() {
 	u.Helper()
 	recipe.WaitUntil(u.tab, u.T, `!document.getElementById("login").hidden`)
-	recipe.Do(u.tab, u.T, chromedp.SetValue(chromedp.CSS("#user"), "ann"),
+	chromium.Do(u.tab, u.T, chromedp.SetValue(chromedp.CSS("#user"), "ann"),
 		chromedp.SetValue(chromedp.CSS("#password"), "open sesame"), chromedp.Click(chromedp.CSS("#signin")))
 }
 
@@ -139,7 +140,7 @@ func usesThePage(u *user) {
 func callsShareOneSignIn(u *user) {
 	s := start(u.T, "app.spa.localhost", unchanged)
 	u.open(s.appURL)
-	recipe.Do(u.tab, u.T, chromedp.Evaluate[chromedp.Void](
+	chromium.Do(u.tab, u.T, chromedp.Evaluate[chromedp.Void](
 		`window.all = ""; Promise.all([1, 2, 3].map(() => call("GET", "/note"))).then((a) => { window.all = a.length }); null`))
 	u.signIn()
 	recipe.WaitUntil(u.tab, u.T, `window.all === 3`)

@@ -20,6 +20,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/cloakroom-go/sessions/core/sessiontest"
+	"github.com/cloakroom-go/sessions/examples/internal/chromium"
 	"github.com/cloakroom-go/sessions/examples/recipes/internal/recipe"
 	sessions "github.com/cloakroom-go/sessions/gin"
 )
@@ -169,7 +170,7 @@ func visit(t *testing.T, origin string) *visitor {
 
 func (v *visitor) open(url string) {
 	v.Helper()
-	recipe.Do(v.tab, v.T, chromedp.Navigate(url))
+	chromium.Do(v.tab, v.T, chromedp.Navigate(url))
 }
 
 // arrives waits until the browser shows a page of the shop that says so.
@@ -182,7 +183,7 @@ func (v *visitor) arrives(path, text string) {
 func (v *visitor) has(text string) {
 	v.Helper()
 	v.open(v.origin)
-	if got := recipe.Get(v.tab, v.T, chromedp.Evaluate[string](`document.body.innerText`)); got != text {
+	if got := chromium.Get(v.tab, v.T, chromedp.Evaluate[string](`document.body.innerText`)); got != text {
 		v.Errorf("the start page says %q, want %q", got, text)
 	}
 }

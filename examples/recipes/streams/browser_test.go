@@ -8,6 +8,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/cloakroom-go/sessions/examples/internal/chromium"
 	"github.com/cloakroom-go/sessions/examples/recipes/internal/recipe"
 )
 
@@ -20,7 +21,7 @@ func TestBrowser(t *testing.T) {
 	b.signIn(b.tab)
 	b.shows("live")
 	recipe.WaitUntil(b.tab, t, `document.getElementById("last").textContent.startsWith("ada at ")`)
-	recipe.Do(b.tab, t, chromedp.Evaluate[chromedp.Void](`socket.send("hello")`))
+	chromium.Do(b.tab, t, chromedp.Evaluate[chromedp.Void](`socket.send("hello")`))
 	recipe.WaitUntil(b.tab, t, `document.getElementById("answer").textContent === "you said hello"`)
 	b.noticesALogout()
 	b.noticesARevocation()
@@ -54,7 +55,7 @@ type browser struct {
 
 func (b *browser) signIn(tab context.Context) {
 	b.t.Helper()
-	recipe.Do(tab, b.t, chromedp.Navigate(b.url), chromedp.Click(chromedp.CSS("#login")))
+	chromium.Do(tab, b.t, chromedp.Navigate(b.url), chromedp.Click(chromedp.CSS("#login")))
 	recipe.WaitUntil(tab, b.t, `document.getElementById("news").textContent === "live"`)
 }
 
@@ -67,7 +68,7 @@ func (b *browser) shows(state string) {
 // noticesALogout signs out in the other tab.
 func (b *browser) noticesALogout() {
 	b.t.Helper()
-	recipe.Do(b.other, b.t, chromedp.Navigate(b.url), chromedp.Click(chromedp.CSS("#logout")))
+	chromium.Do(b.other, b.t, chromedp.Navigate(b.url), chromedp.Click(chromedp.CSS("#logout")))
 	b.shows("signed out")
 }
 
@@ -78,7 +79,7 @@ func (b *browser) noticesARevocation() {
 	b.shows("live")
 	elsewhere := recipe.NewJar(b.tab, b.t)
 	b.signIn(elsewhere)
-	recipe.Do(elsewhere, b.t, chromedp.Click(chromedp.CSS("#everywhere")))
+	chromium.Do(elsewhere, b.t, chromedp.Click(chromedp.CSS("#everywhere")))
 	b.shows("signed out")
 }
 
@@ -88,14 +89,14 @@ func (b *browser) connectsOnceAndGivesUp() {
 	b.t.Helper()
 	b.signIn(b.tab)
 	b.shows("live")
-	recipe.Do(b.tab, b.t, chromedp.Evaluate[chromedp.Void](`
+	chromium.Do(b.tab, b.t, chromedp.Evaluate[chromedp.Void](`
 		errors = []
 		bare = new EventSource("/news")
 		bare.onerror = () => errors.push(bare.readyState)`))
 	recipe.WaitUntil(b.tab, b.t, `bare.readyState === EventSource.OPEN`)
-	recipe.Do(b.other, b.t, chromedp.Navigate(b.url), chromedp.Click(chromedp.CSS("#logout")))
+	chromium.Do(b.other, b.t, chromedp.Navigate(b.url), chromedp.Click(chromedp.CSS("#logout")))
 	recipe.WaitUntil(b.tab, b.t, `bare.readyState === EventSource.CLOSED`)
-	if got := recipe.Get(b.tab, b.t, chromedp.Evaluate[string](`errors.join()`)); got != "0,2" {
+	if got := chromium.Get(b.tab, b.t, chromedp.Evaluate[string](`errors.join()`)); got != "0,2" {
 		b.t.Errorf("states after errors are %s, want 0,2: once connecting, then closed", got)
 	}
 }

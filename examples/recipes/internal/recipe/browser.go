@@ -2,48 +2,24 @@ package recipe
 
 import (
 	"context"
-	"os"
-	"os/exec"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
-)
 
-const noBrowser = "no browser; get one with apt-get install chromium, or set CHROME_PATH"
+	"github.com/cloakroom-go/sessions/examples/internal/chromium"
+)
 
 // Browser starts Chromium until the test ends, and returns a tab with a cookie jar of its own.
 // Where there is no Chromium, it skips the test; on CI it fails it.
 func Browser(t *testing.T) (tab context.Context) {
 	t.Helper()
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), chromedp.ExecPath(findBrowser(t)),
-		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
-		chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
-		chromedp.UserDataDir(t.TempDir()))
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(func() { _ = chromedp.Cancel(ctx); cancel() })
-	Do(ctx, t)
+	path := chromium.Find(t)
+	if path == "" {
+		t.Skip(chromium.Missing)
+	}
+	ctx, _ := chromium.Start(t, path, t.TempDir())
 	return NewJar(ctx, t)
-}
-
-// findBrowser returns the path of Chromium.
-func findBrowser(t *testing.T) (path string) {
-	t.Helper()
-	path = os.Getenv("CHROME_PATH")
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path == "" {
-			path, _ = exec.LookPath(name)
-		}
-	}
-	switch {
-	case path == "" && os.Getenv("CI") == "true":
-		t.Fatal(noBrowser)
-	case path == "":
-		t.Skip(noBrowser)
-	}
-	return path
 }
 
 // NewJar opens another tab with a cookie jar of its own, in the browser of tab, for five minutes
@@ -64,28 +40,10 @@ func open(tab context.Context, t *testing.T, o chromedp.ContextOption) context.C
 	t.Helper()
 	tab, cancel := chromedp.NewContext(tab, o)
 	t.Cleanup(cancel)
-	Do(tab, t)
+	chromium.Do(tab, t)
 	tab, cancel = context.WithTimeout(tab, 5*time.Minute)
 	t.Cleanup(cancel)
 	return tab
-}
-
-// Do runs the steps in the tab.
-func Do(tab context.Context, t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
-	t.Helper()
-	if err := chromedp.Do(tab, steps...); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// Get runs the action in the tab and returns its result.
-func Get[T any](tab context.Context, t *testing.T, action chromedp.Action[T]) T {
-	t.Helper()
-	v, err := chromedp.Run(tab, action)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
 }
 
 // WaitUntil waits until the expression of JavaScript is true in the tab, also while that goes from

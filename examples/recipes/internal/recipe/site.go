@@ -10,6 +10,8 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/storage"
 	"github.com/chromedp/chromedp"
+
+	"github.com/cloakroom-go/sessions/examples/internal/chromium"
 )
 
 // Serve serves a handler on a free port of this machine until the test ends. It returns the port.
@@ -66,5 +68,5 @@ func Cookies(tab context.Context, t *testing.T) map[string]*network.Cookie {
 func Await(tab context.Context, t *testing.T, promise string) string {
 	t.Helper()
 	script := `(async () => String(await (` + promise + `)))()`
-	return Get(tab, t, chromedp.Evaluate[string](script, chromedp.EvalAwaitPromise))
+	return chromium.Get(tab, t, chromedp.Evaluate[string](script, chromedp.EvalAwaitPromise))
 }
