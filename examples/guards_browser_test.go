@@ -43,7 +43,7 @@ func (a *arrivals) take() string {
 	return seen
 }
 
-const guardLogin = noIcon + `<form method="post"><button id="go">Sign in</button></form>`
+const guardLogin = noIcon + `<h1 id="login">Sign in</h1><form method="post"><button id="go">Sign in</button></form>`
 
 // guardAccount is a page for the user who is signed in.
 const guardAccount = noIcon + `<p id="me">%s</p><form method="post" action="/sign-out"><button id="go">Sign out</button></form>`
@@ -163,8 +163,8 @@ func TestGuardsInABrowser(t *testing.T) {
 				chromium.Do(tab, t, chromedp.Navigate("http://"+site+"/account"))
 				wantAt("/account", "ann")
 			}
-			chromium.Do(tab, t, goOn, chromedp.WaitVisible(chromedp.CSS("#go")))
-			chromium.Get(tab, t, chromedp.Poll[bool](`location.pathname === "/login"`))
+			chromium.Do(tab, t, goOn, chromedp.WaitVisible(chromedp.CSS("#login")))
+			wantAt("/login", "")
 			if got := seen.take(); got != "POST cookie=true" {
 				t.Errorf("of the user's own click %q arrived", got)
 			}
